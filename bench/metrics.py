@@ -1,0 +1,71 @@
+"""Scores of hypotheses against references, as text. A score never travels without its signature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Metric:
+    """score(hypotheses, references) -> (value, signature); unit: `share` (0-1) or `points` (0-100)."""
+
+    unit: str
+    score: Callable[[Sequence[str], Sequence[str]], tuple[float, str]]
+
+
+def correct(hypotheses: Sequence[str], references: Sequence[str]) -> np.ndarray:
+    """(N,) bool: the whole line is right.
+
+    >>> correct(["a b", "a"], ["a b", "b"]).tolist()
+    [True, False]
+    """
+    return np.fromiter((h == r for h, r in zip(hypotheses, references, strict=True)), dtype=bool, count=len(references))
+
+
+def exact_match(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
+    """Share of lines that are right from the first to the last character."""
+    return float(correct(hypotheses, references).mean()), "exact_match|whole line"
+
+
+def token_accuracy(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
+    """Share of the references' tokens (split at spaces) that the hypothesis has at the same position; tokens beyond
+    the reference's end count as wrong.
+
+    >>> token_accuracy(["a b", "a b c"], ["a c", "a b"])[0]
+    0.6
+    """
+    right = total = 0
+    for hypothesis, reference in zip(hypotheses, references, strict=True):
+        ours, theirs = hypothesis.split(), reference.split()
+        right += sum(a == b for a, b in zip(ours, theirs))
+        total += max(len(ours), len(theirs))
+    return (right / total if total else 1.0), "token_accuracy|free-running|by position"
+
+
+def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
+    """sacreBLEU's default corpus BLEU: 13a tokenisation, cased (Papineni et al. 2002; Post 2018)."""
+    from sacrebleu.metrics import BLEU
+
+    metric = BLEU()
+    score = metric.corpus_score(list(hypotheses), [list(references)])
+    return float(score.score), str(metric.get_signature())
+
+
+def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
+    """sacreBLEU's default corpus chrF2 (Popovic 2015)."""
+    from sacrebleu.metrics import CHRF
+
+    metric = CHRF()
+    score = metric.corpus_score(list(hypotheses), [list(references)])
+    return float(score.score), str(metric.get_signature())
+
+
+METRICS: dict[str, Metric] = {
+    "exact_match": Metric("share", exact_match),
+    "token_accuracy": Metric("share", token_accuracy),
+    "bleu": Metric("points", bleu),
+    "chrf": Metric("points", chrf),
+}

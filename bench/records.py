@@ -1,0 +1,164 @@
+"""One results folder a cell: written whole or not at all, read back as tidy tables. No torch here."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+SCHEMA = 1
+RECORD, CURVE, OUTPUTS, WEIGHTS = "record.json", "curve.csv", "outputs.tsv", "model.safetensors"
+WORK = ".work"
+STATUSES = ("done", "failed", "diverged", "skipped", "timeout")
+CURVE_COLUMNS = ("step", "target_tokens", "seconds", "train_loss", "valid_loss", "valid_token_accuracy", "learning_rate")
+OUTPUT_COLUMNS = ("split", "search", "index", "source", "reference", "hypothesis", "correct", "length", "distance")
+SCORE_COLUMNS = ("split", "search", "metric", "value", "unit", "n", "axis", "at", "signature")
+
+
+@dataclass(frozen=True)
+class Records:
+    """All cells of a folder. cells: a row a cell, nested keys joined by dots (`throughput.train.median`); scores: a
+    row a cell and score; curves: a row a cell and validation. Each of the last two begins with the cell's `cell`,
+    `task`, `model`, `budget_name`, `seed` and `status`."""
+
+    cells: pd.DataFrame
+    scores: pd.DataFrame
+    curves: pd.DataFrame
+
+
+KEYS = ("cell", "task", "model", "budget_name", "seed", "status")
+
+
+def work_folder(out: Path, cell: str) -> Path:
+    """Where a cell lives while it runs."""
+    return out / WORK / cell
+
+
+def finished(out: Path, cell: str, statuses: Iterable[str] = ("done",)) -> bool:
+    """Whether the cell's folder holds a record with one of these statuses."""
+    try:
+        return read(out / cell)["status"] in set(statuses)
+    except (FileNotFoundError, ValueError):
+        return False
+
+
+def read(folder: Path) -> dict:
+    """A cell's record. Raises ValueError with the path where it is not one this version reads."""
+    path = folder / RECORD
+    text = path.read_text(encoding="utf-8")
+    try:
+        record = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not JSON ({error}); delete the folder {folder} and run the cell again") from error
+    version = record.get("schema") if isinstance(record, dict) else None
+    if version != SCHEMA:
+        raise ValueError(f"{path} has schema version {version!r}; this version of bench reads {SCHEMA}")
+    return record
+
+
+def write(
+    out: Path,
+    record: Mapping[str, object],
+    curve: Sequence[Mapping[str, object]] = (),
+    outputs: Sequence[Mapping[str, object]] = (),
+    weights: Path | None = None,
+) -> Path:
+    """Write a cell's folder under `out` and return its path: built under a temporary name, then renamed.
+
+    weights: a finished file to move in. A folder of the same cell that is already there is replaced.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    cell = str(record["cell"])
+    building = work_folder(out, cell) / "finished"
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir(parents=True)
+    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
+    (building / RECORD).write_text(text + "\n", encoding="utf-8")
+    if curve:
+        with (building / CURVE).open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, CURVE_COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(curve)
+    if outputs:
+        with (building / OUTPUTS).open("w", encoding="utf-8", newline="") as file:
+            file.write("\t".join(OUTPUT_COLUMNS) + "\n")
+            for row in outputs:
+                file.write("\t".join(_one_cell(row.get(column)) for column in OUTPUT_COLUMNS) + "\n")
+    if weights is not None:
+        os.replace(weights, building / WEIGHTS)
+    for path in building.iterdir():
+        _flush(path)
+    target = out / cell
+    if target.exists():
+        shutil.rmtree(target)
+    os.replace(building, target)
+    shutil.rmtree(work_folder(out, cell), ignore_errors=True)
+    return target
+
+
+def _one_cell(value: object) -> str:
+    """Text for one field of a tab-separated line: what would break the line becomes a space."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(int(value))
+    return " ".join(str(value).splitlines()).replace("\t", " ")
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def folders(out: Path) -> list[Path]:
+    """The cells' folders under `out`, by name. Raises FileNotFoundError or ValueError where there are none."""
+    if not out.is_dir():
+        raise FileNotFoundError(f"{out} is not a folder; run `bench suite quick --out {out}` first")
+    found = sorted(path.parent for path in out.glob(f"*/{RECORD}") if not path.parent.name.startswith("."))
+    if not found:
+        raise ValueError(f"{out} holds no results: no {RECORD} one folder down; name a folder that `bench` wrote")
+    return found
+
+
+def load(out: Path | str) -> Records:
+    """All records under `out` as tidy tables; see `Records`."""
+    cells, scores, curves = [], [], []
+    for folder in folders(Path(out)):
+        record = read(folder)
+        keys = {key: record.get(key) for key in KEYS}
+        listed = record.pop("scores", None) or []
+        cells.append(_flatten(record))
+        scores.extend(keys | score for score in listed)
+        if (folder / CURVE).exists():
+            curve = pd.read_csv(folder / CURVE)
+            curves.append(curve.assign(**keys))
+    return Records(
+        pd.DataFrame(cells),
+        pd.DataFrame(scores, columns=[*KEYS, *SCORE_COLUMNS]),
+        pd.concat(curves, ignore_index=True)[[*KEYS, *CURVE_COLUMNS]]
+        if curves
+        else pd.DataFrame(columns=[*KEYS, *CURVE_COLUMNS]),
+    )
+
+
+def read_outputs(folder: Path) -> pd.DataFrame:
+    """A cell's `outputs.tsv`, all text kept as it is."""
+    columns = {"source": str, "reference": str, "hypothesis": str}
+    return pd.read_csv(folder / OUTPUTS, sep="\t", quoting=csv.QUOTE_NONE, keep_default_na=False, dtype=columns)
+
+
+def _flatten(record: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for key, value in record.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and name != "config":
+            flat.update(_flatten(value, f"{name}."))
+        else:
+            flat[name] = value
+    return flat

@@ -1,0 +1,144 @@
+"""What a task is: data with splits, a way to write token ids as text, and the metrics it is scored by.
+
+A task knows no model. Everything after decoding works on text, one line an example, so that every score can be
+computed again from `outputs.tsv` alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+PAD, BOS, EOS, UNK = 0, 1, 2, 3
+SPECIALS = ("<pad>", "<s>", "</s>", "<unk>")
+FIRST_FREE_ID = len(SPECIALS)
+
+
+class DataUnavailable(Exception):
+    """A corpus is neither here nor to be had; the message says what to fetch and where to put it. The cell is marked
+    skipped and its suite goes on."""
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Sequences of different lengths, end to end. tokens (N,) int32; offsets (M + 1,) int64; sequence i is
+    tokens[offsets[i]:offsets[i + 1]]."""
+
+    tokens: np.ndarray
+    offsets: np.ndarray
+
+    @classmethod
+    def of(cls, sequences: Iterable[Sequence[int] | np.ndarray]) -> "Ragged":
+        """From any sequences of ids."""
+        arrays = [np.asarray(sequence, dtype=np.int32) for sequence in sequences]
+        offsets = np.zeros(len(arrays) + 1, dtype=np.int64)
+        np.cumsum([len(array) for array in arrays], out=offsets[1:])
+        return cls(np.concatenate(arrays) if arrays else np.zeros(0, dtype=np.int32), offsets)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(M,) int64."""
+        return np.diff(self.offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self.tokens[self.offsets[index] : self.offsets[index + 1]]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Examples of one split. src and tgt hold no start and no end token; batches add them.
+
+    axes: for each axis a score is broken down by, one integer an example (already binned: a score is reported for
+    each distinct value). `length` and `distance` are the usual ones, in source tokens.
+    sources, references: the text shown and scored where it is not simply the tokens written out (raw corpus lines).
+    """
+
+    name: str
+    src: Ragged
+    tgt: Ragged
+    axes: dict[str, np.ndarray] = field(default_factory=dict)
+    sources: list[str] | None = None
+    references: list[str] | None = None
+
+    def __len__(self) -> int:
+        return len(self.src)
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """All that training and evaluation need of a task.
+
+    tests: by name, in the order of reports; the first is the in-distribution one. shared: source and target use one
+    vocabulary. checksums: name to SHA-256, of files or of generated arrays. counts: facts for the record (sizes,
+    overlaps found and removed).
+    """
+
+    train: Split
+    valid: Split
+    tests: dict[str, Split]
+    src_size: int
+    tgt_size: int
+    shared: bool
+    checksums: dict[str, str]
+    counts: dict[str, int]
+
+
+class Task(ABC):
+    """A task's configuration (the fields of a dataclass) and its behaviour."""
+
+    metrics: tuple[str, ...]
+    """Names in `bench.metrics.METRICS`; the first is the headline."""
+
+    train_range: dict[str, tuple[int, int]] = {}
+    """For each axis, the range seen in training (inclusive), shaded in figures."""
+
+    chance: dict[str, float] = {}
+    """For a metric, what guessing scores."""
+
+    @abstractmethod
+    def load(self) -> TaskData:
+        """Make or read the data; the same at every call.
+
+        Raises DataUnavailable where a corpus is missing, ValueError where a corpus is broken.
+        """
+
+    @abstractmethod
+    def source_text(self, ids: Sequence[int]) -> str:
+        """One line of text for source ids without specials."""
+
+    @abstractmethod
+    def target_text(self, ids: Sequence[int]) -> str:
+        """One line of text for target ids without start and end."""
+
+    def source_ids(self, text: str) -> list[int]:
+        """Source ids of a line a user typed. Raises ValueError for what the task cannot read."""
+        raise ValueError("this task does not read text")
+
+    def target_limit(self, source_lengths: np.ndarray) -> np.ndarray:
+        """(B,) the number of target tokens after which decoding an example is cut off, end token included."""
+        return 2 * source_lengths + 10
+
+
+def fingerprint(split: Split) -> str:
+    """SHA-256 of a split's ids, so that two machines can tell whether they trained on the same data."""
+    digest = hashlib.sha256()
+    for ragged in (split.src, split.tgt):
+        digest.update(ragged.offsets.astype("<i8").tobytes())
+        digest.update(ragged.tokens.astype("<i4").tobytes())
+    return digest.hexdigest()
+
+
+def source_hashes(ragged: Ragged) -> np.ndarray:
+    """(M,) uint64, one hash a sequence, for finding examples that two splits share."""
+    return np.fromiter(
+        (int.from_bytes(hashlib.blake2b(ragged[i].tobytes(), digest_size=8).digest(), "big") for i in range(len(ragged))),
+        dtype=np.uint64,
+        count=len(ragged),
+    )

@@ -1,0 +1,97 @@
+"""The contract every model keeps, and the words shared by all of `models`.
+
+Shape legend, one letter an axis: B batch, S source length, T target length, D model width, H heads, K width of a
+head's queries and keys, V vocabulary (or width of a head's values where it follows H). A tensor may carry its axes in
+its name: `scores_BHTS`.
+
+Mask convention, the only one in the project: boolean, True = may be attended to (a real token). `None` = every
+position is real, which lets the kernels take their faster unmasked path. Padding stands on the right, and every
+source has at least one real token.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+State = dict[str, Tensor]
+"""What a decoder carries from one step to the next. Every tensor has the batch as its first axis, so that a search
+can repeat, drop or reorder hypotheses with `select` without knowing which model it drives."""
+
+
+def select(state: State, rows: Tensor) -> State:
+    """The decoding state of the given batch rows.
+
+    rows: (B',) int64, repeats allowed. Returns a state of batch B' in that order.
+    """
+    return {name: tensor.index_select(0, rows) for name, tensor in state.items()}
+
+
+class Seq2Seq(nn.Module, ABC):
+    """An encoder-decoder over token ids.
+
+    Training uses `features` (all target positions at once, teacher-forced) and `project`; decoding uses `start` and
+    `step` (one position at a time). Both must give the same logits: that is the first contract test.
+    """
+
+    input_dim: int
+    output_dim: int
+    d_model: int
+
+    uses_attention: ClassVar[bool] = True
+
+    @classmethod
+    @abstractmethod
+    def of_width(cls, width: int, input_dim: int, output_dim: int, **options: object) -> "Seq2Seq":
+        """The model whose every inner size follows from one `width`; what `models.cost.solve_width` varies.
+
+        Raises ValueError where the options cannot be had at that width.
+        """
+
+    @abstractmethod
+    def features(
+        self, src: Tensor, tgt: Tensor, src_mask: Tensor | None = None, tgt_mask: Tensor | None = None
+    ) -> Tensor:
+        """Teacher-forced decoder outputs before the vocabulary projection.
+
+        src (B, S) int64; tgt (B, T) int64, beginning with the start token; src_mask (B, S), tgt_mask (B, T) boolean.
+        Returns (B, T, D). Position t depends on tgt[:, :t + 1] only.
+        """
+
+    @abstractmethod
+    def project(self, features: Tensor) -> Tensor:
+        """Vocabulary logits (..., V) of decoder outputs (..., D)."""
+
+    @abstractmethod
+    def start(self, src: Tensor, src_mask: Tensor | None = None) -> State:
+        """Encode src (B, S) and return the state in which the first target token is to be read."""
+
+    @abstractmethod
+    def step(self, token: Tensor, state: State) -> tuple[Tensor, State]:
+        """Read one target token (B,) and return the logits (B, V) of the next one, and the new state.
+
+        The given state is left as it was.
+        """
+
+    def forward(
+        self, src: Tensor, tgt: Tensor, src_mask: Tensor | None = None, tgt_mask: Tensor | None = None
+    ) -> Tensor:
+        """Teacher-forced logits (B, T, V); arguments as in `features`. The article's `forward`."""
+        return self.project(self.features(src, tgt, src_mask, tgt_mask))
+
+    @abstractmethod
+    def component_of(self, parameter_name: str) -> str:
+        """The component a parameter is counted under: one of `models.cost.COMPONENTS`."""
+
+    @abstractmethod
+    def matmul_flops(self, source_length: int, target_length: int) -> int:
+        """Floating-point operations of the matrix products in one teacher-forced forward pass over one pair without
+        padding; a multiply and an add count as two."""
+
+
+def causal_mask(length: int, device: torch.device) -> Tensor:
+    """(T, T) boolean, True where the column is not later than the row."""
+    return torch.ones(length, length, dtype=torch.bool, device=device).tril()
