@@ -13,14 +13,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bench.errors import UserError
+
 PAD, BOS, EOS, UNK = 0, 1, 2, 3
 SPECIALS = ("<pad>", "<s>", "</s>", "<unk>")
 FIRST_FREE_ID = len(SPECIALS)
-
-
-class DataUnavailable(Exception):
-    """A corpus is neither here nor to be had; the message says what to fetch and where to put it. The cell is marked
-    skipped and its suite goes on."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +103,7 @@ class Task(ABC):
     def load(self) -> TaskData:
         """Make or read the data; the same at every call.
 
-        Raises DataUnavailable where a corpus is missing, ValueError where a corpus is broken.
+        Raises bench.errors.DataUnavailable where a corpus is missing, DataError where one is broken.
         """
 
     @abstractmethod
@@ -118,8 +115,8 @@ class Task(ABC):
         """One line of text for target ids without start and end."""
 
     def source_ids(self, text: str) -> list[int]:
-        """Source ids of a line a user typed. Raises ValueError for what the task cannot read."""
-        raise ValueError("this task does not read text")
+        """Source ids of a line a user typed. Raises bench.errors.UserError for what the task cannot read."""
+        raise UserError(f"{type(self).__name__} does not read text")
 
     def target_limit(self, source_lengths: np.ndarray) -> np.ndarray:
         """(B,) the number of target tokens after which decoding an example is cut off, end token included."""

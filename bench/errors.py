@@ -1,0 +1,13 @@
+"""What a user can put right. The command line prints the message as one line and exits with status 2."""
+
+
+class UserError(Exception):
+    """Bad input. The message is one line: what is wrong, where, and what to do."""
+
+
+class DataError(UserError):
+    """A corpus or a file is there and broken."""
+
+
+class DataUnavailable(DataError):
+    """A corpus is neither here nor to be had. The cell is marked skipped, and its suite goes on."""
