@@ -1,0 +1,45 @@
+# PYTHON=/path/to/python makes the environment with that one instead of the first suitable.
+VENV := .venv
+STAMP := $(VENV)/.installed
+OUT := results/runs/quick
+
+# Real corpora are read from here before anything is downloaded.
+ifndef BENCH_MIRROR
+ifneq ($(wildcard ../shared/data),)
+export BENCH_MIRROR := ../shared/data
+endif
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help bench test clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+bench: $(STAMP) ## run the quick suite and write its report; run it again to go on where it stopped
+	$(VENV)/bin/bench suite quick --out $(OUT)
+
+test: $(STAMP) ## run all tests
+	$(VENV)/bin/python -m pytest
+
+clean: ## delete the environment and caches; results and downloaded data stay
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .hypothesis
+
+# The version is asked of each candidate, since a name on the path may be a launcher for an interpreter that is not there.
+# An environment whose interpreter has gone or is too old is made anew.
+SUITABLE := import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))
+
+$(STAMP): pyproject.toml constraints.txt
+	@if ! $(VENV)/bin/python -c '$(SUITABLE)' 2>/dev/null; then \
+	  for candidate in $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python3); do \
+	    if "$$candidate" -c '$(SUITABLE)' 2>/dev/null; then found="$$candidate"; break; fi; \
+	  done; \
+	  if [ -z "$$found" ]; then \
+	    echo "make: no Python 3.11 or newer with its venv module$(if $(PYTHON), at $(PYTHON)); install one (on Debian and Ubuntu also python3-venv), or name it: make PYTHON=/path/to/python3" >&2; \
+	    exit 1; \
+	  fi; \
+	  echo "Making $(VENV) with $$("$$found" --version)"; \
+	  "$$found" -m venv --clear $(VENV); \
+	fi
+	$(VENV)/bin/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@
