@@ -12,8 +12,6 @@ source has at least one real token.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 
@@ -41,14 +39,16 @@ class Seq2Seq(nn.Module, ABC):
     output_dim: int
     d_model: int
 
-    uses_attention: ClassVar[bool] = True
-
     @classmethod
     @abstractmethod
-    def of_width(cls, width: int, input_dim: int, output_dim: int, **options: object) -> "Seq2Seq":
+    def of_width(
+        cls, width: int, input_dim: int, output_dim: int, *, rounded: bool = True, **options: object
+    ) -> "Seq2Seq":
         """The model whose every inner size follows from one `width`; what `models.cost.solve_width` varies.
 
-        Raises ValueError where the options cannot be had at that width.
+        Each class spells its options out: their names, types and defaults are what configuration files may say.
+        rounded: inner sizes may be rounded where the width does not divide; False where somebody asked for exactly
+        this width. Raises ValueError where the options cannot be had at that width.
         """
 
     @abstractmethod

@@ -131,9 +131,34 @@ class RecurrentSeq2Seq(Seq2Seq):
             self.projection.weight = self.tgt_embedding.weight
 
     @classmethod
-    def of_width(cls, width: int, input_dim: int, output_dim: int, **options: object) -> "RecurrentSeq2Seq":
-        """d_model = width."""
-        return cls(input_dim, output_dim, d_model=width, **options)
+    def of_width(
+        cls,
+        width: int,
+        input_dim: int,
+        output_dim: int,
+        *,
+        rounded: bool = True,
+        n_layers: int = 1,
+        dropout: float = 0.1,
+        cell: str = "lstm",
+        attention: str = "dot",
+        encoder: str = "bi",
+        shared: bool = False,
+        tied: bool = True,
+    ) -> "RecurrentSeq2Seq":
+        """d_model = width; nothing to round."""
+        return cls(
+            input_dim,
+            output_dim,
+            n_layers,
+            width,
+            dropout,
+            cell=cell,
+            attention=attention,
+            encoder=encoder,
+            shared=shared,
+            tied=tied,
+        )
 
     def encode(self, src: Tensor, src_mask: Tensor | None = None) -> tuple[Tensor, list[Hidden]]:
         """src (B, S), src_mask (B, S). Returns the memory (B, S, D) and the decoder's first state, layer by layer."""

@@ -178,19 +178,46 @@ class Transformer(Seq2Seq):
             self.projection.weight = self.tgt_embedding.weight
 
     @classmethod
-    def of_width(cls, width: int, input_dim: int, output_dim: int, **options: object) -> "Transformer":
+    def of_width(
+        cls,
+        width: int,
+        input_dim: int,
+        output_dim: int,
+        *,
+        rounded: bool = True,
+        n_layers: int = 2,
+        n_heads: int = 4,
+        d_k: int | None = None,
+        d_v: int | None = None,
+        ff_ratio: float = 4.0,
+        dropout: float = 0.1,
+        positions: str = "sinusoidal",
+        norm: str = "pre",
+        max_len: int = 1024,
+        shared: bool = False,
+        tied: bool = True,
+    ) -> "Transformer":
         """d_model = width; d_k = d_v = width / n_heads, rounded down, unless given; d_ff = ff_ratio * width."""
-        options = dict(options)
-        n_heads = int(options["n_heads"])
-        if width < n_heads:
-            raise ValueError(f"a width of {width} cannot be split into {n_heads} heads")
-        for name in ("d_k", "d_v"):
-            if options.get(name) is None:
-                options[name] = width // n_heads
-        ratio = float(options.pop("ff_ratio", 4.0))
-        if options.get("d_ff") is None:
-            options["d_ff"] = max(1, round(ratio * width))
-        return cls(input_dim, output_dim, d_model=width, **options)
+        if n_heads < 1:
+            raise ValueError(f"n_heads must be at least 1, got {n_heads}")
+        if (d_k is None or d_v is None) and (width < n_heads or (width % n_heads and not rounded)):
+            raise ValueError(f"width {width} does not divide into {n_heads} heads; change one, or give d_k and d_v")
+        return cls(
+            input_dim,
+            output_dim,
+            n_layers,
+            n_heads,
+            width // n_heads if d_k is None else d_k,
+            width // n_heads if d_v is None else d_v,
+            width,
+            dropout,
+            d_ff=round(ff_ratio * width),
+            positions=positions,
+            norm=norm,
+            max_len=max_len,
+            shared=shared,
+            tied=tied,
+        )
 
     def encode(self, src: Tensor, src_mask: Tensor | None = None) -> Tensor:
         """src (B, S), src_mask (B, S). Returns the memory (B, S, D)."""

@@ -1,0 +1,88 @@
+"""Batches of about equal size in tokens, sequences of like length together, cut the same way for every model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.tasks.base import BOS, EOS, PAD, Split
+
+
+@dataclass(frozen=True)
+class Batch:
+    """src (B, S) int64, each row closed by the end token; src_mask (B, S) boolean, None where no row is padded;
+    tgt_in (B, T) begins with the start token; tgt_out (B, T) is what follows each of its positions, PAD beyond the
+    end. rows (B,): the examples' places in their split. Token counts leave padding out."""
+
+    src: Tensor
+    src_mask: Tensor | None
+    tgt_in: Tensor
+    tgt_out: Tensor
+    rows: np.ndarray
+    source_tokens: int
+    target_tokens: int
+
+
+class Batcher:
+    """Makes batches of one split. `batch_tokens` bounds rows times the longest side of a batch, padding included."""
+
+    def __init__(self, split: Split, batch_tokens: int, device: str = "cpu") -> None:
+        if batch_tokens < 1:
+            raise ValueError(f"batch_tokens must be at least 1, got {batch_tokens}")
+        self.split, self.batch_tokens, self.device = split, batch_tokens, device
+        self.src_lengths = split.src.lengths + 1
+        self.tgt_lengths = split.tgt.lengths + 1
+
+    def plan(self, generator: np.random.Generator | None = None) -> list[np.ndarray]:
+        """Rows of each batch. With a generator: ties in length in random order, batch borders at random places and
+        batches in random order; without: the same plan at every call, shortest sources first."""
+        count = len(self.split)
+        tie = np.arange(count) if generator is None else generator.permutation(count)
+        order = np.lexsort((tie, self.tgt_lengths, self.src_lengths))
+        longest = np.maximum(self.src_lengths, self.tgt_lengths)[order]
+        # A first batch of random size moves every later border, so that epochs differ in who meets whom.
+        room = self.batch_tokens if generator is None else int(generator.integers(1, self.batch_tokens + 1))
+        borders, start, widest = [0], 0, 0
+        for i, length in enumerate(longest):
+            widest = max(widest, int(length))
+            if i > start and widest * (i - start + 1) > room:
+                borders.append(i)
+                start, widest, room = i, int(length), self.batch_tokens
+        batches = [order[a:b] for a, b in zip(borders, [*borders[1:], count], strict=True) if b > a]
+        if generator is not None:
+            batches = [batches[i] for i in generator.permutation(len(batches))]
+        return batches
+
+    def make(self, rows: np.ndarray) -> Batch:
+        """The batch of these rows."""
+        src_lengths, tgt_lengths = self.src_lengths[rows], self.tgt_lengths[rows]
+        src = np.full((len(rows), src_lengths.max()), PAD, dtype=np.int64)
+        tgt = np.full((len(rows), tgt_lengths.max() + 1), PAD, dtype=np.int64)
+        tgt[:, 0] = BOS
+        for i, row in enumerate(rows):
+            source, target = self.split.src[row], self.split.tgt[row]
+            src[i, : len(source)] = source
+            src[i, len(source)] = EOS
+            tgt[i, 1 : len(target) + 1] = target
+            tgt[i, len(target) + 1] = EOS
+        mask = None
+        if src_lengths.min() < src.shape[1]:
+            mask = torch.from_numpy(np.arange(src.shape[1]) < src_lengths[:, None]).to(self.device)
+        tgt_tensor = torch.from_numpy(tgt).to(self.device)
+        return Batch(
+            src=torch.from_numpy(src).to(self.device),
+            src_mask=mask,
+            tgt_in=tgt_tensor[:, :-1].contiguous(),
+            tgt_out=tgt_tensor[:, 1:].contiguous(),
+            rows=rows,
+            source_tokens=int(src_lengths.sum()),
+            target_tokens=int(tgt_lengths.sum()),
+        )
+
+    def epoch(self, generator: np.random.Generator | None = None) -> Iterator[Batch]:
+        """All batches of one plan."""
+        return (self.make(rows) for rows in self.plan(generator))

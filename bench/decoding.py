@@ -1,0 +1,161 @@
+"""Greedy and beam search through `Seq2Seq.step` alone: one loop for every model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.data.batches import Batcher
+from bench.profiling import clock
+from bench.progress import Progress, Silent
+from bench.tasks.base import BOS, EOS, PAD, Split
+from models.interface import Seq2Seq, select
+
+
+@dataclass(frozen=True)
+class Search:
+    """beam: hypotheses kept, 1 = greedy. A finished hypothesis of n tokens, end token included, is ranked by its log
+    probability over n ** length_penalty: 0 = none, 1 = mean log probability a token."""
+
+    beam: int = 1
+    length_penalty: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.beam < 1:
+            raise ValueError(f"search.beam must be at least 1, got {self.beam}")
+        if self.length_penalty < 0:
+            raise ValueError(f"search.length_penalty must be at least 0, got {self.length_penalty}")
+
+    @property
+    def name(self) -> str:
+        """As records call it."""
+        return "greedy" if self.beam == 1 else f"beam{self.beam}"
+
+
+@dataclass(frozen=True)
+class Hypotheses:
+    """One a source. tokens: ids without the end token; ended: whether the end token came before the limit."""
+
+    tokens: list[list[int]]
+    ended: list[bool]
+
+
+@torch.inference_mode()
+def search(
+    model: Seq2Seq, src: Tensor, src_mask: Tensor | None, limits: Sequence[int] | np.ndarray, how: Search
+) -> Hypotheses:
+    """The best hypothesis for each source.
+
+    src (B, S), src_mask (B, S) or None; limits (B,): the number of tokens, end token included, after which a
+    hypothesis is cut off. A sentence that is done leaves the batch; the padding and start tokens are never chosen.
+    A cut-off hypothesis counts only where none ended.
+    """
+    assert not model.training, "decode in evaluation mode"
+    device, beam = src.device, how.beam
+    count = src.shape[0]
+    limit = torch.as_tensor(np.asarray(limits), device=device)
+    state = model.start(src, src_mask)
+    if beam > 1:
+        state = select(state, torch.arange(count, device=device).repeat_interleave(beam))
+    sentence = torch.arange(count, device=device)  # (R,) which source each row of the search belongs to
+    prefix = torch.full((count, beam, 1), BOS, device=device)  # (R, beam, 1 + t)
+    # Only the first hypothesis is alive at first: the others are its copies.
+    score = torch.full((count, beam), -torch.inf, device=device)
+    score[:, 0] = 0.0
+    best_score = torch.full((count,), -torch.inf, device=device)
+    ended_count = torch.zeros(count, dtype=torch.int64, device=device)
+    best: list[list[int]] = [[] for _ in range(count)]
+    ended = [False] * count
+    length = 0
+    while len(sentence):
+        length += 1
+        rows = len(sentence)
+        logits, state = model.step(prefix[:, :, -1].reshape(-1), state)
+        log_probability = torch.log_softmax(logits.float(), dim=-1)
+        log_probability[:, [PAD, BOS]] = -torch.inf
+        size = log_probability.shape[-1]
+        total = (score.unsqueeze(-1) + log_probability.view(rows, beam, size)).view(rows, -1)
+        # Of 2 * beam candidates at most `beam` end here, so `beam` are left to go on.
+        value, index = total.topk(2 * beam, dim=-1)
+        parent, token = index // size, index % size
+        ends = token == EOS
+
+        # Candidates that end count only where they are among the `beam` best.
+        finishing = (ends & value.isfinite())[:, :beam]
+        normalised = torch.where(finishing, value[:, :beam] / length**how.length_penalty, -torch.inf)
+        top, which = normalised.max(dim=-1)
+        better = top > best_score
+        for row in better.nonzero().flatten().tolist():
+            number = int(sentence[row])
+            best[number] = prefix[row, parent[row, which[row]], 1:].tolist()
+            ended[number] = True
+        best_score = torch.where(better, top, best_score)
+        ended_count += finishing.sum(dim=-1)
+
+        score, chosen = value.masked_fill(ends, -torch.inf).topk(beam, dim=-1)
+        parent, token = parent.gather(1, chosen), token.gather(1, chosen)
+        prefix = torch.cat([prefix.gather(1, parent.unsqueeze(-1).expand(-1, -1, length)), token.unsqueeze(-1)], dim=-1)
+
+        # Log probabilities only fall, so no longer hypothesis can be worth more than the best alive at the limit.
+        reachable = score[:, 0] / limit.pow(how.length_penalty)
+        done = (ended_count >= beam) | (limit <= length) | (best_score >= reachable)
+        if bool(done.any()):
+            for row in done.nonzero().flatten().tolist():
+                number = int(sentence[row])
+                if not ended[number]:
+                    best[number] = prefix[row, 0, 1:].tolist()
+            keep = (~done).nonzero().flatten()
+            sentence, prefix, score, limit = sentence[keep], prefix[keep], score[keep], limit[keep]
+            best_score, ended_count, parent = best_score[keep], ended_count[keep], parent[keep]
+        else:
+            keep = torch.arange(rows, device=device)
+        if beam > 1 or len(keep) < rows:
+            state = select(state, (keep.unsqueeze(1) * beam + parent).flatten())
+    return Hypotheses(best, ended)
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """All of a split, in its order. samples: non-padding target tokens a second, one a batch, the first left out."""
+
+    hypotheses: Hypotheses
+    samples: list[float]
+
+
+def decode_split(
+    model: Seq2Seq,
+    split: Split,
+    target_limit: np.ndarray,
+    how: Search,
+    batch_tokens: int,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> Decoded:
+    """Decode every source of a split, in batches of like length.
+
+    target_limit (N,): the limit of each example. batch_tokens bounds sources times beam times source length.
+    """
+    progress = progress or Silent()
+    batcher = Batcher(split, max(1, batch_tokens // how.beam), device)
+    tokens: list[list[int]] = [[] for _ in range(len(split))]
+    ended = [False] * len(split)
+    samples: list[float] = []
+    plan = batcher.plan()
+    progress.stage(f"decode {split.name} {how.name}", len(split), "sentences")
+    decoded = 0
+    for number, rows in enumerate(plan):
+        batch = batcher.make(rows)
+        begun = clock(device)
+        found = search(model, batch.src, batch.src_mask, target_limit[rows], how)
+        seconds = clock(device) - begun
+        if number > 0 or len(plan) == 1:
+            samples.append(sum(len(ids) + 1 for ids in found.tokens) / seconds)
+        for row, ids, end in zip(rows.tolist(), found.tokens, found.ended, strict=True):
+            tokens[row], ended[row] = ids, end
+        decoded += len(rows)
+        progress.advance(decoded)
+    return Decoded(Hypotheses(tokens, ended), samples)

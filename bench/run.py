@@ -1,0 +1,334 @@
+"""One cell from configuration to record: the place where models, tasks and Hydra's configuration meet."""
+
+from __future__ import annotations
+
+import platform
+import time
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import hydra
+import numpy as np
+import torch
+from safetensors.torch import load_model, save_model
+
+from bench import environment, evaluation, profiling, records, schema
+from bench.allocator import tune_allocator
+from bench.data.batches import Batcher
+from bench.decoding import Search, decode_split, search
+from bench.errors import DataError, DataUnavailable, UserError
+from bench.progress import Progress, Silent
+from bench.seeding import derive, seeded_initialisation
+from bench.tasks.base import EOS, Split, Task, TaskData
+from bench.training import Diverged, Settings, Trainer
+from models.cost import Fit, parameters, solve_width, training_flops
+from models.interface import Seq2Seq
+
+FILLED_IN = ("width", "input_dim", "output_dim", "rounded", "shared")
+"""Arguments of a model's `of_width` that no configuration file gives."""
+
+ONE_AT_A_TIME = 40
+"""Sentences decoded one by one for the latency figure; the first four are warm-up."""
+
+
+def run_cell(
+    cell: schema.Cell,
+    out: Path,
+    *,
+    suite: str | None = None,
+    concurrent: int = 1,
+    progress: Progress | None = None,
+) -> str:
+    """Train, evaluate and write a cell's folder under `out`; returns the record's status.
+
+    concurrent: how many cells run beside each other, for the record. What goes wrong inside a cell is recorded, and
+    missing or broken data too; outside a suite the latter are raised as well. Raises UserError for a configuration
+    that cannot be, before anything is written.
+    """
+    progress = progress or Silent()
+    begun = time.perf_counter()
+    tune_allocator()
+    torch.set_num_threads(cell.threads)
+    if cell.config["device"] == "cuda" and not torch.cuda.is_available():
+        raise UserError("device=cuda, but torch sees no GPU here; use device=cpu")
+    settings = training_settings(cell.config)
+    _search(cell.config)
+    record = _blank(cell, suite, concurrent)
+    times = record["times"]
+    curve: list[dict] = []
+    outputs: list[dict] = []
+    work = records.work_folder(out, cell.name)
+    weights = work / "weights.safetensors"
+    try:
+        task = schema.build_task(cell.config["task"])
+        progress.stage("data", 0, "examples")
+        data = task.load()
+        times["data"] = time.perf_counter() - begun
+        record["data"] = _about(task, data)
+        model, fit = build_model(cell.config, data, cell.seed)
+        progress.say(
+            f"{cell.model} on {cell.task}: width {fit.width}, {fit.parameters:,} parameters, "
+            f"{fit.mismatch:+.1%} from the budget of {fit.budget:,}"
+        )
+        record["parameters"] = parameters(model) | {
+            "target": fit.budget,
+            "mismatch": fit.mismatch,
+            "width": fit.width,
+        }
+        model.to(cell.config["device"])
+        trainer = Trainer(model, data.train, data.valid, settings, cell.seed, cell.config["device"])
+        history = trainer.history
+        try:
+            history = trainer.run(work / "state.pt", progress)
+        finally:
+            history = trainer.history
+            curve = history.curve
+            record |= _training(trainer, model, data)
+            times |= {"train": history.train_seconds, "validate": history.validate_seconds}
+        evaluated = time.perf_counter()
+        outputs = _evaluate(record, cell, task, data, model, progress)
+        times["evaluate"] = time.perf_counter() - evaluated
+        work.mkdir(parents=True, exist_ok=True)
+        save_model(model, str(weights))
+        record["status"] = "done"
+    except Diverged as error:
+        record |= {"status": "diverged", "reason": str(error)}
+    except DataError as error:
+        record |= {"status": "skipped" if isinstance(error, DataUnavailable) else "failed", "reason": str(error)}
+        if suite is None:
+            records.write(out, record)
+            raise
+    except UserError:
+        if suite is None:
+            raise
+        record |= {"status": "failed", "reason": _last_line(), "traceback": traceback.format_exc()}
+    except Exception:
+        record |= {"status": "failed", "reason": _last_line(), "traceback": traceback.format_exc()}
+    record["memory"] = {"peak_rss_bytes": profiling.peak_rss_bytes(), "peak_gpu_bytes": profiling.peak_gpu_bytes()}
+    times["total"] = time.perf_counter() - begun
+    records.write(out, record, curve, outputs, weights if record["status"] == "done" else None)
+    return record["status"]
+
+
+def training_settings(config: Mapping[str, Mapping]) -> Settings:
+    """What the trainer is told, from `optim` and `budget`. Raises UserError."""
+    shared = {key: config["budget"][key] for key in ("epochs", "batch_tokens", "validations")}
+    return schema.typed(Settings, {**config["optim"], **shared}, "optim")
+
+
+def build_model(config: Mapping[str, Mapping], data: TaskData, seed: int) -> tuple[Seq2Seq, Fit]:
+    """The model of a configuration for a task's vocabularies, initialised from the seed, and its size.
+
+    The width is `model.width`, or the one that meets `budget.parameters`. Raises UserError for options that cannot be
+    and for a parameter count farther from the budget than `budget.tolerance`.
+    """
+    described, budget = config["model"], config["budget"]
+    cls = hydra.utils.get_class(described["_target_"])
+    options = schema.typed_options(cls.of_width, schema.model_options(described), "model", FILLED_IN)
+    width = described["width"]
+    if width is not None and (not isinstance(width, int) or width < 1):
+        raise UserError(f"model.width must be a whole number above 0, or null to solve for it; got {width!r}")
+
+    def build(size: int) -> Seq2Seq:
+        return cls.of_width(
+            size, data.src_size, data.tgt_size, rounded=width is None, shared=data.shared, **options
+        )
+
+    try:
+        if width is None:
+            fit = solve_width(build, budget["parameters"])
+        else:
+            with torch.device("meta"):
+                fit = Fit(width, parameters(build(width))["total"], budget["parameters"])
+    except ValueError as error:
+        raise UserError(f"model {described['name']}: {error}") from error
+    if abs(fit.mismatch) > budget["tolerance"]:
+        raise UserError(
+            f"model {described['name']}: width {fit.width} has {fit.parameters:,} parameters, {fit.mismatch:+.1%} from "
+            f"the budget of {fit.budget:,}; change budget.parameters, or allow it with budget.tolerance"
+        )
+    with seeded_initialisation(seed, "initialisation"):
+        return build(fit.width), fit
+
+
+def _search(config: Mapping[str, Mapping]) -> tuple[list[Search], int]:
+    """The searches the test sets are decoded with, greedy first, and the tokens in a batch. Raises UserError."""
+    section = dict(config["search"])
+    batch_tokens = section.pop("batch_tokens")
+    if not isinstance(batch_tokens, int) or batch_tokens < 1:
+        raise UserError(f"search.batch_tokens must be a whole number above 0, got {batch_tokens!r}")
+    asked = schema.typed(Search, section, "search")
+    greedy = Search(1, asked.length_penalty)
+    return ([greedy] if asked.beam == 1 else [greedy, asked]), batch_tokens
+
+
+def _blank(cell: schema.Cell, suite: str | None, concurrent: int) -> dict:
+    """A record with everything known before the work begins."""
+    unknown = ("parameters", "flops", "budget", "throughput", "memory", "selection", "sanity", "data", "traceback")
+    return {
+        "schema": records.SCHEMA,
+        "cell": cell.name,
+        "task": cell.task,
+        "model": cell.model,
+        "budget_name": cell.budget,
+        "seed": cell.seed,
+        "suite": suite,
+        "status": "failed",
+        "reason": None,
+        "config": {key: value for key, value in cell.config.items() if key not in schema.UNHASHED},
+        "config_hash": cell.hash,
+        "code": environment.code(),
+        "seeds": {
+            "base": cell.seed,
+            "initialisation": derive(cell.seed, "initialisation"),
+            "order": derive(cell.seed, "order"),
+            "dropout": derive(cell.seed, "dropout"),
+            "data": cell.config["task"].get("data_seed"),
+        },
+        "environment": {
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "cpu": environment.cpu_name(),
+            "cores": environment.usable_cores(),
+            "threads": cell.threads,
+            "device": cell.config["device"],
+            "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+            "concurrent_cells": concurrent,
+            "libraries": environment.versions(),
+        },
+        "times": dict.fromkeys(("data", "train", "validate", "evaluate", "total")),
+        "scores": [],
+        **dict.fromkeys(unknown),
+    }
+
+
+def _about(task: Task, data: TaskData) -> dict:
+    return {
+        "checksums": data.checksums,
+        "counts": data.counts,
+        "train_range": {axis: list(bounds) for axis, bounds in task.train_range.items()},
+        "chance": task.chance,
+    }
+
+
+def _training(trainer: Trainer, model: Seq2Seq, data: TaskData) -> dict:
+    """What of the record training decides; also where it ended early."""
+    history = trainer.history
+    lengths = (float((split.lengths + 1).mean()) for split in (data.train.src, data.train.tgt))
+    mean_source, mean_target = (max(1, round(length)) for length in lengths)
+    tokens = history.source_tokens + history.target_tokens
+    losses = [row["valid_loss"] for row in history.curve]
+    return {
+        "flops": {
+            "forward_per_target_token": model.matmul_flops(mean_source, mean_target) / mean_target,
+            "training_total": training_flops(model, mean_source, mean_target) * history.examples,
+        },
+        "budget": {
+            "epochs": trainer.settings.epochs,
+            "steps": history.steps,
+            "planned_steps": trainer.total_steps,
+            "examples": history.examples,
+            "target_tokens": history.target_tokens,
+            "source_tokens": history.source_tokens,
+            "padding_share": 1 - tokens / history.padded_tokens if history.padded_tokens else None,
+        },
+        "throughput": {
+            "train": profiling.summary(history.samples, profiling.TOKENS_PER_SECOND),
+            "decode": None,
+            "decode_one": None,
+        },
+        "selection": {
+            "metric": "valid_loss",
+            "step": history.best_step,
+            "value": history.best_loss if losses else None,
+        },
+        "sanity": {
+            "loss_finite": bool(losses) and history.steps == trainer.total_steps,
+            "loss_fell": bool(losses) and history.best_loss < losses[0] or len(losses) == 1,
+            "eos_share": None,
+            "empty_share": None,
+            "length_ratio": None,
+        },
+    }
+
+
+def _evaluate(
+    record: dict, cell: schema.Cell, task: Task, data: TaskData, model: Seq2Seq, progress: Progress
+) -> list[dict]:
+    """Decode and score every test split once. Fills the record; returns the rows of `outputs.tsv`."""
+    searches, batch_tokens = _search(cell.config)
+    device = cell.config["device"]
+    outputs: list[dict] = []
+    samples: list[float] = []
+    for number, split in enumerate(data.tests.values()):
+        sources, references = evaluation.texts(task, split)
+        limits = task.target_limit(split.src.lengths)
+        for how in searches:
+            decoded = decode_split(model, split, limits, how, batch_tokens, device, progress)
+            hypotheses = [task.target_text(ids) for ids in decoded.hypotheses.tokens]
+            record["scores"] += evaluation.score_rows(task.metrics, split, how.name, hypotheses, references)
+            outputs += evaluation.output_rows(split, how.name, sources, hypotheses, references)
+            if how.beam == 1:
+                samples += decoded.samples
+                if number == 0:
+                    record["sanity"] |= evaluation.sanity(decoded.hypotheses, hypotheses, references)
+    first = next(iter(data.tests.values()))
+    record["throughput"] |= {
+        "decode": profiling.summary(samples, profiling.TOKENS_PER_SECOND),
+        "decode_one": profiling.summary(_one_by_one(model, first, task, device), profiling.TOKENS_PER_SECOND),
+    }
+    return outputs
+
+
+def _one_by_one(model: Seq2Seq, split: Split, task: Task, device: str) -> list[float]:
+    """Greedy target tokens a second of the first sentences of a split, each decoded alone."""
+    batcher = Batcher(split, 1, device)
+    limits = task.target_limit(split.src.lengths)
+    samples = []
+    for row in range(min(ONE_AT_A_TIME, len(split))):
+        batch = batcher.make(np.array([row]))
+        begun = profiling.clock(device)
+        found = search(model, batch.src, None, limits[[row]], Search())
+        samples.append((len(found.tokens[0]) + 1) / (profiling.clock(device) - begun))
+    return samples[4:] or samples
+
+
+def _last_line() -> str:
+    """The exception being handled, as one line."""
+    return traceback.format_exc(limit=0).strip().splitlines()[-1]
+
+
+def translate(run_folder: Path, lines: Iterable[str], *, beam: int = 5) -> Iterator[str]:
+    """Translate lines, one by one as they come, with the trained cell in `run_folder`.
+
+    An empty line gives an empty line. Raises UserError where the folder holds no trained cell or a line cannot be
+    read.
+    """
+    tune_allocator()
+    try:
+        record = records.read(run_folder)
+    except FileNotFoundError as error:
+        raise UserError(f"{run_folder} is not a cell's folder: no {records.RECORD} in it") from error
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    weights = run_folder / records.WEIGHTS
+    if not weights.exists():
+        raise UserError(f"{run_folder} has no {records.WEIGHTS}, so nothing to translate with; run the cell again")
+    cell = schema.checked({**record["config"], "out": str(run_folder.parent)})
+    torch.set_num_threads(cell.threads)
+    task = schema.build_task(cell.config["task"])
+    model, _ = build_model(cell.config, task.load(), cell.seed)
+    load_model(model, str(weights))
+    model.eval()
+    try:
+        how = Search(beam, cell.config["search"]["length_penalty"])
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    for line in lines:
+        if not line.strip():
+            yield ""
+            continue
+        ids = [*task.source_ids(line.rstrip("\r\n")), EOS]
+        limit = task.target_limit(np.array([len(ids) - 1]))
+        yield task.target_text(search(model, torch.tensor([ids]), None, limit, how).tokens[0])

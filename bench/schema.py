@@ -1,0 +1,194 @@
+"""From words on the command line to a checked cell: Hydra composes, the types of tasks and settings decide."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, make_dataclass
+from functools import cache
+from importlib import resources
+from itertools import product
+from pathlib import Path
+
+import hydra
+from hydra import compose as hydra_compose
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from bench.errors import UserError
+
+CONF = Path(str(resources.files("bench"))) / "conf"
+GROUPS = ("task", "model", "budget", "suite")
+UNHASHED = ("out",)
+"""Keys that cannot change a result."""
+
+
+@dataclass
+class Budget:
+    """What every arm gets alike."""
+
+    name: str
+    parameters: int  # trainable values of every arm; a model.width given by hand is not solved for
+    tolerance: float  # share by which an arm may miss `parameters`
+    epochs: float  # passes over the training data
+    batch_tokens: int  # rows times longest side, padding included
+    validations: int
+
+    def __post_init__(self) -> None:
+        for name in ("parameters", "epochs", "batch_tokens", "validations", "tolerance"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"budget.{name} must be above 0, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One (task, model, budget, seed), with every value resolved. `name` is its folder."""
+
+    task: str
+    model: str
+    budget: str
+    seed: int
+    threads: int
+    config: dict
+    hash: str = field(default="")
+
+    @property
+    def name(self) -> str:
+        return f"{self.task}-{self.model}-{self.budget}-s{self.seed}-{self.hash[:8]}"
+
+
+@dataclass(frozen=True)
+class Suite:
+    """cells: the overrides of each. threads: of a cell; timeout: seconds a cell may take, None = no limit."""
+
+    name: str
+    description: str
+    threads: int
+    timeout: float | None
+    cells: tuple[tuple[str, ...], ...]
+
+
+def choices(group: str) -> dict[str, str]:
+    """The shipped configurations of a group, with the one line each file opens with."""
+    found = {}
+    for path in sorted((CONF / group).glob("*.yaml")):
+        first = path.read_text(encoding="utf-8").split("\n", 1)[0]
+        found[path.stem] = first.removeprefix("#").strip()
+    return found
+
+
+def compose(overrides: Sequence[str] = ()) -> Cell:
+    """The cell that these `key=value` words describe, all values checked.
+
+    Raises UserError: one line that names the key or value that is wrong and what there is instead.
+    """
+    for word in overrides:
+        if "=" not in word:
+            raise UserError(f"{word!r} is not a setting; write key=value, for example seed=2")
+        group, _, value = word.partition("=")
+        if group in GROUPS and "," not in value and value not in choices(group):
+            raise UserError(f"unknown {group} {value!r}; there are {', '.join(choices(group))}")
+    try:
+        GlobalHydra.instance().clear()
+        with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+            composed = hydra_compose("config", overrides=list(overrides))
+        config = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(_plain(error)) from error
+    return checked(config)
+
+
+def checked(config: dict) -> Cell:
+    """The cell of a resolved configuration. Raises UserError for a value that cannot be."""
+    for key in ("seed", "threads"):
+        if not isinstance(config[key], int) or isinstance(config[key], bool):
+            raise UserError(f"{key} must be a whole number, got {config[key]!r}")
+    if config["threads"] < 1:
+        raise UserError(f"threads must be at least 1, got {config['threads']}")
+    if config["seed"] < 0:
+        raise UserError(f"seed must be at least 0, got {config['seed']}")
+    if config["device"] not in ("cpu", "cuda"):
+        raise UserError(f"device must be cpu or cuda, got {config['device']!r}")
+    config = dict(config)
+    config["budget"] = vars(typed(Budget, config["budget"], "budget"))
+    task = build_task(config["task"])
+    config["task"] = config["task"] | {key: getattr(task, key) for key in config["task"] if hasattr(task, key)}
+    hashed = {key: value for key, value in config.items() if key not in UNHASHED}
+    digest = hashlib.sha256(json.dumps(hashed, sort_keys=True, default=list).encode()).hexdigest()
+    return Cell(
+        task=config["task"]["name"],
+        model=config["model"]["name"],
+        budget=config["budget"]["name"],
+        seed=config["seed"],
+        threads=config["threads"],
+        config=config,
+        hash=digest,
+    )
+
+
+def build_task(config: Mapping[str, object]):
+    """The task that a `task` section describes. Raises UserError."""
+    return typed(hydra.utils.get_class(config["_target_"]), _options(config), "task")
+
+
+def typed(cls: type, values: Mapping[str, object], where: str):
+    """An instance of a dataclass, after its field types have been applied. Raises UserError naming the key."""
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(cls), dict(values))
+        return OmegaConf.to_object(merged)
+    except OmegaConfBaseException as error:
+        raise UserError(_plain(error, where)) from error
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def typed_options(function, values: Mapping[str, object], where: str, given: Sequence[str]) -> dict[str, object]:
+    """The keyword arguments of a function after its annotations have been applied; `given` are filled in later.
+
+    Raises UserError for a key the function does not have or a value of another type.
+    """
+    parameters = inspect.signature(function, eval_str=True).parameters.values()
+    fields = [(p.name, p.annotation, p.default) for p in parameters if p.name not in given and p.name != "cls"]
+    schema = make_dataclass("Options", fields)
+    return vars(typed(schema, values, where))
+
+
+def _options(config: Mapping[str, object]) -> dict[str, object]:
+    return {key: value for key, value in config.items() if key not in ("_target_", "name")}
+
+
+def model_options(config: Mapping[str, object]) -> dict[str, object]:
+    """What of a `model` section goes to the model's `of_width`."""
+    return {key: value for key, value in _options(config).items() if key != "width"}
+
+
+def _plain(error: Exception, where: str = "") -> str:
+    """The first lines of Hydra's or OmegaConf's message as one."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    kept = [line for line in lines if not re.match(r"(object_type|reference_type|To append|full_key)\b", line)]
+    key = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("full_key:")), "")
+    place = ".".join(part for part in (where, key) if part)
+    message = "; ".join(kept) or type(error).__name__
+    return f"{place}: {message}" if place else message
+
+
+@cache
+def load_suite(name: str) -> Suite:
+    """A suite by name. Raises UserError for an unknown one."""
+    known = choices("suite")
+    if name not in known:
+        raise UserError(f"unknown suite {name!r}; there are {', '.join(known)}")
+    content = OmegaConf.to_container(OmegaConf.load(CONF / "suite" / f"{name}.yaml"))
+    threads = content.get("threads", 1)
+    cells = []
+    for grid in content["cells"]:
+        axes = [value if isinstance(value, list) else [value] for value in grid.values()]
+        for values in product(*axes):
+            words = [f"{key}={value}" for key, value in zip(grid, values, strict=True)]
+            cells.append((*words, f"threads={threads}"))
+    return Suite(name, known[name], threads, content.get("timeout"), tuple(cells))
