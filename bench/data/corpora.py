@@ -71,8 +71,13 @@ def cache_folder() -> Path:
     """`$BENCH_CACHE`, else `seq2seq-bench` under `$XDG_CACHE_HOME` or `~/.cache`. Not made here."""
     if os.environ.get("BENCH_CACHE"):
         return Path(os.environ["BENCH_CACHE"])
-    base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    return base / "seq2seq-bench"
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if named.is_absolute():  # a relative one is to be ignored, says the XDG base directory specification
+        return named / "seq2seq-bench"
+    try:
+        return Path.home() / ".cache" / "seq2seq-bench"
+    except RuntimeError as error:
+        raise UserError("there is no home folder to keep data in; set BENCH_CACHE to a folder") from error
 
 
 def mirror_folders() -> list[Path]:
@@ -175,13 +180,15 @@ def download(address: str, target: Path, expected: str, largest: int) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     except OSError as error:
-        raise DataError(f"{target.parent}: cannot be written ({error.strerror}); set BENCH_CACHE to a folder that can") from error
+        raise DataError(
+            f"{target.parent}: cannot be written ({error.strerror}); set BENCH_CACHE to a folder that can"
+        ) from error
     try:
         with os.fdopen(descriptor, "wb") as file:
             digest = _receive(address, file, largest)
         if digest != expected:
             raise DataError(
-                f"{address}: SHA-256 is {digest[:16]}..., expected {expected[:16]}...; nothing was kept, try again later"
+                f"{address}: SHA-256 is {digest[:16]}..., expected {expected[:16]}...; nothing was kept, fetch it again"
             )
         os.chmod(name, 0o644)  # mkstemp's own mode shuts out everyone a shared cache is for
         os.replace(name, target)
@@ -243,9 +250,9 @@ _BOM = b"\xef\xbb\xbf"
 def read_lines(path: Path | str, counts: Counter[str] | None = None) -> list[str]:
     """The lines of a UTF-8 text file, gzip-compressed where its name ends in `.gz`, without their ends.
 
-    A byte order mark at the start is left out and `\\r\\n` ends a line like `\\n`: both say nothing about the text. A tab
-    becomes a space, because results are tab-separated; `counts["tabs"]` grows by the lines this changed. Anything else
-    wrong is an error: what is not read strictly shifts one side of a parallel text against the other.
+    A byte order mark at the start is left out and `\\r\\n` ends a line like `\\n`: both say nothing about the text. A
+    tab becomes a space, because results are tab-separated; `counts["tabs"]` grows by the lines this changed. Anything
+    else wrong is an error: what is not read strictly shifts one side of a parallel text against the other.
 
     Raises DataError for a file that is missing, empty, truncated or not UTF-8, and for a line without text.
     """

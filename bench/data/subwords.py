@@ -28,6 +28,7 @@ _SETTINGS = {
     "character_coverage": 1.0,
     # Text comes back as it went in, spaces apart; nmt_nfkc would rewrite references no model can then reproduce.
     "normalization_rule_name": "identity",
+    "unk_surface": "\u2047",  # without the spaces the default puts around it
     # The number of threads is written into the model, and so into its checksum.
     "num_threads": 1,
     # In bytes. The default leaves longer lines out of training without a word.

@@ -65,12 +65,14 @@ class Multi30k(Task):
         existing = [name for name, languages in TESTS.items() if {self.source, self.target} <= set(languages)]
         if self.tests is None:
             self.tests = [name for name in DEFAULT_TESTS if name in existing]
-        if isinstance(self.tests, str) or not self.tests or len(set(self.tests)) < len(self.tests):
-            raise ValueError(f"tests={self.tests!r}: not a list of different test sets")
+        if isinstance(self.tests, str) or not isinstance(self.tests, Sequence) or not self.tests:
+            raise ValueError(f"tests={self.tests!r}: not a list of test sets; there are {', '.join(existing)}")
         self.tests = tuple(self.tests)
         for name in self.tests:
             if name not in existing:
                 raise ValueError(f"tests: no {name!r} for {self.source}-{self.target}; there are {', '.join(existing)}")
+        if len(set(self.tests)) < len(self.tests):
+            raise ValueError(f"tests={self.tests!r}: names a test set twice")
         self._subwords: Subwords | None = None
 
     def load(self) -> TaskData:
@@ -78,15 +80,14 @@ class Multi30k(Task):
         counts: Counter[str] = Counter()
         pairs = {name: self._pair(name, counts) for name in ("train", "val", *self.tests)}
         subwords = self._subwords = self._learn(*pairs["train"])
-        held_out = {name: self._split("valid" if name == "val" else name, *pairs[name]) for name in ("val", *self.tests)}
         train = self._train_split(pairs, counts)
         bins = train.axes["length"]
         self.train_range = {"length": (int(bins.min()), int(bins.max()))}
         checksums = {file: CORPUS.files[file] for name in pairs for file in self._files(name)}
         return TaskData(
             train=train,
-            valid=held_out.pop("val"),
-            tests=held_out,
+            valid=self._split("valid", *pairs["val"]),
+            tests={name: self._split(name, *pairs[name]) for name in self.tests},
             src_size=subwords.size,
             tgt_size=subwords.size,
             shared=True,
