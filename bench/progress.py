@@ -132,16 +132,20 @@ class Pipe:
         self._send("say", line)
 
     def end(self, status: str) -> None:
-        """The last event: how the cell ended."""
-        self._send("end", status)
+        """The last event of a cell that ran: its status."""
+        self._send("status", status)
+
+    def refuse(self, message: str) -> None:
+        """The last event of a cell that could not be run as it was asked for."""
+        self._send("refused", message)
 
     def _send(self, *event: object) -> None:
         self._stream.write(json.dumps(event) + "\n")
         self._stream.flush()
 
 
-def relay(line: str, progress: Progress) -> str | None:
-    """Repeat one line of a `Pipe` to `progress`; returns the status where it is the last event.
+def relay(line: str, progress: Progress) -> dict[str, str]:
+    """Repeat one line of a `Pipe` to `progress`; returns the last event as `status` or `refused`, {} before.
 
     Raises ValueError for a line that no `Pipe` wrote.
     """
@@ -153,22 +157,24 @@ def relay(line: str, progress: Progress) -> str | None:
             progress.advance(done, note)
         case ["say", str(text)]:
             progress.say(text)
-        case ["end", str(status)]:
-            return status
+        case ["status" | "refused" as kind, str(text)]:
+            return {kind: text}
         case _:
             raise ValueError(f"not a progress event: {line!r}")
-    return None
+    return {}
 
 
 class Board:
     """All running cells in one place. As it stands, a board for logs: whole lines, never rewritten.
 
     A line when a cell starts and ends, and at most one each `every` seconds between, for each cell. Safe to use from
-    several threads.
+    several threads. ended: of the total, how many cells have ended.
     """
 
-    def __init__(self, stream: TextIO, total: int, every: float = 30.0, clock: Clock = time.monotonic) -> None:
-        self.total, self.ended = total, 0
+    def __init__(
+        self, stream: TextIO, total: int, ended: int = 0, every: float = 30.0, clock: Clock = time.monotonic
+    ) -> None:
+        self.total, self.ended = total, ended
         self._stream, self._every, self._clock = stream, every, clock
         self._lock = threading.RLock()
 
@@ -181,16 +187,23 @@ class Board:
         pass
 
     def start(self, cell: str) -> "CellProgress":
-        """A cell starts; its work reports to what is returned."""
-        with self._lock:
-            self.say(f"{cell}: started")
-            return CellProgress(self, cell, self._clock)
+        """A cell starts; its work reports to what is returned. The log's line waits for its first stage, so that a
+        cell refused before it begins leaves its error message alone."""
+        return CellProgress(self, cell, self._clock)
+
+    def started(self, cell: str) -> None:
+        """A cell's first stage begins."""
+        self.say(f"{cell}: started")
 
     def end(self, cell: str, text: str) -> None:
-        """A cell ended, or did not need to run; text says how."""
+        """A cell ended; text says how."""
+        self.count(1, f"{cell}: {text}")
+
+    def count(self, cells: int, line: str) -> None:
+        """So many more cells have ended, or did not need to run."""
         with self._lock:
-            self.ended += 1
-            self.say(f"[{self.ended}/{self.total}] {cell}: {text}")
+            self.ended += cells
+            self.say(f"[{self.ended}/{self.total}] {line}")
 
     def say(self, line: str) -> None:
         """One line to keep."""
@@ -214,14 +227,18 @@ class CellProgress:
         self.name, self.line = name, "starting"
         self.next_line = clock() + board._every
         self._board, self._clock = board, clock
-        self._meter = Meter("", 0, "", clock)
+        self._meter: Meter | None = None
 
     def stage(self, name: str, total: int, unit: str) -> None:
+        if self._meter is None:
+            self._board.started(self.name)
         self._meter = Meter(name, total, unit, self._clock)
         self.line = name
         self._board.changed(self)
 
     def advance(self, done: int, note: str = "") -> None:
+        if self._meter is None:
+            self.stage("work", 0, "units")
         self._meter.read(done)
         self.line = self._meter.line(note)
         self._board.changed(self)
@@ -233,8 +250,8 @@ class CellProgress:
 class LiveBoard(Board):
     """The board of a terminal: kept lines scroll by above one line a running cell, redrawn in place."""
 
-    def __init__(self, stream: TextIO, total: int, clock: Clock = time.monotonic) -> None:
-        super().__init__(stream, total, 0.0, clock)
+    def __init__(self, stream: TextIO, total: int, ended: int = 0, clock: Clock = time.monotonic) -> None:
+        super().__init__(stream, total, ended, 0.0, clock)
         self._running: dict[str, CellProgress] = {}
         self._live: "Live | None" = None
 
@@ -258,6 +275,9 @@ class LiveBoard(Board):
         with self._lock:
             self._running[cell] = CellProgress(self, cell, self._clock)
             return self._running[cell]
+
+    def started(self, cell: str) -> None:
+        """Nothing to do: the cell has its line from `start`."""
 
     def end(self, cell: str, text: str) -> None:
         with self._lock:
@@ -287,6 +307,7 @@ class LiveBoard(Board):
         return grid
 
 
-def board(stream: TextIO, total: int) -> Board:
-    """The display that suits the stream: live on a terminal, plain lines in a log."""
-    return LiveBoard(stream, total) if stream.isatty() else Board(stream, total)
+def board(stream: TextIO, total: int, ended: int = 0) -> Board:
+    """The display that suits the stream: live on a terminal, plain lines in a log. ended: cells of the total that
+    ended before it was made."""
+    return LiveBoard(stream, total, ended) if stream.isatty() else Board(stream, total, ended)

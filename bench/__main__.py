@@ -1,0 +1,210 @@
+"""The command line. Nothing slow is imported before a command needs it, so that help comes at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from bench import __version__
+from bench.errors import UserError
+
+GOOD, BAD, WRONG, INTERRUPTED = 0, 1, 2, 130
+"""Exit statuses: fine; a cell or a file is not as it should be; the input is wrong; Ctrl-C."""
+
+LISTED = {"tasks": "task", "models": "model", "budgets": "budget", "suites": "suite"}
+
+RUNS = Path("results") / "runs"
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="bench")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Measure how a Transformer differs from RNN, LSTM and GRU.
+
+    `bench suite quick` runs the default suite and writes its report.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@cli.command()
+@click.argument("settings", nargs=-1)
+@click.option("-m", "--multirun", is_flag=True, help="Run every combination of comma-separated values.")
+@click.option("--cfg", type=click.Choice(["job", "hydra", "all"]), help="Print the configuration and run nothing.")
+@click.option("--resolve", is_flag=True, help="With --cfg: interpolations replaced by their values.")
+def run(settings: tuple[str, ...], multirun: bool, cfg: str | None, resolve: bool) -> int:
+    """Train and score one cell: bench run task=recall model=lstm_dot seed=2.
+
+    SETTINGS are Hydra overrides; out=DIR names the results folder. A cell that is finished is not run again.
+    With -m: bench run -m model=transformer,lstm_dot seed=1,2,3.
+    """
+    from bench import suite
+    from bench.cli import hydra_run
+
+    if resolve and cfg is None:
+        raise UserError("--resolve goes with --cfg")
+    if cfg is not None:
+        if multirun:
+            raise UserError("--cfg shows one configuration; leave out --multirun")
+        hydra_run.show(settings, ["--cfg", cfg, *(["--resolve"] if resolve else [])])
+        return GOOD
+    outcomes = hydra_run.run(settings, multirun)
+    if multirun:
+        click.echo(suite.summary(outcomes))
+    return BAD if suite.failed(outcomes) else GOOD
+
+
+@cli.command("suite")
+@click.argument("name")
+@click.option("--jobs", type=int, metavar="N", help="Cells at a time; as many as the cores take if not given.")
+@click.option("--out", type=click.Path(path_type=Path), help="The results folder.  [default: results/runs/NAME]")
+@click.option("--no-report", is_flag=True, help="Leave the report as it is.")
+def suite_command(name: str, jobs: int | None, out: Path | None, no_report: bool) -> int:
+    """Run all cells of a suite and write its report.
+
+    Finished cells are skipped, so that the same command goes on where it was stopped. Exit status 1 where a cell
+    failed, diverged or ran out of time.
+    """
+    from bench import schema, suite
+    from bench.environment import usable_cores
+    from bench.progress import board
+
+    chosen = schema.load_suite(name)
+    out = RUNS / name if out is None else out
+    suite.check_folder(out)
+    at_a_time = suite.how_many(chosen.threads, jobs)
+    if chosen.threads > usable_cores():
+        click.echo(
+            f"bench: a cell of {name} has {chosen.threads} threads and there are {usable_cores()} usable cores: "
+            "one cell at a time, and slower than meant",
+            err=True,
+        )
+    cells = [suite.Job(schema.compose(words), words) for words in chosen.cells]
+    with board(sys.stderr, len(cells)) as shown:
+        outcomes = suite.run(cells, out, shown, at_a_time=at_a_time, suite=name, timeout=chosen.timeout)
+    click.echo(suite.summary(outcomes))
+    if not no_report:
+        _write_report(out)
+    return BAD if suite.failed(outcomes) else GOOD
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def report(folder: Path) -> int:
+    """Write the report of a results folder and print its path."""
+    from bench import records
+
+    try:
+        records.folders(folder)
+    except (FileNotFoundError, ValueError) as error:
+        raise UserError(str(error)) from error
+    _write_report(folder)
+    return GOOD
+
+
+def _write_report(folder: Path) -> None:
+    from bench.report.page import build
+
+    click.echo(str(build(folder)))
+
+
+@cli.command("list")
+@click.argument("what", required=False, type=click.Choice(list(LISTED)))
+def list_command(what: str | None) -> int:
+    """Name the tasks, models, budgets and suites there are, one a line."""
+    from bench import schema
+
+    for heading, group in LISTED.items():
+        if what not in (None, heading):
+            continue
+        found = schema.choices(group)
+        if what is None:
+            click.echo(f"{heading}:")
+        width = max(map(len, found), default=0)
+        for name, description in found.items():
+            click.echo(f"{'' if what else '  '}{name:{width}}  {description}".rstrip())
+    return GOOD
+
+
+@cli.group()
+def data() -> None:
+    """Fetch and check the corpora."""
+
+
+@data.command()
+@click.argument("name", required=False)
+def fetch(name: str | None) -> int:
+    """Have the corpora (or the one named) in the cache: from a mirror, else by HTTPS."""
+    from bench.data import corpora
+
+    for line in corpora.fetch(name):
+        click.echo(line)
+    return GOOD
+
+
+@data.command()
+@click.argument("name", required=False)
+def check(name: str | None) -> int:
+    """Compare every file with its checksum. Exit status 1 where one is missing or broken."""
+    from bench.data import corpora
+
+    good = True
+    for fine, line in corpora.check(name):
+        click.echo(line)
+        good = good and fine
+    return GOOD if good else BAD
+
+
+@cli.command()
+@click.option("--run", "run_folder", required=True, type=click.Path(path_type=Path), help="A finished cell's folder.")
+@click.option("--beam", type=int, default=5, show_default=True, help="Hypotheses kept; 1 is greedy.")
+def translate(run_folder: Path, beam: int) -> int:
+    """Translate standard input line by line with a trained cell."""
+    from bench.run import translate as translations
+
+    for line in translations(run_folder, _lines(), beam=beam):
+        click.echo(line)
+    return GOOD
+
+
+def _lines() -> Iterator[str]:
+    """Standard input as it comes. Raises UserError for bytes that are not UTF-8."""
+    sys.stdin.reconfigure(encoding="utf-8", errors="strict")
+    try:
+        yield from sys.stdin
+    except UnicodeDecodeError as error:
+        raise UserError(f"standard input is not UTF-8: {error}") from error
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return the exit status. What a user can put right is one line on standard error."""
+    try:
+        return cli.main(arguments, prog_name="bench", standalone_mode=False) or GOOD
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        where = f"; see {context.command_path} --help" if context is not None else ""
+        _complain(error.format_message().rstrip(".") + where)
+        return WRONG
+    except UserError as error:
+        _complain(str(error))
+        return WRONG
+    except (KeyboardInterrupt, click.Abort):
+        _complain("stopped; run the same command again to go on from here")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone; the interpreter would complain once more when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BAD
+
+
+def _complain(message: str) -> None:
+    click.echo(f"bench: {' '.join(message.split())}", err=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

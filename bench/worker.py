@@ -1,0 +1,236 @@
+"""One cell in a process of its own, both ends: peak memory is the cell's, and a crash costs one cell.
+
+The parent writes one JSON line to the child's standard input and keeps the pipe open; the child answers with the lines
+of `bench.progress.Pipe`. A child whose parent has gone sees the pipe close and stops. The parent imports no torch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bench import environment, records
+from bench.errors import UserError
+from bench.progress import Pipe, Progress, relay
+from bench.schema import UNHASHED, Cell
+
+COMMAND = (sys.executable, "-P", "-m", "bench.worker")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""Read once, when the libraries behind numpy and torch are loaded: they must be set before the process starts."""
+
+TAIL_BYTES = 8000
+"""How much of a dead child's standard error its record keeps."""
+
+GRACE = 3.0
+"""Seconds between asking a process to end and ending it."""
+
+UNREACHED = "seeds environment parameters flops budget times throughput memory selection scores sanity data".split()
+"""Keys of a record that a cell which died did not come to write."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a child is told. words: the cell's overrides; concurrent: how many cells run at the same time."""
+
+    words: tuple[str, ...]
+    out: str
+    suite: str | None = None
+    concurrent: int = 1
+
+
+class Stopped(Exception):
+    """The cell did not end: `Workers.stop` was called."""
+
+
+class Workers:
+    """The children that run now, so that all can be ended at once. Safe to use from several threads."""
+
+    def __init__(self, command: Sequence[str] = COMMAND) -> None:
+        self._command = tuple(command)
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[str]] = set()
+        self._stopped = False
+
+    def run(self, order: Order, cell: Cell, progress: Progress, timeout: float | None = None) -> str:
+        """Run a cell to its end and return its status; afterwards its record is there, whatever happened.
+
+        timeout: seconds, None = no limit. Raises UserError where the child refused its input, Stopped after `stop`.
+        """
+        out = Path(order.out)
+        began = time.monotonic()
+        with tempfile.TemporaryFile() as errors:
+            process = self._start(cell.threads, errors.fileno())
+            late = threading.Event()
+            timer = threading.Timer(timeout if timeout is not None else 0.0, lambda: (late.set(), _end(process)))
+            timer.daemon = True
+            if timeout is not None:
+                timer.start()
+            try:
+                said = _converse(process, order, progress)
+                code = process.wait()
+            finally:
+                timer.cancel()
+                _end(process)
+                _close(process)
+                with self._lock:
+                    self._running.discard(process)
+            errors.seek(max(0, errors.seek(0, os.SEEK_END) - TAIL_BYTES))
+            tail = errors.read().decode("utf-8", "replace").strip()
+        if self._stopped:
+            raise Stopped
+        if said.get("refused") is not None:
+            raise UserError(said["refused"])
+        if said.get("status") is not None and records.finished(out, cell.name, [said["status"]]):
+            return said["status"]
+        seconds = time.monotonic() - began
+        if late.is_set():
+            status, reason = "timeout", f"not finished after {timeout:g} seconds, the suite's limit for a cell"
+        elif said.get("status") is not None:
+            status, reason = "failed", f"the process reported {said['status']!r} and wrote no such record"
+        else:
+            status, reason = "failed", f"the process {_death(code)} after {seconds:.0f} seconds"
+        records.write(out, blank(cell, order.suite, status, reason, tail or None))
+        return status
+
+    def stop(self) -> None:
+        """End every child, and start no more."""
+        with self._lock:
+            self._stopped = True
+            running = list(self._running)
+        for process in running:
+            _signal(process, signal.SIGTERM)
+        for process in running:
+            _end(process)
+
+    def _start(self, threads: int, errors: int) -> subprocess.Popen[str]:
+        source = str(Path(__file__).resolve().parents[1])
+        path = os.pathsep.join(part for part in (source, os.environ.get("PYTHONPATH")) if part)
+        variables = os.environ | {name: str(threads) for name in THREAD_VARIABLES} | {"PYTHONPATH": path}
+        with self._lock:
+            if self._stopped:
+                raise Stopped
+            # A session of its own: Ctrl-C reaches the parent alone, which then ends each child's whole group.
+            process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                encoding="utf-8",
+                env=variables,
+                start_new_session=True,
+            )
+            self._running.add(process)
+        return process
+
+
+def blank(cell: Cell, suite: str | None, status: str, reason: str, traceback: str | None = None) -> dict[str, object]:
+    """The record of a cell that did not come to write its own: what is known of it, and null for the rest."""
+    return {
+        "schema": records.SCHEMA,
+        "cell": cell.name,
+        "task": cell.task,
+        "model": cell.model,
+        "budget_name": cell.budget,
+        "seed": cell.seed,
+        "suite": suite,
+        "status": status,
+        "reason": reason,
+        "traceback": traceback,
+        "config": {key: value for key, value in cell.config.items() if key not in UNHASHED},
+        "config_hash": cell.hash,
+        "code": environment.code(),
+        **dict.fromkeys(UNREACHED),
+    }
+
+
+def _converse(process: subprocess.Popen[str], order: Order, progress: Progress) -> Mapping[str, str]:
+    """Give the order, repeat what comes back to `progress`, and return the last words: `status` or `refused`."""
+    said: dict[str, str] = {}
+    try:
+        process.stdin.write(json.dumps(asdict(order)) + "\n")
+        process.stdin.flush()
+    except BrokenPipeError:
+        pass  # died before it could listen; its exit status and standard error say why
+    for line in process.stdout:
+        try:
+            said |= relay(line, progress)
+        except ValueError:
+            progress.say(line.rstrip("\n"))
+    return said
+
+
+def _death(code: int) -> str:
+    if code >= 0:
+        return f"ended with exit status {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
+
+
+def _signal(process: subprocess.Popen[str], number: int) -> None:
+    if process.returncode is None:
+        try:
+            os.killpg(process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            pass  # already gone
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Ask, wait, then do not ask. Nothing happens to a process that has ended."""
+    _signal(process, signal.SIGTERM)
+    try:
+        process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        _signal(process, signal.SIGKILL)
+        process.wait()
+
+
+def _close(process: subprocess.Popen[str]) -> None:
+    for pipe in (process.stdin, process.stdout):
+        try:
+            pipe.close()
+        except BrokenPipeError:
+            pass  # what was left for a child that died early
+
+
+def _watch() -> None:
+    """Stop this process when its parent closes the pipe, by will or by dying."""
+    while os.read(0, 4096):  # not sys.stdin, whose lock a waiting thread would hold when the interpreter shuts down
+        pass
+    os._exit(1)
+
+
+def main() -> int:
+    """The child. Exit status 0 where the cell has its record, whatever the status in it; 2 for bad input."""
+    order = Order(**json.loads(sys.stdin.readline()))
+    events = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what libraries print goes to standard error; the pipe is for events alone
+    threading.Thread(target=_watch, daemon=True).start()
+    pipe = Pipe(events)
+    try:
+        from bench.run import run_cell
+        from bench.schema import compose
+
+        cell = compose(order.words)
+        status = run_cell(cell, Path(order.out), suite=order.suite, concurrent=order.concurrent, progress=pipe)
+    except UserError as error:
+        pipe.refuse(str(error))
+        return 2
+    pipe.end(status)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
