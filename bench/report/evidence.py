@@ -1,0 +1,225 @@
+"""Records made ready for comparison: cells grouped into settings, arms named, doubtful cells marked.
+
+A setting is what has to be equal before two arms may be compared: task with its options, budget, parameter target and
+device. Scores of different settings never meet in one mean.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bench.records import Records
+from bench.report import arms
+
+LOW_SHARE, LENGTH_RATIO = 0.5, (0.8, 1.2)
+"""Sanity gates, fixed before running: below LOW_SHARE of outputs ended by themselves, or at or above it empty, or a
+translation longer or shorter than its reference by more than LENGTH_RATIO, a cell stays out of verdicts."""
+
+MACHINE = ("environment.cpu", "environment.threads", "environment.gpu", "environment.concurrent_cells")
+"""What has to be equal before two speeds may be compared."""
+
+
+BUDGET_OPTIONS = ("budget.epochs", "budget.batch_tokens", "budget.validations", "search.")
+"""What makes two budgets of one name different ones; the parameter target is a part of the setting by itself."""
+
+
+@dataclass(frozen=True, order=True)
+class Setting:
+    """task, budget, target (parameters aimed at, -1 where not recorded), device."""
+
+    task: str
+    budget: str
+    target: int
+    device: str
+
+    def __str__(self) -> str:
+        target = f", {self.target:,} parameters" if self.target >= 0 else ""
+        return f"{self.task} (budget {self.budget}{target}, {self.device})"
+
+    @property
+    def slug(self) -> str:
+        """For file names."""
+        parts = [self.task, self.budget, *([str(self.target)] if self.target >= 0 else []), self.device]
+        return "-".join("_".join("".join(c if c.isalnum() else " " for c in part).split()) for part in parts)
+
+
+def given(value: object) -> bool:
+    """Whether a cell of a table holds something: neither None nor NaN."""
+    return not (value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)))
+
+
+def column(table: pd.DataFrame, name: str) -> pd.Series:
+    """A column, or missing values where no record has it."""
+    return table[name] if name in table else pd.Series([None] * len(table), index=table.index, dtype=object)
+
+
+def option(config: object, *path: str) -> object:
+    """A value of the nested configuration, or None."""
+    for key in path:
+        config = config.get(key) if isinstance(config, Mapping) else None
+    return config
+
+
+def flat(config: object, prefix: str = "") -> dict[str, object]:
+    """A nested configuration as dotted names."""
+    if not isinstance(config, Mapping):
+        return {}  # no configuration was recorded
+    found: dict[str, object] = {}
+    for key, value in config.items():
+        found.update(flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value})
+    return found
+
+
+class Evidence:
+    """All a report or a rule asks of records.
+
+    cells: the records' table with `setting`, `arm` and `doubt` (a sentence, or "" where the cell may enter a verdict).
+    scores: finished cells' scores with `setting`, `arm` and `doubt`; curves likewise, for cells of every status.
+    """
+
+    def __init__(self, records: Records) -> None:
+        cells = records.cells.copy()
+        for name in ("cell", "task", "model", "budget_name", "seed", "status", "reason", "config"):
+            cells[name] = column(cells, name)
+        for name in ("task", "model", "budget_name", "status"):
+            cells[name] = [str(value) if given(value) else "unknown" for value in cells[name]]
+        configs = [flat(config) for config in cells["config"]]
+        tasks, budgets, models = (list(cells[name]) for name in ("task", "budget_name", "model"))
+        cells["task_told"] = _told_apart(tasks, list(zip(tasks, budgets)), configs, ("task.",))
+        pairs = list(zip(cells["task_told"], budgets))
+        cells["budget_told"] = _told_apart(budgets, pairs, configs, BUDGET_OPTIONS)
+        cells["setting"] = [_setting(row) for row in cells.to_dict("records")]
+        cells["arm"] = _told_apart(models, list(zip(cells["setting"], models)), configs, ("model.", "optim."))
+        scored = {task: set(rows["metric"]) for task, rows in records.scores.groupby("task")}
+        cells["doubt"] = [_doubt(row, scored.get(row["task"], set())) for row in cells.to_dict("records")]
+        self.cells = cells
+        more = cells[["cell", "setting", "arm", "doubt"]]
+        scores = records.scores[records.scores["status"] == "done"].copy()
+        for name in ("value", "n", "at"):
+            scores[name] = pd.to_numeric(scores[name], errors="coerce")
+        self.scores = scores.dropna(subset=["value"]).merge(more, on="cell", how="inner")
+        self.curves = records.curves.merge(more, on="cell", how="inner")
+        self._scores = {setting: rows for setting, rows in self.scores.groupby("setting", sort=False)}
+
+    @property
+    def done(self) -> pd.DataFrame:
+        return self.cells[self.cells["status"] == "done"]
+
+    def settings(self) -> list[Setting]:
+        """Settings with a finished cell, in order."""
+        return sorted(set(self.done["setting"]))
+
+    def of(self, setting: Setting, trusted: bool = False) -> pd.DataFrame:
+        """Finished cells of a setting; trusted: only those that pass the sanity gates."""
+        cells = self.done[[found == setting for found in self.done["setting"]]]
+        return cells[cells["doubt"] == ""] if trusted else cells
+
+    def arms(self, setting: Setting, *kinds: str, trusted: bool = False) -> list[str]:
+        """Arms with a finished cell in the fixed order, of these kinds or of all."""
+        return [arm for arm in arms.ordered(self.of(setting, trusted)["arm"]) if not kinds or arms.kind(arm) in kinds]
+
+    def select(
+        self, setting: Setting, split: str | None = None, metric: str | None = None, search: str | None = None,
+        axis: str | None = None, trusted: bool = False,
+    ) -> pd.DataFrame:  # fmt: skip
+        """Scores of a setting. axis None: whole splits only."""
+        rows = self._scores.get(setting, self.scores.iloc[:0])
+        keep = pd.Series(True, index=rows.index)
+        for name, wanted in (("split", split), ("metric", metric), ("search", search)):
+            if wanted is not None:
+                keep &= rows[name] == wanted
+        keep &= rows["axis"].isna() if axis is None else rows["axis"] == axis
+        if trusted:
+            keep &= rows["doubt"] == ""
+        return rows[keep]
+
+    def splits(self, setting: Setting) -> list[str]:
+        """Test splits in the order of the records: the first is the in-distribution one."""
+        return list(dict.fromkeys(self.select(setting)["split"]))
+
+    def searches(self, setting: Setting) -> list[str]:
+        """Greedy first: it is the search every task and arm has."""
+        found = dict.fromkeys(self.select(setting)["search"])
+        return sorted(found, key=lambda name: (name != "greedy", str(name)))
+
+    def metrics(self, setting: Setting) -> list[str]:
+        """Metrics in the order of the records: the first is the headline."""
+        return list(dict.fromkeys(self.select(setting)["metric"]))
+
+    def unit(self, setting: Setting, metric: str) -> str:
+        """`share` or `points`."""
+        units = self.select(setting, metric=metric)["unit"]
+        return str(units.iloc[0]) if len(units) and given(units.iloc[0]) else ""
+
+    def by_seed(self, rows: pd.DataFrame, arm: str, value: str = "value") -> dict[int, float]:
+        """seed -> value of one arm's rows; the mean where a seed has several."""
+        numbers = pd.to_numeric(column(rows, value), errors="coerce")[rows["arm"] == arm].dropna()
+        seeds = pd.to_numeric(rows.loc[numbers.index, "seed"], errors="coerce").dropna().astype(int)
+        return {int(seed): float(mean) for seed, mean in numbers.loc[seeds.index].groupby(seeds).mean().items()}
+
+    def fact(self, setting: Setting, name: str) -> object:
+        """A fact that all cells of a setting share (`data.chance.bleu`): the first one recorded, or None."""
+        return next((value for value in column(self.of(setting), name) if given(value)), None)
+
+    def fact_of_config(self, setting: Setting, *path: str) -> object:
+        """A value of the configuration that all cells of a setting share, or None."""
+        return next((value for config in self.of(setting)["config"] if given(value := option(config, *path))), None)
+
+    def same_machine(self, setting: Setting) -> bool:
+        """Whether speeds and memory of this setting were measured under equal conditions."""
+        rows = self.of(setting)
+        return all(len({str(value) for value in column(rows, name)}) <= 1 for name in MACHINE)
+
+
+def _setting(row: Mapping[str, object]) -> Setting:
+    target = row.get("parameters.target")
+    if not given(target):
+        target = option(row["config"], "budget", "parameters")
+    device = row.get("environment.device")
+    if not given(device):
+        device = option(row["config"], "device")
+    number = int(target) if isinstance(target, int | float) and given(target) else -1
+    return Setting(row["task_told"], row["budget_told"], number, str(device) if given(device) else "device unknown")
+
+
+def _told_apart(names: list[str], groups: list[object], configs: list[dict], prefixes: tuple[str, ...]) -> list[str]:
+    """Names as they are; where one group holds several configurations (a sweep), with what tells those apart."""
+    told = list(names)
+    places_of: dict[object, list[int]] = {}
+    for place, group in enumerate(groups):
+        places_of.setdefault(group, []).append(place)
+    for places in places_of.values():
+        known = [configs[place] for place in places if configs[place]]
+        keys = dict.fromkeys(key for config in known for key in config if key.startswith(prefixes))
+        swept = [key for key in keys if len({repr(config.get(key)) for config in known}) > 1]
+        for place in places if swept else []:
+            options = ", ".join(f"{key.rpartition('.')[2]}={configs[place].get(key)}" for key in swept)
+            told[place] = f"{names[place]} [{options}]"
+    return told
+
+
+def _doubt(row: Mapping[str, object], metrics: set[str]) -> str:
+    """Why a cell may not enter a verdict; "" where it may."""
+    if row["status"] != "done":
+        return f"status {row['status']}"
+    doubts = []
+    for key, text in (("loss_finite", "the loss was not finite"), ("loss_fell", "the loss did not fall")):
+        flag = row.get(f"sanity.{key}")
+        if not given(flag):
+            doubts.append(f"sanity flag {key} not recorded")
+        elif not bool(flag):
+            doubts.append(text)
+    ended, empty, ratio = (row.get(f"sanity.{key}") for key in ("eos_share", "empty_share", "length_ratio"))
+    if not given(ended):
+        doubts.append("sanity flag eos_share not recorded")
+    elif ended < LOW_SHARE:
+        doubts.append(f"only {ended:.0%} of outputs ended by themselves")
+    if given(empty) and empty >= LOW_SHARE:
+        doubts.append(f"{empty:.0%} of outputs were empty")
+    if "bleu" in metrics and given(ratio) and not LENGTH_RATIO[0] <= ratio <= LENGTH_RATIO[1]:
+        doubts.append(f"outputs were {ratio:.2f} times as long as their references")
+    return "; ".join(doubts)

@@ -1,0 +1,285 @@
+"""Figures, one panel each, drawn from a table that is also written as CSV. Nothing is repaired here: what a figure shows
+is what its table holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import pandas as pd  # noqa: E402
+from matplotlib import pyplot  # noqa: E402
+from matplotlib.axes import Axes  # noqa: E402
+from matplotlib.lines import Line2D  # noqa: E402
+from matplotlib.patches import Patch  # noqa: E402
+from matplotlib.ticker import EngFormatter, MaxNLocator  # noqa: E402
+
+from bench.report import arms, series, style  # noqa: E402
+from bench.report.evidence import Evidence, Setting, given  # noqa: E402
+
+WIDTH, HEIGHT = 5.0, 3.7
+PNG_DPI = 120
+
+
+@dataclass(frozen=True)
+class Figure:
+    """name: of its files; title, caption: what it is, and one sentence on what to see; numbers: what it shows."""
+
+    name: str
+    title: str
+    caption: str
+    numbers: pd.DataFrame
+    svg: str
+
+
+def of_setting(evidence: Evidence, setting: Setting, folder: Path) -> list[Figure]:
+    """All figures that a setting has numbers for, written to `folder` as SVG and PNG."""
+    style_of = pyplot.rc_context({**style.RC, "svg.hashsalt": setting.slug})
+    with style_of:
+        found = [_scores(evidence, setting, folder)]
+        for axis in ("length", "distance"):
+            found += _by_axis(evidence, setting, axis, folder)
+        found += [_learning(evidence, setting, x, folder) for x in ("seconds", "target_tokens")]
+        found += [_speed(evidence, setting, folder), _memory(evidence, setting, folder)]
+    return [figure for figure in found if figure is not None]
+
+
+def by_parameters(evidence: Evidence, folder: Path) -> list[Figure]:
+    """Quality against parameters, one figure for each task and budget over all parameter targets."""
+    groups: dict[tuple, list[Setting]] = {}
+    for setting in evidence.settings():
+        groups.setdefault((setting.task, setting.budget, setting.device), []).append(setting)
+    found = []
+    with pyplot.rc_context(style.RC):
+        for settings in groups.values():
+            figure = _parameters(evidence, settings, folder)
+            found += [figure] if figure is not None else []
+    return found
+
+
+def _scores(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None:
+    table = series.every_seed(evidence, setting)
+    if table.empty:
+        return None
+    metric, unit = table["metric"].iloc[0], table["unit"].iloc[0]
+    figure, axes = _canvas()
+    _dots(axes, table, "split", list(dict.fromkeys(table["split"])), "value")
+    axes.set_ylabel(_label(metric, unit))
+    axes.set_xlabel("test split")
+    _bounded(axes, unit)
+    _chance(axes, evidence, setting, metric)
+    return _finish(
+        figure, axes, folder, f"scores-{setting.slug}", f"{_words(metric)}: every seed",
+        "Each marker is one seed and each short bar an arm's mean: arms differ where their markers do not overlap.",
+        table,
+    )  # fmt: skip
+
+
+def _by_axis(evidence: Evidence, setting: Setting, axis: str, folder: Path) -> list[Figure]:
+    """One figure where the splits lie side by side on the axis, else one for each split."""
+    table = series.by_axis(evidence, setting, axis)
+    if table.empty:
+        return []
+    spans = [(rows["at"].min(), rows["at"].max()) for _, rows in table.groupby("split", sort=False)]
+    side_by_side = all(one[1] < other[0] or other[1] < one[0] for i, one in enumerate(spans) for other in spans[:i])
+    parts = [("", table)] if side_by_side else [(split, rows) for split, rows in table.groupby("split", sort=False)]
+    found = []
+    bounds = evidence.fact(setting, f"data.train_range.{axis}")
+    for split, rows in parts:
+        metric, unit = rows["metric"].iloc[0], rows["unit"].iloc[0]
+        figure, axes = _canvas()
+        shaded = isinstance(bounds, list | tuple) and len(bounds) == 2
+        if shaded:
+            axes.axvspan(*bounds, color=style.SHADE, lw=0, zorder=0)
+        for arm in arms.ordered(rows["arm"]):
+            for _, line in rows[rows["arm"] == arm].groupby("split", sort=False):
+                _line(axes, arm, line["at"], line["mean"])
+                axes.fill_between(line["at"], line["min"], line["max"], color=style.look(arm).colour, alpha=0.15, lw=0)
+        axes.set_xlabel(f"{axis} of the source (tokens)" if axis == "length" else f"{axis} (tokens)")
+        axes.set_ylabel(_label(metric, unit))
+        _bounded(axes, unit)
+        _chance(axes, evidence, setting, metric)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        where = f", split {split}" if split else ""
+        seen = "shaded: seen in training; " if shaded else ""
+        extra = [Patch(color=style.SHADE, label="seen in training")] if shaded else []
+        name = "-".join(filter(None, [axis, setting.slug, split]))
+        caption = (
+            f"A line that stays high towards the right holds up as the {axis} grows ({seen}bands run from the lowest "
+            "to the highest seed)."
+        )
+        title = f"{_words(metric)} against {axis}{where}"
+        drawn = _finish(figure, axes, folder, name, title, caption, rows.reset_index(drop=True), extra)
+        found += [drawn] if drawn is not None else []
+    return found
+
+
+def _learning(evidence: Evidence, setting: Setting, x: str, folder: Path) -> Figure | None:
+    table = series.learning(evidence, setting)
+    if table.empty:
+        return None
+    figure, axes = _canvas()
+    for arm in arms.ordered(table["arm"]):
+        for _, line in table[table["arm"] == arm].groupby("cell"):
+            _line(axes, arm, line[x], line["valid_loss"], thin=True)
+    axes.set_xlabel("training time (seconds)" if x == "seconds" else "target tokens trained on")
+    axes.set_ylabel("validation loss (nats a token)")
+    axes.set_ylim(bottom=0)
+    if x != "seconds":
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    against = "time" if x == "seconds" else "data"
+    caption = {
+        "seconds": "The lowest line at a given time learns fastest on this machine (one line a seed).",
+        "target_tokens": "The lowest line at a given number of tokens learns most from the same data (one line a seed).",
+    }[x]
+    name = f"learning-{against}-{setting.slug}"
+    return _finish(figure, axes, folder, name, f"Validation loss against {against}", caption, table)
+
+
+def _parameters(evidence: Evidence, settings: Sequence[Setting], folder: Path) -> Figure | None:
+    table = pd.concat([series.against_parameters(evidence, setting) for setting in settings], ignore_index=True)
+    table = table.dropna(subset=["parameters", "value"])
+    if table.empty:
+        return None
+    metric, unit, split = (table[name].iloc[0] for name in ("metric", "unit", "split"))
+    figure, axes = _canvas()
+    for arm in arms.ordered(table["arm"]):
+        rows, look = table[table["arm"] == arm], style.look(arm)
+        face = look.colour if look.filled else "none"
+        axes.scatter(rows["parameters"], rows["value"], s=28, marker=look.marker, facecolors=face, edgecolors=look.colour)
+        means = rows.groupby("target")[["parameters", "value"]].mean()
+        axes.plot(means["parameters"], means["value"], color=look.colour, ls=look.line, lw=1)
+    axes.set_xlabel("trainable parameters")
+    axes.set_ylabel(_label(metric, unit))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.margins(x=0.15)
+    _bounded(axes, unit)
+    target = settings[0]
+    name = f"parameters-{Setting(target.task, target.budget, -1, target.device).slug}"
+    return _finish(
+        figure, axes, folder, name, f"{_words(metric)} against parameters, split {split}",
+        "Markers at one place across show how closely parameters are matched; up is better (one marker a seed).", table,
+    )  # fmt: skip
+
+
+def _speed(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None:
+    table = series.speeds(evidence, setting)
+    if table.empty:
+        return None
+    figure, axes = _canvas()
+    _dots(axes, table, "what", list(dict.fromkeys(table["what"])), "tokens_per_second")
+    axes.set_yscale("log")
+    axes.set_ylabel("target tokens a second (log scale)")
+    axes.yaxis.set_major_formatter(EngFormatter(sep=""))
+    caption = "Higher is faster; compare within a column, for training and decoding are different work (one marker a seed)."
+    return _finish(figure, axes, folder, f"speed-{setting.slug}", "Throughput", caption, table)
+
+
+def _memory(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None:
+    table = series.memory(evidence, setting)
+    if table.empty:
+        return None
+    figure, axes = _canvas()
+    _dots(axes, table, "what", list(dict.fromkeys(table["what"])), "mebibytes")
+    axes.set_ylabel("peak memory (MiB)")
+    axes.set_ylim(bottom=0)
+    caption = "Lower is cheaper; a process holds its libraries and data as well as the model (one marker a seed)."
+    return _finish(figure, axes, folder, f"memory-{setting.slug}", "Peak memory", caption, table)
+
+
+def _canvas() -> tuple[pyplot.Figure, Axes]:
+    return pyplot.subplots(figsize=(WIDTH, HEIGHT))
+
+
+def _line(axes: Axes, arm: str, x: Iterable[float], y: Iterable[float], thin: bool = False) -> None:
+    look = style.look(arm)
+    axes.plot(
+        x, y, color=look.colour, ls=look.line, marker=look.marker, mfc=look.colour if look.filled else "white",
+        lw=1.1 if thin else 1.7, ms=3.5 if thin else 4.5,
+    )  # fmt: skip
+
+
+def _dots(axes: Axes, table: pd.DataFrame, group: str, groups: Sequence[str], value: str) -> None:
+    """A column for each group, in it a narrower column for each arm: one marker a seed, a bar at their mean."""
+    names = arms.ordered(table["arm"])
+    step = 0.8 / max(1, len(names))
+    for place, label in enumerate(groups):
+        for number, arm in enumerate(names):
+            rows, look = table[(table[group] == label) & (table["arm"] == arm)], style.look(arm)
+            if rows.empty:
+                continue
+            x = place + (number - (len(names) - 1) / 2) * step
+            face = look.colour if look.filled else "none"
+            axes.hlines(rows[value].mean(), x - step * 0.42, x + step * 0.42, color=look.colour, lw=2)
+            axes.scatter(
+                [x] * len(rows), rows[value], s=26, marker=look.marker, facecolors=face, edgecolors=look.colour, zorder=3
+            )
+    axes.set_xticks(range(len(groups)), [_wrapped(label) for label in groups])
+    axes.set_xlim(-0.5, len(groups) - 0.5)
+    axes.grid(visible=False, axis="x")
+
+
+def _chance(axes: Axes, evidence: Evidence, setting: Setting, metric: str) -> None:
+    chance = evidence.fact(setting, f"data.chance.{metric}")
+    if given(chance):
+        axes.axhline(float(chance), color=style.INK, lw=0.9, ls=(0, (1, 2)), label="chance")
+
+
+def _bounded(axes: Axes, unit: str) -> None:
+    """Shares fill their whole range, so that a small difference does not look large; points begin at zero."""
+    if unit == "share":
+        axes.set_ylim(-0.03, 1.03)
+    else:
+        axes.set_ylim(bottom=0)
+
+
+def _finish(
+    figure: pyplot.Figure, axes: Axes, folder: Path, name: str, title: str, caption: str, numbers: pd.DataFrame,
+    extra: Sequence[Patch] = (),
+) -> Figure:  # fmt: skip
+    """Add the legend below the axes, write the files, close the canvas."""
+    entries: list[Line2D | Patch] = []
+    for arm in arms.ordered(numbers["arm"]):
+        look = style.look(arm)
+        entries.append(
+            Line2D([], [], color=look.colour, ls=look.line, marker=look.marker,
+                   mfc=look.colour if look.filled else "none", label=arm)
+        )  # fmt: skip
+    entries += axes.get_legend_handles_labels()[0] + list(extra)
+    rows = -(-len(entries) // 3)
+    figure.set_size_inches(WIDTH, HEIGHT + 0.22 * rows)
+    figure.legend(handles=entries, ncols=3, loc="lower center", handlelength=2.6, columnspacing=1.2)
+    figure.tight_layout(rect=(0, 0.24 * rows / (HEIGHT + 0.22 * rows), 1, 1))
+    folder.mkdir(parents=True, exist_ok=True)
+    figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+    figure.savefig(folder / f"{name}.png", dpi=PNG_DPI, metadata={"Software": None})
+    pyplot.close(figure)
+    return Figure(name, title, caption, numbers, (folder / f"{name}.svg").read_text(encoding="utf-8"))
+
+
+def _label(metric: str, unit: str) -> str:
+    return f"{_words(metric)} ({unit})" if unit else _words(metric)
+
+
+def _words(metric: str) -> str:
+    names = {"bleu": "BLEU", "chrf": "chrF", "exact_match": "Exact match", "token_accuracy": "Token accuracy"}
+    return names.get(metric, metric.replace("_", " "))
+
+
+def _wrapped(label: str) -> str:
+    """A long label on two lines."""
+    words = label.replace("_", "_ ").split()
+    if len(label) <= 12 or len(words) < 2:
+        return label
+    lines = [""]
+    for word in words:
+        if len(lines[-1]) + len(word) > 14 and lines[-1]:
+            lines.append("")
+        joined = lines[-1] + (" " if lines[-1] and not lines[-1].endswith("_") else "") + word
+        lines[-1] = joined
+    return "\n".join(lines)

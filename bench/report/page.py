@@ -1,0 +1,188 @@
+"""The report's page: everything derived from records, rendered twice (HTML and Markdown), put in place at the end."""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from bench import claims, records
+from bench.errors import UserError
+from bench.report import examples, facts, figures, style, tables
+from bench.report.evidence import Evidence, Setting
+from bench.report.examples import Example
+from bench.report.figures import Figure
+from bench.report.tables import Table
+
+TITLE = "How does a Transformer differ from RNN, LSTM and GRU?"
+PRODUCED = ("report.md", "report.html", "results.csv", "figures", "tables")
+"""What a build puts into its folder, replacing what was there under these names."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """All of one setting. anchor: of its heading."""
+
+    setting: Setting
+    anchor: str
+    results: Table
+    other: Table | None
+    figures: list[Figure]
+    examples: list[Example]
+
+
+def build(folder: Path, out: Path | None = None) -> Path:
+    """Write the report of the records under `folder` into `out` (default: the same folder); returns report.html.
+
+    The whole report is made beside its place and moved in at the end: an error leaves an earlier report as it was.
+    Raises UserError where the folder holds no results or a record cannot be read.
+    """
+    folder = Path(folder)
+    out = folder if out is None else Path(out)
+    try:
+        found = records.load(folder)
+    except (FileNotFoundError, ValueError) as error:
+        raise UserError(" ".join(str(error).split())) from error
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=".report-", dir=out))
+    except OSError as error:
+        raise UserError(f"cannot write a report into {out}: {error.strerror or error}") from error
+    try:
+        _write(found, folder, building)
+        _put_in_place(building, out)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return out / "report.html"
+
+
+def _write(found: records.Records, folder: Path, building: Path) -> None:
+    context = contents(found, folder, building)
+    for name in ("report.html", "report.md"):
+        (building / name).write_text(_environment().get_template(f"{name}.j2").render(context), encoding="utf-8")
+    context["evidence"].scores.drop(columns=["setting"]).to_csv(building / "results.csv", index=False)
+    listed = [figure for section in context["sections"] for figure in section.figures] + context["sizes"]
+    (building / "tables").mkdir(exist_ok=True)
+    (building / "figures").mkdir(exist_ok=True)
+    for figure in listed:
+        figure.numbers.to_csv(building / "tables" / f"{figure.name}.csv", index=False)
+    for table in context["tables"]:
+        _csv(table, building / "tables" / f"{table.name}.csv")
+
+
+def contents(found: records.Records, folder: Path, building: Path) -> dict:
+    """Everything the templates show. Figures are drawn into `building`/figures on the way."""
+    evidence, drawn = Evidence(found), building / "figures"
+    sections = [
+        Section(
+            setting,
+            setting.slug,
+            tables.results(evidence, setting),
+            tables.other_scores(evidence, setting),
+            figures.of_setting(evidence, setting, drawn),
+            examples.of_setting(evidence, setting, folder),
+        )
+        for setting in evidence.settings()
+    ]
+    fixed = {
+        "glance": tables.glance(evidence) if sections else None,
+        "unfinished": tables.not_finished(evidence),
+        "doubtful": tables.doubtful(evidence),
+        "literature": tables.literature(evidence),
+        "tuned": tables.tuned(evidence),
+        "components": tables.components(evidence),
+        "options": facts.options(evidence),
+        "data": facts.data(evidence),
+    }
+    every = [*fixed.values(), *(table for section in sections for table in (section.results, section.other))]
+    return {
+        "title": TITLE,
+        "evidence": evidence,
+        "overview": facts.overview(evidence),
+        "warnings": facts.warnings(evidence),
+        "sections": sections,
+        "sizes": figures.by_parameters(evidence, drawn),
+        "verdicts": claims.verdicts(found),
+        "called": claims.CALLED,
+        "signatures": facts.signatures(evidence),
+        "glossary": facts.glossary(evidence),
+        "tables": [table for table in every if table is not None and table.rows],
+        **fixed,
+    }
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("bench.report"),
+        autoescape=lambda name: not (name or "").endswith(".md.j2"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"md": markdown, "inline": inline, "key": str}
+    return environment
+
+
+def markdown(text: object) -> str:
+    """Any text as Markdown that shows exactly that text, also inside a table."""
+    plain = html.escape(" ".join(str(text).split()), quote=False)
+    return re.sub(r"([\\`*_\[\]|#~])", r"\\\1", plain)
+
+
+def inline(figure: Figure) -> Markup:
+    """A figure as SVG inside the page: its own colours for text, axes and shading give way to the page's (light or
+    dark), and ids that nothing refers to go, because several figures share one document."""
+    svg = figure.svg[figure.svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    used = set(re.findall(r"(?:href=\"|url\()#([^\")]+)", svg))
+    svg = re.sub(r' id="([^"]*)"', lambda found: found.group() if found.group(1) in used else "", svg)
+    for name in used:
+        svg = re.sub(rf'(id="|#){re.escape(name)}(?=["\)])', rf"\g<1>{figure.name}-{name}", svg)
+    for colour, variable in ((style.INK, "ink"), (style.GRID, "grid"), (style.SHADE, "shade"), ("#ffffff", "paper")):
+        svg = svg.replace(colour, f"var(--{variable})")
+    label = html.escape(f"{figure.title}. {figure.caption}", quote=True)
+    return Markup(re.sub(r"<svg ", f'<svg role="img" aria-label="{label}" ', svg, count=1))
+
+
+def _csv(table: Table, path: Path) -> None:
+    import csv
+
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(table.columns)
+        writer.writerows([cell.text for cell in row] for row in table.rows)
+
+
+def _put_in_place(building: Path, out: Path) -> None:
+    """Move what was built to where it belongs; on an error put back what had been there."""
+    earlier = building / "earlier"
+    earlier.mkdir()
+    saved: list[str] = []
+    placed: list[str] = []
+    try:
+        for name in PRODUCED:
+            if (out / name).exists():
+                os.replace(out / name, earlier / name)
+                saved.append(name)
+            os.replace(building / name, out / name)
+            placed.append(name)
+    except BaseException:
+        _take_back(out, placed)
+        for name in saved:
+            os.replace(earlier / name, out / name)
+        raise
+
+
+def _take_back(out: Path, names: Iterable[str]) -> None:
+    for name in names:
+        path = out / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -1,0 +1,266 @@
+"""The rules behind the verdicts, fixed before running: evidence -> findings. `bench.claims` says them in words.
+
+A difference is called only with at least MIN_SEEDS common seeds, both intervals (bootstrap and Student's t) on one side
+of zero, and a mean of at least the margin. Everything else stays open.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from bench.report import arms
+from bench.report.evidence import Evidence, Setting, column, given
+from bench.stats import Difference, paired_difference
+
+SUPPORTED, REFUTED, QUALIFIED, INCONCLUSIVE = "supported", "refuted", "qualified", "inconclusive"
+NOT_TESTED = "not tested"
+
+MIN_SEEDS = 3
+MARGIN = {"share": 0.02, "points": 0.5}
+RATIO = 1.05
+HOLDS = 0.9
+AT_CHANCE = 0.05
+
+ABOVE, BELOW, LEVEL, OPEN = "above", "below", "level", "open"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rule says of one setting: a verdict, and its evidence as sentences."""
+
+    verdict: str
+    evidence: list[str]
+    settings: list[Setting] = field(default_factory=list)
+
+
+def combined(verdicts: Iterable[str]) -> str:
+    """One verdict from several. Mixed findings never make a claim supported or refuted as a whole."""
+    words = {word for word in verdicts if word != NOT_TESTED}
+    if len(words) <= 1:
+        return words.pop() if words else NOT_TESTED
+    return QUALIFIED if words & {SUPPORTED, QUALIFIED} else INCONCLUSIVE
+
+
+def called(difference: Difference | None, margin: float) -> str:
+    """ABOVE or BELOW zero, LEVEL (both intervals inside the margin), or OPEN."""
+    if difference is None or difference.outer is None or difference.n < MIN_SEEDS:
+        return OPEN
+    low, high = difference.outer
+    if low > 0 and difference.mean >= margin:
+        return ABOVE
+    if high < 0 and difference.mean <= -margin:
+        return BELOW
+    return LEVEL if -margin <= low and high <= margin else OPEN
+
+
+def number(value: float, unit: str) -> str:
+    """A score with the digits its unit deserves."""
+    return f"{value:.3f}" if unit == "share" else f"{value:.2f}"
+
+
+def spoken(difference: Difference | None, unit: str, level: float = 0.95) -> str:
+    """A difference in words: size, interval, effect size, unit of resampling, n."""
+    if difference is None:
+        return "no common seed"
+    size = ("+" if difference.mean >= 0 else "-") + number(abs(difference.mean), unit)
+    if difference.interval is None:
+        return f"{size} (one seed: no interval over seeds)"
+    low, high = (f"{'+' if end >= 0 else '-'}{number(abs(end), unit)}" for end in difference.interval)
+    effect = "the same for every seed" if difference.effect is None else f"effect size d_z {difference.effect:.2f}"
+    few = "" if difference.n >= MIN_SEEDS else f", fewer than {MIN_SEEDS}: not decided"
+    percent = f"{100 * level:.4g} %"
+    return f"{size} ({percent} interval over seeds {low} to {high}, {effect}, n = {difference.n} seeds{few})"
+
+
+def distance(evidence: Evidence) -> list[Finding]:
+    """Claim A."""
+    findings = []
+    for setting in evidence.settings():
+        split, metric, search = _headline(evidence, setting)
+        every = evidence.select(setting, split, metric, search, axis="distance")
+        rows = every[every["doubt"] == ""]
+        if every["at"].nunique() < 2:
+            continue
+        for transformer in _present(every, arms.TRANSFORMER):
+            plain = _present(every, arms.PLAIN)
+            if not plain:
+                note = f"{setting}: no recurrent arm without attention was run."
+                findings.append(Finding(NOT_TESTED, [note], [setting]))
+                continue
+            findings.append(_distance(evidence, setting, metric, rows, transformer, plain))
+    return findings
+
+
+def _distance(
+    evidence: Evidence, setting: Setting, metric: str, rows: pd.DataFrame, transformer: str, plain: list[str]
+) -> Finding:
+    unit = evidence.unit(setting, metric)
+    margin = MARGIN.get(unit, 0.0)
+    rows = _inside(rows, evidence.fact(setting, "data.train_range.distance"))
+    steps = sorted(rows["at"].unique())
+    quarter = max(1, len(steps) // 4)
+    near, far = rows[rows["at"].isin(steps[:quarter])], rows[rows["at"].isin(steps[-quarter:])]
+    chance = evidence.fact(setting, f"data.chance.{metric}")
+    chance = float(chance) if given(chance) else 0.0
+    said = [f"{setting}, {metric}, chance {number(chance, unit)}:"]
+    ends: dict[str, tuple[dict[int, float], dict[int, float]]] = {}
+    for arm in [transformer, *_present(rows, arms.ATTENTIVE), *plain]:
+        ends[arm] = evidence.by_seed(near, arm), evidence.by_seed(far, arm)
+        if not ends[arm][1]:
+            said.append(f"{arm}: no cell passes the sanity gates.")
+            continue
+        text = " and ".join(
+            f"{number(_mean(values), unit)} at distance {_span(part)}" for values, part in zip(ends[arm], (near, far))
+        )
+        said.append(f"{arm}: {text} tokens (mean of n = {len(ends[arm][1])} seeds).")
+    if not ends[transformer][1]:
+        return Finding(INCONCLUSIVE, said, [setting])
+    verdicts, growth, better = {}, {}, {}
+    for arm in [arm for arm in ends if arm != transformer and ends[arm][1]]:
+        gap = paired_difference(ends[transformer][1], ends[arm][1])
+        verdicts[arm] = called(gap, margin)
+        said.append(f"{transformer} minus {arm} at the longest distances: {spoken(gap, unit)}.")
+        if arm in plain:
+            widening = paired_difference(_minus(*ends[transformer][::-1]), _minus(*ends[arm][::-1]))
+            growth[arm], better[arm] = called(widening, margin), verdicts[arm]
+            said.append(f"Growth of that gap from the shortest to the longest distances: {spoken(widening, unit)}.")
+    if not better:
+        return Finding(INCONCLUSIVE, said, [setting])
+    if _mean(evidence.by_seed(rows, transformer)) <= chance + AT_CHANCE:
+        said.append(
+            f"{transformer} stayed at chance within this budget. That is a result about this budget (budget-limited); "
+            "it does not show that the architecture cannot do the task."
+        )
+        return Finding(REFUTED if BELOW in better.values() else INCONCLUSIVE, said, [setting])
+    calls = set(better.values())
+    if calls == {ABOVE} and set(growth.values()) == {ABOVE}:
+        attentive = [arm for arm in verdicts if arm not in better]
+        level = [a for a in attentive if verdicts[a] != ABOVE or _holds(evidence, rows, a, chance)]
+        if not attentive:
+            said.append("No recurrent arm with attention was run, so attention and the Transformer cannot be told apart.")
+        elif level:
+            said.append(
+                f"With attention, {' and '.join(level)} held too or was not shown to fall behind: attention makes the "
+                "difference, not the Transformer as such."
+            )
+        return Finding(QUALIFIED if level or not attentive else SUPPORTED, said, [setting])
+    if calls == {ABOVE}:
+        said.append("The gap was not shown to grow with the distance, so it is not shown to be about distance.")
+    if ABOVE in calls:
+        return Finding(QUALIFIED, said, [setting])
+    return Finding(REFUTED if OPEN not in calls else INCONCLUSIVE, said, [setting])
+
+
+def hidden_layers(evidence: Evidence) -> list[Finding]:
+    """Claim B: a fact about the architecture, read off the records; seeds do not enter."""
+    findings = []
+    for setting in sorted(set(evidence.cells["setting"])):
+        cells = evidence.cells[[found == setting for found in evidence.cells["setting"]]]
+        for arm in arms.ordered(arm for arm in cells["arm"] if arms.kind(arm) == arms.TRANSFORMER):
+            rows = cells[cells["arm"] == arm]
+            inner = pd.to_numeric(column(rows, "parameters.feed_forward"), errors="coerce").dropna()
+            total = pd.to_numeric(column(rows, "parameters.total"), errors="coerce").reindex(inner.index)
+            if inner.empty:
+                continue
+            share = f" ({inner.iloc[0] / total.iloc[0]:.0%} of {total.iloc[0]:,.0f})" if given(total.iloc[0]) else ""
+            text = f"{setting}: {inner.iloc[0]:,.0f} parameters of {arm}{share} lie in its feed-forward hidden layers."
+            findings.append(Finding(REFUTED if inner.iloc[0] > 0 else INCONCLUSIVE, [text], [setting]))
+    return findings
+
+
+def attention(evidence: Evidence) -> list[Finding]:
+    """Claim G: each recurrent arm with attention against the same cell without."""
+    findings = []
+    for setting in evidence.settings():
+        split, metric, search = _headline(evidence, setting)
+        unit, rows = evidence.unit(setting, metric), evidence.select(setting, split, metric, search)
+        said, words = [], []
+        for arm in _present(rows, arms.ATTENTIVE):
+            twin = arms.without_attention(arm)
+            if twin not in set(rows["arm"]):
+                continue
+            trusted = rows[rows["doubt"] == ""]
+            gap = paired_difference(evidence.by_seed(trusted, arm), evidence.by_seed(trusted, twin))
+            word = {ABOVE: SUPPORTED, BELOW: REFUTED, LEVEL: REFUTED, OPEN: INCONCLUSIVE}
+            words.append(word[called(gap, MARGIN.get(unit, 0.0))])
+            said.append(f"{setting}, {split}, {metric}: {arm} minus {twin} {spoken(gap, unit)}.")
+        if words:
+            findings.append(Finding(combined(words), said, [setting]))
+    return findings
+
+
+def translation(evidence: Evidence) -> list[Finding]:
+    """Claim H: BLEU of the Transformer against every recurrent arm, under every search; all must agree."""
+    findings = []
+    for setting in evidence.settings():
+        if setting.task.split(" [")[0] != "multi30k":
+            continue
+        for search in evidence.searches(setting):
+            rows = evidence.select(setting, "test_2016_flickr", "bleu", search)
+            trusted, rivals = rows[rows["doubt"] == ""], _present(rows, *arms.ANY_RECURRENT)
+            for transformer in _present(rows, arms.TRANSFORMER):
+                said, calls = [], []
+                for arm in sorted(rivals, key=lambda arm: -_mean(evidence.by_seed(trusted, arm), -math.inf)):
+                    gap = paired_difference(evidence.by_seed(trusted, transformer), evidence.by_seed(trusted, arm))
+                    calls.append(called(gap, MARGIN["points"]))
+                    said.append(f"{setting}, {search} search, BLEU: {transformer} minus {arm} {spoken(gap, 'points')}.")
+                if not calls:
+                    continue
+                said[0] = said[0][:-1] + f" ({said[0].split(' minus ')[1].split()[0]} has the best recurrent mean)."
+                findings.append(Finding(_against_all(calls), said, [setting]))
+    return findings
+
+
+def _against_all(calls: list[str]) -> str:
+    """Better than every rival: supported. Behind one: refuted. Better than some and level with the rest: qualified."""
+    if set(calls) == {ABOVE}:
+        return SUPPORTED
+    if BELOW in calls:
+        return REFUTED
+    return QUALIFIED if ABOVE in calls else INCONCLUSIVE
+
+
+def _headline(evidence: Evidence, setting: Setting) -> tuple[str | None, str, str | None]:
+    """First split, first metric, first search of a setting."""
+    firsts = [next(iter(found), None) for found in
+              (evidence.splits(setting), evidence.metrics(setting), evidence.searches(setting))]  # fmt: skip
+    return firsts[0], firsts[1] or "", firsts[2]
+
+
+def _present(rows: pd.DataFrame, *kinds: str) -> list[str]:
+    return [arm for arm in arms.ordered(rows["arm"]) if arms.kind(arm) in kinds]
+
+
+def _inside(rows: pd.DataFrame, bounds: object) -> pd.DataFrame:
+    """Rows inside the training range, where one is known and at least two distances lie in it."""
+    if not isinstance(bounds, list | tuple) or len(bounds) != 2:
+        return rows
+    kept = rows[rows["at"].between(*bounds)]
+    return kept if kept["at"].nunique() >= 2 else rows
+
+
+def _holds(evidence: Evidence, rows: pd.DataFrame, arm: str, chance: float) -> bool:
+    """Whether the arm's mean over seeds is at least HOLDS on the scale from chance to 1, at every distance."""
+    steps = rows["at"].unique()
+    means = [_mean(evidence.by_seed(rows[rows["at"] == step], arm), -math.inf) for step in steps]
+    return bool(means) and min(means) >= chance + HOLDS * (1 - chance)
+
+
+def _span(rows: pd.DataFrame) -> str:
+    low, high = rows["at"].min(), rows["at"].max()
+    return f"{low:g}" if low == high else f"{low:g}-{high:g}"
+
+
+def _minus(first: Mapping[int, float], second: Mapping[int, float]) -> dict[int, float]:
+    return {seed: first[seed] - second[seed] for seed in set(first) & set(second)}
+
+
+def _mean(values: Mapping[int, float], empty: float = math.nan) -> float:
+    return sum(values.values()) / len(values) if values else empty
+
+
+Rule = Callable[[Evidence], list[Finding]]

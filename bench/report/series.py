@@ -1,0 +1,79 @@
+"""The numbers behind each figure as tidy tables: finished cells only, one setting at a time."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from bench.report.costs import SPEEDS
+from bench.report.evidence import Evidence, Setting, column
+
+KEYS = ["task", "budget_name", "arm", "seed", "cell"]
+MEBI = 2**20
+
+
+def headline(evidence: Evidence, setting: Setting) -> tuple[str, str]:
+    """The headline metric and the headline search of a setting: the first of each ("" where there is none)."""
+    metrics, searches = evidence.metrics(setting), evidence.searches(setting)
+    return (metrics[0] if metrics else ""), (searches[0] if searches else "")
+
+
+def every_seed(evidence: Evidence, setting: Setting) -> pd.DataFrame:
+    """Headline metric: a row a cell and split."""
+    metric, search = headline(evidence, setting)
+    rows = evidence.select(setting, metric=metric, search=search)
+    return rows[[*KEYS, "split", "search", "metric", "unit", "value", "n"]].reset_index(drop=True)
+
+
+def by_axis(evidence: Evidence, setting: Setting, axis: str) -> pd.DataFrame:
+    """Headline metric: a row an arm, split and place on the axis, over seeds; examples: in one cell's mean."""
+    metric, search = headline(evidence, setting)
+    rows = evidence.select(setting, metric=metric, search=search, axis=axis)
+    keys = ["task", "budget_name", "arm", "split", "search", "metric", "unit", "at"]
+    table = rows.groupby(keys, sort=False, dropna=False).agg(
+        mean=("value", "mean"), min=("value", "min"), max=("value", "max"), seeds=("value", "size"),
+        examples=("n", "mean"),
+    )  # fmt: skip
+    order = {split: place for place, split in enumerate(evidence.splits(setting))}
+    return table.reset_index().sort_values(["split", "arm", "at"], key=lambda s: s.map(order) if s.name == "split" else s)
+
+
+def learning(evidence: Evidence, setting: Setting) -> pd.DataFrame:
+    """A row a cell and validation."""
+    done = set(evidence.of(setting)["cell"])
+    rows = evidence.curves[evidence.curves["cell"].isin(done)]
+    kept = [*KEYS, "step", "target_tokens", "seconds", "train_loss", "valid_loss"]
+    return rows[kept].dropna(subset=["valid_loss"]).reset_index(drop=True)
+
+
+def against_parameters(evidence: Evidence, setting: Setting) -> pd.DataFrame:
+    """Headline metric on the first split: a row a cell."""
+    table = every_seed(evidence, setting)
+    table = table[table["split"] == next(iter(evidence.splits(setting)), None)].copy()
+    cells = evidence.of(setting).set_index("cell")
+    table["target"] = setting.target
+    table["parameters"] = pd.to_numeric(column(cells, "parameters.total"), errors="coerce").reindex(table["cell"]).values
+    return table.reset_index(drop=True)
+
+
+def speeds(evidence: Evidence, setting: Setting) -> pd.DataFrame:
+    """Medians of a cell: a row a cell and kind of work."""
+    short = {"training speed": "training", "decoding speed in batches": "decoding, in batches"}
+    names = {name: short.get(text, "decoding, one by one") for name, text in SPEEDS.items()}
+    table = _long(evidence.of(setting), names, "tokens_per_second")
+    return table[table["tokens_per_second"] > 0].reset_index(drop=True)
+
+
+def memory(evidence: Evidence, setting: Setting) -> pd.DataFrame:
+    """Peaks of a cell: a row a cell and kind of memory."""
+    names = {"memory.peak_rss_bytes": "process", "memory.peak_gpu_bytes": "GPU"}
+    table = _long(evidence.of(setting), names, "mebibytes")
+    return table.assign(mebibytes=table["mebibytes"] / MEBI)
+
+
+def _long(cells: pd.DataFrame, names: dict[str, str], value: str) -> pd.DataFrame:
+    """Columns of cells as rows, those without a number left out."""
+    parts = [
+        cells[KEYS].assign(what=text, **{value: pd.to_numeric(column(cells, name), errors="coerce")})
+        for name, text in names.items()
+    ]
+    return pd.concat(parts, ignore_index=True).dropna(subset=[value]).reset_index(drop=True)

@@ -1,0 +1,254 @@
+"""Tables of the report as plain rows of text, each cell with the value it is sorted by."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bench.report import arms, published, series
+from bench.report.evidence import Evidence, Setting, column, flat, given, option
+from bench.report.rules import number
+from bench.report.series import MEBI
+from bench.stats import summary
+
+NONE = "-"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """text as shown; key: what a column is sorted by (a number, or text)."""
+
+    text: str
+    key: float | str
+
+
+@dataclass(frozen=True)
+class Table:
+    """name: of its CSV; title and note are sentences; numeric: places of the columns set flush right."""
+
+    name: str
+    title: str
+    note: str
+    columns: list[str]
+    rows: list[list[Cell]]
+    numeric: frozenset[int] = frozenset()
+
+
+def table(
+    name: str, title: str, note: str, columns: list[str], rows: Iterable[Iterable[Cell | str]]
+) -> Table:
+    """A table of cells or plain words; columns whose filled cells all sort by number are numeric."""
+    full = [[cell if isinstance(cell, Cell) else Cell(cell, cell) for cell in row] for row in rows]
+    numeric = frozenset(
+        place
+        for place in range(len(columns))
+        if (filled := [row[place].key for row in full if row[place].text != NONE])
+        and all(isinstance(key, float) for key in filled)
+    )
+    return Table(name, title, note, columns, full, numeric)
+
+
+def measured(value: object, text: str = "{:,.0f}", scale: float = 1.0) -> Cell:
+    """A number with its format, or a dash."""
+    value = pd.to_numeric(value, errors="coerce") if given(value) else None
+    return Cell(NONE, "") if not given(value) else Cell(text.format(float(value) * scale), float(value) * scale)
+
+
+def spread(values: Iterable[float], unit: str) -> Cell:
+    """Mean, 95 % interval and range over seeds."""
+    found = summary(list(values))
+    if found is None:
+        return Cell(NONE, "")
+    text = number(found.mean, unit)
+    if found.interval is None:
+        return Cell(f"{text} (one seed)", found.mean)
+    low, high = (number(end, unit) for end in found.interval)
+    return Cell(f"{text} [{low}, {high}] ({number(found.min, unit)}-{number(found.max, unit)})", found.mean)
+
+
+def glance(evidence: Evidence) -> Table:
+    """Arms by settings, first split only: means, to be read within a column."""
+    settings = evidence.settings()
+    names = arms.ordered(arm for setting in settings for arm in evidence.arms(setting))
+    heads, rows = [], {arm: [] for arm in names}
+    for setting in settings:
+        scores = series.every_seed(evidence, setting)
+        split = next(iter(evidence.splits(setting)), "")
+        metric, unit = (scores[key].iloc[0] if len(scores) else "" for key in ("metric", "unit"))
+        heads.append(f"{setting}: {metric} on {split} ({unit})")
+        for arm in names:
+            values = scores[(scores["arm"] == arm) & (scores["split"] == split)]["value"]
+            rows[arm].append(measured(values.mean() if len(values) else None, "{:.3f}" if unit == "share" else "{:.2f}"))
+    note = "Mean over seeds on the first (in-distribution) test split. Compare within a column; no average over columns."
+    return table("glance", "At a glance", note, ["arm", *heads], [[arm, *rows[arm]] for arm in names])
+
+
+def results(evidence: Evidence, setting: Setting) -> Table:
+    """A row an arm: headline metric on each split in a column of its own, size, speed, memory."""
+    scores, splits = series.every_seed(evidence, setting), evidence.splits(setting)
+    metric, search = series.headline(evidence, setting)
+    unit = evidence.unit(setting, metric)
+    cells, rows = evidence.of(setting), []
+    for arm in evidence.arms(setting):
+        own, mine = cells[cells["arm"] == arm], scores[scores["arm"] == arm]
+        doubtful = int((own["doubt"] != "").sum())
+        mark = f" ({doubtful} doubtful)" if doubtful else ""
+        rows.append([
+            Cell(arm + mark, arm),
+            measured(len(own)),
+            *[spread(mine[mine["split"] == split]["value"], unit) for split in splits],
+            measured(_mean(own, "parameters.total")),
+            measured(_mean(own, "parameters.mismatch"), "{:+.1f} %", 100),
+            measured(_mean(own, "flops.forward_per_target_token"), "{:,.2f}", 1e-6),
+            measured(_mean(own, "throughput.train.median")),
+            measured(_mean(own, "throughput.decode.median")),
+            measured(_mean(own, "throughput.decode_one.median")),
+            measured(_mean(own, "times.train")),
+            measured(_mean(own, "memory.peak_rss_bytes"), scale=1 / MEBI),
+            measured(_mean(own, "memory.peak_gpu_bytes"), scale=1 / MEBI),
+        ])  # fmt: skip
+    heads = [f"{metric}, {split}" + (" (in-distribution)" if place == 0 else "") for place, split in enumerate(splits)]
+    columns = [
+        "arm", "seeds", *heads, "parameters", "off target", "forward MFLOPs a target token", "training tokens/s",
+        "decoding tokens/s, batches", "decoding tokens/s, one by one", "training (s)", "peak memory (MiB)", "GPU (MiB)",
+    ]  # fmt: skip
+    note = (
+        f"{metric} ({unit}), {search} search: mean over seeds, [95 % bootstrap interval over seeds], (lowest-highest "
+        "seed). Sizes, speeds and memory are means over seeds; tokens are target tokens without padding. Arms marked "
+        "doubtful have cells that fail a sanity gate: they count here and not in the verdicts."
+    )
+    return _without_empty(table(f"results-{setting.slug}", str(setting), note, columns, rows))
+
+
+def other_scores(evidence: Evidence, setting: Setting) -> Table | None:
+    """Every metric, split and search beside the headline, with its signature."""
+    headline, rows = series.headline(evidence, setting), []
+    found = evidence.select(setting)
+    keys = ["split", "search", "metric", "unit", "signature"]
+    for (split, search, metric, unit, signature), part in found.groupby(keys, sort=False, dropna=False):
+        if (metric, search) == headline:
+            continue
+        for arm in arms.ordered(part["arm"]):
+            values = part[part["arm"] == arm]["value"]
+            label = f"{metric} ({unit})"
+            rows.append([split, search, label, arm, spread(values, unit), str(signature) if given(signature) else NONE])
+    columns = ["split", "search", "metric", "arm", "mean over seeds", "signature"]
+    title, note = f"Other scores: {setting}", "Mean, [95 % bootstrap interval over seeds], (lowest-highest seed)."
+    return table(f"scores-{setting.slug}", title, note, columns, rows) if rows else None
+
+
+def not_finished(evidence: Evidence) -> Table:
+    """Cells that failed, diverged, were skipped or ran out of time."""
+    cells = evidence.cells[evidence.cells["status"] != "done"]
+    rows = [_identity(row) + [row["status"], _text(row["reason"])] for row in cells.to_dict("records")]
+    note = "These cells have no scores here and enter no verdict."
+    return table("not-finished", "Cells without a result", note, [*IDENTITY, "status", "reason"], rows)
+
+
+def doubtful(evidence: Evidence) -> Table:
+    """Finished cells that a sanity gate keeps out of verdicts."""
+    cells = evidence.done[evidence.done["doubt"] != ""]
+    rows = [_identity(row) + [row["doubt"]] for row in cells.to_dict("records")]
+    note = "These cells count in tables and figures, and not in the verdicts: a broken run says nothing about an architecture."
+    return table("doubtful", "Finished cells that fail a sanity gate", note, [*IDENTITY, "why"], rows)
+
+
+def tuned(evidence: Evidence) -> Table:
+    """What each arm was trained with, and what of the budget it used."""
+    rows = []
+    for setting in evidence.settings():
+        cells = evidence.of(setting)
+        for arm in evidence.arms(setting):
+            own = cells[cells["arm"] == arm]
+            config = next((config for config in own["config"] if given(config)), {})
+            picked = [option(config, *path) for path in
+                      (("optim", "lr"), ("model", "dropout"), ("model", "n_layers"))]  # fmt: skip
+            rows.append([
+                setting.task, arm,
+                *[measured(value, "{:g}") for value in picked],
+                measured(_mean(own, "parameters.width"), "{:g}"),
+                measured(_mean(own, "budget.epochs"), "{:g}"),
+                measured(_mean(own, "budget.steps")),
+                measured(_mean(own, "budget.target_tokens")),
+                measured(_mean(own, "budget.padding_share"), "{:.0f} %", 100),
+                _list(own["seed"]),
+            ])  # fmt: skip
+    columns = ["task", "arm", "learning rate", "dropout", "layers", "width", "epochs", "steps", "target tokens",
+               "padding", "seeds"]  # fmt: skip
+    note = "Settings of each arm, and what it used of the budget (mean over seeds)."
+    return table("settings", "Settings of each arm", note, columns, rows)
+
+
+def components(evidence: Evidence) -> Table:
+    """Parameters by component, counted."""
+    names = [name for name in evidence.cells.columns if name.startswith("parameters.")]
+    names = [name for name in names if name.rpartition(".")[2] not in ("target", "mismatch", "width")]
+    rows = []
+    for setting in evidence.settings():
+        cells = evidence.of(setting)
+        for arm in evidence.arms(setting):
+            own = cells[cells["arm"] == arm]
+            rows.append([str(setting), arm, *[measured(_mean(own, name)) for name in names]])
+    heads = [name.rpartition(".")[2].replace("_", " ") for name in names]
+    note = "Trainable values; a shared tensor is counted once."
+    return _without_empty(table("components", "Parameters by component", note, ["setting", "arm", *heads], rows))
+
+
+def literature(evidence: Evidence) -> Table | None:
+    """Published BLEU on Multi30k beside ours, never in one column."""
+    settings = [setting for setting in evidence.settings() if setting.task.split(" [")[0] == "multi30k"]
+    if not settings:
+        return None
+    rows = [[row.system, row.direction, measured(row.bleu, "{:.2f}"), Cell(NONE, ""), row.note] for row in published.MULTI30K]
+    for setting in settings:
+        direction = "-".join(_text(evidence.fact_of_config(setting, "task", side)) for side in ("source", "target"))
+        for search in evidence.searches(setting):
+            scores = evidence.select(setting, "test_2016_flickr", "bleu", search)
+            for arm in arms.ordered(scores["arm"]):
+                found = spread(scores[scores["arm"] == arm]["value"], "points")
+                rows.append([f"{arm} (ours)", direction, Cell(NONE, ""), found, f"{search} search; {setting}"])
+    columns = ["system", "direction", "literature-style BLEU", "sacreBLEU 13a, cased", "notes"]
+    return table("literature", "Multi30k test_2016_flickr: published and ours", published.NOTE, columns, rows)
+
+
+IDENTITY = ["task", "arm", "budget", "seed"]
+
+
+def _identity(row: dict) -> list[Cell | str]:
+    seed = Cell(f"{row['seed']:g}", float(row["seed"])) if given(row["seed"]) else Cell(NONE, "")
+    return [row["task"], row["arm"], row["budget_name"], seed]
+
+
+def _text(value: object) -> str:
+    return " ".join(str(value).split()) if given(value) else NONE
+
+
+def _mean(cells: pd.DataFrame, name: str) -> float | None:
+    values = pd.to_numeric(column(cells, name), errors="coerce").dropna()
+    return statistics.fmean(values) if len(values) else None
+
+
+def _list(values: pd.Series) -> str:
+    return ", ".join(str(int(value)) for value in sorted(set(values.dropna()))) or NONE
+
+
+def _without_empty(full: Table) -> Table:
+    """Leave out columns that no row has a value for."""
+    kept = [place for place in range(len(full.columns)) if any(row[place].text != NONE for row in full.rows)]
+    rows = [[row[place] for place in kept] for row in full.rows]
+    numeric = frozenset(new for new, old in enumerate(kept) if old in full.numeric)
+    return Table(full.name, full.title, full.note, [full.columns[place] for place in kept], rows, numeric)
+
+
+def differing_options(configs: Iterable[object]) -> dict[str, list[str]]:
+    """Each option of the configurations with the values it takes, in order of appearance."""
+    found: dict[str, list[str]] = {}
+    for config in configs:
+        for key, value in flat(config).items():
+            values = found.setdefault(key, [])
+            if str(value) not in values:
+                values.append(str(value))
+    return found

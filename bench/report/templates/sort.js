@@ -1,0 +1,16 @@
+// A click on a column's head sorts the table by it; a second click turns the order round. Empty cells stay last.
+for (const table of document.querySelectorAll("table.sortable")) {
+  const heads = [...table.tHead.rows[0].cells];
+  heads.forEach((head, place) => head.querySelector("button").addEventListener("click", () => {
+    const down = head.getAttribute("aria-sort") === "ascending";
+    heads.forEach(other => other.removeAttribute("aria-sort"));
+    head.setAttribute("aria-sort", down ? "descending" : "ascending");
+    const key = row => row.cells[place].dataset.key;
+    const order = (a, b) => {
+      if (key(a) === "" || key(b) === "") return (key(a) === "") - (key(b) === "");
+      const gap = key(a) - key(b);
+      return (Number.isNaN(gap) ? key(a).localeCompare(key(b)) : gap) * (down ? -1 : 1);
+    };
+    table.tBodies[0].append(...[...table.tBodies[0].rows].sort(order));
+  }));
+}
