@@ -71,8 +71,8 @@ def suite_command(name: str, jobs: int | None, out: Path | None, no_report: bool
     failed, diverged or ran out of time.
     """
     from bench import schema, suite
+    from bench.display import board
     from bench.environment import usable_cores
-    from bench.progress import board
 
     chosen = schema.load_suite(name)
     out = RUNS / name if out is None else out

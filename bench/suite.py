@@ -1,4 +1,4 @@
-"""Many cells, several at a time: finished ones are skipped, and one that fails does not stop the rest. No torch here."""
+"""Many cells, several at a time: finished ones are skipped, one that fails does not stop the rest. No torch here."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import records
+from bench.display import Board
 from bench.environment import usable_cores
 from bench.errors import UserError
-from bench.progress import Board, duration
+from bench.progress import duration
 from bench.schema import Cell
 from bench.worker import Order, Stopped, Workers, blank
 

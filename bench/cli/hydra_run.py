@@ -23,8 +23,8 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from bench import records, suite
+from bench.display import board
 from bench.errors import UserError
-from bench.progress import board
 from bench.schema import CONF, compose
 
 QUIET = (

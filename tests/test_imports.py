@@ -1,0 +1,265 @@
+"""Who may import whom, read from the source: the design holds as long as this passes."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+OURS = ("bench", "models")
+HYDRA = ("hydra", "omegaconf")
+HARNESS = ("bench.training", "bench.decoding", "bench.evaluation", "bench.profiling")
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported module. lazy: inside a function, so not done when the importing module is."""
+
+    module: str
+    line: int
+    lazy: bool
+
+
+def imports(source: str, module: str, known: Iterable[str], package: bool = False) -> list[Import]:
+    """Everything a module imports, TYPE_CHECKING blocks and functions included; a name that is itself a module of
+    `known` counts as that module."""
+    known = set(known)
+    found: list[Import] = []
+
+    def visit(node: ast.AST, lazy: bool) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Import):
+                found.extend(Import(name.name, child.lineno, lazy) for name in child.names)
+            elif isinstance(child, ast.ImportFrom):
+                base = child.module or ""
+                if child.level:
+                    parts = module.split(".") if package else module.split(".")[:-1]
+                    parts = parts[: len(parts) - child.level + 1]
+                    base = ".".join([*parts, *([base] if base else [])])
+                for name in child.names:
+                    deeper = f"{base}.{name.name}"
+                    found.append(Import(deeper if deeper in known else base, child.lineno, lazy))
+            guarded = isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)
+            inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            visit(child, lazy or guarded or inside)
+
+    visit(ast.parse(source), False)
+    return found
+
+
+def matches(module: str, patterns: Iterable[str]) -> bool:
+    """Whether the module is, or lies in, one of the patterns (`*` stands for one or more names)."""
+    return any(fnmatchcase(module, pattern) or fnmatchcase(module, f"{pattern}.*") for pattern in patterns)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """For the modules `of` (less `but`): what of ours they may import (None: anything), and what nobody there may.
+    only: the one third-party library allowed (None: any)."""
+
+    what: str
+    of: tuple[str, ...]
+    ours: tuple[str, ...] | None = None
+    never: tuple[str, ...] = ()
+    but: tuple[str, ...] = ()
+    only: tuple[str, ...] | None = None
+
+
+CONCRETE_TASKS = "a concrete task"
+
+RULES = (
+    Rule("a model knows torch and models", ("models",), ours=("models",), only=("torch",)),
+    Rule(
+        "a task knows no model and no Hydra",
+        ("bench.tasks.*",),
+        ours=("bench.tasks.base", "bench.data", "bench.metrics", "bench.seeding", "bench.errors"),
+        never=HYDRA,
+    ),
+    Rule("data know no model and no Hydra", ("bench.data",), never=("models", "bench.run", "bench.schema", *HYDRA)),
+    Rule(
+        "the harness knows interfaces alone",
+        HARNESS,
+        ours=(
+            *("models.interface", "models.dropout", "bench.tasks.base", "bench.data.batches", "bench.metrics"),
+            *("bench.seeding", "bench.errors", "bench.progress", "bench.records", *HARNESS),
+        ),
+        never=HYDRA,
+    ),
+    Rule(
+        "run.py alone joins models with the rest",
+        ("bench",),
+        never=("models",),
+        but=("bench.run", *HARNESS),
+    ),
+    Rule(
+        "run.py joins with Hydra; schema and the command line compose",
+        ("bench",),
+        never=HYDRA,
+        but=("bench.run", "bench.schema", "bench.cli.hydra_run"),
+    ),
+    Rule(
+        "a task is named in conf/task alone",
+        ("bench", "models"),
+        never=(CONCRETE_TASKS,),
+    ),
+)
+
+WITHOUT = {
+    # These work from records: nothing they reach may need torch, a model or a task.
+    ("bench.report", "bench.claims", "bench.stats", "bench.records"): ("torch", "models", "bench.tasks", *HYDRA),
+    # These start at once, and the parent of a suite's cells stays small.
+    ("bench.__main__", "bench.suite", "bench.worker", "bench.display", "bench.schema", "bench.cli"): ("torch",),
+}
+
+
+def violations(project: Mapping[str, str], packages: Iterable[str] = ()) -> list[str]:
+    """The broken rules of a project, one line each. project: source by module name; packages: which are packages."""
+    packages = set(packages)
+    graph = {name: imports(source, name, project, name in packages) for name, source in project.items()}
+    return [*_direct(graph), *_reached(graph)]
+
+
+def _direct(graph: Mapping[str, list[Import]]) -> Iterator[str]:
+    for module, imported in sorted(graph.items()):
+        for rule in RULES:
+            if not matches(module, rule.of) or matches(module, rule.but):
+                continue
+            for one in imported:
+                top = one.module.split(".")[0]
+                ours = top in OURS
+                concrete = one.module.startswith("bench.tasks.") and one.module != "bench.tasks.base"
+                if (
+                    (ours and rule.ours is not None and not matches(one.module, rule.ours))
+                    or matches(one.module, rule.never)
+                    or (concrete and CONCRETE_TASKS in rule.never)
+                    or (not ours and rule.only is not None and top not in (*rule.only, *sys.stdlib_module_names))
+                ):
+                    yield f"{module}:{one.line} imports {one.module}: {rule.what}"
+
+
+def _reached(graph: Mapping[str, list[Import]]) -> Iterator[str]:
+    for starts, banned in WITHOUT.items():
+        for start in sorted(name for name in graph if matches(name, starts)):
+            # Functions count in a report, which calls them; in the command line they are the point of being late.
+            lazy_too = "bench.report" in starts
+            for path in _paths(graph, start, lazy_too):
+                if matches(path[-1], banned):
+                    yield f"{' -> '.join(path)}: {start} must do without {path[-1].split('.')[0]}"
+
+
+def _paths(graph: Mapping[str, list[Import]], start: str, lazy_too: bool) -> Iterator[tuple[str, ...]]:
+    """A shortest chain of imports to each module that `start` reaches, packages above a module included."""
+    seen = {start}
+    queue = [(start,)]
+    for path in queue:
+        for one in graph.get(path[-1], ()):
+            if one.lazy and not lazy_too:
+                continue
+            parts = one.module.split(".")
+            for name in (".".join(parts[: size + 1]) for size in range(len(parts))):
+                if name not in seen:
+                    seen.add(name)
+                    queue.append((*path, name))
+                    yield queue[-1]
+
+
+def project() -> tuple[dict[str, str], set[str]]:
+    """Our own modules, and which of them are packages."""
+    sources, packages = {}, set()
+    for top in OURS:
+        for path in sorted((ROOT / top).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            if parts[-1] == "__init__":
+                parts = parts[:-1]
+                packages.add(".".join(parts))
+            sources[".".join(parts)] = path.read_text(encoding="utf-8")
+    return sources, packages
+
+
+def test_the_project_keeps_its_rules():
+    sources, packages = project()
+    assert violations(sources, packages) == []
+
+
+def test_the_rules_name_modules_that_exist():
+    sources, _ = project()
+    for rule in RULES:
+        for pattern in (*rule.of, *rule.but):
+            assert any(matches(name, [pattern]) for name in sources), f"{pattern} names nothing"
+
+
+SOUND = {
+    "bench": "",
+    "bench.run": "import hydra\nimport torch\nfrom models.cost import parameters\nfrom bench import training",
+    "bench.schema": "import hydra",
+    "bench.training": "import torch\nfrom models.interface import Seq2Seq\nfrom bench.tasks.base import Split",
+    "bench.tasks": "",
+    "bench.tasks.base": "import numpy",
+    "bench.tasks.copy": "from bench.tasks.base import Task\nfrom bench.data import batches",
+    "bench.tasks.sort": "from bench import seeding",
+    "bench.data": "",
+    "bench.data.batches": "import torch",
+    "bench.seeding": "def generator():\n    import torch",
+    "bench.records": "import pandas",
+    "bench.report": "",
+    "bench.report.page": "from bench import records\nfrom . import tables\nfrom .tables import table",
+    "bench.report.tables": "import jinja2",
+    "bench.stats": "import numpy",
+    "bench.suite": "from bench import records",
+    "bench.__main__": "import click\ndef run():\n    from bench.run import run_cell",
+    "models": "",
+    "models.interface": "import torch",
+    "models.lstm": "import math\nfrom torch import nn\nfrom models.interface import Seq2Seq\nfrom . import interface",
+    "models.cost": "",
+}
+
+
+def test_a_sound_project_has_no_violations():
+    assert violations(SOUND, {"bench", "bench.tasks", "bench.data", "bench.report", "models"}) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "blamed"),
+    [
+        ("models.lstm", "import numpy", "numpy"),
+        ("models.lstm", "import bench.seeding", "bench.seeding"),
+        ("models.lstm", "def f():\n    from bench.tasks.base import PAD", "bench.tasks.base"),
+        ("bench.tasks.copy", "from models.interface import select", "models.interface"),
+        ("bench.tasks.copy", "from hydra import compose", "hydra"),
+        ("bench.tasks.copy", "if True:\n    import omegaconf", "omegaconf"),
+        ("bench.tasks.copy", "from .sort import Sort", "bench.tasks.sort"),
+        ("bench.tasks.copy", "from . import sort", "bench.tasks.sort"),
+        ("bench.tasks.copy", "from bench import training", "bench.training"),
+        ("bench.tasks.base", "from bench import schema", "bench.schema"),
+        ("bench.data.batches", "from models import interface", "models.interface"),
+        ("bench.training", "from models.lstm import LSTM", "models.lstm"),
+        ("bench.training", "from models import lstm", "models.lstm"),
+        ("bench.training", "from bench.tasks import copy", "bench.tasks.copy"),
+        ("bench.training", "import omegaconf", "omegaconf"),
+        ("bench.training", "from bench import schema", "bench.schema"),
+        ("bench.run", "from bench.tasks.copy import Copy", "bench.tasks.copy"),
+        ("bench.suite", "from models import lstm", "models.lstm"),
+        ("bench.suite", "import hydra", "hydra"),
+        ("bench.suite", "import torch", "torch"),
+        ("bench.suite", "from bench import run", "torch"),
+        ("bench.suite", "from bench.data.batches import Batch", "torch"),
+        ("bench.__main__", "from bench.run import run_cell", "torch"),
+        ("bench.report.tables", "import torch", "torch"),
+        ("bench.report.tables", "def f():\n    import torch", "torch"),
+        ("bench.report.page", "from bench.data import batches", "torch"),
+        ("bench.report.page", "from bench.tasks.base import PAD", "bench.tasks"),
+        ("bench.stats", "from bench.seeding import generator", "torch"),
+        ("bench.records", "import models", "models"),
+        ("bench.report", "import torch", "torch"),
+    ],
+)
+def test_a_broken_rule_is_found(module, line, blamed):
+    broken = SOUND | {module: SOUND[module] + "\n" + line}
+    found = violations(broken, {"bench", "bench.tasks", "bench.data", "bench.report", "models"})
+    assert any(blamed in violation and module in violation for violation in found), found
