@@ -48,7 +48,7 @@ class Multi30k(Task):
     target: str = "de"  # language translated into, another of the same
     vocabulary: int = 8000  # subwords of both languages together, specials included
     max_length: int = 100  # training pairs with more subwords than this on either side are left out
-    tests: Sequence[str] | None = None  # test sets in the order of reports; None: 2016 and 2017, where both sides exist
+    tests: list[str] | None = None  # test sets in the order of reports; None: 2016 and 2017, where both sides exist
 
     metrics = ("bleu", "chrf", "exact_match")
 
@@ -67,7 +67,7 @@ class Multi30k(Task):
             self.tests = [name for name in DEFAULT_TESTS if name in existing]
         if isinstance(self.tests, str) or not isinstance(self.tests, Sequence) or not self.tests:
             raise ValueError(f"tests={self.tests!r}: not a list of test sets; there are {', '.join(existing)}")
-        self.tests = tuple(self.tests)
+        self.tests = list(self.tests)
         for name in self.tests:
             if name not in existing:
                 raise ValueError(f"tests: no {name!r} for {self.source}-{self.target}; there are {', '.join(existing)}")
