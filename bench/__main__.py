@@ -131,7 +131,7 @@ def list_command(what: str | None) -> int:
     return GOOD
 
 
-@cli.group()
+@cli.group(no_args_is_help=False)
 def data() -> None:
     """Fetch and check the corpora."""
 

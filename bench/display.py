@@ -27,7 +27,7 @@ class Board:
         self._stream, self._every, self._clock = stream, every, clock
         self._lock = threading.RLock()
 
-    def __enter__(self) -> "Board":
+    def __enter__(self) -> Board:
         return self
 
     def __exit__(
@@ -35,7 +35,7 @@ class Board:
     ) -> None:
         pass
 
-    def start(self, cell: str) -> "CellProgress":
+    def start(self, cell: str) -> CellProgress:
         """A cell starts; its work reports to what is returned. The log's line waits for its first stage, so that a
         cell refused before it begins leaves its error message alone."""
         return CellProgress(self, cell, self._clock)
@@ -60,7 +60,7 @@ class Board:
             self._stream.write(line + "\n")
             self._stream.flush()
 
-    def changed(self, cell: "CellProgress") -> None:
+    def changed(self, cell: CellProgress) -> None:
         """A cell's latest line is a new one."""
         with self._lock:
             now = self._clock()
@@ -102,9 +102,9 @@ class LiveBoard(Board):
     def __init__(self, stream: TextIO, total: int, ended: int = 0, clock: Clock = time.monotonic) -> None:
         super().__init__(stream, total, ended, 0.0, clock)
         self._running: dict[str, CellProgress] = {}
-        self._live: "Live | None" = None
+        self._live: Live | None = None
 
-    def __enter__(self) -> "LiveBoard":
+    def __enter__(self) -> LiveBoard:
         from rich.console import Console
         from rich.live import Live
 
@@ -142,7 +142,7 @@ class LiveBoard(Board):
     def changed(self, cell: CellProgress) -> None:
         """Nothing to do: the display reads each cell's line when it redraws itself."""
 
-    def _draw(self) -> "object":
+    def _draw(self) -> object:
         from rich.table import Table
         from rich.text import Text
 

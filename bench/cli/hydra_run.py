@@ -48,13 +48,15 @@ def expand(words: Sequence[str], multirun: bool) -> list[tuple[str, ...]]:
         if "=" not in word:
             raise UserError(f"{word!r} is not a setting; write key=value, for example seed=2")
         try:
-            parsed.append(parser.parse_override(word))
+            parsed += parser.parse_overrides([word])
         except HydraException as error:
             raise UserError(f"{word!r} cannot be read: {_first_line(error)}; quote it as Hydra does") from error
     try:
         ours = [override for override in parsed if override.key_or_group.split(".")[0].split("/")[0] != "hydra"]
         if multirun:
             (combinations,) = BasicSweeper.split_arguments(ours, None)
+            if not combinations:
+                raise UserError(f"{' '.join(words)}: a pattern in this matches nothing")
             return [tuple(combination) for combination in combinations]
     except HydraException as error:
         raise UserError(_first_line(error)) from error

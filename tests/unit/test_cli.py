@@ -1,0 +1,283 @@
+"""The command line: what it says, what it returns, and that bad input costs one line and nothing else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bench import __main__, suite
+from bench.cli import hydra_run
+from bench.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+TINY = ["budget=smoke", "task=reverse", "task.train_size=500", "task.valid_size=50", "task.test_size=50"]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty folder as the working directory, with things a results folder must not be."""
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    Path("foreign").mkdir()
+    Path("foreign", "thesis.tex").touch()
+    Path("broken", "cell").mkdir(parents=True)
+    Path("broken", "cell", "record.json").write_text("{")
+    return tmp_path
+
+
+def bench(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "bench", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, **options)
+
+
+BAD_INPUT = {
+    "nonsense": "nonsense",
+    "--nonsense": "--nonsense",
+    "run nope=1": "nope",
+    "run task=nope": "unknown task 'nope'; there are",
+    "run model=nope": "unknown model 'nope'; there are",
+    "run budget=nope": "unknown budget 'nope'; there are",
+    "run task.nope=1": "nope",
+    "run model.nope=1": "nope",
+    "run optim.nope=1": "nope",
+    "run seed=x": "seed must be a whole number",
+    "run seed=-1": "seed must be at least 0",
+    "run threads=0": "threads must be at least 1",
+    "run device=abacus": "device must be cpu or cuda",
+    "run budget.epochs=many": "epochs",
+    "run budget.epochs=0": "budget.epochs must be above 0",
+    "run task=reverse task.train_size=x": "train_size",
+    "run seed": "'seed' is not a setting; write key=value",
+    "run seed=[": "'seed=[' cannot be read",
+    "run model=transformer,lstm_dot": "add --multirun",
+    "run -m model=transformer,nope": "unknown model 'nope'",
+    "run -m seed=1,x": "seed must be a whole number",
+    "run -m model=glob(nope*)": "model=glob(nope*): a pattern in this matches nothing",
+    "run --nonsense": "--nonsense",
+    "run --cfg nope": "nope",
+    "run --cfg job task=nope": "unknown task 'nope'",
+    "run --resolve": "--cfg",
+    "run -m --cfg job": "--multirun",
+    "run out=file": "file is a file",
+    "run out=file/below": "is a file",
+    "run out=foreign": "foreign holds other things",
+    "run -m seed=1,2 out=new,foreign": "foreign holds other things",
+    "suite": "Missing argument 'NAME'",
+    "suite nope": "unknown suite 'nope'; there are",
+    "suite smoke more": "more",
+    "suite smoke --jobs x": "'x' is not a valid integer",
+    "suite smoke --jobs 0": "--jobs must be at least 1",
+    "suite smoke --jobs 100000": "at most",
+    "suite smoke --out file": "file is a file",
+    "suite smoke --out foreign": "foreign holds other things",
+    "report": "Missing argument 'FOLDER'",
+    "report absent": "absent is not a folder",
+    "report file": "file is not a folder",
+    "report foreign": "foreign holds no results",
+    "report broken": "not JSON",
+    "list nope": "nope",
+    "data": "Missing command",
+    "data nope": "nope",
+    "data fetch nope": "nope",
+    "data check nope": "nope",
+    "translate": "--run",
+    "translate --run": "--run",
+    "translate --run absent": "absent",
+    "translate --run foreign": "no record.json",
+    "translate --run broken/cell": "not JSON",
+    "translate --run absent --beam x": "x",
+}
+
+
+@pytest.mark.parametrize("line", BAD_INPUT)
+def test_bad_input_is_one_line_and_exit_status_2(line, here, capfd):
+    before = sorted(here.rglob("*"))
+    assert __main__.main(line.split()) == 2
+    said, errors = capfd.readouterr()
+    assert errors.startswith("bench: ") and errors.count("\n") == 1 and errors.endswith("\n"), errors
+    assert BAD_INPUT[line] in errors
+    assert said == ""
+    assert sorted(here.rglob("*")) == before, "something was written"
+
+
+@pytest.mark.parametrize("line", ["run task=nope", "nonsense"])
+def test_bad_input_of_the_real_command(line, here):
+    ran = bench(*line.split(), cwd=here)
+    assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (2, "", 1)
+    assert ran.stderr.startswith("bench: ") and "Traceback" not in ran.stderr
+
+
+def test_what_only_a_worker_can_know_is_bad_is_refused_as_well(here, capfd):
+    assert __main__.main(["run", *TINY, "model=transformer", "model.width=7"]) == 2
+    *log, last = capfd.readouterr().err.splitlines()
+    assert last.startswith("bench: ") and "width 7 does not divide" in last
+    assert not any(line.startswith(("bench:", "Traceback")) for line in log)
+    assert not list(here.glob("results/runs/default/*/record.json"))
+
+
+@pytest.mark.parametrize("line", ["--help", "-h", "run --help", "suite --help", "data check --help", "--version", ""])
+def test_help_imports_nothing_slow(line):
+    check = (
+        "import sys; from bench.__main__ import main; code = main(sys.argv[1:]);"
+        "slow = {'torch', 'hydra', 'pandas', 'numpy', 'rich', 'matplotlib'} & set(sys.modules);"
+        "sys.exit(f'imported {slow}' if slow else code)"
+    )
+    ran = subprocess.run([sys.executable, "-c", check, *line.split()], capture_output=True, text=True, cwd=ROOT)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "bench" in ran.stdout
+
+
+def test_commands_that_do_not_train_do_without_torch(tmp_path):
+    lines = ["list", "list suites", "run --cfg job", "data check", "report absent", "suite nope"]
+    check = (
+        "import sys; from bench.__main__ import main;"
+        "[main(line.split()) for line in sys.argv[1:]];"
+        "import bench.suite, bench.report.page;"
+        "sys.exit('imported torch' if 'torch' in sys.modules else 0)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(
+        [sys.executable, "-c", check, *lines], capture_output=True, text=True, cwd=tmp_path, env=environment
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_help_comes_at_once():
+    def seconds() -> float:
+        began = time.monotonic()
+        assert bench("--help").returncode == 0
+        return time.monotonic() - began
+
+    assert min(seconds() for _ in range(3)) < 1.0
+
+
+def test_list_gives_every_configuration_a_line_that_describes_it(capsys):
+    whole = []
+    for heading, group in __main__.LISTED.items():
+        assert __main__.main(["list", heading]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        names = sorted(path.stem for path in (ROOT / "bench" / "conf" / group).glob("*.yaml"))
+        assert [line.split()[0] for line in lines] == names
+        for line in lines:
+            assert len(line.split()) > 2, f"{group}/{line} does not open with a line of description"
+        whole += [f"{heading}:", *(f"  {line}" for line in lines)]
+    assert __main__.main(["list"]) == 0
+    assert capsys.readouterr().out.splitlines() == whole
+
+
+def test_cfg_prints_the_configuration_and_runs_nothing(here, capfd):
+    before = sorted(here.rglob("*"))
+    assert __main__.main(["run", "seed=7", "model=transformer", "--cfg", "job"]) == 0
+    said, errors = capfd.readouterr()
+    assert "seed: 7" in said and errors == ""
+    assert sorted(here.rglob("*")) == before
+
+
+@pytest.fixture
+def ran(monkeypatch):
+    """Cells are noted down, as (model, seed, folder), instead of run; their outcome is that of `status`."""
+    noted: list[tuple[str, int, str]] = []
+
+    def note(jobs, out, board, **options):
+        noted.extend((job.cell.model, job.cell.seed, str(out)) for job in jobs)
+        return {job.cell.name: note.status for job in jobs}
+
+    note.status, note.noted = "done", noted
+    monkeypatch.setattr(suite, "run", note)
+    return note
+
+
+def test_multirun_runs_every_combination_and_leaves_nothing_behind(ran, here, capfd):
+    before = sorted(here.rglob("*"))
+    arguments = [*TINY, "-m", "model=transformer,lstm_dot", "seed=0,1,2", "out='a b'"]
+    assert __main__.main(["run", *arguments]) == 0
+    assert ran.noted == [(model, seed, "a b") for model in ("transformer", "lstm_dot") for seed in (0, 1, 2)]
+    assert capfd.readouterr().out == "6 cells: 6 done\n"
+    assert sorted(here.rglob("*")) == before
+
+
+def test_one_cell_goes_to_the_default_folder(ran, here):
+    assert __main__.main(["run", *TINY, "model=lstm_dot", "seed=3"]) == 0
+    assert ran.noted == [("lstm_dot", 3, str(Path("results", "runs", "default")))]
+
+
+def test_multirun_checks_every_combination_before_the_first_runs(ran, here, capfd):
+    assert __main__.main(["run", *TINY, "-m", "model=transformer,nope"]) == 2
+    assert __main__.main(["run", *TINY, "-m", "seed=1,2,-3"]) == 2
+    assert ran.noted == []
+
+
+def test_a_refusal_stops_a_multirun(ran, monkeypatch, here, capfd):
+    def refuse(jobs, *rest, **options):
+        ran(jobs, *rest, **options)
+        raise UserError("cannot be had")
+
+    monkeypatch.setattr(suite, "run", refuse)
+    assert __main__.main(["run", *TINY, "-m", "seed=1,2"]) == 2
+    assert capfd.readouterr().err == "bench: cannot be had\n"
+    assert len(ran.noted) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [("done", 0), ("skipped", 0), (suite.BEFORE, 0), ("failed", 1), ("diverged", 1), ("timeout", 1)],
+)
+@pytest.mark.parametrize("command", [["run", *TINY], ["suite", "smoke", "--no-report"]])
+def test_exit_status(command, status, code, ran, here):
+    ran.status = status
+    assert __main__.main(command) == code
+
+
+def test_a_suite_writes_its_report_also_where_a_cell_failed(ran, here, monkeypatch, capsys):
+    monkeypatch.setattr(__main__, "_write_report", lambda folder: print(f"report of {folder}"))
+    ran.status = "failed"
+    assert __main__.main(["suite", "smoke"]) == 1
+    assert f"report of {Path('results', 'runs', 'smoke')}" in capsys.readouterr().out
+    assert __main__.main(["suite", "smoke", "--out", "elsewhere", "--no-report"]) == 1
+    assert "report of" not in capsys.readouterr().out
+
+
+def test_more_threads_than_cores_is_said(ran, here, monkeypatch, capsys):
+    monkeypatch.setattr("bench.environment.usable_cores", lambda: 0)
+    assert __main__.main(["suite", "smoke", "--no-report"]) == 0
+    assert "usable cores: one cell at a time" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["run", *TINY], ["suite", "smoke"]])
+def test_an_interrupt_says_how_to_go_on(command, here, monkeypatch, capsys):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(suite, "run", interrupted)
+    assert __main__.main(command) == 130
+    # click ends the line of the terminal's ^C first
+    assert capsys.readouterr().err.lstrip("\n") == "bench: stopped; run the same command again to go on from here\n"
+
+
+def test_data_check_tells_broken_files_by_its_exit_status(monkeypatch, capsys):
+    from bench.data import corpora
+
+    for fine, code in [(True, 0), (False, 1)]:
+        monkeypatch.setattr(corpora, "check", lambda name, fine=fine: iter([(fine, "a line"), (True, "another")]))
+        assert __main__.main(["data", "check"]) == code
+        assert capsys.readouterr().out == "a line\nanother\n"
+
+
+def test_a_reader_that_leaves_is_no_traceback():
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    line = f"{sys.executable} -m bench list | true"
+    ran = subprocess.run(["bash", "-c", line], capture_output=True, text=True, env=environment)
+    assert ran.stderr == ""
+
+
+def test_hydra_settings_are_not_part_of_a_cell():
+    words = ["seed=1,2", "hydra.job.name=x", "hydra/launcher=basic"]
+    assert hydra_run.expand(words, multirun=True) == [("seed=1",), ("seed=2",)]
