@@ -20,7 +20,8 @@ VERDICTS = (SUPPORTED, REFUTED, QUALIFIED, INCONCLUSIVE, NOT_TESTED)
 CALLED = (
     f"A difference counts only with at least {rules.MIN_SEEDS} common seeds, with both 95 % intervals over seeds "
     f"(bootstrap and Student's t) on one side of zero, and with a mean of at least {rules.MARGIN['share']} (shares), "
-    f"{rules.MARGIN['points']} points (BLEU, chrF) or a factor of {rules.RATIO} (speed, cost)."
+    f"{rules.MARGIN['points']} points (BLEU, chrF) or a factor of {rules.RATIO} (speed, cost). The interval printed is the "
+    "wider of the two."
 )
 """What "higher" and "lower" mean in every rule below."""
 
@@ -108,7 +109,7 @@ CLAIMS = (
         "The Transformer has many parameters and a high computing cost.",
         "At equal parameters the Transformer needs more FLOPs, time or memory per target token.",
         "Parameters are matched by design, so their number is not tested (the mismatch is printed). FLOPs per target "
-        "token, training and decoding time per target token and peak memory, Transformer over each recurrent arm: all "
+        "token, training and decoding time per target token and GPU memory, Transformer over each recurrent arm: all "
         "higher gives qualified (half of the claim), none higher refuted, some higher qualified.",
         "These sizes and sequence lengths; the cost of attention grows with the square of the length.",
         {
@@ -183,7 +184,8 @@ def judge(claim: Claim, evidence: Evidence) -> Verdict:
     settings = list(dict.fromkeys(setting for finding in findings for setting in finding.settings))
     left_out = sum(int((evidence.of(setting)["doubt"] != "").sum()) for setting in settings)
     if left_out and claim.test is not rules.hidden_layers:
-        said.append(f"Left out by the sanity gates: {left_out} finished cells of these settings, listed in the report.")
+        counted = f"{left_out} finished cell{'s' if left_out > 1 else ''}"
+        said.append(f"Left out by the sanity gates: {counted} of these settings, listed in the report.")
     corrected = claim.corrected.get(verdict, UNTESTED if verdict == NOT_TESTED else UNDECIDED)
     return Verdict(claim, verdict, said, _scope(claim, evidence, settings), corrected)
 

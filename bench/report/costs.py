@@ -11,7 +11,7 @@ import pandas as pd
 from bench.report import arms
 from bench.report.evidence import Evidence, Setting, column
 from bench.report.rules import (
-    ABOVE, BELOW, INCONCLUSIVE, LEVEL, MARGIN, OPEN, QUALIFIED, RATIO, REFUTED, SUPPORTED, Finding, called, spoken,
+    ABOVE, BELOW, INCONCLUSIVE, LEVEL, MARGIN, OPEN, QUALIFIED, RATIO, REFUTED, SUPPORTED, Finding, called, number,
 )  # fmt: skip
 from bench.stats import Difference, paired_difference
 
@@ -27,20 +27,31 @@ SPEEDS = {
 COSTS = {
     "flops.forward_per_target_token": "FLOPs of a forward pass per target token",
     **{name: text.replace("speed", "time per target token") for name, text in SPEEDS.items()},
-    "memory.peak_rss_bytes": "peak memory of the process",
+    "memory.peak_rss_bytes": "peak memory of the process (mostly libraries and data, so it has no vote)",
     "memory.peak_gpu_bytes": "peak memory on the GPU",
 }
+COUNTED = ("flops.forward_per_target_token", "parameters.total")
+"""Counted, not measured: every seed gives the same number, and no interval is needed."""
+NO_VOTE = ("memory.peak_rss_bytes",)
 
 
-def ratio(difference: Difference | None, level: float = 0.95) -> str:
-    """A difference of logarithms in words, as a ratio of geometric means over seeds."""
-    if difference is None:
-        return "no common seed"
-    text = f"{math.exp(difference.mean):.2f} times"
-    if difference.interval is None:
-        return f"{text} (one seed: no interval over seeds)"
-    low, high = (math.exp(end) for end in difference.interval)
-    return f"{text} ({100 * level:.4g} % interval over seeds {low:.2f} to {high:.2f}, n = {difference.n} seeds)"
+def listed(gaps: dict[str, Difference], unit: str) -> str:
+    """Arms with their differences (`ratio`: of logarithms, shown as ratios), the wider interval in brackets, and one
+    count of seeds for all."""
+
+    def shown(value: float) -> str:
+        if unit == "ratio":
+            return f"{math.exp(value):.2f}"
+        return ("+" if value >= 0 else "-") + number(abs(value), unit)
+
+    parts = []
+    for arm, gap in gaps.items():
+        ends = "" if gap.outer is None else f" [{shown(gap.outer[0])}, {shown(gap.outer[1])}]"
+        parts.append(f"{arm} {shown(gap.mean)}{ends}")
+    seeds = sorted({gap.n for gap in gaps.values()})
+    if seeds == [1]:
+        return f"{', '.join(parts)} (one seed: no interval over seeds)"
+    return f"{', '.join(parts)} (n = {seeds[0] if len(seeds) == 1 else f'{seeds[0]} to {seeds[-1]}'} seeds)"
 
 
 @dataclass(frozen=True)
@@ -61,10 +72,6 @@ class Comparison:
     def margin(self) -> float:
         return math.log(RATIO) if self.unit == "ratio" else MARGIN.get(self.unit, 0.0)
 
-    def spoken(self, level: float) -> str:
-        if self.unit == "ratio":
-            return f"{self.arm} {ratio(self.difference(level), level)}"
-        return f"{self.arm} {spoken(self.difference(level), self.unit, level)}"
 
 
 def recurrent_wins(evidence: Evidence) -> list[Finding]:
@@ -77,12 +84,13 @@ def recurrent_wins(evidence: Evidence) -> list[Finding]:
     wins = [found for found, call in zip(every, calls) if call == ABOVE]
     said = [
         f"{len(every)} comparisons of a recurrent arm with the Transformer; recurrent better in {len(wins)}, worse in "
-        f"{calls.count(BELOW)}, level in {calls.count(LEVEL)}, not decided in {calls.count(OPEN)}. Intervals are at "
-        f"{100 * level:.4g} %, which keeps the chance of any false call among them at 5 %."
+        f"{calls.count(BELOW)}, level in {calls.count(LEVEL)}, not decided in {calls.count(OPEN)}. A comparison is "
+        f"decided by its {100 * level:.4g} % intervals over seeds, shown in brackets: so strict that the chance of any "
+        "false call among all of them stays at 5 %. Scores are differences, speeds are ratios."
     ]
-    said += _grouped(wins, level, "recurrent better")
+    said += _grouped(evidence, wins, level, "recurrent better")
     undecided = [found for found, call in zip(every, calls) if call == OPEN and _ahead(found)]
-    said += _grouped(undecided, level, "recurrent ahead on average, not decided")
+    said += _grouped(evidence, undecided, level, "recurrent ahead on average, not decided")
     settings = list(dict.fromkeys(found.setting for found in every))
     if not all(evidence.same_machine(setting) for setting in settings):
         said.append("Speeds of settings measured on unlike machines, threads or concurrency are left out.")
@@ -112,29 +120,34 @@ def _cost(
     matched = setting.target >= 0 and all(
         abs(size / setting.target - 1) <= PARAMETER_TOLERANCE for size in known
     )
-    said = [f"{setting}: parameters {told or 'not recorded'}."]
+    name_of_setting = evidence.name(setting)
+    said = [f"{name_of_setting}, parameters: {told or 'not recorded'}."]
     if matched:
-        said.append("Parameters are matched by design, so this suite does not test whether a Transformer has many.")
+        said[0] += " They are matched by design, so this does not test whether a Transformer has many."
     else:
-        said.append("Parameters are not matched here, so their number is compared as a cost.")
+        said[0] += " They are not matched here, so their number is compared as a cost."
         names = {"parameters.total": "parameters", **names}
     if not evidence.same_machine(setting):
         said.append("Times and memory are left out: machine, threads or concurrency differ between cells.")
         names = {name: text for name, text in names.items() if not name.startswith(("throughput", "memory"))}
     calls = []
     for name, text in names.items():
-        parts = []
+        gaps = {}
         for arm in rivals:
             ours, theirs = (_logs(evidence, cells, each, name) for each in (transformer, arm))
             gap = paired_difference(theirs, ours) if name in SPEEDS else paired_difference(ours, theirs)
             if gap is None:
                 continue
-            exact = name.startswith(("flops", "parameters"))  # counted, not measured: every seed gives the same number
-            call = _exact(gap.mean) if exact else called(gap, math.log(RATIO))
-            calls.append(call)
-            parts.append(f"{math.exp(gap.mean):.2f} times that of {arm}" if exact else f"that of {arm} {ratio(gap)}")
-        if parts:
-            said.append(f"{text[0].upper()}{text[1:]}, {transformer} over each: {'; '.join(parts)}.")
+            gaps[arm] = gap
+            if name in COUNTED:
+                calls.append(_exact(gap.mean))
+            elif name not in NO_VOTE:
+                calls.append(called(gap, math.log(RATIO)))
+        if gaps and name in COUNTED:
+            told = ", ".join(f"{arm} {math.exp(gap.mean):.2f}" for arm, gap in gaps.items())
+            said.append(f"{name_of_setting}, {text}, ratio of {transformer} to: {told} (counted).")
+        elif gaps:
+            said.append(f"{name_of_setting}, {text}, ratio of {transformer} to: {listed(gaps, 'ratio')}.")
     return Finding(_costly(calls, matched), said, [setting])
 
 
@@ -181,12 +194,16 @@ def _ahead(found: Comparison) -> bool:
     return gap is not None and gap.mean >= found.margin
 
 
-def _grouped(found: list[Comparison], level: float, title: str) -> list[str]:
+def _grouped(evidence: Evidence, found: list[Comparison], level: float, title: str) -> list[str]:
     """One sentence a setting and measure."""
-    groups: dict[tuple[Setting, str], list[str]] = {}
+    groups: dict[tuple[Setting, str], list[Comparison]] = {}
     for each in found:
-        groups.setdefault((each.setting, each.measure), []).append(each.spoken(level))
-    return [f"{setting}, {measure}, {title}: {'; '.join(texts)}." for (setting, measure), texts in groups.items()]
+        groups.setdefault((each.setting, each.measure), []).append(each)
+    return [
+        f"{evidence.name(setting)}, {measure}, {title}: "
+        f"{listed({each.arm: each.difference(level) for each in group}, group[0].unit)}."
+        for (setting, measure), group in groups.items()
+    ]
 
 
 def _logs(evidence: Evidence, cells: pd.DataFrame, arm: str, name: str) -> dict[int, float]:

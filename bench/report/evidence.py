@@ -113,6 +113,11 @@ class Evidence:
         """Settings with a finished cell, in order."""
         return sorted(set(self.done["setting"]))
 
+    def name(self, setting: Setting) -> str:
+        """The task alone where that tells a setting from the others, else everything."""
+        same_task = {other for other in set(self.cells["setting"]) if other.task == setting.task}
+        return setting.task if same_task == {setting} else str(setting)
+
     def of(self, setting: Setting, trusted: bool = False) -> pd.DataFrame:
         """Finished cells of a setting; trusted: only those that pass the sanity gates."""
         cells = self.done[[found == setting for found in self.done["setting"]]]

@@ -3,25 +3,27 @@ is what its table holds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import EngFormatter, MaxNLocator
 
-matplotlib.use("Agg")
-
-import pandas as pd  # noqa: E402
-from matplotlib import pyplot  # noqa: E402
-from matplotlib.axes import Axes  # noqa: E402
-from matplotlib.lines import Line2D  # noqa: E402
-from matplotlib.patches import Patch  # noqa: E402
-from matplotlib.ticker import EngFormatter, MaxNLocator  # noqa: E402
-
-from bench.report import arms, series, style  # noqa: E402
-from bench.report.evidence import Evidence, Setting, given  # noqa: E402
+from bench.report import arms, series, style
+from bench.report.evidence import Evidence, Setting, given
 
 WIDTH, HEIGHT = 5.0, 3.7
+LEGEND_ROW, AXIS_BELOW = 0.21, 0.58
+"""Inches: a figure without its legend, a row of the legend, room for the axis below. Fixed margins keep the axes of
+neighbouring figures in line."""
 PNG_DPI = 120
 
 
@@ -38,8 +40,7 @@ class Figure:
 
 def of_setting(evidence: Evidence, setting: Setting, folder: Path) -> list[Figure]:
     """All figures that a setting has numbers for, written to `folder` as SVG and PNG."""
-    style_of = pyplot.rc_context({**style.RC, "svg.hashsalt": setting.slug})
-    with style_of:
+    with mpl.rc_context({**style.RC, "svg.hashsalt": setting.slug}):
         found = [_scores(evidence, setting, folder)]
         for axis in ("length", "distance"):
             found += _by_axis(evidence, setting, axis, folder)
@@ -54,7 +55,7 @@ def by_parameters(evidence: Evidence, folder: Path) -> list[Figure]:
     for setting in evidence.settings():
         groups.setdefault((setting.task, setting.budget, setting.device), []).append(setting)
     found = []
-    with pyplot.rc_context(style.RC):
+    with mpl.rc_context({**style.RC, "svg.hashsalt": "parameters"}):
         for settings in groups.values():
             figure = _parameters(evidence, settings, folder)
             found += [figure] if figure is not None else []
@@ -73,7 +74,7 @@ def _scores(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None
     _bounded(axes, unit)
     _chance(axes, evidence, setting, metric)
     return _finish(
-        figure, axes, folder, f"scores-{setting.slug}", f"{_words(metric)}: every seed",
+        figure, axes, folder, f"seeds-{setting.slug}", f"{_words(metric)}: every seed",
         "Each marker is one seed and each short bar an arm's mean: arms differ where their markers do not overlap.",
         table,
     )  # fmt: skip
@@ -108,9 +109,10 @@ def _by_axis(evidence: Evidence, setting: Setting, axis: str, folder: Path) -> l
         seen = "shaded: seen in training; " if shaded else ""
         extra = [Patch(color=style.SHADE, label="seen in training")] if shaded else []
         name = "-".join(filter(None, [axis, setting.slug, split]))
+        binned = "points stand at the lower edge of their bin; " if _gap(rows["at"]) > 1 and axis == "length" else ""
         caption = (
-            f"A line that stays high towards the right holds up as the {axis} grows ({seen}bands run from the lowest "
-            "to the highest seed)."
+            f"A line that stays high towards the right holds up as the {axis} grows ({seen}{binned}bands run from the "
+            "lowest to the highest seed)."
         )
         title = f"{_words(metric)} against {axis}{where}"
         drawn = _finish(figure, axes, folder, name, title, caption, rows.reset_index(drop=True), extra)
@@ -192,15 +194,17 @@ def _memory(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None
     return _finish(figure, axes, folder, f"memory-{setting.slug}", "Peak memory", caption, table)
 
 
-def _canvas() -> tuple[pyplot.Figure, Axes]:
-    return pyplot.subplots(figsize=(WIDTH, HEIGHT))
+def _canvas() -> tuple[Canvas, Axes]:
+    figure = Canvas(figsize=(WIDTH, HEIGHT))
+    return figure, figure.subplots()
 
 
-def _line(axes: Axes, arm: str, x: Iterable[float], y: Iterable[float], thin: bool = False) -> None:
+def _line(axes: Axes, arm: str, x: pd.Series, y: pd.Series, thin: bool = False) -> None:
+    """One arm's line; a thin one has about eight markers, however many points."""
     look = style.look(arm)
     axes.plot(
         x, y, color=look.colour, ls=look.line, marker=look.marker, mfc=look.colour if look.filled else "white",
-        lw=1.1 if thin else 1.7, ms=3.5 if thin else 4.5,
+        lw=1.1 if thin else 1.7, ms=3.5 if thin else 4.5, markevery=max(1, len(x) // 8) if thin else 1,
     )  # fmt: skip
 
 
@@ -239,10 +243,10 @@ def _bounded(axes: Axes, unit: str) -> None:
 
 
 def _finish(
-    figure: pyplot.Figure, axes: Axes, folder: Path, name: str, title: str, caption: str, numbers: pd.DataFrame,
+    figure: Canvas, axes: Axes, folder: Path, name: str, title: str, caption: str, numbers: pd.DataFrame,
     extra: Sequence[Patch] = (),
 ) -> Figure:  # fmt: skip
-    """Add the legend below the axes, write the files, close the canvas."""
+    """Add the legend below the axes and write the files."""
     entries: list[Line2D | Patch] = []
     for arm in arms.ordered(numbers["arm"]):
         look = style.look(arm)
@@ -251,14 +255,17 @@ def _finish(
                    mfc=look.colour if look.filled else "none", label=arm)
         )  # fmt: skip
     entries += axes.get_legend_handles_labels()[0] + list(extra)
-    rows = -(-len(entries) // 3)
-    figure.set_size_inches(WIDTH, HEIGHT + 0.22 * rows)
-    figure.legend(handles=entries, ncols=3, loc="lower center", handlelength=2.6, columnspacing=1.2)
-    figure.tight_layout(rect=(0, 0.24 * rows / (HEIGHT + 0.22 * rows), 1, 1))
+    legend = LEGEND_ROW * -(-len(entries) // 3)
+    height = HEIGHT + legend
+    below = legend + max(AXIS_BELOW, 0.40 + 0.17 * max(label.get_text().count("\n") + 1 for label in axes.get_xticklabels()))
+    figure.set_size_inches(WIDTH, height)
+    figure.subplots_adjust(left=0.72 / WIDTH, right=1 - 0.15 / WIDTH, top=1 - 0.12 / height, bottom=below / height)
+    figure.legend(handles=entries, ncols=3, loc="lower center", handlelength=2.6, columnspacing=1.2, borderaxespad=0.2)
     folder.mkdir(parents=True, exist_ok=True)
-    figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
-    figure.savefig(folder / f"{name}.png", dpi=PNG_DPI, metadata={"Software": None})
-    pyplot.close(figure)
+    # Straight to the canvases: `savefig` draws everything twice.
+    FigureCanvasSVG(figure).print_svg(folder / f"{name}.svg", metadata={"Date": None})
+    figure.set_dpi(PNG_DPI)
+    FigureCanvasAgg(figure).print_png(folder / f"{name}.png", metadata={"Software": None})
     return Figure(name, title, caption, numbers, (folder / f"{name}.svg").read_text(encoding="utf-8"))
 
 
@@ -269,6 +276,12 @@ def _label(metric: str, unit: str) -> str:
 def _words(metric: str) -> str:
     names = {"bleu": "BLEU", "chrf": "chrF", "exact_match": "Exact match", "token_accuracy": "Token accuracy"}
     return names.get(metric, metric.replace("_", " "))
+
+
+def _gap(places: pd.Series) -> float:
+    """The smallest step between neighbours."""
+    steps = pd.Series(sorted(places.unique())).diff().dropna()
+    return float(steps.min()) if len(steps) else 1.0
 
 
 def _wrapped(label: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import html
 import os
 import re
@@ -29,9 +30,10 @@ PRODUCED = ("report.md", "report.html", "results.csv", "figures", "tables")
 
 @dataclass(frozen=True)
 class Section:
-    """All of one setting. anchor: of its heading."""
+    """All of one setting. name: short where that is enough; anchor: of its heading."""
 
     setting: Setting
+    name: str
     anchor: str
     results: Table
     other: Table | None
@@ -84,6 +86,7 @@ def contents(found: records.Records, folder: Path, building: Path) -> dict:
     sections = [
         Section(
             setting,
+            evidence.name(setting),
             setting.slug,
             tables.results(evidence, setting),
             tables.other_scores(evidence, setting),
@@ -154,8 +157,6 @@ def inline(figure: Figure) -> Markup:
 
 
 def _csv(table: Table, path: Path) -> None:
-    import csv
-
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(table.columns)

@@ -63,13 +63,13 @@ def number(value: float, unit: str) -> str:
 
 
 def spoken(difference: Difference | None, unit: str, level: float = 0.95) -> str:
-    """A difference in words: size, interval, effect size, unit of resampling, n."""
+    """A difference in words: size, the wider interval (the one that decides), effect size, unit, n."""
     if difference is None:
         return "no common seed"
     size = ("+" if difference.mean >= 0 else "-") + number(abs(difference.mean), unit)
-    if difference.interval is None:
+    if difference.outer is None:
         return f"{size} (one seed: no interval over seeds)"
-    low, high = (f"{'+' if end >= 0 else '-'}{number(abs(end), unit)}" for end in difference.interval)
+    low, high = (f"{'+' if end >= 0 else '-'}{number(abs(end), unit)}" for end in difference.outer)
     effect = "the same for every seed" if difference.effect is None else f"effect size d_z {difference.effect:.2f}"
     few = "" if difference.n >= MIN_SEEDS else f", fewer than {MIN_SEEDS}: not decided"
     percent = f"{100 * level:.4g} %"
@@ -88,7 +88,7 @@ def distance(evidence: Evidence) -> list[Finding]:
         for transformer in _present(every, arms.TRANSFORMER):
             plain = _present(every, arms.PLAIN)
             if not plain:
-                note = f"{setting}: no recurrent arm without attention was run."
+                note = f"{evidence.name(setting)}: no recurrent arm without attention was run."
                 findings.append(Finding(NOT_TESTED, [note], [setting]))
                 continue
             findings.append(_distance(evidence, setting, metric, rows, transformer, plain))
@@ -104,9 +104,10 @@ def _distance(
     steps = sorted(rows["at"].unique())
     quarter = max(1, len(steps) // 4)
     near, far = rows[rows["at"].isin(steps[:quarter])], rows[rows["at"].isin(steps[-quarter:])]
-    chance = evidence.fact(setting, f"data.chance.{metric}")
-    chance = float(chance) if given(chance) else 0.0
-    said = [f"{setting}, {metric}, chance {number(chance, unit)}:"]
+    known = evidence.fact(setting, f"data.chance.{metric}")
+    chance = float(known) if given(known) else 0.0
+    task = evidence.name(setting)
+    said = [f"{task}: {metric}, where chance is {number(chance, unit)}." if given(known) else f"{task}: {metric}."]
     ends: dict[str, tuple[dict[int, float], dict[int, float]]] = {}
     for arm in [transformer, *_present(rows, arms.ATTENTIVE), *plain]:
         ends[arm] = evidence.by_seed(near, arm), evidence.by_seed(far, arm)
@@ -144,8 +145,8 @@ def _distance(
             said.append("No recurrent arm with attention was run, so attention and the Transformer cannot be told apart.")
         elif level:
             said.append(
-                f"With attention, {' and '.join(level)} held too or was not shown to fall behind: attention makes the "
-                "difference, not the Transformer as such."
+                f"Recurrent arms with attention that also held, or were not shown to fall behind: {', '.join(level)}. So "
+                "attention makes the difference, not the Transformer as such."
             )
         return Finding(QUALIFIED if level or not attentive else SUPPORTED, said, [setting])
     if calls == {ABOVE}:
@@ -166,8 +167,8 @@ def hidden_layers(evidence: Evidence) -> list[Finding]:
             total = pd.to_numeric(column(rows, "parameters.total"), errors="coerce").reindex(inner.index)
             if inner.empty:
                 continue
-            share = f" ({inner.iloc[0] / total.iloc[0]:.0%} of {total.iloc[0]:,.0f})" if given(total.iloc[0]) else ""
-            text = f"{setting}: {inner.iloc[0]:,.0f} parameters of {arm}{share} lie in its feed-forward hidden layers."
+            share = f" ({100 * inner.iloc[0] / total.iloc[0]:.0f} % of {total.iloc[0]:,.0f})" if given(total.iloc[0]) else ""
+            text = f"{evidence.name(setting)}: {inner.iloc[0]:,.0f} parameters of {arm}{share} lie in its feed-forward hidden layers."
             findings.append(Finding(REFUTED if inner.iloc[0] > 0 else INCONCLUSIVE, [text], [setting]))
     return findings
 
@@ -187,7 +188,7 @@ def attention(evidence: Evidence) -> list[Finding]:
             gap = paired_difference(evidence.by_seed(trusted, arm), evidence.by_seed(trusted, twin))
             word = {ABOVE: SUPPORTED, BELOW: REFUTED, LEVEL: REFUTED, OPEN: INCONCLUSIVE}
             words.append(word[called(gap, MARGIN.get(unit, 0.0))])
-            said.append(f"{setting}, {split}, {metric}: {arm} minus {twin} {spoken(gap, unit)}.")
+            said.append(f"{evidence.name(setting)}, {split}, {metric}: {arm} minus {twin} {spoken(gap, unit)}.")
         if words:
             findings.append(Finding(combined(words), said, [setting]))
     return findings
@@ -207,10 +208,11 @@ def translation(evidence: Evidence) -> list[Finding]:
                 for arm in sorted(rivals, key=lambda arm: -_mean(evidence.by_seed(trusted, arm), -math.inf)):
                     gap = paired_difference(evidence.by_seed(trusted, transformer), evidence.by_seed(trusted, arm))
                     calls.append(called(gap, MARGIN["points"]))
-                    said.append(f"{setting}, {search} search, BLEU: {transformer} minus {arm} {spoken(gap, 'points')}.")
+                    best = ", the best recurrent arm by its mean," if len(calls) == 1 and len(rivals) > 1 else ""
+                    task = f"{evidence.name(setting)}, {search} search, BLEU"
+                    said.append(f"{task}: {transformer} minus {arm}{best} {spoken(gap, 'points')}.")
                 if not calls:
                     continue
-                said[0] = said[0][:-1] + f" ({said[0].split(' minus ')[1].split()[0]} has the best recurrent mean)."
                 findings.append(Finding(_against_all(calls), said, [setting]))
     return findings
 

@@ -78,7 +78,7 @@ def glance(evidence: Evidence) -> Table:
         scores = series.every_seed(evidence, setting)
         split = next(iter(evidence.splits(setting)), "")
         metric, unit = (scores[key].iloc[0] if len(scores) else "" for key in ("metric", "unit"))
-        heads.append(f"{setting}: {metric} on {split} ({unit})")
+        heads.append(f"{evidence.name(setting)}: {metric}, {split} ({unit})")
         for arm in names:
             values = scores[(scores["arm"] == arm) & (scores["split"] == split)]["value"]
             rows[arm].append(measured(values.mean() if len(values) else None, "{:.3f}" if unit == "share" else "{:.2f}"))
@@ -137,7 +137,7 @@ def other_scores(evidence: Evidence, setting: Setting) -> Table | None:
             rows.append([split, search, label, arm, spread(values, unit), str(signature) if given(signature) else NONE])
     columns = ["split", "search", "metric", "arm", "mean over seeds", "signature"]
     title, note = f"Other scores: {setting}", "Mean, [95 % bootstrap interval over seeds], (lowest-highest seed)."
-    return table(f"scores-{setting.slug}", title, note, columns, rows) if rows else None
+    return table(f"other-scores-{setting.slug}", title, note, columns, rows) if rows else None
 
 
 def not_finished(evidence: Evidence) -> Table:
@@ -167,7 +167,7 @@ def tuned(evidence: Evidence) -> Table:
             picked = [option(config, *path) for path in
                       (("optim", "lr"), ("model", "dropout"), ("model", "n_layers"))]  # fmt: skip
             rows.append([
-                setting.task, arm,
+                evidence.name(setting), arm,
                 *[measured(value, "{:g}") for value in picked],
                 measured(_mean(own, "parameters.width"), "{:g}"),
                 measured(_mean(own, "budget.epochs"), "{:g}"),
@@ -191,7 +191,7 @@ def components(evidence: Evidence) -> Table:
         cells = evidence.of(setting)
         for arm in evidence.arms(setting):
             own = cells[cells["arm"] == arm]
-            rows.append([str(setting), arm, *[measured(_mean(own, name)) for name in names]])
+            rows.append([evidence.name(setting), arm, *[measured(_mean(own, name)) for name in names]])
     heads = [name.rpartition(".")[2].replace("_", " ") for name in names]
     note = "Trainable values; a shared tensor is counted once."
     return _without_empty(table("components", "Parameters by component", note, ["setting", "arm", *heads], rows))
@@ -209,7 +209,7 @@ def literature(evidence: Evidence) -> Table | None:
             scores = evidence.select(setting, "test_2016_flickr", "bleu", search)
             for arm in arms.ordered(scores["arm"]):
                 found = spread(scores[scores["arm"] == arm]["value"], "points")
-                rows.append([f"{arm} (ours)", direction, Cell(NONE, ""), found, f"{search} search; {setting}"])
+                rows.append([f"{arm} (ours)", direction, Cell(NONE, ""), found, f"{search} search, budget {setting.budget}, target {setting.target:,} parameters"])
     columns = ["system", "direction", "literature-style BLEU", "sacreBLEU 13a, cased", "notes"]
     return table("literature", "Multi30k test_2016_flickr: published and ours", published.NOTE, columns, rows)
 

@@ -1,0 +1,306 @@
+"""The report as a whole: built from made-up folders, in every state a folder can be in."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bench import records
+from bench.errors import UserError
+from bench.report import arms, page, style
+
+ROOT = Path(page.__file__).parents[2]
+PRODUCED = {"report.md", "report.html", "results.csv", "figures", "tables"}
+
+
+def built(folder) -> tuple[str, str]:
+    """HTML and Markdown of a folder's report."""
+    path = page.build(folder.path)
+    return path.read_text(encoding="utf-8"), (folder.path / "report.md").read_text(encoding="utf-8")
+
+
+def section(text: str, title: str) -> str:
+    """A part of the Markdown, from its heading to the next of the same level."""
+    return re.search(rf"^## {re.escape(title)}$(.*?)(?=^## |\Z)", text, flags=re.DOTALL | re.MULTILINE).group(1)
+
+
+def visible(text: str) -> str:
+    """A page's text without tags, styles and figures."""
+    text = re.sub(r"<(script|style|svg)\b.*?</\1>", " ", text, flags=re.DOTALL)
+    return html.unescape(re.sub(r"<[^>]+>", " ", text))
+
+
+def test_full_folder(folder):
+    folder.full()
+    page_text, text = built(folder)
+    for word in ("Made-up CPU", "torch 2.9.0", "abc1234", "target 100,000", "epochs 3.0", "batch_tokens 2500"):
+        assert word in visible(page_text) and word in text.replace("\\_", "_"), word
+    for arm in ("transformer", "lstm_dot", "gru_dot", "lstm_none", "gru_none"):
+        assert arm in visible(page_text)
+    for letter in "ABCDEFGH":
+        assert f'id="claim-{letter}"' in page_text and f"### {letter}. " in text
+    assert "supported" in section(text, "Verdicts") and "refuted" in section(text, "Verdicts")
+    assert "Every cell finished." in text
+    assert {path.name for path in folder.path.iterdir() if path.name in PRODUCED} == PRODUCED
+    assert not list(folder.path.glob(".report-*"))
+
+
+def test_page_is_self_contained(folder):
+    folder.full(tasks=("recall",), seeds=(1,))
+    page_text, _ = built(folder)
+    without_namespaces = re.sub(r'xmlns(:\w+)?="[^"]*"', "", page_text)
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', without_namespaces)
+    assert "@import" not in page_text and "url(http" not in page_text
+    assert page_text.count("<script") == 1 and "<script src" not in page_text
+    ids = re.findall(r'\sid="([^"]+)"', page_text)
+    assert len(ids) == len(set(ids))
+    for link in re.findall(r'href="#([^"]+)"', page_text):
+        assert link in ids, link
+
+
+def test_links_lead_to_files_that_are_there(folder):
+    folder.full(seeds=(1, 2))
+    page_text, text = built(folder)
+    links = re.findall(r'href="((?:tables|figures|report|results)[^"]*)"', page_text)
+    links += re.findall(r"\]\(((?:tables|figures|results)[^)]*)\)", text)
+    assert len(links) > 50
+    for link in links:
+        assert (folder.path / html.unescape(link)).is_file(), link
+    for svg in (folder.path / "figures").glob("*.svg"):
+        assert svg.with_suffix(".png").exists() and (folder.path / "tables" / f"{svg.stem}.csv").exists()
+
+
+def test_one_seed_is_said_and_decides_nothing(folder):
+    folder.full(seeds=(1,))
+    page_text, text = built(folder)
+    assert "(one seed)" in section(text, "recall")
+    assert "[" not in section(text, "recall").split("\n\n")[2]  # no interval in the table of results
+    verdicts = dict(re.findall(r"^\| ([A-H]) .*?\| \*\*([a-z ]+)\*\* \|", section(text, "Verdicts"), flags=re.MULTILINE))
+    assert {verdicts[letter] for letter in "ACDGH"} == {"inconclusive"}
+    assert "one seed: no interval over seeds" in visible(page_text)
+
+
+def test_only_skipped_cells(folder):
+    folder.cell("multi30k", "transformer", status="skipped", change={"reason": "no corpus; put it there"})
+    page_text, text = built(folder)
+    assert "skipped" in text and "no corpus; put it there" in section(text, "Cells without a result")
+    assert "no corpus; put it there" in visible(page_text)
+
+
+def test_every_status_is_mentioned_with_its_reason(folder):
+    folder.cell("recall", "transformer")
+    for seed, status in enumerate(records.STATUSES[1:], start=2):
+        folder.cell("recall", "lstm_dot", seed, status=status)
+    page_text, text = built(folder)
+    listed = section(text, "Cells without a result")
+    for status in records.STATUSES[1:]:
+        assert f"made up: {status}" in listed and f"1 {status}" in section(text, "What was run")
+        assert f"made up: {status}" in visible(page_text)
+    assert "1 done" in section(text, "What was run")
+
+
+def test_doubtful_cells_are_marked_and_kept(folder):
+    folder.cell("recall", "transformer", 1)
+    folder.cell("recall", "lstm_none", 1, change={"sanity.eos_share": 0.1})
+    _, text = built(folder)
+    assert "lstm\\_none (1 doubtful)" in text
+    assert "only 10% of outputs ended by themselves" in section(text, "Cells without a result")
+
+
+def test_records_with_missing_keys(folder):
+    """Whatever a record lacks, a report is made of the rest."""
+    whole = folder.cell("recall", "transformer", 1)
+    optional = [key for key in whole if key not in ("schema", "cell", "task", "model", "budget_name", "seed", "status")]
+    for number, key in enumerate(optional, start=2):
+        for value in (None, "absent"):
+            record = whole | {"cell": f"c{number}{value}", "seed": number, key: value}
+            if value == "absent":
+                del record[key]
+            records.write(folder.path, record)
+    page_text, _ = built(folder)
+    assert "transformer" in page_text
+
+
+@pytest.mark.parametrize("record", [{}, {"task": "recall", "status": "failed"}])
+def test_almost_empty_records(folder, record):
+    records.write(folder.path, {"schema": records.SCHEMA, "cell": "a", **record})
+    built(folder)
+
+
+def test_output_is_shown_as_text(folder):
+    attack = "<script>alert(1)</script> <img src=x onerror=alert(2)> | **bold** `code` [a](b) &amp;"
+    for arm in ("transformer", "lstm_none"):
+        folder.cell("recall", arm, hypothesis=attack, change={"environment.cpu": "<b>fast</b>"})
+    folder.cell("recall", "gru_dot", status="failed", change={"reason": "<script>alert(3)</script>"})
+    page_text, text = built(folder)
+    assert page_text.count("<script") == 1 and "<img" not in page_text and "<b>fast" not in page_text
+    assert visible(page_text).count(attack) == 6  # three examples, two arms
+    assert "<script" not in text and "<b>" not in text
+    row = next(line for line in text.splitlines() if "alert(1)" in line)
+    assert len(re.findall(r"(?<!\\)\|", row)) == 4 and "\\*\\*bold\\*\\*" in row and "&amp;amp;" in row
+
+
+def test_no_torch(folder):
+    folder.full(tasks=("recall",), seeds=(1,))
+    code = (
+        "import sys; from pathlib import Path; from bench.report.page import build; build(Path(sys.argv[1]));"
+        "print(sorted({'torch', 'models', 'hydra', 'bench.tasks'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder.path)], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_hundred_cells_in_seconds(folder):
+    folder.full(seeds=tuple(range(1, 8)))
+    assert len(records.folders(folder.path)) == 105
+    begun = time.perf_counter()
+    page.build(folder.path)
+    assert time.perf_counter() - begun < 20
+
+
+def test_same_records_same_bytes(folder, tmp_path):
+    folder.full(seeds=(1, 2), tasks=("recall", "multi30k"))
+    first, second = (page.build(folder.path, tmp_path / name).parent for name in ("one", "two"))
+    files = sorted(path.relative_to(first) for path in first.rglob("*") if path.is_file())
+    assert files == sorted(path.relative_to(second) for path in second.rglob("*") if path.is_file())
+    for name in files:
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
+
+
+def test_an_error_leaves_the_earlier_report(folder, monkeypatch):
+    folder.full(tasks=("recall",), seeds=(1,))
+    page.build(folder.path)
+
+    def snapshot() -> dict[str, bytes]:
+        files = (path for name in PRODUCED for path in [folder.path / name, *(folder.path / name).rglob("*")])
+        return {str(path): path.read_bytes() for path in files if path.is_file()}
+
+    before = snapshot()
+    folder.cell("recall", "transformer", 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(page.tables, "tuned", lambda evidence: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            page.build(folder.path)
+    assert snapshot() == before
+    move, moved = page.os.replace, []
+
+    def break_late(source, target):
+        moved.append(target)
+        if len(moved) == 8:  # while the fourth of five names is being moved in
+            raise OSError("disk full")
+        move(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(page.os, "replace", break_late)
+        with pytest.raises(OSError, match="disk full"):
+            page.build(folder.path)
+    assert snapshot() == before
+    assert not list(folder.path.glob(".report-*"))
+    page.build(folder.path)
+    assert snapshot() != before
+
+
+def test_errors_a_user_can_act_on(tmp_path, folder):
+    with pytest.raises(UserError, match="is not a folder"):
+        page.build(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="holds no results"):
+        page.build(tmp_path / "empty")
+    assert not list((tmp_path / "empty").iterdir())
+    folder.cell("recall", "transformer")
+    broken = next(folder.path.glob("*/record.json"))
+    broken.write_text("{", encoding="utf-8")
+    with pytest.raises(UserError, match="is not JSON") as caught:
+        page.build(folder.path)
+    assert "\n" not in str(caught.value)
+
+
+def test_csv_of_figures_equals_the_records(folder):
+    folder.full(seeds=(1, 2, 3))
+    page.build(folder.path)
+    tables = folder.path / "tables"
+    written = {path.parent.name: json.loads(path.read_text()) for path in folder.path.glob("*/record.json")}
+    seeds = pd.read_csv(tables / "seeds-recall-quick-100000-cpu.csv")
+    assert len(seeds) == 5 * 3
+    for row in seeds.itertuples():
+        whole = next(s for s in written[row.cell]["scores"] if s["axis"] is None and s["split"] == row.split)
+        assert row.value == pytest.approx(whole["value"], abs=1e-12)
+    by_distance = pd.read_csv(tables / "distance-recall-quick-100000-cpu.csv")
+    assert len(by_distance) == 5 * 16
+    for row in by_distance.itertuples():
+        own = [
+            score["value"] for record in written.values() for score in record["scores"]
+            if record["task"] == "recall" and record["model"] == row.arm and score["at"] == row.at
+        ]  # fmt: skip
+        assert (row.mean, row.min, row.max, row.seeds) == pytest.approx((sum(own) / 3, min(own), max(own), 3))
+    curves = pd.read_csv(tables / "learning-time-recall-quick-100000-cpu.csv")
+    for cell, rows in curves.groupby("cell"):
+        original = pd.read_csv(folder.path / str(cell) / "curve.csv")
+        assert rows["valid_loss"].tolist() == pytest.approx(original["valid_loss"].tolist())
+        assert rows["seconds"].tolist() == pytest.approx(original["seconds"].tolist())
+    speed = pd.read_csv(tables / "speed-recall-quick-100000-cpu.csv")
+    assert len(speed) == 5 * 3 * 3
+    for row in speed[speed["what"] == "training"].itertuples():
+        assert row.tokens_per_second == pytest.approx(written[row.cell]["throughput"]["train"]["median"])
+    sizes = pd.read_csv(tables / "parameters-recall-quick-cpu.csv")
+    for row in sizes.itertuples():
+        assert row.parameters == written[row.cell]["parameters"]["total"]
+    scores = pd.read_csv(folder.path / "results.csv")
+    assert len(scores) == sum(len(record["scores"]) for record in written.values())
+
+
+def test_splits_and_searches_never_share_a_column(folder):
+    folder.full(seeds=(1, 2, 3), tasks=("reverse", "multi30k"))
+    page.build(folder.path)
+    reverse = pd.read_csv(folder.path / "tables" / "results-reverse-quick-100000-cpu.csv")
+    inside = reverse.loc[reverse["arm"] == "transformer", "exact_match, test (in-distribution)"].iloc[0]
+    longer = reverse.loc[reverse["arm"] == "transformer", "exact_match, test_longer"].iloc[0]
+    assert 0.9 < float(inside.split()[0]) < 1 and float(longer.split()[0]) < 0.3
+    seeds = pd.read_csv(folder.path / "tables" / "seeds-multi30k-quick-100000-cpu.csv")
+    assert set(seeds["search"]) == {"greedy"} and len(seeds) == 5 * 3 * 3
+
+
+def test_published_numbers_stand_in_a_column_of_their_own(folder):
+    folder.full(seeds=(1,), tasks=("multi30k",))
+    page.build(folder.path)
+    table = pd.read_csv(folder.path / "tables" / "literature.csv", keep_default_na=False)
+    ours = table["system"].str.endswith("(ours)")
+    assert (table.loc[ours, "literature-style BLEU"] == "-").all() and ours.sum() == 10
+    assert (table.loc[~ours, "sacreBLEU 13a, cased"] == "-").all()
+    assert set(table.loc[ours, "direction"]) == {"en-de"}
+    unconfirmed = {"33.36", "29.88", "61.80", "53.46", "44.52", "2.6"}
+    assert not any(number in value for number in unconfirmed for value in table.astype(str).to_numpy().ravel())
+
+
+def test_looks_are_fixed_and_tell_arms_apart():
+    known = list(style.LOOKS)
+    assert set(known) == set(arms.ORDER)
+    assert len({style.look(arm) for arm in known}) == len(known)
+    main = ["transformer", "lstm_dot", "gru_dot", "lstm_none", "gru_none"]
+    assert len({style.look(arm).colour for arm in main}) == len(main)
+    for arm in known:
+        dashed = arms.kind(arm) == arms.PLAIN
+        assert (style.look(arm).line == "--") == dashed and style.look(arm).filled != dashed
+    assert style.look("fancy_new_arm") == style.look("fancy_new_arm")
+    assert style.look("residual_lstm_none").line == "--"
+    assert arms.ordered(["zebra", "gru_none", "transformer", "lstm_dot"]) == ["transformer", "lstm_dot", "gru_none", "zebra"]
+
+
+def test_fallback_look_does_not_depend_on_the_process():
+    code = "from bench.report import style; print(style.look('fancy_new_arm'))"
+    found = {
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed},
+                       cwd=ROOT).stdout
+        for seed in ("1", "2")
+    }  # fmt: skip
+    assert len(found) == 1

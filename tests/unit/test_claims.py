@@ -1,0 +1,328 @@
+"""Verdicts on made-up records whose truth is planted: found where it is, not claimed where it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench import claims
+from bench.records import KEYS, SCORE_COLUMNS, Records
+from bench.report import arms, evidence
+
+DISTANCES = tuple(range(2, 33, 2))
+SEEDS = (1, 2, 3, 4)
+Level = Callable[[int], float]
+
+
+def cell(task: str, arm: str, seed: int, change: Mapping[str, object]) -> dict:
+    """A row of `Records.cells` that passes every gate."""
+    row = {
+        "cell": f"{task}-{arm}-{seed}", "task": task, "model": arm, "budget_name": "quick", "seed": seed,
+        "status": "done", "reason": None, "config": {"task": {"name": task}, "model": {"name": arm}},
+        "environment.device": "cpu", "environment.cpu": "one", "environment.threads": 1,
+        "environment.concurrent_cells": 1, "parameters.total": 100_000, "parameters.target": 100_000,
+        "parameters.feed_forward": 30_000 if arm == "transformer" else 0,
+        "flops.forward_per_target_token": 1e6, "throughput.train.median": 1000.0, "throughput.decode.median": 100.0,
+        "throughput.decode_one.median": 10.0, "memory.peak_rss_bytes": 1e9,
+        "sanity.loss_finite": True, "sanity.loss_fell": True, "sanity.eos_share": 1.0, "sanity.empty_share": 0.0,
+        "sanity.length_ratio": 1.0, "data.chance.exact_match": 1 / 16, "data.train_range.distance": [2, 32],
+    }  # fmt: skip
+    return row | dict(change)
+
+
+class Made:
+    """Records put together arm by arm."""
+
+    def __init__(self) -> None:
+        self.cells: list[dict] = []
+        self.scores: list[dict] = []
+
+    def arm(
+        self, arm: str, level: Level | float, *, task: str = "recall", seeds: tuple[int, ...] = SEEDS, noise: float = 0.004,
+        change: Mapping[str, object] | None = None, searches: tuple[str, ...] = ("greedy",),
+    ) -> Made:  # fmt: skip
+        """level: score at a distance, or on the whole split of a task without one."""
+        for seed in seeds:
+            row = cell(task, arm, seed, change or {})
+            self.cells.append(row)
+            shift = float(np.random.default_rng([seed, *arm.encode()]).normal()) * noise
+            metric, unit, split = ("bleu", "points", "test_2016_flickr") if task == "multi30k" else (
+                "exact_match", "share", "test")  # fmt: skip
+            places = {} if not callable(level) else {at: level(at) + shift for at in DISTANCES}
+            whole = float(np.mean(list(places.values()))) if places else level + shift
+            for search in searches:
+                for axis, at, value in [(None, None, whole), *(("distance", at, v) for at, v in places.items())]:
+                    score = (split, search, metric, value, unit, 50, axis, at, "signature")
+                    keys = {key: row[key] for key in KEYS}
+                    self.scores.append(keys | dict(zip(SCORE_COLUMNS, score, strict=True)))
+        return self
+
+    def records(self) -> Records:
+        return Records(
+            pd.DataFrame(self.cells), pd.DataFrame(self.scores, columns=[*KEYS, *SCORE_COLUMNS]),
+            pd.DataFrame(columns=[*KEYS, "step", "target_tokens", "seconds", "train_loss", "valid_loss"]),
+        )  # fmt: skip
+
+    def verdict(self, letter: str) -> claims.Verdict:
+        return next(found for found in claims.verdicts(self.records()) if found.letter == letter)
+
+
+def steady(at: int) -> float:
+    return 0.97
+
+
+def fading(at: int) -> float:
+    return max(0.06, 0.98 - at / 28)
+
+
+def guessing(at: int) -> float:
+    return 0.06
+
+
+def text(verdict: claims.Verdict) -> str:
+    return " ".join(verdict.evidence)
+
+
+def test_every_claim_has_a_verdict_even_without_any_result():
+    made = Made()
+    made.cells.append(cell("recall", "transformer", 1, {"status": "skipped", "parameters.feed_forward": None}))
+    found = claims.verdicts(made.records())
+    assert [each.letter for each in found] == list("ABCDEFGH")
+    assert {each.verdict for each in found} == {"not tested"}
+    assert all("Not tested by this suite" in text(each) for each in found)
+
+
+def test_verdicts_are_a_pure_function():
+    records = Made().arm("transformer", steady).arm("lstm_none", fading).records()
+    before = records.cells.copy()
+    assert claims.verdicts(records) == claims.verdicts(records)
+    pd.testing.assert_frame_equal(records.cells, before)
+
+
+@pytest.mark.parametrize(
+    ("attentive", "expected"), [(fading, "supported"), (steady, "qualified"), (None, "qualified")]
+)
+def test_a_needs_attention_and_transformer_to_differ(attentive, expected):
+    made = Made().arm("transformer", steady).arm("lstm_none", fading).arm("gru_none", fading)
+    if attentive is not None:
+        made.arm("lstm_dot", attentive)
+    found = made.verdict("A")
+    assert found.verdict == expected
+    assert "+0.9" in text(found) and "n = 4 seeds" in text(found) and "d_z" in text(found)
+    assert ("not the Transformer as such" in text(found)) == (attentive is steady)
+
+
+def test_a_one_strong_attention_arm_qualifies_even_where_another_falls():
+    made = Made().arm("transformer", steady).arm("lstm_none", fading).arm("gru_dot", fading).arm("lstm_dot", steady)
+    assert made.verdict("A").verdict == "qualified"
+
+
+def test_a_no_difference_is_not_claimed():
+    found = Made().arm("transformer", steady, noise=0.001).arm("lstm_none", steady, noise=0.001).verdict("A")
+    assert found.verdict == "refuted"  # both intervals lie inside the margin: recurrent models reach as far here
+
+
+def test_a_noise_stays_open():
+    made = Made().arm("transformer", lambda at: 0.6, noise=0.15).arm("lstm_none", lambda at: 0.55, noise=0.15)
+    assert made.verdict("A").verdict == "inconclusive"
+
+
+def test_a_gap_that_does_not_grow_is_not_about_distance():
+    found = Made().arm("transformer", steady).arm("lstm_none", lambda at: 0.5).arm("lstm_dot", lambda at: 0.5).verdict("A")
+    assert found.verdict == "qualified" and "not shown to grow" in text(found)
+
+
+def test_a_transformer_at_chance_is_limited_by_the_budget():
+    found = Made().arm("transformer", guessing).arm("lstm_none", steady).verdict("A")
+    assert found.verdict == "refuted"
+    assert "budget-limited" in text(found) and "does not show that the architecture cannot" in text(found)
+
+
+def test_a_all_at_chance_says_nothing():
+    assert Made().arm("transformer", guessing).arm("lstm_none", guessing).verdict("A").verdict == "inconclusive"
+
+
+@pytest.mark.parametrize("seeds", [(1,), (1, 2)])
+def test_one_or_two_seeds_decide_nothing_but_are_shown(seeds):
+    made = Made().arm("transformer", steady, seeds=seeds).arm("lstm_none", fading, seeds=seeds)
+    made.arm("lstm_dot", steady, seeds=seeds)
+    for letter in "AG":
+        found = made.verdict(letter)
+        assert found.verdict == "inconclusive", letter
+        assert ("one seed: no interval over seeds" in text(found)) == (len(seeds) == 1)
+        assert "+0." in text(found)
+
+
+def test_seed_zero_is_a_seed():
+    made = Made().arm("transformer", steady, seeds=(0, 1, 2)).arm("lstm_none", fading, seeds=(0, 1, 2))
+    found = made.verdict("A")
+    assert "n = 3 seeds" in text(found) and "Seeds 0, 1, 2." in found.scope
+
+
+def test_absent_arms_are_not_tested():
+    assert Made().arm("transformer", steady).arm("lstm_dot", steady).verdict("A").verdict == "not tested"
+    assert Made().arm("lstm_dot", steady).arm("lstm_none", fading).verdict("A").verdict == "not tested"
+    assert Made().arm("transformer", steady).verdict("G").verdict == "not tested"
+    assert Made().arm("transformer", steady).verdict("H").verdict == "not tested"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"sanity.loss_finite": False}, {"sanity.loss_fell": False}, {"sanity.eos_share": 0.4},
+        {"sanity.empty_share": 0.9}, {"sanity.loss_fell": None},
+    ],
+)  # fmt: skip
+def test_cells_that_fail_a_gate_stay_out(broken):
+    made = Made().arm("transformer", steady).arm("lstm_none", fading, change=broken)
+    found = made.verdict("A")
+    assert found.verdict == "inconclusive"
+    assert "Left out by the sanity gates: 4 finished cells" in text(found)
+
+
+def test_length_ratio_is_a_gate_for_translation_only():
+    short = {"sanity.length_ratio": 0.5}
+    made = Made().arm("transformer", 36.0, task="multi30k", noise=0.1)
+    assert made.arm("lstm_dot", 30.0, task="multi30k", noise=0.1, change=short).verdict("H").verdict == "inconclusive"
+    made = Made().arm("lstm_dot", 0.9, task="reverse").arm("lstm_none", 0.5, task="reverse", change=short)
+    assert made.verdict("G").verdict == "supported"
+
+
+def test_b_is_refuted_by_counting():
+    found = Made().arm("transformer", steady, seeds=(1,)).verdict("B")
+    assert found.verdict == "refuted" and "30,000 parameters" in text(found) and "30 % of 100,000" in text(found)
+
+
+def test_c_lists_what_recurrent_arms_win():
+    made = Made().arm("transformer", 0.5, task="reverse").arm("lstm_dot", 0.9, task="reverse")
+    found = made.arm("gru_none", 0.5, task="reverse").verdict("C")
+    assert found.verdict == "refuted"
+    wins = [sentence for sentence in found.evidence if "recurrent better:" in sentence]
+    assert len(wins) == 1 and "reverse, test, exact_match" in wins[0] and "lstm_dot +0.39" in wins[0]
+    assert "gru_none" not in wins[0]
+
+
+def test_c_counts_speed():
+    made = Made().arm("transformer", 0.9).arm("gru_none", 0.5, change={"throughput.decode.median": 200.0})
+    found = made.verdict("C")
+    assert found.verdict == "refuted" and "decoding speed in batches, recurrent better: gru_none 2.00" in text(found)
+
+
+def test_c_level_everywhere_or_worse_supports_silence():
+    assert Made().arm("transformer", 0.9).arm("gru_none", 0.5).verdict("C").verdict == "supported"
+
+
+def test_c_corrects_for_the_number_of_comparisons():
+    """A gap that one comparison would call is not called among many."""
+    gap = dict(zip(SEEDS, (0.05, 0.10, 0.14, 0.09)))
+    made = Made()
+    for seed in SEEDS:
+        made.arm("transformer", 0.5, seeds=(seed,), noise=0).arm("lstm_dot", 0.5 + gap[seed], seeds=(seed,), noise=0)
+    many = made.verdict("C")
+    assert many.verdict == "inconclusive" and "not decided: lstm_dot +0.095" in text(many)
+
+
+def test_d_reads_cost_in_every_respect():
+    def against(change: dict) -> claims.Verdict:
+        return Made().arm("transformer", 0.9).arm("lstm_dot", 0.9, change=change).verdict("D")
+
+    cheap = {"flops.forward_per_target_token": 5e5, **{f"throughput.{k}.median": 5000.0 for k in ("train", "decode", "decode_one")}}
+    dear = {"flops.forward_per_target_token": 2e6, **{f"throughput.{k}.median": 1.0 for k in ("train", "decode", "decode_one")}}
+    found = against(cheap)
+    assert found.verdict == "qualified" and "matched by design" in text(found) and "lstm_dot 2.00" in text(found)
+    assert against(dear).verdict == "refuted"
+    assert against({**cheap, "throughput.train.median": 1.0}).verdict == "qualified"
+
+
+def test_d_parameters_are_a_cost_where_they_are_not_matched():
+    change = {"parameters.total": 20_000, "flops.forward_per_target_token": 5e5}
+    change |= {f"throughput.{key}.median": 5000.0 for key in ("train", "decode", "decode_one")}
+    found = Made().arm("transformer", 0.9).arm("lstm_dot", 0.9, change=change).verdict("D")
+    assert found.verdict == "supported" and "lstm_dot 5.00 (counted)" in text(found)
+
+
+def test_d_and_c_leave_out_speeds_of_unlike_machines():
+    fast = {f"throughput.{key}.median": 9e5 for key in ("train", "decode", "decode_one")}
+    made = Made().arm("transformer", 0.9).arm("lstm_dot", 0.9, change={"environment.cpu": "another", **fast})
+    assert "left out" in text(made.verdict("D")) and "training time" not in text(made.verdict("D"))
+    assert made.verdict("C").verdict != "refuted"
+
+
+def test_g_mixed_results_are_qualified():
+    made = Made().arm("lstm_dot", 0.9).arm("lstm_none", 0.5).arm("gru_dot", 0.9).arm("gru_none", 0.9)
+    found = made.verdict("G")
+    assert found.verdict == "qualified" and len(found.evidence) == 2
+    assert Made().arm("lstm_dot", 0.9).arm("lstm_none", 0.5).verdict("G").verdict == "supported"
+    assert Made().arm("lstm_dot", 0.5).arm("lstm_none", 0.9).verdict("G").verdict == "refuted"
+    assert Made().arm("lstm_dot", 0.9).arm("gru_none", 0.5).verdict("G").verdict == "not tested"
+
+
+@pytest.mark.parametrize(
+    ("rival", "noise", "expected"), [(30.0, 0.1, "supported"), (40.0, 0.1, "refuted"), (35.9, 2.0, "inconclusive")]
+)
+def test_h_against_every_recurrent_arm(rival, noise, expected):
+    made = Made().arm("transformer", 36.0, task="multi30k", noise=noise, searches=("greedy", "beam5"))
+    made.arm("lstm_dot", rival, task="multi30k", noise=noise, searches=("greedy", "beam5"))
+    found = made.verdict("H")
+    assert found.verdict == expected
+    assert "greedy search" in text(found) and "beam5 search" in text(found)
+
+
+def test_h_better_than_some_is_qualified_and_names_the_best():
+    made = Made().arm("transformer", 36.0, task="multi30k", noise=0.1)
+    made.arm("gru_none", 20.0, task="multi30k", noise=0.1).arm("lstm_dot", 36.0, task="multi30k", noise=0.1)
+    found = made.verdict("H")
+    assert found.verdict == "qualified"
+    assert "minus lstm_dot, the best recurrent arm by its mean," in found.evidence[0]
+
+
+def test_settings_never_meet():
+    """Other budgets, parameter targets, devices and task options are other settings, not more seeds."""
+    made = Made().arm("lstm_dot", 0.9, seeds=(1, 2)).arm("lstm_none", 0.5, seeds=(1, 2))
+    other = {"cell": "other", "parameters.target": 50_000}
+    made.arm("lstm_dot", 0.9, seeds=(3,), change=other).arm("lstm_none", 0.5, seeds=(3,), change=other | {"cell": "o2"})
+    found = evidence.Evidence(made.records())
+    assert len(found.settings()) == 2
+    assert made.verdict("G").verdict == "inconclusive"
+
+
+def test_variants_of_an_arm_are_arms_of_their_own():
+    made = Made()
+    for heads in (1, 4):
+        config = {"task": {"name": "recall"}, "model": {"name": "transformer", "n_heads": heads}}
+        for seed in SEEDS:
+            made.arm("transformer", 0.5, seeds=(seed,), change={"config": config, "cell": f"{heads}-{seed}"})
+    found = evidence.Evidence(made.records())
+    assert found.arms(found.settings()[0]) == ["transformer [n_heads=1]", "transformer [n_heads=4]"]
+    assert {arms.kind(arm) for arm in found.cells["arm"]} == {arms.TRANSFORMER}
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["supported", "supported"], "supported"), (["refuted"], "refuted"), ([], "not tested"),
+        (["supported", "refuted"], "qualified"), (["supported", "inconclusive"], "qualified"),
+        (["refuted", "inconclusive"], "inconclusive"), (["not tested", "supported"], "supported"),
+        (["not tested"], "not tested"), (["qualified", "inconclusive"], "qualified"),
+    ],
+)  # fmt: skip
+def test_combining_verdicts(words, expected):
+    from bench.report.rules import combined
+
+    assert combined(words) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("transformer", arms.TRANSFORMER), ("lstm_dot", arms.ATTENTIVE), ("rnn_additive", arms.ATTENTIVE),
+        ("gru_none", arms.PLAIN), ("residual_lstm", arms.RECURRENT), ("residual_gru_none", arms.PLAIN),
+        ("convolution", arms.OTHER), ("lstm_sparkling", arms.RECURRENT),
+    ],
+)  # fmt: skip
+def test_kinds_of_arms(name, kind):
+    assert arms.kind(name) == kind
+    assert arms.describe(name)
