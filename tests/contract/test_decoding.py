@@ -1,0 +1,111 @@
+"""One search for all models: greedy is beam 1, company changes nothing, and a beam finds what enumeration finds."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from tests.contract.arms import NAMES, build, ragged_batch
+
+from bench.decoding import Search, search
+from bench.tasks.base import BOS, EOS, PAD
+from models.interface import Seq2Seq, State
+
+
+@pytest.fixture(params=NAMES)
+def model(request: pytest.FixtureRequest) -> Seq2Seq:
+    # Untrained models hardly ever end a sentence; a larger scale of the logits makes them decide.
+    model = build(request.param, tied=False, seed=3)
+    with torch.no_grad():
+        model.projection.weight.mul_(6)
+        model.projection.bias[EOS] += 1.0
+    return model
+
+
+def plain_greedy(model: Seq2Seq, src: torch.Tensor, limit: int) -> list[int]:
+    """Greedy search written another way: teacher forcing over a growing prefix, one sentence."""
+    tokens = [BOS]
+    with torch.no_grad():
+        for _ in range(limit):
+            logits = model(src, torch.tensor([tokens]))[0, -1]
+            logits[[PAD, BOS]] = -torch.inf
+            token = int(logits.argmax())
+            if token == EOS:
+                break
+            tokens.append(token)
+    return tokens[1:]
+
+
+def test_greedy_equals_a_plain_loop_and_company_changes_nothing(model: Seq2Seq) -> None:
+    src, mask, _ = ragged_batch()
+    limits = np.array([12, 3, 8, 12])
+    found = search(model, src, mask, limits, Search(1))
+    for row, length in enumerate(mask.sum(1).tolist()):
+        alone = search(model, src[row : row + 1, :length], None, limits[[row]], Search(1))
+        assert alone.tokens[0] == found.tokens[row] == plain_greedy(model, src[row : row + 1, :length], limits[row])
+        assert alone.ended[0] == found.ended[row] == (len(found.tokens[row]) < limits[row])
+
+
+@pytest.mark.parametrize("beam", [2, 5])
+def test_company_changes_no_beam(model: Seq2Seq, beam: int) -> None:
+    src, mask, _ = ragged_batch()
+    limits = np.array([10, 3, 8, 10])
+    found = search(model, src, mask, limits, Search(beam))
+    for row, length in enumerate(mask.sum(1).tolist()):
+        alone = search(model, src[row : row + 1, :length], None, limits[[row]], Search(beam))
+        assert alone.tokens[0] == found.tokens[row]
+
+
+def log_probability(model: Seq2Seq, src: torch.Tensor, tokens: list[int]) -> float:
+    """Of a whole hypothesis, by teacher forcing, with the tokens that are never chosen left in the sum."""
+    with torch.no_grad():
+        logits = model(src, torch.tensor([[BOS, *tokens[:-1]]]))[0].log_softmax(-1)
+    return float(logits[range(len(tokens)), tokens].sum())
+
+
+class Memoryless(Seq2Seq):
+    """Logits that depend on the last token alone, from a table; small enough to enumerate every hypothesis."""
+
+    def __init__(self, table: torch.Tensor) -> None:
+        super().__init__()
+        self.table = table
+
+    of_width = classmethod(lambda cls, *a, **k: None)
+    component_of = matmul_flops = None
+
+    def features(self, src, tgt, src_mask=None, tgt_mask=None):
+        return self.table[tgt]
+
+    def project(self, features):
+        return features
+
+    def start(self, src, src_mask=None) -> State:
+        return {"rows": torch.zeros(len(src), 1)}
+
+    def step(self, token, state):
+        return self.table[token], state
+
+
+@pytest.mark.parametrize("penalty", [0.0, 1.0])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_wide_beam_finds_the_best_of_all_hypotheses(seed: int, penalty: float) -> None:
+    table = 2.0 * torch.randn(6, 6, generator=torch.Generator().manual_seed(seed))
+    table[:, [PAD, BOS]] = -1e9
+    model = Memoryless(table).eval()
+    limit, src = 4, torch.tensor([[4]])
+    every = [
+        [*inner, EOS] for length in range(limit) for inner in itertools.product([3, 4, 5], repeat=length)
+    ]
+    ranked = max(every, key=lambda tokens: log_probability(model, src, tokens) / len(tokens) ** penalty)
+    found = search(model, src, None, [limit], Search(30, penalty))
+    assert found.tokens[0] == ranked[:-1] and found.ended[0]
+
+
+def test_a_hypothesis_is_cut_at_its_limit() -> None:
+    table = torch.zeros(6, 6)
+    table[:, 4] = 50.0
+    model = Memoryless(table).eval()
+    found = search(model, torch.tensor([[4], [4]]), None, [3, 1], Search(1))
+    assert found.tokens == [[4, 4, 4], [4]] and found.ended == [False, False]
