@@ -62,7 +62,6 @@ def run_cell(
     weights = work / "weights.safetensors"
     try:
         task = schema.build_task(cell.config["task"])
-        progress.stage("data", 0, "examples")
         data = task.load()
         times["data"] = time.perf_counter() - begun
         record["data"] = _about(task, data)
@@ -78,9 +77,8 @@ def run_cell(
         }
         model.to(cell.config["device"])
         trainer = Trainer(model, data.train, data.valid, settings, cell.seed, cell.config["device"])
-        history = trainer.history
         try:
-            history = trainer.run(work / "state.pt", progress)
+            trainer.run(work / "state.pt", progress)
         finally:
             history = trainer.history
             curve = history.curve

@@ -1,0 +1,193 @@
+"""The whole way: the command line, a suite, its records and its report; and one real corpus scored by another program."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors import safe_open
+
+from bench import records, schema
+from bench.data import corpora
+from bench.run import build_model, run_cell
+
+
+def bench(*words: str, stdin: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bench", *words], input=stdin, capture_output=True, text=True, cwd=cwd, timeout=600
+    )
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("smoke") / "results"
+    done = bench("suite", "smoke", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == str(out / "report.html")
+    return out
+
+
+def test_every_cell_of_the_suite_has_a_whole_record(smoke: Path) -> None:
+    cells = [schema.compose(words) for words in schema.load_suite("smoke").cells]
+    assert {folder.name for folder in records.folders(smoke)} == {cell.name for cell in cells}
+    for cell in cells:
+        record = records.read(smoke / cell.name)
+        assert record["status"] == "done" and record["suite"] == "smoke" and record["config_hash"] == cell.hash
+        assert record["parameters"]["total"] == pytest.approx(60_000, rel=0.05)
+        assert record["environment"]["threads"] == 1
+        assert record["throughput"]["train"]["median"] > 0 and record["memory"]["peak_rss_bytes"] > 1e7
+        assert record["budget"]["target_tokens"] > 0 and 0 <= record["budget"]["padding_share"] < 0.5
+        assert {score["metric"] for score in record["scores"]} >= {"exact_match"}
+        assert not (smoke / records.WORK / cell.name).exists()
+        for name in (records.CURVE, records.OUTPUTS, records.WEIGHTS):
+            assert (smoke / cell.name / name).stat().st_size > 0
+
+
+def test_every_arm_got_the_same_budget_and_data(smoke: Path) -> None:
+    cells = records.load(smoke).cells
+    for _, group in cells.groupby("task"):
+        for column in ("budget.examples", "budget.steps", "budget.target_tokens", "data.checksums.train"):
+            assert group[column].nunique() == 1
+
+
+def test_parameters_equal_what_the_weights_file_holds(smoke: Path) -> None:
+    for folder in records.folders(smoke):
+        with safe_open(folder / records.WEIGHTS, "pt") as file:
+            held = sum(int(np.prod(file.get_slice(name).get_shape())) for name in file.keys())
+        assert held == records.read(folder)["parameters"]["total"]
+
+
+def test_scores_can_be_computed_again_from_the_outputs(smoke: Path) -> None:
+    for folder in records.folders(smoke):
+        outputs = records.read_outputs(folder)
+        for score in records.read(folder)["scores"]:
+            if score["metric"] != "exact_match":
+                continue
+            rows = outputs[outputs["split"] == score["split"]]
+            if score["axis"] is not None:
+                rows = rows[rows[score["axis"]] == score["at"]]
+            assert len(rows) == score["n"]
+            assert (rows["hypothesis"] == rows["reference"]).mean() == pytest.approx(score["value"])
+
+
+def test_again_runs_nothing_and_the_report_can_be_rebuilt(smoke: Path) -> None:
+    before = {folder: (folder / records.RECORD).stat().st_mtime_ns for folder in records.folders(smoke)}
+    done = bench("suite", "smoke", "--out", str(smoke))
+    assert done.returncode == 0 and "finished before" in done.stdout
+    assert before == {folder: (folder / records.RECORD).stat().st_mtime_ns for folder in records.folders(smoke)}
+    assert bench("report", str(smoke)).returncode == 0
+
+
+def test_the_tables_load_from_python(smoke: Path) -> None:
+    loaded = records.load(smoke)
+    assert len(loaded.cells) == 7 and len(loaded.curves) == 14
+    assert loaded.scores.groupby("cell").ngroups == 7
+    assert pd.api.types.is_numeric_dtype(loaded.scores["value"])
+
+
+def test_a_trained_cell_answers_line_by_line(smoke: Path) -> None:
+    folder = next(folder for folder in records.folders(smoke) if folder.name.startswith("reverse-lstm_dot"))
+    greedy = records.read_outputs(folder).head(5)
+    done = bench("translate", "--run", str(folder), "--beam", "1", stdin="\n".join([*greedy["source"], ""]) + "\n")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n")[:5] == greedy["hypothesis"].tolist()
+    wrong = bench("translate", "--run", str(folder), stdin="a b 7\n")
+    assert wrong.returncode == 2 and len(wrong.stderr.splitlines()) == 1 and "letters a-p" in wrong.stderr
+
+
+def test_a_cell_is_the_same_alone_as_in_its_suite(smoke: Path, tmp_path: Path) -> None:
+    words = schema.load_suite("smoke").cells[2]
+    cell = schema.compose(words)
+    assert run_cell(cell, tmp_path) == "done"
+    alone, inside = (records.read_outputs(out / cell.name) for out in (tmp_path, smoke))
+    assert alone.equals(inside)
+    assert (tmp_path / cell.name / records.WEIGHTS).read_bytes() == (smoke / cell.name / records.WEIGHTS).read_bytes()
+
+
+def test_hydras_multirun_writes_a_cell_for_each_combination(tmp_path: Path) -> None:
+    tiny = ["budget=smoke", "task.train_size=60", "task.valid_size=10", "task.test_size=10", f"out={tmp_path}/out"]
+    done = bench("run", "-m", "model=lstm_none,gru_none", "seed=0,1", *tiny)
+    assert done.returncode == 0, done.stderr
+    found = {(r["model"], r["seed"]) for r in map(records.read, records.folders(tmp_path / "out"))}
+    assert found == {("lstm_none", 0), ("lstm_none", 1), ("gru_none", 0), ("gru_none", 1)}
+
+
+@pytest.mark.parametrize(
+    ("words", "needle"),
+    [
+        (["model=transformer", "model.width=50", "model.n_heads=3", "budget.tolerance=9"], "3 heads"),
+        (["model=lstm_dot", "model.cell=elman"], "cell must be one of lstm, gru"),
+        (["optim.schedule=stairs"], "optim.schedule"),
+        (["optim.lr=fast"], "optim.lr"),
+        (["search.beam=0"], "search.beam"),
+        (["budget.parameters=100", "model=lstm_dot"], "budget.tolerance"),
+        (["device=cuda"], "device=cpu"),
+        (["task=multi30k", "task.target=xx"], "xx"),
+    ],
+)
+def test_bad_values_are_one_line_and_nothing_is_written(words: list[str], needle: str, tmp_path: Path) -> None:
+    if needle == "device=cpu" and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    done = bench("run", *words, f"out={tmp_path}/out")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1 and needle in done.stderr and "Traceback" not in done.stderr
+    assert not any((tmp_path / "out").glob("*")) if (tmp_path / "out").exists() else True
+
+
+def test_no_corpus_and_no_network_is_a_skipped_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_OFFLINE", "1")
+    monkeypatch.setenv("BENCH_MIRROR", "")
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+    done = bench("run", "task=multi30k", "budget=smoke", f"out={tmp_path}/out")
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "train.en.gz" in done.stderr
+    (folder,) = records.folders(tmp_path / "out")
+    record = records.read(folder)
+    assert record["status"] == "skipped" and "train.en.gz" in record["reason"]
+    assert bench("report", str(tmp_path / "out")).returncode == 0
+    assert "train.en.gz" in (tmp_path / "out" / "report.md").read_text()
+
+
+def test_bleu_equals_what_the_sacrebleu_command_prints(tmp_path: Path) -> None:
+    """A barely trained model on the real Multi30k; only the arithmetic matters here."""
+    if corpora.find(corpora.corpora()["multi30k"], "train.en.gz") is None:
+        pytest.skip("no copy of Multi30k here")
+    words = ["task=multi30k", "model=gru_none", "budget=smoke", "budget.parameters=150000", "budget.epochs=0.1"]
+    cell = schema.compose([*words, "task.tests=[test_2016_flickr]", "search.beam=2", "optim.lr=0.01"])
+    assert run_cell(cell, tmp_path) == "done"
+    outputs = records.read_outputs(tmp_path / cell.name)
+    for how in ("greedy", "beam2"):
+        rows = outputs[outputs["search"] == how]
+        assert len(rows) == 1000
+        (tmp_path / "ref").write_text("\n".join(rows["reference"]) + "\n")
+        hypotheses = "\n".join(rows["hypothesis"]) + "\n"
+        for metric in ("bleu", "chrf"):
+            command = [sys.executable, "-m", "sacrebleu", str(tmp_path / "ref"), "-m", metric, "-w", "10", "-f", "json"]
+            printed = subprocess.run(command, input=hypotheses, capture_output=True, text=True, check=True)
+            said = json.loads(printed.stdout)
+            (ours,) = (
+                score
+                for score in records.read(tmp_path / cell.name)["scores"]
+                if (score["search"], score["metric"], score["axis"]) == (how, metric, None)
+            )
+            assert ours["value"] == pytest.approx(said["score"], abs=1e-9)
+            assert said["signature"] == ours["signature"]
+
+
+def test_an_arm_that_cannot_meet_the_budget_is_refused() -> None:
+    import types
+
+    from bench.errors import UserError
+
+    data = types.SimpleNamespace(src_size=20, tgt_size=20, shared=True)
+    config = schema.compose(["model=lstm_dot", "model.width=64"]).config
+    with pytest.raises(UserError, match="change budget.parameters"):
+        build_model(config, data, 1)
+    config = schema.compose(["model=lstm_dot", "model.width=64", "budget.tolerance=1"]).config
+    model, fit = build_model(config, data, 1)
+    assert fit.width == model.d_model == 64 and fit.mismatch < -0.05
