@@ -20,12 +20,12 @@ VERDICTS = (SUPPORTED, REFUTED, QUALIFIED, INCONCLUSIVE, NOT_TESTED)
 CALLED = (
     f"A difference counts only with at least {rules.MIN_SEEDS} common seeds, with both 95 % intervals over seeds "
     f"(bootstrap and Student's t) on one side of zero, and with a mean of at least {rules.MARGIN['share']} (shares), "
-    f"{rules.MARGIN['points']} points (BLEU, chrF) or a factor of {rules.RATIO} (speed, cost). The interval printed is the "
-    "wider of the two."
+    f"{rules.MARGIN['points']} points (BLEU, chrF) or a factor of {rules.RATIO} (speed, cost). The interval printed is "
+    "the wider of the two."
 )
 """What "higher" and "lower" mean in every rule below."""
 
-UNDECIDED = "These measurements do not decide the claim; the evidence above says why."
+UNDECIDED = "These measurements do not decide the claim; the evidence under it says why."
 UNTESTED = "Nothing here speaks for or against the claim."
 
 
@@ -114,9 +114,9 @@ CLAIMS = (
         "These sizes and sequence lengths; the cost of attention grows with the square of the length.",
         {
             SUPPORTED: "In this comparison the Transformer cost more in every respect measured.",
-            QUALIFIED: "Cost depends on what is counted: at equal parameters the Transformer is dearer in some respects "
-            "and not in others, or only its computing cost was tested.",
-            REFUTED: "At equal parameters the Transformer cost no more than the recurrent arms in any respect measured.",
+            QUALIFIED: "Cost depends on what is counted: at equal parameters the Transformer is dearer in some "
+            "respects and not in others, or only its computing cost was tested.",
+            REFUTED: "At equal parameters the Transformer was not dearer than the recurrent arms in any respect.",
         },
         costs.cost,
     ),
@@ -179,7 +179,9 @@ def judge(claim: Claim, evidence: Evidence) -> Verdict:
     verdict = rules.combined(finding.verdict for finding in findings)
     said = [sentence for finding in findings for sentence in finding.evidence]
     if verdict == NOT_TESTED:
-        missing = "Not tested by this suite" + (": a task or an arm that the rule needs has no result." if claim.test else ".")
+        missing = "Not tested by this suite" + (
+            ": a task or an arm that the rule needs has no result." if claim.test else "."
+        )
         said = [missing, *said]
     settings = list(dict.fromkeys(setting for finding in findings for setting in finding.settings))
     left_out = sum(int((evidence.of(setting)["doubt"] != "").sum()) for setting in settings)

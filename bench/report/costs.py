@@ -11,7 +11,19 @@ import pandas as pd
 from bench.report import arms
 from bench.report.evidence import Evidence, Setting, column
 from bench.report.rules import (
-    ABOVE, BELOW, INCONCLUSIVE, LEVEL, MARGIN, OPEN, QUALIFIED, RATIO, REFUTED, SUPPORTED, Finding, called, number,
+    ABOVE,
+    BELOW,
+    INCONCLUSIVE,
+    LEVEL,
+    MARGIN,
+    OPEN,
+    QUALIFIED,
+    RATIO,
+    REFUTED,
+    SUPPORTED,
+    Finding,
+    called,
+    number,
 )  # fmt: skip
 from bench.stats import Difference, paired_difference
 
@@ -73,12 +85,11 @@ class Comparison:
         return math.log(RATIO) if self.unit == "ratio" else MARGIN.get(self.unit, 0.0)
 
 
-
 def recurrent_wins(evidence: Evidence) -> list[Finding]:
     """Claim C: every split and metric and every speed, at a level corrected for how many comparisons there are."""
     every = [found for found in _comparisons(evidence) if set(found.recurrent) & set(found.transformer)]
     if not every:
-        return []
+        return _gated(evidence)
     level = 1 - 0.05 / len(every)
     calls = [called(found.difference(level), found.margin) for found in every]
     wins = [found for found, call in zip(every, calls) if call == ABOVE]
@@ -107,19 +118,26 @@ def cost(evidence: Evidence) -> list[Finding]:
         for transformer in evidence.arms(setting, arms.TRANSFORMER, trusted=True):
             if rivals:
                 findings.append(_cost(evidence, setting, cells, transformer, rivals))
-    return findings
+    return findings or _gated(evidence)
 
 
-def _cost(
-    evidence: Evidence, setting: Setting, cells: pd.DataFrame, transformer: str, rivals: list[str]
-) -> Finding:
+def _gated(evidence: Evidence) -> list[Finding]:
+    """Settings that hold both families, when no cell of one of them passes the sanity gates."""
+    both = [
+        setting
+        for setting in evidence.settings()
+        if evidence.arms(setting, arms.TRANSFORMER) and evidence.arms(setting, *arms.ANY_RECURRENT)
+    ]
+    why = "all cells of the Transformer or of the recurrent arms fail a sanity gate."
+    return [Finding(INCONCLUSIVE, [f"{evidence.name(setting)}: {why}" for setting in both], both)] if both else []
+
+
+def _cost(evidence: Evidence, setting: Setting, cells: pd.DataFrame, transformer: str, rivals: list[str]) -> Finding:
     names = dict(COSTS)
     sizes = {arm: _first(cells, arm, "parameters.total") for arm in (transformer, *rivals)}
     told = ", ".join(f"{arm} {size:,.0f}" for arm, size in sizes.items() if size)
     known = [size for size in sizes.values() if size]
-    matched = setting.target >= 0 and all(
-        abs(size / setting.target - 1) <= PARAMETER_TOLERANCE for size in known
-    )
+    matched = setting.target >= 0 and all(abs(size / setting.target - 1) <= PARAMETER_TOLERANCE for size in known)
     name_of_setting = evidence.name(setting)
     said = [f"{name_of_setting}, parameters: {told or 'not recorded'}."]
     if matched:

@@ -222,9 +222,9 @@ def _doubt(row: Mapping[str, object], metrics: set[str]) -> str:
     if not given(ended):
         doubts.append("sanity flag eos_share not recorded")
     elif ended < LOW_SHARE:
-        doubts.append(f"only {ended:.0%} of outputs ended by themselves")
+        doubts.append(f"only {100 * ended:.0f} % of outputs ended by themselves")
     if given(empty) and empty >= LOW_SHARE:
-        doubts.append(f"{empty:.0%} of outputs were empty")
+        doubts.append(f"{100 * empty:.0f} % of outputs were empty")
     if "bleu" in metrics and given(ratio) and not LENGTH_RATIO[0] <= ratio <= LENGTH_RATIO[1]:
         doubts.append(f"outputs were {ratio:.2f} times as long as their references")
     return "; ".join(doubts)

@@ -57,7 +57,11 @@ def of_setting(evidence: Evidence, setting: Setting, folder: Path) -> list[Examp
             _short(first.loc[index, "source"]),
             _short(first.loc[index, "reference"]),
             [
-                (arm, _short(rows.loc[index, "hypothesis"]), rows.loc[index, "hypothesis"] == rows.loc[index, "reference"])
+                (
+                    arm,
+                    _short(rows.loc[index, "hypothesis"]),
+                    rows.loc[index, "hypothesis"] == rows.loc[index, "reference"],
+                )
                 for arm, rows in shown.items()
             ],
         )

@@ -129,7 +129,9 @@ def _matching(evidence: Evidence) -> str:
     if not targets:
         return ""
     told = f"target {', '.join(f'{target:,}' for target in targets)}"
-    return told + (f"; arms lie between {off.min():+.1%} and {off.max():+.1%} of it" if len(off) else "")
+    return told + (
+        f"; arms lie between {100 * off.min():+.1f} % and {100 * off.max():+.1f} % of it" if len(off) else ""
+    )
 
 
 def _libraries(cells: pd.DataFrame) -> str:
@@ -141,7 +143,9 @@ def _code(cells: pd.DataFrame) -> str:
     commit, version = distinct(cells, "code.commit"), distinct(cells, "code.version")
     clean = [bool(value) for value in column(cells, "code.clean") if given(value)]
     tree = "" if not clean else ", clean tree" if all(clean) else ", with uncommitted changes in some cells"
-    return ", ".join(filter(None, [f"version {version}" if version else "", f"commit {commit}" if commit else ""])) + tree
+    return (
+        ", ".join(filter(None, [f"version {version}" if version else "", f"commit {commit}" if commit else ""])) + tree
+    )
 
 
 def _fewest_seeds(evidence: Evidence, setting: Setting) -> int:

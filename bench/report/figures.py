@@ -1,5 +1,5 @@
-"""Figures, one panel each, drawn from a table that is also written as CSV. Nothing is repaired here: what a figure shows
-is what its table holds."""
+"""Figures, one panel each, drawn from a table that is also written as CSV. Nothing is repaired here: what a figure
+shows is what its table holds."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from bench.report import arms, series, style
+from bench.report import arms, labels, series, style
 from bench.report.evidence import Evidence, Setting, given
 
 WIDTH, HEIGHT = 5.0, 3.7
+MATCHED = 0.1
 LEGEND_ROW, AXIS_BELOW = 0.21, 0.58
 """Inches: a figure without its legend, a row of the legend, room for the axis below. Fixed margins keep the axes of
 neighbouring figures in line."""
@@ -69,12 +70,12 @@ def _scores(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None
     metric, unit = table["metric"].iloc[0], table["unit"].iloc[0]
     figure, axes = _canvas()
     _dots(axes, table, "split", list(dict.fromkeys(table["split"])), "value")
-    axes.set_ylabel(_label(metric, unit))
+    axes.set_ylabel(labels.label(metric, unit))
     axes.set_xlabel("test split")
     _bounded(axes, unit)
     _chance(axes, evidence, setting, metric)
     return _finish(
-        figure, axes, folder, f"seeds-{setting.slug}", f"{_words(metric)}: every seed",
+        figure, axes, folder, f"seeds-{setting.slug}", f"{labels.words(metric)}: every seed",
         "Each marker is one seed and each short bar an arm's mean: arms differ where their markers do not overlap.",
         table,
     )  # fmt: skip
@@ -101,7 +102,7 @@ def _by_axis(evidence: Evidence, setting: Setting, axis: str, folder: Path) -> l
                 _line(axes, arm, line["at"], line["mean"])
                 axes.fill_between(line["at"], line["min"], line["max"], color=style.look(arm).colour, alpha=0.15, lw=0)
         axes.set_xlabel(f"{axis} of the source (tokens)" if axis == "length" else f"{axis} (tokens)")
-        axes.set_ylabel(_label(metric, unit))
+        axes.set_ylabel(labels.label(metric, unit))
         _bounded(axes, unit)
         _chance(axes, evidence, setting, metric)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -114,7 +115,7 @@ def _by_axis(evidence: Evidence, setting: Setting, axis: str, folder: Path) -> l
             f"A line that stays high towards the right holds up as the {axis} grows ({seen}{binned}bands run from the "
             "lowest to the highest seed)."
         )
-        title = f"{_words(metric)} against {axis}{where}"
+        title = f"{labels.words(metric)} against {axis}{where}"
         drawn = _finish(figure, axes, folder, name, title, caption, rows.reset_index(drop=True), extra)
         found += [drawn] if drawn is not None else []
     return found
@@ -136,7 +137,7 @@ def _learning(evidence: Evidence, setting: Setting, x: str, folder: Path) -> Fig
     against = "time" if x == "seconds" else "data"
     caption = {
         "seconds": "The lowest line at a given time learns fastest on this machine (one line a seed).",
-        "target_tokens": "The lowest line at a given number of tokens learns most from the same data (one line a seed).",
+        "target_tokens": "The lowest line at a number of tokens learns most from the same data (one line a seed).",
     }[x]
     name = f"learning-{against}-{setting.slug}"
     return _finish(figure, axes, folder, name, f"Validation loss against {against}", caption, table)
@@ -152,20 +153,23 @@ def _parameters(evidence: Evidence, settings: Sequence[Setting], folder: Path) -
     for arm in arms.ordered(table["arm"]):
         rows, look = table[table["arm"] == arm], style.look(arm)
         face = look.colour if look.filled else "none"
-        axes.scatter(rows["parameters"], rows["value"], s=28, marker=look.marker, facecolors=face, edgecolors=look.colour)
+        axes.scatter(
+            rows["parameters"], rows["value"], s=28, marker=look.marker, facecolors=face, edgecolors=look.colour
+        )
         means = rows.groupby("target")[["parameters", "value"]].mean()
         axes.plot(means["parameters"], means["value"], color=look.colour, ls=look.line, lw=1)
     axes.set_xlabel("trainable parameters")
-    axes.set_ylabel(_label(metric, unit))
+    axes.set_ylabel(labels.label(metric, unit))
+    low, high = table["parameters"].min(), table["parameters"].max()
+    axes.set_xlim(low - MATCHED * high, high + MATCHED * high)  # arms within 5 % of each other stand close together
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.margins(x=0.15)
     _bounded(axes, unit)
     target = settings[0]
     name = f"parameters-{Setting(target.task, target.budget, -1, target.device).slug}"
     return _finish(
-        figure, axes, folder, name, f"{_words(metric)} against parameters, split {split}",
-        "Markers at one place across show how closely parameters are matched; up is better (one marker a seed).", table,
+        figure, axes, folder, name, f"{target.task}: {labels.words(metric)} against parameters, split {split}",
+        "Arms of equal size stand above each other, and the higher is the better (one marker a seed).", table,
     )  # fmt: skip
 
 
@@ -178,7 +182,7 @@ def _speed(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None:
     axes.set_yscale("log")
     axes.set_ylabel("target tokens a second (log scale)")
     axes.yaxis.set_major_formatter(EngFormatter(sep=""))
-    caption = "Higher is faster; compare within a column, for training and decoding are different work (one marker a seed)."
+    caption = "Higher is faster; compare within a column: training and decoding are different work (one marker a seed)."
     return _finish(figure, axes, folder, f"speed-{setting.slug}", "Throughput", caption, table)
 
 
@@ -221,9 +225,15 @@ def _dots(axes: Axes, table: pd.DataFrame, group: str, groups: Sequence[str], va
             face = look.colour if look.filled else "none"
             axes.hlines(rows[value].mean(), x - step * 0.42, x + step * 0.42, color=look.colour, lw=2)
             axes.scatter(
-                [x] * len(rows), rows[value], s=26, marker=look.marker, facecolors=face, edgecolors=look.colour, zorder=3
+                [x] * len(rows),
+                rows[value],
+                s=26,
+                marker=look.marker,
+                facecolors=face,
+                edgecolors=look.colour,
+                zorder=3,
             )
-    axes.set_xticks(range(len(groups)), [_wrapped(label) for label in groups])
+    axes.set_xticks(range(len(groups)), [labels.wrapped(label) for label in groups])
     axes.set_xlim(-0.5, len(groups) - 0.5)
     axes.grid(visible=False, axis="x")
 
@@ -257,7 +267,8 @@ def _finish(
     entries += axes.get_legend_handles_labels()[0] + list(extra)
     legend = LEGEND_ROW * -(-len(entries) // 3)
     height = HEIGHT + legend
-    below = legend + max(AXIS_BELOW, 0.40 + 0.17 * max(label.get_text().count("\n") + 1 for label in axes.get_xticklabels()))
+    lines = max(label.get_text().count("\n") + 1 for label in axes.get_xticklabels())
+    below = legend + max(AXIS_BELOW, 0.40 + 0.17 * lines)
     figure.set_size_inches(WIDTH, height)
     figure.subplots_adjust(left=0.72 / WIDTH, right=1 - 0.15 / WIDTH, top=1 - 0.12 / height, bottom=below / height)
     figure.legend(handles=entries, ncols=3, loc="lower center", handlelength=2.6, columnspacing=1.2, borderaxespad=0.2)
@@ -269,30 +280,7 @@ def _finish(
     return Figure(name, title, caption, numbers, (folder / f"{name}.svg").read_text(encoding="utf-8"))
 
 
-def _label(metric: str, unit: str) -> str:
-    return f"{_words(metric)} ({unit})" if unit else _words(metric)
-
-
-def _words(metric: str) -> str:
-    names = {"bleu": "BLEU", "chrf": "chrF", "exact_match": "Exact match", "token_accuracy": "Token accuracy"}
-    return names.get(metric, metric.replace("_", " "))
-
-
 def _gap(places: pd.Series) -> float:
     """The smallest step between neighbours."""
     steps = pd.Series(sorted(places.unique())).diff().dropna()
     return float(steps.min()) if len(steps) else 1.0
-
-
-def _wrapped(label: str) -> str:
-    """A long label on two lines."""
-    words = label.replace("_", "_ ").split()
-    if len(label) <= 12 or len(words) < 2:
-        return label
-    lines = [""]
-    for word in words:
-        if len(lines[-1]) + len(word) > 14 and lines[-1]:
-            lines.append("")
-        joined = lines[-1] + (" " if lines[-1] and not lines[-1].endswith("_") else "") + word
-        lines[-1] = joined
-    return "\n".join(lines)

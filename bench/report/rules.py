@@ -65,7 +65,7 @@ def number(value: float, unit: str) -> str:
 def spoken(difference: Difference | None, unit: str, level: float = 0.95) -> str:
     """A difference in words: size, the wider interval (the one that decides), effect size, unit, n."""
     if difference is None:
-        return "no common seed"
+        return "not known, for no seed of both passes the sanity gates"
     size = ("+" if difference.mean >= 0 else "-") + number(abs(difference.mean), unit)
     if difference.outer is None:
         return f"{size} (one seed: no interval over seeds)"
@@ -142,11 +142,11 @@ def _distance(
         attentive = [arm for arm in verdicts if arm not in better]
         level = [a for a in attentive if verdicts[a] != ABOVE or _holds(evidence, rows, a, chance)]
         if not attentive:
-            said.append("No recurrent arm with attention was run, so attention and the Transformer cannot be told apart.")
+            said.append("No recurrent arm with attention was run: attention and the Transformer cannot be told apart.")
         elif level:
             said.append(
-                f"Recurrent arms with attention that also held, or were not shown to fall behind: {', '.join(level)}. So "
-                "attention makes the difference, not the Transformer as such."
+                f"Recurrent arms with attention that also held, or were not shown to fall behind: {', '.join(level)}. "
+                "So attention makes the difference, not the Transformer as such."
             )
         return Finding(QUALIFIED if level or not attentive else SUPPORTED, said, [setting])
     if calls == {ABOVE}:
@@ -167,8 +167,13 @@ def hidden_layers(evidence: Evidence) -> list[Finding]:
             total = pd.to_numeric(column(rows, "parameters.total"), errors="coerce").reindex(inner.index)
             if inner.empty:
                 continue
-            share = f" ({100 * inner.iloc[0] / total.iloc[0]:.0f} % of {total.iloc[0]:,.0f})" if given(total.iloc[0]) else ""
-            text = f"{evidence.name(setting)}: {inner.iloc[0]:,.0f} parameters of {arm}{share} lie in its feed-forward hidden layers."
+            share = (
+                f" ({100 * inner.iloc[0] / total.iloc[0]:.0f} % of {total.iloc[0]:,.0f})"
+                if given(total.iloc[0])
+                else ""
+            )
+            size = f"{inner.iloc[0]:,.0f} parameters of {arm}{share}"
+            text = f"{evidence.name(setting)}: {size} lie in its feed-forward hidden layers."
             findings.append(Finding(REFUTED if inner.iloc[0] > 0 else INCONCLUSIVE, [text], [setting]))
     return findings
 

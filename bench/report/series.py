@@ -34,7 +34,9 @@ def by_axis(evidence: Evidence, setting: Setting, axis: str) -> pd.DataFrame:
         examples=("n", "mean"),
     )  # fmt: skip
     order = {split: place for place, split in enumerate(evidence.splits(setting))}
-    return table.reset_index().sort_values(["split", "arm", "at"], key=lambda s: s.map(order) if s.name == "split" else s)
+    return table.reset_index().sort_values(
+        ["split", "arm", "at"], key=lambda s: s.map(order) if s.name == "split" else s
+    )
 
 
 def learning(evidence: Evidence, setting: Setting) -> pd.DataFrame:
@@ -51,7 +53,9 @@ def against_parameters(evidence: Evidence, setting: Setting) -> pd.DataFrame:
     table = table[table["split"] == next(iter(evidence.splits(setting)), None)].copy()
     cells = evidence.of(setting).set_index("cell")
     table["target"] = setting.target
-    table["parameters"] = pd.to_numeric(column(cells, "parameters.total"), errors="coerce").reindex(table["cell"]).values
+    table["parameters"] = (
+        pd.to_numeric(column(cells, "parameters.total"), errors="coerce").reindex(table["cell"]).values
+    )
     return table.reset_index(drop=True)
 
 

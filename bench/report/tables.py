@@ -37,9 +37,7 @@ class Table:
     numeric: frozenset[int] = frozenset()
 
 
-def table(
-    name: str, title: str, note: str, columns: list[str], rows: Iterable[Iterable[Cell | str]]
-) -> Table:
+def table(name: str, title: str, note: str, columns: list[str], rows: Iterable[Iterable[Cell | str]]) -> Table:
     """A table of cells or plain words; columns whose filled cells all sort by number are numeric."""
     full = [[cell if isinstance(cell, Cell) else Cell(cell, cell) for cell in row] for row in rows]
     numeric = frozenset(
@@ -81,8 +79,12 @@ def glance(evidence: Evidence) -> Table:
         heads.append(f"{evidence.name(setting)}: {metric}, {split} ({unit})")
         for arm in names:
             values = scores[(scores["arm"] == arm) & (scores["split"] == split)]["value"]
-            rows[arm].append(measured(values.mean() if len(values) else None, "{:.3f}" if unit == "share" else "{:.2f}"))
-    note = "Mean over seeds on the first (in-distribution) test split. Compare within a column; no average over columns."
+            rows[arm].append(
+                measured(values.mean() if len(values) else None, "{:.3f}" if unit == "share" else "{:.2f}")
+            )
+    note = (
+        "Mean over seeds on the first (in-distribution) test split. Compare within a column; no average over columns."
+    )
     return table("glance", "At a glance", note, ["arm", *heads], [[arm, *rows[arm]] for arm in names])
 
 
@@ -106,7 +108,7 @@ def results(evidence: Evidence, setting: Setting) -> Table:
             measured(_mean(own, "throughput.train.median")),
             measured(_mean(own, "throughput.decode.median")),
             measured(_mean(own, "throughput.decode_one.median")),
-            measured(_mean(own, "times.train")),
+            measured(_mean(own, "times.train"), "{:,.1f}"),
             measured(_mean(own, "memory.peak_rss_bytes"), scale=1 / MEBI),
             measured(_mean(own, "memory.peak_gpu_bytes"), scale=1 / MEBI),
         ])  # fmt: skip
@@ -152,7 +154,10 @@ def doubtful(evidence: Evidence) -> Table:
     """Finished cells that a sanity gate keeps out of verdicts."""
     cells = evidence.done[evidence.done["doubt"] != ""]
     rows = [_identity(row) + [row["doubt"]] for row in cells.to_dict("records")]
-    note = "These cells count in tables and figures, and not in the verdicts: a broken run says nothing about an architecture."
+    note = (
+        "These cells count in tables and figures, and not in the verdicts: a broken or hardly trained run says nothing "
+        "about an architecture."
+    )
     return table("doubtful", "Finished cells that fail a sanity gate", note, [*IDENTITY, "why"], rows)
 
 
@@ -202,14 +207,25 @@ def literature(evidence: Evidence) -> Table | None:
     settings = [setting for setting in evidence.settings() if setting.task.split(" [")[0] == "multi30k"]
     if not settings:
         return None
-    rows = [[row.system, row.direction, measured(row.bleu, "{:.2f}"), Cell(NONE, ""), row.note] for row in published.MULTI30K]
+    rows = [
+        [row.system, row.direction, measured(row.bleu, "{:.2f}"), Cell(NONE, ""), row.note]
+        for row in published.MULTI30K
+    ]
     for setting in settings:
         direction = "-".join(_text(evidence.fact_of_config(setting, "task", side)) for side in ("source", "target"))
         for search in evidence.searches(setting):
             scores = evidence.select(setting, "test_2016_flickr", "bleu", search)
             for arm in arms.ordered(scores["arm"]):
                 found = spread(scores[scores["arm"] == arm]["value"], "points")
-                rows.append([f"{arm} (ours)", direction, Cell(NONE, ""), found, f"{search} search, budget {setting.budget}, target {setting.target:,} parameters"])
+                rows.append(
+                    [
+                        f"{arm} (ours)",
+                        direction,
+                        Cell(NONE, ""),
+                        found,
+                        f"{search} search, budget {setting.budget}, target {setting.target:,} parameters",
+                    ]
+                )
     columns = ["system", "direction", "literature-style BLEU", "sacreBLEU 13a, cased", "notes"]
     return table("literature", "Multi30k test_2016_flickr: published and ours", published.NOTE, columns, rows)
 

@@ -53,7 +53,10 @@ class Folder:
         for split, places in splits.items():
             for search in SEARCHES.get(task, ("greedy",)):
                 values = {at: float(np.clip(level(split, at) + shift, 0, 1)) * scale for at in places}
-                parts = [(None, None, float(np.mean(list(values.values())))), *((axis, at, v) for at, v in values.items())]
+                parts = [
+                    (None, None, float(np.mean(list(values.values())))),
+                    *((axis, at, v) for at, v in values.items()),
+                ]
                 for where, at, value in parts:
                     rows.append(
                         {"split": split, "search": search, "metric": metric, "value": value, "unit": unit, "n": 40,
@@ -76,8 +79,8 @@ class Folder:
             "code": {"version": "0.1.0", "commit": "abc1234", "clean": True},
             "seeds": {"base": seed, "initialisation": 1, "order": 2, "dropout": 3, "data": 0},
             "environment": {
-                "python": "3.11.7", "platform": "Linux", "cpu": "Made-up CPU", "cores": 2, "threads": 1, "device": "cpu",
-                "gpu": None, "concurrent_cells": 1, "libraries": {"torch": "2.9.0", "numpy": "2.0.0"},
+                "python": "3.11.7", "platform": "Linux", "cpu": "Made-up CPU", "cores": 2, "threads": 1,
+                "device": "cpu", "gpu": None, "concurrent_cells": 1, "libraries": {"torch": "2.9.0", "numpy": "2.0.0"},
             },
             "parameters": {
                 "total": target + len(arm) * 10, "embedding": 5000, "recurrent": 0 if feed_forward else 60_000,
@@ -98,7 +101,9 @@ class Folder:
             "memory": {"peak_rss_bytes": 600 * 2**20, "peak_gpu_bytes": None},
             "selection": {"metric": "valid_loss", "step": 900, "value": 0.5},
             "scores": rows,
-            "sanity": {"loss_finite": True, "loss_fell": True, "eos_share": 1.0, "empty_share": 0.0, "length_ratio": 1.0},
+            "sanity": {
+                "loss_finite": True, "loss_fell": True, "eos_share": 1.0, "empty_share": 0.0, "length_ratio": 1.0,
+            },
             "data": {
                 "checksums": {"train": "ab" * 32}, "counts": {"train": 50_000, "overlap": 0},
                 "train_range": {"length": [1, 20]} if axis == "length" and task == "reverse"
@@ -133,6 +138,7 @@ class Folder:
     def full(self, seeds: Sequence[int] = (1, 2, 3, 4), tasks: Sequence[str] = tuple(TASKS)) -> None:
         """All arms on all tasks. Planted: on recall attention holds and recurrent arms without it fall with distance;
         on reverse arms with attention are level inside the training lengths; on multi30k the Transformer leads."""
+
         def level(task: str, arm: str) -> Callable[[str, int], float]:
             attends = arm == "transformer" or arm.endswith("_dot")
             if task == "recall":
@@ -156,3 +162,14 @@ class Folder:
 def folder(tmp_path: Path) -> Folder:
     """An empty results folder."""
     return Folder(tmp_path / "results")
+
+
+@pytest.fixture(scope="session")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """A folder of all arms and tasks with three seeds, and its report; tests only read it."""
+    from bench.report.page import build
+
+    made = Folder(tmp_path_factory.mktemp("full") / "results")
+    made.full(seeds=(1, 2, 3))
+    build(made.path)
+    return made

@@ -41,8 +41,8 @@ class Made:
         self.scores: list[dict] = []
 
     def arm(
-        self, arm: str, level: Level | float, *, task: str = "recall", seeds: tuple[int, ...] = SEEDS, noise: float = 0.004,
-        change: Mapping[str, object] | None = None, searches: tuple[str, ...] = ("greedy",),
+        self, arm: str, level: Level | float, *, task: str = "recall", seeds: tuple[int, ...] = SEEDS,
+        noise: float = 0.004, change: Mapping[str, object] | None = None, searches: tuple[str, ...] = ("greedy",),
     ) -> Made:  # fmt: skip
         """level: score at a distance, or on the whole split of a task without one."""
         for seed in seeds:
@@ -102,9 +102,7 @@ def test_verdicts_are_a_pure_function():
     pd.testing.assert_frame_equal(records.cells, before)
 
 
-@pytest.mark.parametrize(
-    ("attentive", "expected"), [(fading, "supported"), (steady, "qualified"), (None, "qualified")]
-)
+@pytest.mark.parametrize(("attentive", "expected"), [(fading, "supported"), (steady, "qualified"), (None, "qualified")])
 def test_a_needs_attention_and_transformer_to_differ(attentive, expected):
     made = Made().arm("transformer", steady).arm("lstm_none", fading).arm("gru_none", fading)
     if attentive is not None:
@@ -131,7 +129,9 @@ def test_a_noise_stays_open():
 
 
 def test_a_gap_that_does_not_grow_is_not_about_distance():
-    found = Made().arm("transformer", steady).arm("lstm_none", lambda at: 0.5).arm("lstm_dot", lambda at: 0.5).verdict("A")
+    found = (
+        Made().arm("transformer", steady).arm("lstm_none", lambda at: 0.5).arm("lstm_dot", lambda at: 0.5).verdict("A")
+    )
     assert found.verdict == "qualified" and "not shown to grow" in text(found)
 
 
@@ -183,6 +183,16 @@ def test_cells_that_fail_a_gate_stay_out(broken):
     assert "Left out by the sanity gates: 4 finished cells" in text(found)
 
 
+@pytest.mark.parametrize("letter", "ACDG")
+def test_arms_that_all_fail_a_gate_were_run_and_decide_nothing(letter):
+    broken = {"sanity.eos_share": 0.1}
+    made = (
+        Made().arm("transformer", steady, change=broken).arm("lstm_none", fading).arm("lstm_dot", steady, change=broken)
+    )
+    made.arm("gru_none", fading, change=broken)
+    assert made.verdict(letter).verdict == "inconclusive"
+
+
 def test_length_ratio_is_a_gate_for_translation_only():
     short = {"sanity.length_ratio": 0.5}
     made = Made().arm("transformer", 36.0, task="multi30k", noise=0.1)
@@ -229,8 +239,14 @@ def test_d_reads_cost_in_every_respect():
     def against(change: dict) -> claims.Verdict:
         return Made().arm("transformer", 0.9).arm("lstm_dot", 0.9, change=change).verdict("D")
 
-    cheap = {"flops.forward_per_target_token": 5e5, **{f"throughput.{k}.median": 5000.0 for k in ("train", "decode", "decode_one")}}
-    dear = {"flops.forward_per_target_token": 2e6, **{f"throughput.{k}.median": 1.0 for k in ("train", "decode", "decode_one")}}
+    cheap = {
+        "flops.forward_per_target_token": 5e5,
+        **{f"throughput.{k}.median": 5000.0 for k in ("train", "decode", "decode_one")},
+    }
+    dear = {
+        "flops.forward_per_target_token": 2e6,
+        **{f"throughput.{k}.median": 1.0 for k in ("train", "decode", "decode_one")},
+    }
     found = against(cheap)
     assert found.verdict == "qualified" and "matched by design" in text(found) and "lstm_dot 2.00" in text(found)
     assert against(dear).verdict == "refuted"
