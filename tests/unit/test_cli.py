@@ -57,7 +57,7 @@ BAD_INPUT = {
     "run task=reverse task.train_size=x": "train_size",
     "run seed": "'seed' is not a setting; write key=value",
     "run seed=[": "'seed=[' cannot be read",
-    "run model=transformer,lstm_dot": "add --multirun",
+    "run model=transformer,lstm_dot": "names several values; add --multirun",
     "run -m model=transformer,nope": "unknown model 'nope'",
     "run -m seed=1,x": "seed must be a whole number",
     "run -m model=glob(nope*)": "model=glob(nope*): a pattern in this matches nothing",
@@ -106,6 +106,15 @@ def test_bad_input_is_one_line_and_exit_status_2(line, here, capfd):
     assert BAD_INPUT[line] in errors
     assert said == ""
     assert sorted(here.rglob("*")) == before, "something was written"
+
+
+def test_a_message_of_several_lines_becomes_one(monkeypatch, here, capsys):
+    def refuse(*arguments, **options):
+        raise UserError("first:\n  second")
+
+    monkeypatch.setattr(suite, "how_many", refuse)
+    assert __main__.main(["suite", "smoke"]) == 2
+    assert capsys.readouterr().err == "bench: first: second\n"
 
 
 @pytest.mark.parametrize("line", ["run task=nope", "nonsense"])
