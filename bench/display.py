@@ -36,12 +36,12 @@ class Board:
         pass
 
     def start(self, cell: str) -> CellProgress:
-        """A cell starts; its work reports to what is returned. The log's line waits for its first stage, so that a
+        """A cell starts; its work reports to what is returned. The log's line waits for its first word, so that a
         cell refused before it begins leaves its error message alone."""
         return CellProgress(self, cell, self._clock)
 
     def started(self, cell: str) -> None:
-        """A cell's first stage begins."""
+        """A cell tells something for the first time."""
         self.say(f"{cell}: started")
 
     def end(self, cell: str, text: str) -> None:
@@ -77,10 +77,10 @@ class CellProgress:
         self.next_line = clock() + board._every
         self._board, self._clock = board, clock
         self._meter: Meter | None = None
+        self._begun = False
 
     def stage(self, name: str, total: int, unit: str) -> None:
-        if self._meter is None:
-            self._board.started(self.name)
+        self._begin()
         self._meter = Meter(name, total, unit, self._clock)
         self.line = name
         self._board.changed(self)
@@ -93,7 +93,13 @@ class CellProgress:
         self._board.changed(self)
 
     def say(self, line: str) -> None:
+        self._begin()
         self._board.say(f"{self.name}: {line}")
+
+    def _begin(self) -> None:
+        if not self._begun:
+            self._begun = True
+            self._board.started(self.name)
 
 
 class LiveBoard(Board):

@@ -91,6 +91,8 @@ def test_a_log_has_a_line_when_a_cell_starts_and_ends_and_every_thirty_seconds()
     clock, stream = Clock(), io.StringIO()
     with Board(stream, 2, clock=clock) as shown:
         cell = shown.start("a")
+        assert stream.getvalue() == ""
+        cell.say("width 12")
         cell.stage("train", 1000, "steps")
         for done in range(0, 70):
             cell.advance(done)
@@ -101,13 +103,14 @@ def test_a_log_has_a_line_when_a_cell_starts_and_ends_and_every_thirty_seconds()
     lines = stream.getvalue().splitlines()
     assert [line.split(",")[0] for line in lines] == [
         "a: started",
+        "a: width 12",
         "a: train 30/1000 steps",
         "a: train 60/1000 steps",
         "a: kept",
         "[1/2] a: done in 1 min 10 s",
         "[2/2] b finished before",
     ]
-    assert lines[1].endswith("1 steps/s, 16 min 10 s left")
+    assert lines[2].endswith("1 steps/s, 16 min 10 s left")
 
 
 def test_a_terminal_shows_running_cells_and_keeps_what_is_said():
