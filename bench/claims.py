@@ -73,8 +73,7 @@ CLAIMS = (
         {
             SUPPORTED: "On this task and at this size the Transformer kept its accuracy at distances where recurrent "
             "models, with and without attention, lost theirs.",
-            QUALIFIED: "Attention carries information over long distances, in a Transformer and on top of a recurrent "
-            "network alike; a recurrent network without it may lose accuracy as the distance grows.",
+            QUALIFIED: "What was measured is narrower than the claim; the evidence under it says in what.",
             REFUTED: "At this size and budget the Transformer was not better at long distances than a recurrent model.",
         },
         rules.distance,
@@ -188,6 +187,9 @@ def judge(claim: Claim, evidence: Evidence) -> Verdict:
     if left_out and claim.test is not rules.hidden_layers:
         counted = f"{left_out} finished cell{'s' if left_out > 1 else ''}"
         said.append(f"Left out by the sanity gates: {counted} of these settings, listed in the report.")
+    told = {finding.corrected for finding in findings if finding.verdict != NOT_TESTED}
+    if len(told) == 1 and (instead := told.pop()) is not None:
+        return Verdict(claim, verdict, said, _scope(claim, evidence, settings), instead)
     corrected = claim.corrected.get(verdict, UNTESTED if verdict == NOT_TESTED else UNDECIDED)
     return Verdict(claim, verdict, said, _scope(claim, evidence, settings), corrected)
 
@@ -195,6 +197,7 @@ def judge(claim: Claim, evidence: Evidence) -> Verdict:
 def _scope(claim: Claim, evidence: Evidence, settings: list[Setting]) -> str:
     if not settings:
         return claim.scope
-    seeds = sorted({int(seed) for setting in settings for seed in evidence.of(setting)["seed"].dropna()})
+    trusted = claim.test is not rules.hidden_layers
+    seeds = sorted({int(seed) for setting in settings for seed in evidence.of(setting, trusted)["seed"].dropna()})
     told = f"Seeds {', '.join(map(str, seeds))}. " if seeds else ""
     return f"{'; '.join(map(str, settings))}. {told}{claim.scope}"

@@ -76,7 +76,7 @@ def _scores(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None
     _chance(axes, evidence, setting, metric)
     return _finish(
         figure, axes, folder, f"seeds-{setting.slug}", f"{labels.words(metric)}: every seed",
-        "Each marker is one seed and each short bar an arm's mean: arms differ where their markers do not overlap.",
+        "Each marker is one seed, each bar an arm's mean: a gap counts for more if wide beside the scatter.",
         table,
     )  # fmt: skip
 

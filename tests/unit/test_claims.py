@@ -111,11 +111,21 @@ def test_a_needs_attention_and_transformer_to_differ(attentive, expected):
     assert found.verdict == expected
     assert "+0.9" in text(found) and "n = 4 seeds" in text(found) and "d_z" in text(found)
     assert ("not the Transformer as such" in text(found)) == (attentive is steady)
+    instead = {fading: "with and without attention, lost theirs", steady: "alike", None: "is not decided here"}
+    assert instead[attentive] in found.corrected
 
 
 def test_a_one_strong_attention_arm_qualifies_even_where_another_falls():
     made = Made().arm("transformer", steady).arm("lstm_none", fading).arm("gru_dot", fading).arm("lstm_dot", steady)
     assert made.verdict("A").verdict == "qualified"
+
+
+def test_a_attention_arm_that_is_only_undecided_is_not_called_alike():
+    made = Made().arm("transformer", steady).arm("lstm_none", fading)
+    made.arm("lstm_dot", lambda at: 0.7, noise=0.3)
+    found = made.verdict("A")
+    assert found.verdict == "qualified"
+    assert "lstm_dot was not shown to fall behind" in text(found) and "is not decided here" in found.corrected
 
 
 def test_a_no_difference_is_not_claimed():
@@ -133,6 +143,7 @@ def test_a_gap_that_does_not_grow_is_not_about_distance():
         Made().arm("transformer", steady).arm("lstm_none", lambda at: 0.5).arm("lstm_dot", lambda at: 0.5).verdict("A")
     )
     assert found.verdict == "qualified" and "not shown to grow" in text(found)
+    assert "alike" not in found.corrected and "not shown to grow" in found.corrected
 
 
 def test_a_transformer_at_chance_is_limited_by_the_budget():
@@ -160,6 +171,8 @@ def test_seed_zero_is_a_seed():
     made = Made().arm("transformer", steady, seeds=(0, 1, 2)).arm("lstm_none", fading, seeds=(0, 1, 2))
     found = made.verdict("A")
     assert "n = 3 seeds" in text(found) and "Seeds 0, 1, 2." in found.scope
+    made.arm("transformer", steady, seeds=(7,), change={"sanity.loss_fell": False})
+    assert "Seeds 0, 1, 2." in made.verdict("A").scope  # a cell that was left out is no part of the scope
 
 
 def test_absent_arms_are_not_tested():
