@@ -8,6 +8,8 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
+from bench import __version__
+
 LIBRARIES = ("torch", "numpy", "hydra-core", "pandas", "sacrebleu", "sentencepiece", "safetensors")
 
 
@@ -41,19 +43,12 @@ def versions() -> dict[str, str]:
 def code() -> dict[str, object]:
     """Version of the distribution; commit of the source tree and whether it was clean, null outside a checkout."""
     root = Path(__file__).resolve().parent.parent
-    state: dict[str, object] = {"version": _own_version(), "commit": None, "clean": None}
+    state: dict[str, object] = {"version": __version__, "commit": None, "clean": None}
     if (root / ".git").exists():
         state["commit"] = _git(root, "rev-parse", "HEAD")
         changed = _git(root, "status", "--porcelain", "--", "bench", "models")
         state["clean"] = None if changed is None else changed == ""
     return state
-
-
-def _own_version() -> str | None:
-    try:
-        return metadata.version("seq2seq-bench")
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _git(root: Path, *words: str) -> str | None:

@@ -34,8 +34,8 @@ class Recall(Task):
 
     slots: int = 16  # places for a pair; the source has 2 * slots + 1 tokens
     pairs: int = 4  # key-value pairs in a source, the queried one included
-    keys: int = 16  # different keys; those of one source are distinct
-    values: int = 16  # different values
+    keys: int = 8  # different keys; those of one source are distinct
+    values: int = 8  # different values
     train_size: int = 50_000  # examples
     valid_size: int = 500
     test_size: int = 800
