@@ -122,7 +122,8 @@ def test_a_one_strong_attention_arm_qualifies_even_where_another_falls():
 
 def test_a_attention_arm_that_is_only_undecided_is_not_called_alike():
     made = Made().arm("transformer", steady).arm("lstm_none", fading)
-    made.arm("lstm_dot", lambda at: 0.7, noise=0.3)
+    for seed, score in zip(SEEDS, (0.5, 0.99, 0.6, 1.0), strict=True):
+        made.arm("lstm_dot", lambda at, score=score: score, seeds=(seed,))
     found = made.verdict("A")
     assert found.verdict == "qualified"
     assert "lstm_dot was not shown to fall behind" in text(found) and "is not decided here" in found.corrected
