@@ -3,10 +3,10 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 OUT := results/runs/quick
 
-# Real corpora are read from here before anything is downloaded.
+# Real corpora are read from here before anything is downloaded. A whole path, for tests that work in another folder.
 ifndef BENCH_MIRROR
 ifneq ($(wildcard ../shared/data),)
-export BENCH_MIRROR := ../shared/data
+export BENCH_MIRROR := $(CURDIR)/../shared/data
 endif
 endif
 
