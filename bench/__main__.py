@@ -96,12 +96,6 @@ def suite_command(name: str, jobs: int | None, out: Path | None, no_report: bool
 @click.argument("folder", type=click.Path(path_type=Path))
 def report(folder: Path) -> int:
     """Write the report of a results folder and print its path."""
-    from bench import records
-
-    try:
-        records.folders(folder)
-    except (FileNotFoundError, ValueError) as error:
-        raise UserError(str(error)) from error
     _write_report(folder)
     return GOOD
 
