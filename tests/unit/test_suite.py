@@ -220,7 +220,8 @@ def test_an_interrupt_ends_the_children_and_leaves_no_record(bed, tmp_path):
     script.write_text(
         textwrap.dedent(
             f"""
-            import pathlib, sys
+            import pathlib, signal, sys
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
             sys.path.insert(0, {str(ROOT)!r})
             from bench import suite, worker
             from bench.display import Board
