@@ -132,7 +132,7 @@ def data() -> None:
 @data.command()
 @click.argument("name", required=False)
 def fetch(name: str | None) -> int:
-    """Have the corpora (or the one named) in the cache: from a mirror, else by HTTPS."""
+    """Have the corpora (or the one named) at hand: in the cache, in a mirror, else by HTTPS into the cache."""
     from bench.data import corpora
 
     for line in corpora.fetch(name):
@@ -158,7 +158,7 @@ def check(name: str | None) -> int:
 @click.option("--beam", type=int, default=5, show_default=True, help="Hypotheses kept; 1 is greedy.")
 def translate(run_folder: Path, beam: int) -> int:
     """Translate standard input line by line with a trained cell."""
-    from bench.run import translate as translations
+    from bench.translation import translate as translations
 
     for line in translations(run_folder, _lines(), beam=beam):
         click.echo(line)

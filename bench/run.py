@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import platform
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import hydra
 import numpy as np
 import torch
-from safetensors.torch import load_model, save_model
 
-from bench import environment, evaluation, profiling, records, schema
+from bench import evaluation, profiling, records, schema
 from bench.allocator import tune_allocator
+from bench.blank import blank
 from bench.data.batches import Batcher
 from bench.decoding import Search, decode_split, search
 from bench.errors import DataError, DataUnavailable, UserError
 from bench.progress import Progress, Silent
-from bench.seeding import derive, seeded_initialisation
-from bench.tasks.base import EOS, Split, Task, TaskData
+from bench.seeding import seeded_initialisation
+from bench.tasks.base import Split, Task, TaskData
 from bench.training import Diverged, Settings, Trainer
+from bench.weights import save
 from models.cost import Fit, parameters, solve_width, training_flops
 from models.interface import Seq2Seq
 
@@ -54,7 +54,8 @@ def run_cell(
         raise UserError("device=cuda, but torch sees no GPU here; use device=cpu")
     settings = training_settings(cell.config)
     _search(cell.config)
-    record = _blank(cell, suite, concurrent)
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    record = blank(cell, suite, "failed", concurrent=concurrent, gpu=gpu)
     times = record["times"]
     curve: list[dict] = []
     outputs: list[dict] = []
@@ -88,7 +89,7 @@ def run_cell(
         outputs = _evaluate(record, cell, task, data, model, progress)
         times["evaluate"] = time.perf_counter() - evaluated
         work.mkdir(parents=True, exist_ok=True)
-        save_model(model, str(weights))
+        save(model, weights)
         record["status"] = "done"
     except Diverged as error:
         record |= {"status": "diverged", "reason": str(error)}
@@ -161,46 +162,6 @@ def _search(config: Mapping[str, Mapping]) -> tuple[list[Search], int]:
     return ([greedy] if asked.beam == 1 else [greedy, asked]), batch_tokens
 
 
-def _blank(cell: schema.Cell, suite: str | None, concurrent: int) -> dict:
-    """A record with everything known before the work begins."""
-    unknown = ("parameters", "flops", "budget", "throughput", "memory", "selection", "sanity", "data", "traceback")
-    return {
-        "schema": records.SCHEMA,
-        "cell": cell.name,
-        "task": cell.task,
-        "model": cell.model,
-        "budget_name": cell.budget,
-        "seed": cell.seed,
-        "suite": suite,
-        "status": "failed",
-        "reason": None,
-        "config": {key: value for key, value in cell.config.items() if key not in schema.UNHASHED},
-        "config_hash": cell.hash,
-        "code": environment.code(),
-        "seeds": {
-            "base": cell.seed,
-            "initialisation": derive(cell.seed, "initialisation"),
-            "order": derive(cell.seed, "order"),
-            "dropout": derive(cell.seed, "dropout"),
-            "data": cell.config["task"].get("data_seed"),
-        },
-        "environment": {
-            "python": platform.python_version(),
-            "platform": platform.platform(),
-            "cpu": environment.cpu_name(),
-            "cores": environment.usable_cores(),
-            "threads": cell.threads,
-            "device": cell.config["device"],
-            "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-            "concurrent_cells": concurrent,
-            "libraries": environment.versions(),
-        },
-        "times": dict.fromkeys(("data", "train", "validate", "evaluate", "total")),
-        "scores": [],
-        **dict.fromkeys(unknown),
-    }
-
-
 def _about(task: Task, data: TaskData) -> dict:
     return {
         "checksums": data.checksums,
@@ -216,7 +177,7 @@ def _training(trainer: Trainer, model: Seq2Seq, data: TaskData) -> dict:
     lengths = (float((split.lengths + 1).mean()) for split in (data.train.src, data.train.tgt))
     mean_source, mean_target = (max(1, round(length)) for length in lengths)
     tokens = history.source_tokens + history.target_tokens
-    losses = [row["valid_loss"] for row in history.curve]
+    losses = [row["train_loss"] for row in history.curve]
     return {
         "flops": {
             "forward_per_target_token": model.matmul_flops(mean_source, mean_target) / mean_target,
@@ -243,7 +204,7 @@ def _training(trainer: Trainer, model: Seq2Seq, data: TaskData) -> dict:
         },
         "sanity": {
             "loss_finite": bool(losses) and history.steps == trainer.total_steps,
-            "loss_fell": bool(losses) and history.best_loss < losses[0] or len(losses) == 1,
+            "loss_fell": losses[-1] < losses[0] if len(losses) > 1 else None,
             "eos_share": None,
             "empty_share": None,
             "length_ratio": None,
@@ -295,38 +256,3 @@ def _one_by_one(model: Seq2Seq, split: Split, task: Task, device: str) -> list[f
 def _last_line() -> str:
     """The exception being handled, as one line."""
     return traceback.format_exc(limit=0).strip().splitlines()[-1]
-
-
-def translate(run_folder: Path, lines: Iterable[str], *, beam: int = 5) -> Iterator[str]:
-    """Translate lines, one by one as they come, with the trained cell in `run_folder`.
-
-    An empty line gives an empty line. Raises UserError where the folder holds no trained cell or a line cannot be
-    read.
-    """
-    tune_allocator()
-    try:
-        record = records.read(run_folder)
-    except FileNotFoundError as error:
-        raise UserError(f"{run_folder} is not a cell's folder: no {records.RECORD} in it") from error
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    weights = run_folder / records.WEIGHTS
-    if not weights.exists():
-        raise UserError(f"{run_folder} has no {records.WEIGHTS}, so nothing to translate with; run the cell again")
-    cell = schema.checked({**record["config"], "out": str(run_folder.parent)})
-    torch.set_num_threads(cell.threads)
-    task = schema.build_task(cell.config["task"])
-    model, _ = build_model(cell.config, task.load(), cell.seed)
-    load_model(model, str(weights))
-    model.eval()
-    try:
-        how = Search(beam, cell.config["search"]["length_penalty"])
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    for line in lines:
-        if not line.strip():
-            yield ""
-            continue
-        ids = [*task.source_ids(line.rstrip("\r\n")), EOS]
-        limit = task.target_limit(np.array([len(ids) - 1]))
-        yield task.target_text(search(model, torch.tensor([ids]), None, limit, how).tokens[0])

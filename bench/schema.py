@@ -174,6 +174,8 @@ def _plain(error: Exception, where: str = "") -> str:
     key = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("full_key:")), "")
     place = ".".join(part for part in (where, key) if part)
     message = "; ".join(kept) or type(error).__name__
+    if message.startswith("Could not override"):
+        message = f"{message.rstrip('.')}: there is no such key; `bench run --cfg job` shows those there are"
     return f"{place}: {message}" if place else message
 
 

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import records
+from bench.blank import blank
 from bench.display import Board
 from bench.environment import usable_cores
 from bench.errors import UserError
 from bench.progress import duration
 from bench.schema import Cell
-from bench.worker import Order, Stopped, Workers, blank
+from bench.worker import Order, Stopped, Workers
 
 BEFORE = "finished before"
 """The outcome of a cell that did not need to run. The other outcomes are the statuses of records."""

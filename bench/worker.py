@@ -18,10 +18,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench import environment, records
+from bench import records
+from bench.blank import blank
 from bench.errors import UserError
 from bench.progress import Pipe, Progress, relay
-from bench.schema import UNHASHED, Cell
+from bench.schema import Cell
 
 COMMAND = (sys.executable, "-P", "-m", "bench.worker")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -32,9 +33,6 @@ TAIL_BYTES = 8000
 
 GRACE = 3.0
 """Seconds between asking a process to end and ending it."""
-
-UNREACHED = "seeds environment parameters flops budget times throughput memory selection scores sanity data".split()
-"""Keys of a record that a cell which died did not come to write."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ class Workers:
             status, reason = "failed", f"the process reported {said['status']!r} and wrote no such record"
         else:
             status, reason = "failed", f"the process {_death(code)} after {seconds:.0f} seconds"
-        records.write(out, blank(cell, order.suite, status, reason, tail or None))
+        records.write(out, blank(cell, order.suite, status, reason, tail or None, concurrent=order.concurrent))
         return status
 
     def stop(self) -> None:
@@ -131,26 +129,6 @@ class Workers:
             )
             self._running.add(process)
         return process
-
-
-def blank(cell: Cell, suite: str | None, status: str, reason: str, traceback: str | None = None) -> dict[str, object]:
-    """The record of a cell that did not come to write its own: what is known of it, and null for the rest."""
-    return {
-        "schema": records.SCHEMA,
-        "cell": cell.name,
-        "task": cell.task,
-        "model": cell.model,
-        "budget_name": cell.budget,
-        "seed": cell.seed,
-        "suite": suite,
-        "status": status,
-        "reason": reason,
-        "traceback": traceback,
-        "config": {key: value for key, value in cell.config.items() if key not in UNHASHED},
-        "config_hash": cell.hash,
-        "code": environment.code(),
-        **dict.fromkeys(UNREACHED),
-    }
 
 
 def _converse(process: subprocess.Popen[str], order: Order, progress: Progress) -> Mapping[str, str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from bench import records, suite, worker
+from bench.blank import blank
 from bench.display import Board
 from bench.errors import UserError
 from bench.progress import Silent
@@ -81,7 +82,7 @@ class Bed:
         self.shown = io.StringIO()
 
     def job(self, name: str, act: str = "done", threads: int = 1, **more: object) -> suite.Job:
-        cell = Cell("t", name, "b", 1, threads, {"out": "o", "seed": 1}, hash="0" * 64)
+        cell = Cell("t", name, "b", 1, threads, {"out": "o", "seed": 1, "device": "cpu", "task": {}}, hash="0" * 64)
         words = {"name": cell.name, "act": act, "log": str(self.log)} | more
         return suite.Job(cell, tuple(f"{key}={value}" for key, value in words.items()))
 
@@ -172,7 +173,7 @@ def test_a_cell_that_does_not_listen_is_killed(bed, monkeypatch):
 def test_finished_cells_are_skipped_and_all_others_run_again(bed):
     jobs = [bed.job(name) for name in ("done", "failed", "diverged", "skipped", "timeout", "new")]
     for job in jobs[:-1]:
-        records.write(bed.out, worker.blank(job.cell, None, job.cell.model, "because"))
+        records.write(bed.out, blank(job.cell, None, job.cell.model, "because"))
     others = ["failed", "diverged", "skipped", "timeout", "new"]
     assert bed.run(*jobs) == {"done": suite.BEFORE} | dict.fromkeys(others, "done")
     assert [name.split("-")[1] for event, name, *_ in bed.events() if event == "start"] == others
@@ -228,7 +229,7 @@ def test_an_interrupt_ends_the_children_and_leaves_no_record(bed, tmp_path):
             from bench.schema import Cell
             jobs = []
             for name in ("a", "b", "c"):
-                cell = Cell("t", name, "b", 1, 1, {{}}, hash="0" * 64)
+                cell = Cell("t", name, "b", 1, 1, {{"device": "cpu", "task": {{}}}}, hash="0" * 64)
                 words = (f"name={{cell.name}}", "act=sleep", "log={bed.log}")
                 jobs.append(suite.Job(cell, words))
             workers = worker.Workers((sys.executable, {str(bed.stub)!r}))
@@ -318,7 +319,7 @@ def test_a_record_written_for_a_dead_cell_has_every_documented_key(bed):
     rows = [line.split("|")[1] for block in table for line in block.splitlines() if line.startswith("| `")]
     documented = [key for row in rows for key in re.findall(r"`(\w+)`", row)]
     assert len(documented) > 20
-    assert set(worker.blank(bed.job("a").cell, None, "failed", "x")) == set(documented)
+    assert set(blank(bed.job("a").cell, None, "failed", "x")) == set(documented)
 
 
 def _until(condition, seconds: float = 20.0) -> None:

@@ -1,0 +1,63 @@
+"""The record of a cell as it stands before its work: what is known from its configuration and the machine, null for
+the rest. A cell that dies keeps this one. No torch here."""
+
+from __future__ import annotations
+
+import platform
+
+from bench import environment, records
+from bench.schema import UNHASHED, Cell
+from bench.seeding import derive
+
+PURPOSES = ("initialisation", "order", "dropout")
+"""What a cell's seed is split into; each has a generator of its own."""
+
+UNREACHED = ("parameters", "flops", "budget", "throughput", "memory", "selection", "sanity", "data")
+TIMES = ("data", "train", "validate", "evaluate", "total")
+
+
+def blank(
+    cell: Cell,
+    suite: str | None,
+    status: str,
+    reason: str | None = None,
+    traceback: str | None = None,
+    *,
+    concurrent: int | None = None,
+    gpu: str | None = None,
+) -> dict:
+    """All keys of results/README.md. concurrent: how many cells run beside each other; gpu: its name, where known."""
+    return {
+        "schema": records.SCHEMA,
+        "cell": cell.name,
+        "task": cell.task,
+        "model": cell.model,
+        "budget_name": cell.budget,
+        "seed": cell.seed,
+        "suite": suite,
+        "status": status,
+        "reason": reason,
+        "traceback": traceback,
+        "config": {key: value for key, value in cell.config.items() if key not in UNHASHED},
+        "config_hash": cell.hash,
+        "code": environment.code(),
+        "seeds": {
+            "base": cell.seed,
+            **{purpose: derive(cell.seed, purpose) for purpose in PURPOSES},
+            "data": cell.config["task"].get("data_seed"),
+        },
+        "environment": {
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "cpu": environment.cpu_name(),
+            "cores": environment.usable_cores(),
+            "threads": cell.threads,
+            "device": cell.config["device"],
+            "gpu": gpu,
+            "concurrent_cells": concurrent,
+            "libraries": environment.versions(),
+        },
+        "times": dict.fromkeys(TIMES),
+        "scores": [],
+        **dict.fromkeys(UNREACHED),
+    }
