@@ -58,6 +58,31 @@ def test_company_changes_no_beam(model: Seq2Seq, beam: int) -> None:
         assert alone.tokens[0] == found.tokens[row]
 
 
+def plain_beam(model: Seq2Seq, src: torch.Tensor, limit: int, beam: int) -> list[int]:
+    """Beam search written another way: every prefix is read afresh by teacher forcing, so that no state is carried."""
+    alive, finished = [(0.0, [])], []
+    for length in range(1, limit + 1):
+        candidates = []
+        for score, tokens in alive:
+            with torch.no_grad():
+                row = model(src, torch.tensor([[BOS, *tokens]]))[0, -1].log_softmax(-1)
+            candidates += [(score + float(row[i]), [*tokens, i]) for i in range(len(row)) if i not in (PAD, BOS)]
+        best = sorted(candidates, key=lambda pair: -pair[0])[: 2 * beam]
+        finished += [(score / length, tokens[:-1]) for score, tokens in best[:beam] if tokens[-1] == EOS]
+        alive = [(score, tokens) for score, tokens in best if tokens[-1] != EOS][:beam]
+        if len(finished) >= beam or (finished and max(finished)[0] >= alive[0][0] / limit):
+            break
+    return max(finished)[1] if finished else alive[0][1]
+
+
+@pytest.mark.parametrize("beam", [2, 4])
+def test_a_beam_carries_the_state_of_its_own_prefix(model: Seq2Seq, beam: int) -> None:
+    src, _, _ = ragged_batch(1)
+    found = search(model, src, None, [7] * len(src), Search(beam))
+    for row in range(len(src)):
+        assert found.tokens[row] == plain_beam(model, src[row : row + 1], 7, beam)
+
+
 def log_probability(model: Seq2Seq, src: torch.Tensor, tokens: list[int]) -> float:
     """Of a whole hypothesis, by teacher forcing, with the tokens that are never chosen left in the sum."""
     with torch.no_grad():
