@@ -29,8 +29,3 @@ def belongs(split: str, tokens: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     part = source_parts(tokens, lengths)
     share = SHARES[split]
     return (part >= share.start) & (part < share.stop)
-
-
-def overlap(ours: np.ndarray, theirs: np.ndarray) -> int:
-    """How many of our hashes also stand in theirs."""
-    return int(np.isin(ours, theirs).sum())

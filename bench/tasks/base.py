@@ -139,3 +139,22 @@ def source_hashes(ragged: Ragged) -> np.ndarray:
         dtype=np.uint64,
         count=len(ragged),
     )
+
+
+def generated(train: Split, valid: Split, tests: Iterable[Split], size: int) -> TaskData:
+    """The data of a task that makes its own, with one vocabulary of `size` ids: splits fingerprinted, and sources
+    that a split shares with training counted."""
+    tests = {split.name: split for split in tests}
+    held_out = (valid, *tests.values())
+    seen = source_hashes(train.src)
+    return TaskData(
+        train=train,
+        valid=valid,
+        tests=tests,
+        src_size=size,
+        tgt_size=size,
+        shared=True,
+        checksums={split.name: fingerprint(split) for split in (train, *held_out)},
+        counts={f"{split.name}_examples": len(split) for split in (train, *held_out)}
+        | {f"{split.name}_also_in_train": int(np.isin(source_hashes(split.src), seen).sum()) for split in held_out},
+    )

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.data.splits import belongs, overlap
+from bench.data.splits import belongs
 from bench.errors import UserError
 from bench.seeding import numpy_generator
-from bench.tasks.base import FIRST_FREE_ID, Ragged, Split, Task, TaskData, fingerprint, source_hashes
+from bench.tasks.base import FIRST_FREE_ID, Ragged, Split, Task, TaskData, generated
 
 FILLER = "."
 
@@ -60,20 +60,8 @@ class Recall(Task):
 
     def load(self) -> TaskData:
         sizes = {"train": self.train_size, "valid": self.valid_size, "test": self.test_size}
-        splits = [self._split(name, size) for name, size in sizes.items()]
-        seen = source_hashes(splits[0].src)
-        size = self._first_value + self.values
-        return TaskData(
-            train=splits[0],
-            valid=splits[1],
-            tests={"test": splits[2]},
-            src_size=size,
-            tgt_size=size,
-            shared=True,
-            checksums={split.name: fingerprint(split) for split in splits},
-            counts={f"{split.name}_examples": len(split) for split in splits}
-            | {f"{split.name}_also_in_train": overlap(source_hashes(split.src), seen) for split in splits[1:]},
-        )
+        train, valid, test = (self._split(name, size) for name, size in sizes.items())
+        return generated(train, valid, (test,), self._first_value + self.values)
 
     def _split(self, name: str, size: int) -> Split:
         generator = numpy_generator(self.data_seed, "recall", name)

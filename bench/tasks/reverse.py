@@ -19,10 +19,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.data.splits import belongs, overlap
+from bench.data.splits import belongs
 from bench.errors import UserError
 from bench.seeding import numpy_generator
-from bench.tasks.base import FIRST_FREE_ID, Ragged, Split, Task, TaskData, fingerprint, source_hashes
+from bench.tasks.base import FIRST_FREE_ID, Ragged, Split, Task, TaskData, generated
 
 LETTERS = string.ascii_lowercase
 
@@ -62,20 +62,7 @@ class Reverse(Task):
         valid = self._split("valid", "valid", self.valid_size, near)
         test = self._split("test", "test", self.test_size, near)
         longer = self._split("test_longer", "test", self.test_size, (self.train_longest + 1, self.test_longest))
-        splits = (train, valid, test, longer)
-        seen = source_hashes(train.src)
-        size = FIRST_FREE_ID + self.symbols
-        return TaskData(
-            train=train,
-            valid=valid,
-            tests={split.name: split for split in (test, longer)},
-            src_size=size,
-            tgt_size=size,
-            shared=True,
-            checksums={split.name: fingerprint(split) for split in splits},
-            counts={f"{split.name}_examples": len(split) for split in splits}
-            | {f"{split.name}_also_in_train": overlap(source_hashes(split.src), seen) for split in splits[1:]},
-        )
+        return generated(train, valid, (test, longer), FIRST_FREE_ID + self.symbols)
 
     def _split(self, name: str, share: str, size: int, lengths: tuple[int, int], distinct: bool = True) -> Split:
         """`size` examples of a share of the space. `distinct`: none twice, so very short lengths, of which there are
