@@ -12,7 +12,7 @@ from bench.seeding import derive
 PURPOSES = ("initialisation", "order", "dropout")
 """What a cell's seed is split into; each has a generator of its own."""
 
-UNREACHED = ("parameters", "flops", "budget", "throughput", "memory", "selection", "sanity", "data")
+UNREACHED = ("match", "parameters", "flops", "budget", "throughput", "memory", "selection", "sanity", "data")
 TIMES = ("data", "train", "validate", "evaluate", "total")
 
 

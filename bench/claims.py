@@ -107,15 +107,17 @@ CLAIMS = (
         "D",
         "The Transformer has many parameters and a high computing cost.",
         "At equal parameters the Transformer needs more FLOPs, time or memory per target token.",
-        "Parameters are matched by design, so their number is not tested (the mismatch is printed). FLOPs per target "
-        "token, training and decoding time per target token and GPU memory, Transformer over each recurrent arm: all "
-        "higher gives qualified (half of the claim), none higher refuted, some higher qualified.",
+        "Parameters are matched by design, so their number is not tested (the mismatch is printed); where FLOPs are "
+        "matched instead, parameters are tested and FLOPs are not. FLOPs per target token, training and decoding time "
+        "per target token and GPU memory, Transformer over each recurrent arm: all higher gives qualified (half of "
+        "the claim), none higher refuted, some higher qualified.",
         "These sizes and sequence lengths; the cost of attention grows with the square of the length.",
         {
             SUPPORTED: "In this comparison the Transformer cost more in every respect measured.",
-            QUALIFIED: "Cost depends on what is counted: at equal parameters the Transformer is dearer in some "
+            QUALIFIED: "Cost depends on what is counted: matched as the scope says, the Transformer is dearer in some "
             "respects and not in others, or only its computing cost was tested.",
-            REFUTED: "At equal parameters the Transformer was not dearer than the recurrent arms in any respect.",
+            REFUTED: "Matched as the scope says, the Transformer was not dearer than the recurrent arms in any "
+            "respect.",
         },
         costs.cost,
     ),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-SCHEMA = 1
+SCHEMA = 2
 RECORD, CURVE, OUTPUTS, WEIGHTS = "record.json", "curve.csv", "outputs.tsv", "model.safetensors"
 WORK = ".work"
 STATUSES = ("done", "failed", "diverged", "skipped", "timeout")
@@ -49,7 +49,7 @@ def finished(out: Path, cell: str, statuses: Iterable[str] = ("done",)) -> bool:
 
 
 def read(folder: Path) -> dict:
-    """A cell's record. Raises ValueError with the path where it is not one this version reads."""
+    """A cell's record, one of version 1 as version 2 has it. Raises ValueError with the path where it is neither."""
     path = folder / RECORD
     text = path.read_text(encoding="utf-8")
     try:
@@ -57,8 +57,27 @@ def read(folder: Path) -> dict:
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not JSON ({error}); delete the folder {folder} and run the cell again") from error
     version = record.get("schema") if isinstance(record, dict) else None
-    if version != SCHEMA:
-        raise ValueError(f"{path} has schema version {version!r}; this version of bench reads {SCHEMA}")
+    if version not in (1, SCHEMA):
+        raise ValueError(f"{path} has schema version {version!r}; this version of bench reads 1 and {SCHEMA}")
+    return _upgraded(record) if version == 1 else record
+
+
+def _upgraded(record: dict) -> dict:
+    """A record of version 1, changed in place into one of version 2.
+
+    Version 1 knew one rule, `params`, and had no `match`: what was asked and what was got stood under `parameters`,
+    and the tolerance in the budget. The hash and the name of the cell stay those it was run under.
+    """
+    config, parameters = record.get("config"), record.get("parameters")
+    tolerance = None
+    if config:
+        tolerance = config.get("budget", {}).pop("tolerance", None)
+        config["match"] = {"rule": "params", "target": None, "reference": "transformer", "tolerance": tolerance}
+    record |= {"schema": SCHEMA, "match": None}
+    if parameters:
+        moved = {key: parameters.pop(key, None) for key in ("target", "mismatch", "width")}
+        got = {"rule": "params", "got": parameters.get("total"), "tolerance": tolerance, "reference": None}
+        record["match"] = got | moved
     return record
 
 

@@ -1,4 +1,4 @@
-"""One cell from configuration to record: the place where models, tasks and Hydra's configuration meet."""
+"""One cell from configuration to record: the place where a task and its model meet."""
 
 from __future__ import annotations
 
@@ -7,26 +7,21 @@ import traceback
 from collections.abc import Mapping
 from pathlib import Path
 
-import hydra
 import numpy as np
 import torch
 
-from bench import evaluation, profiling, records, schema
+from bench import building, evaluation, profiling, records, schema
 from bench.allocator import tune_allocator
 from bench.blank import blank
 from bench.data.batches import Batcher
 from bench.decoding import Search, decode_split, search
 from bench.errors import DataError, DataUnavailable, UserError
 from bench.progress import Progress, Silent
-from bench.seeding import seeded_initialisation
 from bench.tasks.base import Split, Task, TaskData
 from bench.training import Diverged, Settings, Trainer
 from bench.weights import save
-from models.cost import Fit, parameters, solve_width, training_flops
+from models.cost import parameters, training_flops
 from models.interface import Seq2Seq
-
-FILLED_IN = ("width", "input_dim", "output_dim", "rounded", "shared")
-"""Arguments of a model's `of_width` that no configuration file gives."""
 
 ONE_AT_A_TIME = 40
 """Sentences decoded one by one for the latency figure; the first four are warm-up."""
@@ -66,16 +61,9 @@ def run_cell(
         data = task.load()
         times["data"] = time.perf_counter() - begun
         record["data"] = _about(task, data)
-        model, fit = build_model(cell.config, data, cell.seed)
-        progress.say(
-            f"{cell.model} on {cell.task}: width {fit.width}, {fit.parameters:,} parameters, "
-            f"{fit.mismatch:+.1%} from the budget of {fit.budget:,}"
-        )
-        record["parameters"] = parameters(model) | {
-            "target": fit.budget,
-            "mismatch": fit.mismatch,
-            "width": fit.width,
-        }
+        model, fit = building.build_model(cell.config, data.sizes, data.mean_lengths, cell.seed)
+        progress.say(f"{cell.model} on {cell.task}: {building.told(cell.config, fit)}")
+        record |= {"match": building.matched(cell.config, fit), "parameters": parameters(model)}
         model.to(cell.config["device"])
         trainer = Trainer(model, data.train, data.valid, settings, cell.seed, cell.config["device"])
         try:
@@ -116,41 +104,6 @@ def training_settings(config: Mapping[str, Mapping]) -> Settings:
     return schema.typed(Settings, {**config["optim"], **shared}, "optim")
 
 
-def build_model(config: Mapping[str, Mapping], data: TaskData, seed: int) -> tuple[Seq2Seq, Fit]:
-    """The model of a configuration for a task's vocabularies, initialised from the seed, and its size.
-
-    The width is `model.width`, or the one that meets `budget.parameters`. Raises UserError for options that cannot be
-    and for a parameter count farther from the budget than `budget.tolerance`.
-    """
-    described, budget = config["model"], config["budget"]
-    cls = hydra.utils.get_class(described["_target_"])
-    options = schema.typed_options(cls.of_width, schema.model_options(described), "model", FILLED_IN)
-    width = described["width"]
-    if width is not None and (not isinstance(width, int) or width < 1):
-        raise UserError(f"model.width must be a whole number above 0, or null to solve for it; got {width!r}")
-
-    def build(size: int) -> Seq2Seq:
-        return cls.of_width(
-            size, data.src_size, data.tgt_size, rounded=width is None, shared=data.shared, **options
-        )
-
-    try:
-        if width is None:
-            fit = solve_width(build, budget["parameters"])
-        else:
-            with torch.device("meta"):
-                fit = Fit(width, parameters(build(width))["total"], budget["parameters"])
-    except ValueError as error:
-        raise UserError(f"model {described['name']}: {error}") from error
-    if abs(fit.mismatch) > budget["tolerance"]:
-        raise UserError(
-            f"model {described['name']}: width {fit.width} has {fit.parameters:,} parameters, {fit.mismatch:+.1%} from "
-            f"the budget of {fit.budget:,}; change budget.parameters, or allow it with budget.tolerance"
-        )
-    with seeded_initialisation(seed, "initialisation"):
-        return build(fit.width), fit
-
-
 def _search(config: Mapping[str, Mapping]) -> tuple[list[Search], int]:
     """The searches the test sets are decoded with, greedy first, and the tokens in a batch. Raises UserError."""
     section = dict(config["search"])
@@ -174,8 +127,7 @@ def _about(task: Task, data: TaskData) -> dict:
 def _training(trainer: Trainer, model: Seq2Seq, data: TaskData) -> dict:
     """What of the record training decides; also where it ended early."""
     history = trainer.history
-    lengths = (float((split.lengths + 1).mean()) for split in (data.train.src, data.train.tgt))
-    mean_source, mean_target = (max(1, round(length)) for length in lengths)
+    mean_source, mean_target = data.mean_lengths
     tokens = history.source_tokens + history.target_tokens
     losses = [row["train_loss"] for row in history.curve]
     return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, make_dataclass
@@ -21,11 +22,15 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from bench.errors import UserError
+from bench.matching import RULES
 
 CONF = Path(str(resources.files("bench"))) / "conf"
 GROUPS = ("task", "model", "budget", "suite")
 UNHASHED = ("out",)
 """Keys that cannot change a result."""
+
+OF_ONE_ARM = re.compile(r"[+~]*model(_task)?[@.=]")
+"""Words that say which arm a cell has, or change that arm alone: the reference of `match` does without them."""
 
 
 @dataclass
@@ -34,15 +39,44 @@ class Budget:
 
     name: str
     parameters: int  # trainable values of every arm; a model.width given by hand is not solved for
-    tolerance: float  # share by which an arm may miss `parameters`
     epochs: float  # passes over the training data
     batch_tokens: int  # rows times longest side, padding included
     validations: int
 
     def __post_init__(self) -> None:
-        for name in ("parameters", "epochs", "batch_tokens", "validations", "tolerance"):
+        for name in ("parameters", "epochs", "batch_tokens", "validations"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"budget.{name} must be above 0, got {getattr(self, name)}")
+
+
+@dataclass
+class Match:
+    """What is made equal between the arms, by solving for each one's width."""
+
+    rule: str  # what is counted: one of bench.matching.RULES
+    target: float | None  # how much of it every arm is to have; None: see `relative`
+    reference: str  # the arm whose size is the target where `relative`
+    tolerance: float  # share by which an arm may miss the target
+
+    def __post_init__(self) -> None:
+        if self.rule not in RULES:
+            raise ValueError(f"match.rule must be one of {', '.join(RULES)}; got {self.rule!r}")
+        if self.reference not in choices("model"):
+            raise ValueError(f"match.reference must be one of {', '.join(choices('model'))}; got {self.reference!r}")
+        if not 0 <= self.tolerance < math.inf:
+            raise ValueError(f"match.tolerance must be at least 0 and finite, got {self.tolerance}")
+        if self.target is None:
+            return
+        if not 0 < self.target < math.inf:
+            raise ValueError(f"match.target must be above 0 and finite, or null; got {self.target}")
+        if self.rule == "width" and not self.target.is_integer():
+            raise ValueError(f"match.target must be a whole number where match.rule is width, got {self.target}")
+
+    @property
+    def relative(self) -> bool:
+        """Whether the target is what the reference has by the rule when it meets `budget.parameters`. Where not, it is
+        given, or `budget.parameters` itself."""
+        return self.target is None and self.rule != "params"
 
 
 @dataclass(frozen=True)
@@ -82,6 +116,12 @@ def choices(group: str) -> dict[str, str]:
     return found
 
 
+def papers(model: str) -> tuple[str, ...]:
+    """The papers a model's file names in its `# Paper:` lines."""
+    lines = (CONF / "model" / f"{model}.yaml").read_text(encoding="utf-8").splitlines()
+    return tuple(line.removeprefix("# Paper:").strip() for line in lines if line.startswith("# Paper:"))
+
+
 def compose(overrides: Sequence[str] = ()) -> Cell:
     """The cell that these `key=value` words describe, all values checked.
 
@@ -93,18 +133,27 @@ def compose(overrides: Sequence[str] = ()) -> Cell:
         group, _, value = word.partition("=")
         if group in GROUPS and "," not in value and value not in choices(group):
             raise UserError(f"unknown {group} {value!r}; there are {', '.join(choices(group))}")
+    config = _composed(overrides)
+    match = typed(Match, config["match"], "match")
+    if match.relative:
+        others = [word for word in overrides if not OF_ONE_ARM.match(word)]
+        config["match"]["reference_model"] = _composed([*others, f"model={match.reference}"])["model"]
+    return checked(config)
+
+
+def _composed(overrides: Sequence[str]) -> dict:
+    """The resolved configuration, nothing checked but its keys. Raises UserError."""
     try:
         GlobalHydra.instance().clear()
         with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
             composed = hydra_compose("config", overrides=list(overrides))
-        config = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+        return OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(_plain(error)) from error
-    return checked(config)
 
 
 def checked(config: dict) -> Cell:
-    """The cell of a resolved configuration. Raises UserError for a value that cannot be."""
+    """The cell of a resolved configuration, also of a record's. Raises UserError for a value that cannot be."""
     for key in ("seed", "threads"):
         if not isinstance(config[key], int) or isinstance(config[key], bool):
             raise UserError(f"{key} must be a whole number, got {config[key]!r}")
@@ -116,6 +165,8 @@ def checked(config: dict) -> Cell:
         raise UserError(f"device must be cpu or cuda, got {config['device']!r}")
     config = dict(config)
     config["budget"] = vars(typed(Budget, config["budget"], "budget"))
+    asked = {key: value for key, value in config["match"].items() if key != "reference_model"}
+    config["match"] = config["match"] | vars(typed(Match, asked, "match"))
     task = build_task(config["task"])
     config["task"] = config["task"] | {key: getattr(task, key) for key in config["task"] if hasattr(task, key)}
     hashed = {key: value for key, value in config.items() if key not in UNHASHED}
@@ -147,15 +198,21 @@ def typed(cls: type, values: Mapping[str, object], where: str):
         raise UserError(str(error)) from error
 
 
-def typed_options(function, values: Mapping[str, object], where: str, given: Sequence[str]) -> dict[str, object]:
-    """The keyword arguments of a function after its annotations have been applied; `given` are filled in later.
+def typed_options(model: type, values: Mapping[str, object], where: str, given: Sequence[str]) -> dict[str, object]:
+    """The options of a model's `of_width` after its annotations have been applied; `given` are filled in later.
 
-    Raises UserError for a key the function does not have or a value of another type.
+    Where `of_width` ends in `**options`, it hands them to the constructor, whose options count too. Raises UserError
+    for a key that neither has or a value of another type.
     """
-    parameters = inspect.signature(function, eval_str=True).parameters.values()
-    fields = [(p.name, p.annotation, p.default) for p in parameters if p.name not in given and p.name != "cls"]
-    schema = make_dataclass("Options", fields)
-    return vars(typed(schema, values, where))
+    fields: dict[str, tuple] = {}
+    for function in (model.of_width, *(vars(base)["__init__"] for base in model.__mro__ if "__init__" in vars(base))):
+        parameters = inspect.signature(function, eval_str=True).parameters.values()
+        for p in parameters:
+            if p.default is not p.empty and p.name not in given:
+                fields.setdefault(p.name, (p.name, p.annotation, p.default))
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            break
+    return vars(typed(make_dataclass("Options", list(fields.values())), values, where))
 
 
 def _options(config: Mapping[str, object]) -> dict[str, object]:

@@ -10,9 +10,9 @@ import torch
 
 from bench import records, schema
 from bench.allocator import tune_allocator
+from bench.building import build_model
 from bench.decoding import Search, search
 from bench.errors import UserError
-from bench.run import build_model
 from bench.tasks.base import EOS
 from bench.weights import load
 
@@ -36,7 +36,8 @@ def translate(run_folder: Path, lines: Iterable[str], *, beam: int = 5) -> Itera
     cell = schema.checked({**record["config"], "out": str(run_folder.parent)})
     torch.set_num_threads(cell.threads)
     task = schema.build_task(cell.config["task"])
-    model, _ = build_model(cell.config, task.load(), cell.seed)
+    data = task.load()
+    model, _ = build_model(cell.config, data.sizes, data.mean_lengths, cell.seed)
     load(model, path)
     model.eval()
     try:

@@ -1,21 +1,19 @@
-"""What a model costs: parameters by component, analytic FLOPs, and the width that meets a parameter budget."""
+"""What a model costs: parameters by component, analytic FLOPs, bytes of decoding state, chains of operations."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import copy
 
 import torch
+from torch import Tensor, nn
 
-from models.interface import Seq2Seq
+from models.interface import Seq2Seq, State
 
 COMPONENTS = ("embedding", "recurrent", "attention", "feed_forward", "norm", "bridge", "output")
 
 TRAINING_FACTOR = 3
 """A training step costs about three forward passes: the backward pass has two matrix products for each forward one
 (Kaplan et al. 2020, sec. 2.1)."""
-
-MAX_WIDTH = 16384
 
 
 def parameters(model: Seq2Seq) -> dict[str, int]:
@@ -31,47 +29,31 @@ def training_flops(model: Seq2Seq, source_length: int, target_length: int) -> in
     return TRAINING_FACTOR * model.matmul_flops(source_length, target_length)
 
 
-@dataclass(frozen=True)
-class Fit:
-    """A width and how near it comes to the budget."""
-
-    width: int
-    parameters: int
-    budget: int
-
-    @property
-    def mismatch(self) -> float:
-        """Signed share: +0.02 is two per cent above the budget."""
-        return self.parameters / self.budget - 1.0
+def linear_flops(layer: nn.Linear, count: int) -> int:
+    """Of an affine map applied to `count` vectors: a multiply and an add for each weight."""
+    return 2 * count * layer.in_features * layer.out_features
 
 
-def solve_width(build: Callable[[int], Seq2Seq], budget: int, step: int = 2) -> Fit:
-    """The width, a multiple of `step`, whose model comes nearest to `budget` parameters.
+def state_bytes(model: Seq2Seq, source_length: int, target_length: int) -> int:
+    """Bytes of one hypothesis's decoding state after `target_length` tokens of a source of `source_length`, unpadded.
 
-    `build(width)` is called on the meta device, so nothing is allocated. It may raise ValueError for widths too small
-    to build. Raises ValueError where even the smallest width that can be built is far above the budget.
+    Measured on the state's own tensors, on the meta device, for sources of one and two tokens and after one step: what
+    one more token adds on either side, every token adds.
     """
+    model = copy.deepcopy(model).to("meta").eval()
+    with torch.no_grad():
+        short, longer = (model.start(_blank(model.inputs, (1, length), model.input_dim)) for length in (1, 2))
+        _, stepped = model.step(_blank(model.outputs, (1,), model.output_dim), short)
+    first = _bytes(short)
+    return first + (source_length - 1) * (_bytes(longer) - first) + target_length * (_bytes(stepped) - first)
 
-    def count(width: int) -> int | None:
-        try:
-            with torch.device("meta"):
-                return parameters(build(width))["total"]
-        except ValueError:
-            return None
 
-    low, high = 1, 1
-    while (size := count(high * step)) is None or size < budget:
-        low, high = high, high * 2
-        if high * step > MAX_WIDTH:
-            break
-    while high - low > 1:
-        middle = (low + high) // 2
-        size = count(middle * step)
-        low, high = (middle, high) if size is None or size < budget else (low, middle)
-    sizes = {n * step: count(n * step) for n in (low, high)}
-    buildable = {width: size for width, size in sizes.items() if size is not None}
-    if not buildable:
-        build(high * step)  # raises the model's own message
-        raise AssertionError("build(width) failed on the meta device only")
-    width = min(buildable, key=lambda width: abs(buildable[width] - budget))
-    return Fit(width, buildable[width], budget)
+def _blank(kind: str, shape: tuple[int, ...], channels: int) -> Tensor:
+    """Tokens or values without content."""
+    if kind == "tokens":
+        return torch.empty(shape, dtype=torch.int64, device="meta")
+    return torch.empty(*shape, channels, device="meta")
+
+
+def _bytes(state: State) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in state.values())

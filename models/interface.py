@@ -1,8 +1,8 @@
 """The contract every model keeps, and the words shared by all of `models`.
 
 Shape legend, one letter an axis: B batch, S source length, T target length, D model width, H heads, K width of a
-head's queries and keys, V vocabulary (or width of a head's values where it follows H). A tensor may carry its axes in
-its name: `scores_BHTS`.
+head's queries and keys, V vocabulary (or width of a head's values where it follows H), C channels of real-valued
+input. A tensor may carry its axes in its name: `scores_BHTS`.
 
 Mask convention, the only one in the project: boolean, True = may be attended to (a real token). `None` = every
 position is real, which lets the kernels take their faster unmasked path. Padding stands on the right, and every
@@ -12,6 +12,8 @@ source has at least one real token.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
@@ -28,25 +30,48 @@ def select(state: State, rows: Tensor) -> State:
     return {name: tensor.index_select(0, rows) for name, tensor in state.items()}
 
 
+@dataclass(frozen=True)
+class Depth:
+    """How long the chains are in a teacher-forced pass over one pair, counted in operations that mix positions: one
+    step of a recurrence, one attention, one level of a parallel scan (Vaswani et al. 2017, Table 1).
+
+    sequential: operations that must be done one after another, however parallel the machine.
+    source_path: from a source token to the last prediction, by the shortest way, for the worst placed token: the
+    steps of a recurrence and the attentions that its information is carried through.
+    target_path: the same from an earlier target token.
+    """
+
+    sequential: int
+    source_path: int
+    target_path: int
+
+
 class Seq2Seq(nn.Module, ABC):
-    """An encoder-decoder over token ids.
+    """An encoder-decoder over token ids, or over real-valued vectors on either side.
 
     Training uses `features` (all target positions at once, teacher-forced) and `project`; decoding uses `start` and
     `step` (one position at a time). Both must give the same logits: that is the first contract test.
+
+    Shapes below are those of tokens. Real-valued inputs are (B, S, input_dim) in place of (B, S); real-valued targets
+    (B, T, output_dim) in place of (B, T), with zeros for the start token, and predictions in place of logits.
     """
 
     input_dim: int
     output_dim: int
     d_model: int
+    inputs: str = "tokens"
+    """`tokens` or `values`: what a source is made of."""
+    outputs: str = "tokens"
 
     @classmethod
     @abstractmethod
     def of_width(
         cls, width: int, input_dim: int, output_dim: int, *, rounded: bool = True, **options: object
     ) -> "Seq2Seq":
-        """The model whose every inner size follows from one `width`; what `models.cost.solve_width` varies.
+        """The model whose every inner size follows from one `width`; what `models.matching.solve_width` varies.
 
-        Each class spells its options out: their names, types and defaults are what configuration files may say.
+        The keyword parameters here are what configuration files may say, with their types; where they end in
+        `**options`, those of the constructor may be said too.
         rounded: inner sizes may be rounded where the width does not divide; False where somebody asked for exactly
         this width. Raises ValueError where the options cannot be had at that width.
         """
@@ -91,7 +116,6 @@ class Seq2Seq(nn.Module, ABC):
         """Floating-point operations of the matrix products in one teacher-forced forward pass over one pair without
         padding; a multiply and an add count as two."""
 
-
-def causal_mask(length: int, device: torch.device) -> Tensor:
-    """(T, T) boolean, True where the column is not later than the row."""
-    return torch.ones(length, length, dtype=torch.bool, device=device).tril()
+    @abstractmethod
+    def depth(self, source_length: int, target_length: int) -> Depth:
+        """The chains of one teacher-forced forward pass over one pair."""

@@ -1,39 +1,44 @@
-"""Recurrent encoder-decoders: LSTM and GRU, with and without attention, as one class with one argument apart.
+"""Recurrent encoder-decoders: RNN, LSTM and GRU, with and without attention, as one class with one argument apart.
 
 Shapes and the mask convention: see `models.interface`. Without attention the decoder knows the source only through
-its first state (Sutskever et al. 2014; Cho et al. 2014). With `dot` attention it looks at every encoder position
-after its recurrent layers (Luong et al. 2015, without input feeding). No input of the recurrent layers then depends on
-an earlier output, so the teacher-forced pass is one fused call a layer, without a Python loop over time.
+its first state (Sutskever et al. 2014; Cho et al. 2014). With it, it looks at every encoder position after its
+recurrent layers (Luong et al. 2015). Without input feeding no input of those layers depends on an earlier output, so
+the teacher-forced pass is one fused call a layer; with it, a Python loop over time.
 """
 
 from __future__ import annotations
-
-import math
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from models.attention import DotAttention
-from models.dropout import Dropout
-from models.interface import Seq2Seq, State
-from models.transformer import embedding
+from models.attention import SCORES, GlobalAttention
+from models.checks import at_least, known
+from models.cost import linear_flops
+from models.ends import EncoderDecoder
+from models.interface import Depth, State
 
-CELLS: dict[str, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU}
-GATES = {"lstm": 4, "gru": 3}
-ATTENTIONS = ("none", "dot")
+CELLS: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+GATES = {"rnn": 1, "lstm": 4, "gru": 3}
+ATTENTIONS = ("none", *SCORES)
 ENCODERS = ("uni", "bi")
 
 Hidden = tuple[Tensor, ...]
-"""The state of one recurrent layer, (B, D) each: (h, c) of an LSTM, (h,) of a GRU."""
+"""The state of one recurrent layer, (B, D) each: (h, c) of an LSTM, (h,) of the others."""
 
 
 class Recurrent(nn.Module):
-    """One layer of a cell over time. A stack of these, rather than `num_layers`, so that the dropout between layers
-    draws from an explicit generator."""
+    """One layer of a cell over time: `rnn` (Elman 1990, tanh), `lstm` (Hochreiter & Schmidhuber 1997, with a forget
+    gate) or `gru` (Cho et al. 2014, in cuDNN's form).
+
+    A stack of these, rather than `num_layers`, so that the dropout between layers draws from an explicit generator.
+    """
 
     def __init__(self, cell: str, d_in: int, d_out: int, bidirectional: bool = False) -> None:
         super().__init__()
+        known("cell", cell, tuple(CELLS))
+        if bidirectional and d_out % 2:
+            raise ValueError(f"d_model must be even for an encoder in two directions, got {d_out}")
         directions = 2 if bidirectional else 1
         self.run = CELLS[cell](d_in, d_out // directions, batch_first=True, bidirectional=bidirectional)
         for name, parameter in self.run.named_parameters():
@@ -50,6 +55,11 @@ class Recurrent(nn.Module):
                 for gate in parameter.data.chunk(GATES[cell]):
                     nn.init.xavier_uniform_(gate)
 
+    @property
+    def n_states(self) -> int:
+        """Tensors in the state of a layer."""
+        return 2 if isinstance(self.run, nn.LSTM) else 1
+
     def forward(
         self, inputs: Tensor, hidden: Hidden | None = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, Hidden]:
@@ -60,7 +70,8 @@ class Recurrent(nn.Module):
         """
         initial = None
         if hidden is not None:
-            initial = tuple(part.unsqueeze(0).contiguous() for part in hidden)
+            # Under autocast a state may come in another type than the inputs; the kernels want one.
+            initial = tuple(part.to(inputs.dtype).unsqueeze(0).contiguous() for part in hidden)
             initial = initial if len(initial) == 2 else initial[0]
         if lengths is None:
             outputs, last = self.run(inputs, initial)
@@ -71,15 +82,20 @@ class Recurrent(nn.Module):
         parts = last if isinstance(last, tuple) else (last,)
         return outputs, tuple(part.transpose(0, 1).flatten(1) for part in parts)
 
+    def matmul_flops(self, length: int) -> int:
+        """Of one sequence: every weight of every gate once a position, in both directions."""
+        weights = sum(p.numel() for name, p in self.run.named_parameters() if name.startswith("weight"))
+        return 2 * length * weights
 
-class RecurrentSeq2Seq(Seq2Seq):
+
+class RecurrentSeq2Seq(EncoderDecoder):
     """An encoder and a decoder of `n_layers` recurrent layers each, all of width d_model.
 
-    cell: `lstm` (Hochreiter & Schmidhuber 1997, with a forget gate) or `gru` (Cho et al. 2014, in cuDNN's form).
-    attention: `none` or `dot`. encoder: `uni`, or `bi` with half the width in each direction. The decoder's layer i
-    starts from the encoder's layer i through a tanh bridge.
-
-    shared: one embedding for source and target. tied: the output projection is the target embedding transposed.
+    cell: `rnn`, `lstm` or `gru`. encoder: `uni`, or `bi` with half the width in each direction. The decoder's layer i
+    starts from the encoder's layer i through a tanh bridge. attention: `none`, or a score of
+    `models.attention.GlobalAttention`, which also says what n_heads means. input_feeding: what attention gave at one
+    step is read again at the next, beside the token (Luong et al. 2015, sec. 3.3). The rest: see
+    `models.ends.EncoderDecoder`.
 
     Raises ValueError for sizes and names that cannot be built.
     """
@@ -94,41 +110,34 @@ class RecurrentSeq2Seq(Seq2Seq):
         *,
         cell: str = "lstm",
         attention: str = "dot",
+        n_heads: int = 1,
+        input_feeding: bool = False,
         encoder: str = "bi",
         shared: bool = False,
         tied: bool = True,
+        inputs: str = "tokens",
+        outputs: str = "tokens",
     ) -> None:
-        super().__init__()
-        for name, value, known in (
-            ("cell", cell, tuple(CELLS)),
-            ("attention", attention, ATTENTIONS),
-            ("encoder", encoder, ENCODERS),
-        ):
-            if value not in known:
-                raise ValueError(f"{name} must be one of {', '.join(known)}; got {value!r}")
-        for name, size in (("n_layers", n_layers), ("d_model", d_model)):
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
-        if encoder == "bi" and d_model % 2:
-            raise ValueError(f"d_model must be even for two directions, got {d_model}")
-        if shared and input_dim != output_dim:
-            raise ValueError(f"a shared embedding needs equal vocabularies, got {input_dim} and {output_dim}")
-        self.input_dim, self.output_dim, self.d_model = input_dim, output_dim, d_model
-        self.n_layers, self.cell, self.n_states = n_layers, cell, 2 if cell == "lstm" else 1
-        self.bidirectional = encoder == "bi"
-
-        self.tgt_embedding = embedding(output_dim, d_model)
-        self.src_embedding = self.tgt_embedding if shared else embedding(input_dim, d_model)
-        self.dropout = Dropout(dropout)
+        super().__init__(
+            input_dim, output_dim, d_model, dropout, shared=shared, tied=tied, inputs=inputs, outputs=outputs
+        )
+        known("attention", attention, ATTENTIONS)
+        at_least(1, n_layers=n_layers, n_heads=n_heads)
+        if attention == "none" and n_heads > 1:
+            raise ValueError(f"n_heads must be 1 where attention is none, got {n_heads}")
+        if attention == "none" and input_feeding:
+            raise ValueError("input_feeding needs an attention whose output can be fed; got attention none")
+        self.n_layers, self.input_feeding = n_layers, input_feeding
+        self.bidirectional = known("encoder", encoder, ENCODERS) == "bi"
         self.encoder = nn.ModuleList(
             Recurrent(cell, d_model, d_model, self.bidirectional) for _ in range(n_layers)
         )
-        self.decoder = nn.ModuleList(Recurrent(cell, d_model, d_model) for _ in range(n_layers))
+        self.decoder = nn.ModuleList(
+            Recurrent(cell, 2 * d_model if input_feeding and i == 0 else d_model, d_model) for i in range(n_layers)
+        )
+        self.n_states = self.decoder[0].n_states
         self.bridge = nn.ModuleList(nn.Linear(d_model, d_model) for _ in range(n_layers * self.n_states))
-        self.attention = DotAttention(d_model) if attention == "dot" else None
-        self.projection = nn.Linear(d_model, output_dim, bias=not tied)
-        if tied:
-            self.projection.weight = self.tgt_embedding.weight
+        self.attention = None if attention == "none" else GlobalAttention(d_model, attention, n_heads)
 
     @classmethod
     def of_width(
@@ -139,31 +148,19 @@ class RecurrentSeq2Seq(Seq2Seq):
         *,
         rounded: bool = True,
         n_layers: int = 1,
-        dropout: float = 0.1,
-        cell: str = "lstm",
-        attention: str = "dot",
-        encoder: str = "bi",
-        shared: bool = False,
-        tied: bool = True,
+        n_heads: int = 1,
+        **options: object,
     ) -> "RecurrentSeq2Seq":
-        """d_model = width; nothing to round."""
-        return cls(
-            input_dim,
-            output_dim,
-            n_layers,
-            width,
-            dropout,
-            cell=cell,
-            attention=attention,
-            encoder=encoder,
-            shared=shared,
-            tied=tied,
-        )
+        """d_model = width; several heads have d_model / n_heads each, rounded down."""
+        at_least(1, n_heads=n_heads)
+        if width % n_heads and not rounded:
+            raise ValueError(f"width {width} does not divide into n_heads={n_heads}; change one")
+        return cls(input_dim, output_dim, n_layers, width, n_heads=n_heads, **options)
 
     def encode(self, src: Tensor, src_mask: Tensor | None = None) -> tuple[Tensor, list[Hidden]]:
         """src (B, S), src_mask (B, S). Returns the memory (B, S, D) and the decoder's first state, layer by layer."""
         lengths = None if src_mask is None else src_mask.sum(1).cpu()
-        hidden = self._embed(self.src_embedding, src)
+        hidden = self.dropout(self.src_embedding(src))
         first: list[Hidden] = []
         for i, layer in enumerate(self.encoder):
             hidden, last = layer(hidden if i == 0 else self.dropout(hidden), lengths=lengths)
@@ -175,64 +172,70 @@ class RecurrentSeq2Seq(Seq2Seq):
         self, src: Tensor, tgt: Tensor, src_mask: Tensor | None = None, tgt_mask: Tensor | None = None
     ) -> Tensor:
         # tgt_mask is not needed: padding stands on the right, and no position looks there.
-        memory, first = self.encode(src, src_mask)
-        features, _ = self._decode(self._embed(self.tgt_embedding, tgt), first, memory, src_mask)
-        return features
-
-    def project(self, features: Tensor) -> Tensor:
-        return self.projection(features)
+        state = self.start(src, src_mask)
+        embedded = self.dropout(self.tgt_embedding(tgt))
+        if not self.input_feeding:
+            return self._decode(embedded, state)[0]
+        outputs = []
+        for t in range(tgt.shape[1]):
+            features, state = self._decode(embedded[:, t : t + 1], state)
+            outputs.append(features)
+        return torch.cat(outputs, dim=1)
 
     def start(self, src: Tensor, src_mask: Tensor | None = None) -> State:
         memory, first = self.encode(src, src_mask)
-        state: State = {}
+        state = self._named(first)
         if self.attention is not None:
-            state["memory"] = memory
-            if src_mask is not None:
-                state["source_mask"] = src_mask
-        return state | self._named(first)
+            state |= self.attention.prepare(memory, src_mask)
+        if self.input_feeding:
+            state["fed"] = memory.new_zeros(memory.shape[0], self.d_model)
+        return state
 
     def step(self, token: Tensor, state: State) -> tuple[Tensor, State]:
-        hidden = [
-            tuple(state[f"hidden.{i}.{part}"] for part in range(self.n_states)) for i in range(self.n_layers)
-        ]
-        embedded = self._embed(self.tgt_embedding, token.unsqueeze(1))
-        features, last = self._decode(embedded, hidden, state.get("memory"), state.get("source_mask"))
-        return self.project(features.squeeze(1)), state | self._named(last)
+        embedded = self.dropout(self.tgt_embedding(token.unsqueeze(1)))
+        features, state = self._decode(embedded, state)
+        return self.project(features.squeeze(1)), state
 
-    def _decode(
-        self, embedded: Tensor, hidden: list[Hidden], memory: Tensor | None, src_mask: Tensor | None
-    ) -> tuple[Tensor, list[Hidden]]:
-        """embedded (B, T, D), all target positions or one. Returns features (B, T, D) and the last state."""
-        last: list[Hidden] = []
+    def _decode(self, embedded: Tensor, state: State) -> tuple[Tensor, State]:
+        """embedded (B, T, D): all target positions, or one. Returns features (B, T, D) and the state after them."""
         outputs = embedded
+        if self.input_feeding:
+            assert embedded.shape[1] == 1, "what is fed at a position is known after the one before"
+            outputs = torch.cat([embedded, state["fed"].to(embedded).unsqueeze(1)], dim=-1)
+        last: list[Hidden] = []
         for i, layer in enumerate(self.decoder):
-            outputs, new = layer(outputs if i == 0 else self.dropout(outputs), hidden[i])
+            hidden = tuple(state[f"hidden.{i}.{part}"] for part in range(self.n_states))
+            outputs, new = layer(outputs if i == 0 else self.dropout(outputs), hidden)
             last.append(new)
         if self.attention is not None:
-            outputs = self.attention(outputs, memory, src_mask)
-        return self.dropout(outputs), last
+            outputs = self.attention(outputs, state)
+        outputs = self.dropout(outputs)
+        fed = {"fed": outputs[:, -1]} if self.input_feeding else {}
+        return outputs, state | self._named(last) | fed
 
     def _named(self, hidden: list[Hidden]) -> State:
         return {f"hidden.{i}.{n}": part for i, parts in enumerate(hidden) for n, part in enumerate(parts)}
 
-    def _embed(self, table: nn.Embedding, tokens: Tensor) -> Tensor:
-        return self.dropout(table(tokens) * math.sqrt(self.d_model))
-
     def component_of(self, parameter_name: str) -> str:
-        if "embedding" in parameter_name:
-            return "embedding"
-        if parameter_name.startswith("projection"):
-            return "output"
-        if parameter_name.startswith("attention"):
-            return "attention"
-        return "bridge" if parameter_name.startswith("bridge") else "recurrent"
+        top = parameter_name.split(".")[0]
+        components = {"attention": "attention", "bridge": "bridge", "encoder": "recurrent", "decoder": "recurrent"}
+        return components.get(top) or super().component_of(parameter_name)
 
     def matmul_flops(self, source_length: int, target_length: int) -> int:
-        S, T, D, gates = source_length, target_length, self.d_model, GATES[self.cell]
-        encoder_hidden = D // 2 if self.bidirectional else D
-        directions = 2 if self.bidirectional else 1
-        encoder = S * directions * 2 * gates * encoder_hidden * (D + encoder_hidden)
-        decoder = T * 2 * gates * D * (D + D)
-        bridge = self.n_states * 2 * D * D
-        attention = 0 if self.attention is None else 2 * (2 * T * S * D + T * 2 * D * D)
-        return self.n_layers * (encoder + decoder + bridge) + attention + 2 * T * D * self.output_dim
+        S, T = source_length, target_length
+        recurrent = sum(layer.matmul_flops(S) for layer in self.encoder)
+        recurrent += sum(layer.matmul_flops(T) for layer in self.decoder)
+        bridge = sum(linear_flops(layer, 1) for layer in self.bridge)
+        attention = 0 if self.attention is None else self.attention.matmul_flops(T, S)
+        return recurrent + bridge + attention + self.end_flops(S, T)
+
+    def depth(self, source_length: int, target_length: int) -> Depth:
+        """Layer after layer, as it is run here. Without attention a source token reaches the last prediction through
+        the encoder's steps to its nearer end, then all the decoder's, changing layer on the way."""
+        S, T, L = source_length, target_length, self.n_layers
+        target_path = T + L - 1
+        if self.attention is None:
+            steps_to_an_end = (S + 1) // 2 if self.bidirectional else S
+            return Depth(L * (S + T), steps_to_an_end + target_path, target_path)
+        looks = T if self.input_feeding else 1
+        return Depth(L * (S + T) + looks, L + 1, target_path)

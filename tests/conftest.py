@@ -1,6 +1,11 @@
 """What all tests share."""
 
-from hypothesis import settings
+import os
+
+# Before torch is loaded: models this small lose by a second thread, most of all on a busy machine.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from hypothesis import settings  # noqa: E402
 
 # The same examples at every run, and no time limit for one: a busy machine must not fail a test.
 settings.register_profile("bench", derandomize=True, deadline=None)

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 ORDER = (
-    "transformer", "lstm_dot", "gru_dot", "rnn_dot", "lstm_additive", "gru_additive", "rnn_additive", "lstm_none",
-    "gru_none", "rnn_none", "residual_lstm", "residual_gru",
+    "transformer", "lstm_dot", "gru_dot", "rnn_dot", "lstm_additive", "gru_additive", "rnn_additive", "lstm_general",
+    "lstm_multihead", "lstm_feeding", "lstm_none", "gru_none", "rnn_none", "residual_lstm", "residual_gru",
+    "residual_rnn", "minlstm", "mingru",
 )  # fmt: skip
 """The same order in every table, figure and list; an arm that is not here comes after these, by name."""
 
 CELLS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN (tanh)"}
-ATTENTION = {"dot": "dot-product", "additive": "additive (Bahdanau)"}
+MINIMAL = {"minlstm": "minLSTM", "mingru": "minGRU"}
+ATTENTION = {
+    "dot": "dot-product", "additive": "additive (Bahdanau)", "general": "general (Luong)", "multihead": "multi-head",
+    "feeding": "input-feeding dot-product",
+}  # fmt: skip
 TRANSFORMER, ATTENTIVE, PLAIN = "transformer", "recurrent with attention", "recurrent without attention"
 RECURRENT, OTHER = "recurrent", "other"
 ANY_RECURRENT = (ATTENTIVE, PLAIN, RECURRENT)
@@ -24,6 +29,8 @@ def kind(name: str) -> str:
     if base == "transformer":
         return TRANSFORMER
     cell, _, attention = base.removeprefix("residual_").partition("_")
+    if cell in MINIMAL:
+        return RECURRENT
     if cell not in CELLS:
         return OTHER
     if attention == "none":
@@ -62,6 +69,11 @@ def describe(name: str) -> str:
         text = f"{CELLS[cell]} encoder and decoder{inside}, with {ATTENTION[attention]} attention over the source"
     elif stem in CELLS:
         text = f"{CELLS[stem]} encoder and decoder{inside}"
+    elif base in MINIMAL:
+        text = (
+            f"{MINIMAL[base]} encoder and decoder, whose gates do not see the state, inside the Transformer's pre-norm "
+            "residual block"
+        )
     else:
         text = "an arm this report has no description of; see its configuration"
     return text + (f" (variant: {options.rstrip(']')})" if options else "")

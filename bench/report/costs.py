@@ -137,7 +137,8 @@ def _cost(evidence: Evidence, setting: Setting, cells: pd.DataFrame, transformer
     sizes = {arm: _first(cells, arm, "parameters.total") for arm in (transformer, *rivals)}
     told = ", ".join(f"{arm} {size:,.0f}" for arm, size in sizes.items() if size)
     known = [size for size in sizes.values() if size]
-    matched = setting.target >= 0 and all(abs(size / setting.target - 1) <= PARAMETER_TOLERANCE for size in known)
+    aimed = setting.rule == "params" and setting.target >= 0
+    matched = aimed and all(abs(size / setting.target - 1) <= PARAMETER_TOLERANCE for size in known)
     name_of_setting = evidence.name(setting)
     said = [f"{name_of_setting}, parameters: {told or 'not recorded'}."]
     if matched:
@@ -145,6 +146,9 @@ def _cost(evidence: Evidence, setting: Setting, cells: pd.DataFrame, transformer
     else:
         said[0] += " They are not matched here, so their number is compared as a cost."
         names = {"parameters.total": "parameters", **names}
+    if setting.rule == "flops":
+        said.append("FLOPs are matched by design, so this does not test whether a Transformer needs more.")
+        del names["flops.forward_per_target_token"]
     if not evidence.same_machine(setting):
         said.append("Times and memory are left out: machine, threads or concurrency differ between cells.")
         names = {name: text for name, text in names.items() if not name.startswith(("throughput", "memory"))}

@@ -1,7 +1,7 @@
 """Records made ready for comparison: cells grouped into settings, arms named, doubtful cells marked.
 
-A setting is what has to be equal before two arms may be compared: task with its options, budget, parameter target and
-device. Scores of different settings never meet in one mean.
+A setting is what has to be equal before two arms may be compared: task with its options, budget, what the arms are
+matched by and at how much of it, and device. Scores of different settings never meet in one mean.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from bench.matching import RULES, amount
 from bench.records import Records
 from bench.report import arms
 
@@ -24,26 +25,34 @@ MACHINE = ("environment.cpu", "environment.threads", "environment.gpu", "environ
 
 
 BUDGET_OPTIONS = ("budget.epochs", "budget.batch_tokens", "budget.validations", "search.")
-"""What makes two budgets of one name different ones; the parameter target is a part of the setting by itself."""
+"""What makes two budgets of one name different ones; what is matched is a part of the setting by itself."""
 
 
 @dataclass(frozen=True, order=True)
 class Setting:
-    """task, budget, target (parameters aimed at, -1 where not recorded), device."""
+    """task, budget, target (what every arm is to have by the rule, -1 where not recorded), device, rule (one of
+    bench.matching.RULES)."""
 
     task: str
     budget: str
     target: int
     device: str
+    rule: str = "params"
 
     def __str__(self) -> str:
-        target = f", {self.target:,} parameters" if self.target >= 0 else ""
+        target = f", {self.aim}" if self.target >= 0 else ""
         return f"{self.task} (budget {self.budget}{target}, {self.device})"
+
+    @property
+    def aim(self) -> str:
+        """The target in words: `200,000 parameters`."""
+        return amount(self.rule, self.target) if self.target >= 0 else "not recorded"
 
     @property
     def slug(self) -> str:
         """For file names."""
-        parts = [self.task, self.budget, *([str(self.target)] if self.target >= 0 else []), self.device]
+        rule = [] if self.rule == "params" else [self.rule]
+        parts = [self.task, self.budget, *rule, *([str(self.target)] if self.target >= 0 else []), self.device]
         return "-".join("_".join("".join(c if c.isalnum() else " " for c in part).split()) for part in parts)
 
 
@@ -181,14 +190,20 @@ class Evidence:
 
 
 def _setting(row: Mapping[str, object]) -> Setting:
-    target = row.get("parameters.target")
+    rule, target = row.get("match.rule"), row.get("match.target")
+    if not given(rule):
+        rule = option(row["config"], "match", "rule")
+    rule = rule if rule in RULES else "params"
     if not given(target):
+        target = option(row["config"], "match", "target")
+    if not given(target) and rule == "params":
         target = option(row["config"], "budget", "parameters")
     device = row.get("environment.device")
     if not given(device):
         device = option(row["config"], "device")
-    number = int(target) if isinstance(target, int | float) and given(target) else -1
-    return Setting(row["task_told"], row["budget_told"], number, str(device) if given(device) else "device unknown")
+    number = round(target) if isinstance(target, int | float) and given(target) else -1
+    device = str(device) if given(device) else "device unknown"
+    return Setting(row["task_told"], row["budget_told"], number, device, rule)
 
 
 def _told_apart(names: list[str], groups: list[object], configs: list[dict], prefixes: tuple[str, ...]) -> list[str]:

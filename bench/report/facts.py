@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from bench.matching import COUNTED, RULES
 from bench.records import STATUSES
 from bench.report import arms
 from bench.report.evidence import Evidence, Setting, column, given
@@ -27,7 +28,7 @@ def overview(evidence: Evidence) -> list[tuple[str, str]]:
         ("Arms", ", ".join(arms.ordered(cells["model"]))),
         ("Seeds", ", ".join(f"{seed:g}" for seed in sorted(set(cells["seed"].dropna()))) or "not recorded"),
         ("Budgets", "; ".join(_budgets(cells)) or "not recorded"),
-        ("Parameters", _matching(evidence)),
+        ("Matched", "; ".join(_matching(evidence))),
         ("Processor", distinct(cells, "environment.cpu")),
         ("Device", distinct(cells, "environment.device")),
         ("GPU", distinct(cells, "environment.gpu")),
@@ -123,15 +124,17 @@ def _budgets(cells: pd.DataFrame) -> Iterable[str]:
         yield f"{name} ({told})" if told else name
 
 
-def _matching(evidence: Evidence) -> str:
-    off = pd.to_numeric(column(evidence.cells, "parameters.mismatch"), errors="coerce").dropna()
-    targets = sorted({setting.target for setting in evidence.cells["setting"] if setting.target >= 0})
-    if not targets:
-        return ""
-    told = f"target {', '.join(f'{target:,}' for target in targets)}"
-    return told + (
-        f"; arms lie between {100 * off.min():+.1f} % and {100 * off.max():+.1f} % of it" if len(off) else ""
-    )
+def _matching(evidence: Evidence) -> Iterable[str]:
+    """For each rule its targets, and how far from them the arms are."""
+    settings = evidence.cells["setting"]
+    for rule in RULES:
+        targets = sorted({setting.target for setting in settings if setting.rule == rule and setting.target >= 0})
+        if not targets:
+            continue
+        cells = evidence.cells[[setting.rule == rule for setting in settings]]
+        off = pd.to_numeric(column(cells, "match.mismatch"), errors="coerce").dropna()
+        spread = f", arms lie between {100 * off.min():+.1f} % and {100 * off.max():+.1f} % of it" if len(off) else ""
+        yield f"{COUNTED[rule]}: target {', '.join(f'{target:,}' for target in targets)}{spread}"
 
 
 def _libraries(cells: pd.DataFrame) -> str:

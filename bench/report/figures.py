@@ -17,6 +17,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
+from bench.matching import COUNTED
 from bench.report import arms, labels, series, style
 from bench.report.evidence import Evidence, Setting, given
 
@@ -51,10 +52,10 @@ def of_setting(evidence: Evidence, setting: Setting, folder: Path) -> list[Figur
 
 
 def by_parameters(evidence: Evidence, folder: Path) -> list[Figure]:
-    """Quality against parameters, one figure for each task and budget over all parameter targets."""
+    """Quality against parameters, one figure for each task, budget and rule of matching over all targets."""
     groups: dict[tuple, list[Setting]] = {}
     for setting in evidence.settings():
-        groups.setdefault((setting.task, setting.budget, setting.device), []).append(setting)
+        groups.setdefault((setting.task, setting.budget, setting.rule, setting.device), []).append(setting)
     found = []
     with mpl.rc_context({**style.RC, "svg.hashsalt": "parameters"}):
         for settings in groups.values():
@@ -166,10 +167,15 @@ def _parameters(evidence: Evidence, settings: Sequence[Setting], folder: Path) -
     axes.xaxis.set_major_locator(MaxNLocator(5))
     _bounded(axes, unit)
     target = settings[0]
-    name = f"parameters-{Setting(target.task, target.budget, -1, target.device).slug}"
+    name = f"parameters-{Setting(target.task, target.budget, -1, target.device, target.rule).slug}"
+    caption = (
+        "Arms of equal size stand above each other, and the higher is the better (one marker a seed)."
+        if target.rule == "params"
+        else f"Arms are matched by {COUNTED[target.rule]}: a line joins one arm's sizes (one marker a seed)."
+    )
     return _finish(
         figure, axes, folder, name, f"{target.task}: {labels.words(metric)} against parameters, split {split}",
-        "Arms of equal size stand above each other, and the higher is the better (one marker a seed).", table,
+        caption, table,
     )  # fmt: skip
 
 

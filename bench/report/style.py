@@ -37,11 +37,17 @@ LOOKS = {
     "lstm_additive": Look(VERMILLION, "P", "-", True),
     "gru_additive": Look(ORANGE, "X", "-", True),
     "rnn_additive": Look(PURPLE, "p", "-", True),
+    "lstm_general": Look(GREEN, "<", "-", True),
+    "lstm_multihead": Look(SKY, ">", "-", True),
+    "lstm_feeding": Look(YELLOW, "8", "-", True),
     "lstm_none": Look(GREEN, "s", "--", False),
     "gru_none": Look(SKY, "^", "--", False),
     "rnn_none": Look(PURPLE, "D", "--", False),
     "residual_lstm": Look(YELLOW, "h", "-.", True),
     "residual_gru": Look(GREY, "v", "-.", True),
+    "residual_rnn": Look(PURPLE, "H", "-.", True),
+    "minlstm": Look(VERMILLION, "d", ":", True),
+    "mingru": Look(ORANGE, "*", ":", True),
 }
 
 FALLBACK_COLOURS = (PURPLE, YELLOW, GREY, GREEN, SKY, ORANGE, VERMILLION)

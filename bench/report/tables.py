@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from bench.matching import COUNTED
 from bench.report import arms, published, series
 from bench.report.evidence import Evidence, Setting, column, flat, given, option
 from bench.report.rules import number
@@ -103,7 +104,7 @@ def results(evidence: Evidence, setting: Setting) -> Table:
             measured(len(own)),
             *[spread(mine[mine["split"] == split]["value"], unit) for split in splits],
             measured(_mean(own, "parameters.total")),
-            measured(_mean(own, "parameters.mismatch"), "{:+.1f} %", 100),
+            measured(_mean(own, "match.mismatch"), "{:+.1f} %", 100),
             measured(_mean(own, "flops.forward_per_target_token"), "{:,.2f}", 1e-6),
             measured(_mean(own, "throughput.train.median")),
             measured(_mean(own, "throughput.decode.median")),
@@ -114,13 +115,18 @@ def results(evidence: Evidence, setting: Setting) -> Table:
         ])  # fmt: skip
     heads = [f"{metric}, {split}" + (" (in-distribution)" if place == 0 else "") for place, split in enumerate(splits)]
     columns = [
-        "arm", "seeds", *heads, "parameters", "off target", "forward MFLOPs a target token", "training tokens/s",
-        "decoding tokens/s, batches", "decoding tokens/s, one by one", "training (s)", "peak memory (MiB)", "GPU (MiB)",
+        "arm", "seeds", *heads, "parameters", f"off target ({COUNTED[setting.rule]})",
+        "forward MFLOPs a target token", "training tokens/s", "decoding tokens/s, batches",
+        "decoding tokens/s, one by one", "training (s)", "peak memory (MiB)", "GPU (MiB)",
     ]  # fmt: skip
+    matched = (
+        f"Each arm's width is solved for, so that arms are equal in {COUNTED[setting.rule]}; the target is "
+        f"{setting.aim}."
+    )
     note = (
         f"{metric} ({unit}), {search} search: mean over seeds, [95 % bootstrap interval over seeds], (lowest-highest "
-        "seed). Sizes, speeds and memory are means over seeds; tokens are target tokens without padding. Arms marked "
-        "doubtful have cells that fail a sanity gate: they count here and not in the verdicts."
+        f"seed). {matched} Sizes, speeds and memory are means over seeds; tokens are target tokens without padding. "
+        "Arms marked doubtful have cells that fail a sanity gate: they count here and not in the verdicts."
     )
     return _without_empty(table(f"results-{setting.slug}", str(setting), note, columns, rows))
 
@@ -174,7 +180,7 @@ def tuned(evidence: Evidence) -> Table:
             rows.append([
                 evidence.name(setting), arm,
                 *[measured(value, "{:g}") for value in picked],
-                measured(_mean(own, "parameters.width"), "{:g}"),
+                measured(_mean(own, "match.width"), "{:g}"),
                 measured(_mean(own, "budget.epochs"), "{:g}"),
                 measured(_mean(own, "budget.steps")),
                 measured(_mean(own, "budget.target_tokens")),
@@ -190,7 +196,6 @@ def tuned(evidence: Evidence) -> Table:
 def components(evidence: Evidence) -> Table:
     """Parameters by component, counted."""
     names = [name for name in evidence.cells.columns if name.startswith("parameters.")]
-    names = [name for name in names if name.rpartition(".")[2] not in ("target", "mismatch", "width")]
     rows = []
     for setting in evidence.settings():
         cells = evidence.of(setting)
@@ -223,7 +228,7 @@ def literature(evidence: Evidence) -> Table | None:
                         direction,
                         Cell(NONE, ""),
                         found,
-                        f"{search} search, budget {setting.budget}, target {setting.target:,} parameters",
+                        f"{search} search, budget {setting.budget}, target {setting.aim}",
                     ]
                 )
     columns = ["system", "direction", "literature-style BLEU", "sacreBLEU 13a, cased", "notes"]

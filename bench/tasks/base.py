@@ -69,6 +69,15 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """Of a task's vocabularies, in ids, specials included. shared: source and target use one vocabulary."""
+
+    source: int
+    target: int
+    shared: bool
+
+
+@dataclass(frozen=True)
 class TaskData:
     """All that training and evaluation need of a task.
 
@@ -86,6 +95,17 @@ class TaskData:
     checksums: dict[str, str]
     counts: dict[str, int]
 
+    @property
+    def sizes(self) -> Sizes:
+        """Of the vocabularies that the ids are of."""
+        return Sizes(self.src_size, self.tgt_size, self.shared)
+
+    @property
+    def mean_lengths(self) -> tuple[int, int]:
+        """Of a training source and target, in tokens with the end token, rounded: where FLOPs are counted."""
+        source, target = (float((side.lengths + 1).mean()) for side in (self.train.src, self.train.tgt))
+        return max(1, round(source)), max(1, round(target))
+
 
 class Task(ABC):
     """A task's configuration (the fields of a dataclass) and its behaviour."""
@@ -98,6 +118,11 @@ class Task(ABC):
 
     chance: dict[str, float] = {}
     """For a metric, what guessing scores."""
+
+    @property
+    @abstractmethod
+    def sizes(self) -> Sizes:
+        """Those of the data that `load` gives, known without loading any."""
 
     @abstractmethod
     def load(self) -> TaskData:

@@ -24,7 +24,7 @@ from bench.data import corpora
 from bench.data.multi30k import CORPUS, LANGUAGES, TESTS
 from bench.data.subwords import Subwords, learn
 from bench.errors import UserError
-from bench.tasks.base import Ragged, Split, Task, TaskData
+from bench.tasks.base import Ragged, Sizes, Split, Task, TaskData
 
 DEFAULT_TESTS = ("test_2016_flickr", "test_2017_flickr", "test_2017_mscoco")
 BIN_WORDS, LAST_BIN = 5, 30
@@ -74,6 +74,12 @@ class Multi30k(Task):
         if len(set(self.tests)) < len(self.tests):
             raise ValueError(f"tests={self.tests!r}: names a test set twice")
         self._subwords: Subwords | None = None
+
+    @property
+    def sizes(self) -> Sizes:
+        """Exactly `vocabulary` ids: where the text has too few distinct pieces or too many characters for that, `load`
+        raises a UserError and there are no data at all."""
+        return Sizes(self.vocabulary, self.vocabulary, shared=True)
 
     def load(self) -> TaskData:
         """See `Task.load`. Raises UserError too, where `vocabulary` or `max_length` does not suit the text."""

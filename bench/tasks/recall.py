@@ -23,7 +23,7 @@ import numpy as np
 from bench.data.splits import belongs
 from bench.errors import UserError
 from bench.seeding import numpy_generator
-from bench.tasks.base import FIRST_FREE_ID, Ragged, Split, Task, TaskData, generated
+from bench.tasks.base import FIRST_FREE_ID, Ragged, Sizes, Split, Task, TaskData, generated
 
 FILLER = "."
 
@@ -58,10 +58,15 @@ class Recall(Task):
         self._first_key = FIRST_FREE_ID + 1
         self._first_value = self._first_key + self.keys
 
+    @property
+    def sizes(self) -> Sizes:
+        size = self._first_value + self.values
+        return Sizes(size, size, shared=True)
+
     def load(self) -> TaskData:
         sizes = {"train": self.train_size, "valid": self.valid_size, "test": self.test_size}
         train, valid, test = (self._split(name, size) for name, size in sizes.items())
-        return generated(train, valid, (test,), self._first_value + self.values)
+        return generated(train, valid, (test,), self.sizes.source)
 
     def _split(self, name: str, size: int) -> Split:
         generator = numpy_generator(self.data_seed, "recall", name)

@@ -22,7 +22,7 @@ import numpy as np
 from bench.data.splits import belongs
 from bench.errors import UserError
 from bench.seeding import numpy_generator
-from bench.tasks.base import FIRST_FREE_ID, Ragged, Split, Task, TaskData, generated
+from bench.tasks.base import FIRST_FREE_ID, Ragged, Sizes, Split, Task, TaskData, generated
 
 LETTERS = string.ascii_lowercase
 
@@ -56,13 +56,18 @@ class Reverse(Task):
         self.train_range = {"length": (self.train_shortest, self.train_longest)}
         self.chance = {"exact_match": 0.0, "token_accuracy": 1.0 / self.symbols}
 
+    @property
+    def sizes(self) -> Sizes:
+        size = FIRST_FREE_ID + self.symbols
+        return Sizes(size, size, shared=True)
+
     def load(self) -> TaskData:
         near = (self.train_shortest, self.train_longest)
         train = self._split("train", "train", self.train_size, near, distinct=False)
         valid = self._split("valid", "valid", self.valid_size, near)
         test = self._split("test", "test", self.test_size, near)
         longer = self._split("test_longer", "test", self.test_size, (self.train_longest + 1, self.test_longest))
-        return generated(train, valid, (test, longer), FIRST_FREE_ID + self.symbols)
+        return generated(train, valid, (test, longer), self.sizes.source)
 
     def _split(self, name: str, share: str, size: int, lengths: tuple[int, int], distinct: bool = True) -> Split:
         """`size` examples of a share of the space. `distinct`: none twice, so very short lengths, of which there are

@@ -1,34 +1,93 @@
-"""The arms under test: every file of conf/model, made small. No list of names lives here."""
+"""The arms under test: every file of conf/model, made small, and what else their options can say. No list of arms
+lives here: a variant belongs to every arm that has its options."""
 
 from __future__ import annotations
 
+from functools import cache
+
 import hydra
 import torch
+from torch import Tensor
 
 from bench import schema
-from bench.run import FILLED_IN
+from bench.building import FILLED_IN
 from models.interface import Seq2Seq
 
 SOURCE_SIZE, TARGET_SIZE, WIDTH = 23, 19, 16
 NAMES = sorted(schema.choices("model"))
 
+VARIANTS: dict[str, dict[str, object]] = {
+    "post-norm": {"norm": "post"},
+    "gelu": {"activation": "gelu"},
+    "no positions": {"positions": "none"},
+    "learned positions": {"positions": "learned"},
+    "rotary positions": {"positions": "rotary"},
+    "alibi positions": {"positions": "alibi"},
+    "alibi, three heads": {"positions": "alibi", "n_heads": 3, "d_k": 6, "d_v": 5},
+    "no feed-forward": {"d_ff": 0},
+    "free heads": {"n_heads": 3, "d_k": 5, "d_v": 7, "d_ff": 24},
+    "one direction": {"encoder": "uni"},
+    "input feeding": {"input_feeding": True, "attention": "additive", "n_heads": 1},
+    "input feeding, heads": {"input_feeding": True, "attention": "dot", "n_heads": 2},
+    "three layers": {"n_layers": 3},
+    "values": {"inputs": "values", "outputs": "values"},
+}
 
-def build(name: str, *, shared: bool = False, seed: int = 0, **changes: object) -> Seq2Seq:
+
+@cache
+def described(name: str) -> dict[str, object]:
+    """The `model` section of a shipped configuration."""
+    return schema.compose([f"model={name}"]).config["model"]
+
+
+def _has(name: str, options: dict[str, object]) -> bool:
+    """Whether these options are a variant of an arm: it has them all, with other values."""
+    held = described(name) | {"inputs": "tokens", "outputs": "tokens"}
+    return all(key in held for key in options) and any(held[key] != value for key, value in options.items())
+
+
+CASES = [(name, "") for name in NAMES] + [
+    (name, variant) for name in NAMES for variant, options in VARIANTS.items() if _has(name, options)
+]
+IDS = [f"{name} [{variant}]" if variant else name for name, variant in CASES]
+
+
+def build(name: str, variant: str = "", *, shared: bool = False, seed: int = 0, **changes: object) -> Seq2Seq:
     """A small model of the shipped configuration, with two layers, in evaluation mode."""
-    described = schema.compose([f"model={name}"]).config["model"]
-    cls = hydra.utils.get_class(described["_target_"])
-    settings = schema.model_options(described) | {"n_layers": 2} | changes
-    options = schema.typed_options(cls.of_width, settings, "model", FILLED_IN)
+    section = described(name)
+    cls = hydra.utils.get_class(section["_target_"])
+    settings = schema.model_options(section) | {"n_layers": 2} | VARIANTS.get(variant, {}) | changes
+    by_task = {key: settings.pop(key) for key in ("inputs", "outputs") if key in settings}
+    options = schema.typed_options(cls, settings, "model", FILLED_IN)
     target_size = SOURCE_SIZE if shared else TARGET_SIZE
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return cls.of_width(WIDTH, SOURCE_SIZE, target_size, rounded=False, shared=shared, **options).eval()
+        return cls.of_width(
+            WIDTH, SOURCE_SIZE, target_size, rounded=False, shared=shared, **by_task, **options
+        ).eval()
 
 
-def ragged_batch(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """src (4, 9), src_mask (4, 9) with lengths 9, 5, 1 and 7, tgt (4, 6). Ids 4 and up: no specials."""
+def ragged_batch(model: Seq2Seq, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+    """src (4, 9), src_mask (4, 9) with lengths 9, 5, 1 and 7, tgt (4, 6), or vectors in their places where the model
+    reads values. Ids 4 and up: no specials."""
     generator = torch.Generator().manual_seed(seed)
-    src = torch.randint(4, SOURCE_SIZE, (4, 9), generator=generator)
-    tgt = torch.randint(4, TARGET_SIZE, (4, 6), generator=generator)
     mask = torch.arange(9) < torch.tensor([9, 5, 1, 7]).unsqueeze(1)
-    return src.masked_fill(~mask, 0), mask, tgt
+    if model.inputs == "tokens":
+        src = torch.randint(4, SOURCE_SIZE, (4, 9), generator=generator).masked_fill(~mask, 0)
+    else:
+        src = torch.randn(4, 9, SOURCE_SIZE, generator=generator) * mask.unsqueeze(-1)
+    if model.outputs == "tokens":
+        tgt = torch.randint(4, TARGET_SIZE, (4, 6), generator=generator)
+    else:
+        tgt = torch.randn(4, 6, TARGET_SIZE, generator=generator)
+    return src, mask, tgt
+
+
+def other(elements: Tensor) -> Tensor:
+    """Tokens or vectors that differ from these everywhere."""
+    return elements + 0.5 if elements.is_floating_point() else (elements + 1) % 4 + 4
+
+
+def filler(like: Tensor, length: int) -> Tensor:
+    """(B, length) of one token, or (B, length, C) of one number."""
+    return torch.full((like.shape[0], length, *like.shape[2:]), 3).to(like.dtype)

@@ -49,6 +49,19 @@ def test_ids_are_in_range_and_axes_fit(loaded: tuple[Task, TaskData]) -> None:
         assert all(text is None or len(text) == len(split) for text in (split.sources, split.references))
 
 
+def test_sizes_are_known_without_data(loaded: tuple[Task, TaskData]) -> None:
+    task, data = loaded
+    fresh = type(task)(**vars_of(task))
+    assert fresh.sizes == data.sizes
+    assert (data.sizes.source, data.sizes.target, data.sizes.shared) == (data.src_size, data.tgt_size, data.shared)
+
+
+def test_mean_lengths_count_the_end_token(loaded: tuple[Task, TaskData]) -> None:
+    _, data = loaded
+    for mean, side in zip(data.mean_lengths, (data.train.src, data.train.tgt), strict=True):
+        assert mean == round((len(side.tokens) + len(side)) / len(side))
+
+
 def test_text_reads_back(loaded: tuple[Task, TaskData]) -> None:
     task, data = loaded
     split = next(iter(data.tests.values()))

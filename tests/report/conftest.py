@@ -73,6 +73,7 @@ class Folder:
                 "model": {"name": arm, "n_layers": 2, "dropout": 0.1},
                 "optim": {"lr": 0.002},
                 "budget": {"name": "quick", "parameters": target, "epochs": 3.0, "batch_tokens": 2500},
+                "match": {"rule": "params", "target": None, "reference": "transformer", "tolerance": 0.05},
                 "seed": seed, "threads": 1, "device": "cpu",
             },
             "config_hash": "0" * 64,
@@ -84,8 +85,11 @@ class Folder:
             },
             "parameters": {
                 "total": target + len(arm) * 10, "embedding": 5000, "recurrent": 0 if feed_forward else 60_000,
-                "attention": 20_000, "feed_forward": feed_forward, "target": target,
-                "mismatch": len(arm) * 10 / target, "width": 64,
+                "attention": 20_000, "feed_forward": feed_forward,
+            },
+            "match": {
+                "rule": "params", "target": target, "got": target + len(arm) * 10,
+                "mismatch": len(arm) * 10 / target, "tolerance": 0.05, "width": 64, "reference": None,
             },
             "flops": {"forward_per_target_token": 4e5 if arm == "transformer" else 3e5, "training_total": 1e12},
             "budget": {
@@ -123,7 +127,7 @@ class Folder:
             for split in splits for i in range(30)
         ]  # fmt: skip
         if status != "done":
-            nothing = ("parameters", "flops", "budget", "throughput", "memory", "selection", "sanity", "data")
+            nothing = ("match", "parameters", "flops", "budget", "throughput", "memory", "selection", "sanity", "data")
             record |= dict.fromkeys(nothing) | {"status": status, "reason": f"made up: {status}", "scores": []}
             curve, lines = [], []
         for name, value in (change or {}).items():

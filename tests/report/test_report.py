@@ -139,6 +139,24 @@ def test_almost_empty_records(folder, record):
     built(folder)
 
 
+def test_what_was_matched_is_said(folder):
+    """Cells of one task and budget under two rules: two tables, each with its rule, and two figures of sizes."""
+    flops = {"match.rule": "flops", "match.target": 1234567.6, "match.mismatch": -0.031}
+    for seed, change in ((1, {}), (2, {**flops, "cell": "other"})):
+        folder.cell("recall", "lstm_dot", seed, change=change)
+    page_text, text = built(folder)
+    for shown in (visible(page_text), text.replace("\\_", "_")):
+        assert "parameters: target 100,000, arms lie between +0.1 % and +0.1 % of it" in shown
+        assert "FLOPs a target token: target 1,234,568, arms lie between -3.1 % and -3.1 % of it" in shown
+        assert "off target (parameters)" in shown and "off target (FLOPs a target token)" in shown
+        assert "recall (budget quick, 100,000 parameters, cpu)" in shown
+        assert "recall (budget quick, 1,234,568 FLOPs a target token, cpu)" in shown
+        assert "arms are equal in FLOPs a target token; the target is 1,234,568 FLOPs a target token." in shown
+    tables = {path.stem for path in (folder.path / "tables").iterdir()}
+    assert {"parameters-recall-quick-cpu", "parameters-recall-quick-flops-cpu"} <= tables
+    assert {"results-recall-quick-100000-cpu", "results-recall-quick-flops-1234568-cpu"} <= tables
+
+
 def test_output_is_shown_as_text(folder):
     attack = "<script>alert(1)</script> <img src=x onerror=alert(2)> | **bold** `code` [a](b) &amp;"
     for arm in ("transformer", "lstm_none"):

@@ -23,7 +23,8 @@ def cell(task: str, arm: str, seed: int, change: Mapping[str, object]) -> dict:
         "cell": f"{task}-{arm}-{seed}", "task": task, "model": arm, "budget_name": "quick", "seed": seed,
         "status": "done", "reason": None, "config": {"task": {"name": task}, "model": {"name": arm}},
         "environment.device": "cpu", "environment.cpu": "one", "environment.threads": 1,
-        "environment.concurrent_cells": 1, "parameters.total": 100_000, "parameters.target": 100_000,
+        "environment.concurrent_cells": 1, "parameters.total": 100_000, "match.target": 100_000,
+        "match.rule": "params",
         "parameters.feed_forward": 30_000 if arm == "transformer" else 0,
         "flops.forward_per_target_token": 1e6, "throughput.train.median": 1000.0, "throughput.decode.median": 100.0,
         "throughput.decode_one.median": 10.0, "memory.peak_rss_bytes": 1e9,
@@ -274,6 +275,21 @@ def test_d_parameters_are_a_cost_where_they_are_not_matched():
     assert found.verdict == "supported" and "lstm_dot 5.00 (counted)" in text(found)
 
 
+def test_d_does_not_test_what_is_matched():
+    """With FLOPs made equal their ratio has no vote, and a target that happens to look like parameters is none."""
+    dear = {f"throughput.{k}.median": 5000.0 for k in ("train", "decode", "decode_one")} | {"parameters.total": 50_000}
+    level = {"flops.forward_per_target_token": 1e6}
+    flops = {"match.rule": "flops", "match.target": 1e5, **level}
+    made = Made().arm("transformer", 0.9, change=flops).arm("lstm_dot", 0.9, change=flops | dear)
+    found = made.verdict("D")
+    assert found.verdict == "supported" and "FLOPs are matched by design" in text(found)
+    assert "lstm_dot 2.00 (counted)" in text(found) and "FLOPs of a forward pass" not in text(found)
+    same = Made().arm("transformer", 0.9, change=flops).arm("lstm_dot", 0.9, change=flops)
+    assert "lstm_dot 1.00 (counted)" in text(same.verdict("D"))
+    made = Made().arm("transformer", 0.9, change=level).arm("lstm_dot", 0.9, change=level | dear)
+    assert made.verdict("D").verdict == "qualified"
+
+
 def test_d_and_c_leave_out_speeds_of_unlike_machines():
     fast = {f"throughput.{key}.median": 9e5 for key in ("train", "decode", "decode_one")}
     made = Made().arm("transformer", 0.9).arm("lstm_dot", 0.9, change={"environment.cpu": "another", **fast})
@@ -312,11 +328,33 @@ def test_h_better_than_some_is_qualified_and_names_the_best():
 def test_settings_never_meet():
     """Other budgets, parameter targets, devices and task options are other settings, not more seeds."""
     made = Made().arm("lstm_dot", 0.9, seeds=(1, 2)).arm("lstm_none", 0.5, seeds=(1, 2))
-    other = {"cell": "other", "parameters.target": 50_000}
+    other = {"cell": "other", "match.target": 50_000}
     made.arm("lstm_dot", 0.9, seeds=(3,), change=other).arm("lstm_none", 0.5, seeds=(3,), change=other | {"cell": "o2"})
     found = evidence.Evidence(made.records())
     assert len(found.settings()) == 2
     assert made.verdict("G").verdict == "inconclusive"
+
+
+@pytest.mark.parametrize("rule", ["nonembedding", "flops", "width"])
+def test_rules_of_matching_never_meet(rule):
+    """Also where the targets are equal by number."""
+    made = Made().arm("lstm_dot", 0.9, seeds=(1, 2)).arm("lstm_none", 0.5, seeds=(3,), change={"match.rule": rule})
+    params, other = sorted(evidence.Evidence(made.records()).settings(), key=lambda setting: setting.rule != "params")
+    assert (params.rule, other.rule) == ("params", rule) and params.target == other.target
+    assert str(params) != str(other) and params.slug != other.slug
+    assert made.verdict("G").verdict == "not tested"
+
+
+def test_the_rule_of_a_cell_that_did_not_start_is_in_its_configuration():
+    flops = {"match": {"rule": "flops", "target": None}, "budget": {"parameters": 7}}
+    given = {"match": {"rule": "params", "target": 9}, "budget": {"parameters": 7}}
+    neither = {"budget": {"parameters": 7}}
+    made = Made()
+    for seed, config in enumerate((flops, given, neither)):
+        missing = {"match.rule": None, "match.target": None, "status": "skipped"}
+        made.cells.append(cell("recall", "lstm_dot", seed, missing | {"config": config}))
+    found = [(setting.rule, setting.target) for setting in evidence.Evidence(made.records()).cells["setting"]]
+    assert found == [("flops", -1), ("params", 9), ("params", 7)]
 
 
 def test_variants_of_an_arm_are_arms_of_their_own():

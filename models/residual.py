@@ -1,0 +1,150 @@
+"""Recurrent cells in the Transformer's residual blocks: only the mixing along time differs from the Transformer.
+
+A plain stack of recurrent layers lacks the residual stream, the normalisation and the feed-forward networks too, so
+comparing it with a Transformer compares backbones (Beck et al. 2024). Shapes: see `models.interface`.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from models import minimal, recurrent
+from models.blocks import Mixer
+from models.checks import known
+from models.interface import State
+from models.minimal import Minimal
+from models.recurrent import ENCODERS, Recurrent
+from models.stack import BlockSeq2Seq
+
+CELLS = (*recurrent.CELLS, *minimal.CELLS)
+
+
+class RecurrentMixer(Mixer):
+    """An `rnn`, `lstm` or `gru` layer, starting from zero."""
+
+    component = "recurrent"
+
+    def __init__(self, cell: str, d_model: int, bidirectional: bool) -> None:
+        super().__init__()
+        self.bidirectional = bidirectional
+        self.layer = Recurrent(cell, d_model, d_model, bidirectional)
+
+    def forward(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
+        # Padding stands on the right: only a layer that comes from there has to know where it begins.
+        lengths = mask.sum(1).cpu() if mask is not None and self.bidirectional else None
+        return self.layer(inputs, lengths=lengths)[0]
+
+    def start(self, inputs: Tensor) -> State:
+        zeros = inputs.new_zeros(inputs.shape[0], self.layer.run.hidden_size)
+        return {str(n): zeros for n in range(self.layer.n_states)}
+
+    def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        outputs, last = self.layer(inputs, tuple(state[str(n)] for n in range(self.layer.n_states)))
+        return outputs, {str(n): part for n, part in enumerate(last)}
+
+    def matmul_flops(self, length: int) -> int:
+        return self.layer.matmul_flops(length)
+
+    def sequential(self, length: int) -> int:
+        return length
+
+    def path(self, length: int) -> int:
+        return length
+
+
+class MinimalMixer(Mixer):
+    """A `minlstm` or `mingru` layer, or one of half the width in each direction."""
+
+    component = "recurrent"
+
+    def __init__(self, cell: str, d_model: int, bidirectional: bool) -> None:
+        super().__init__()
+        if bidirectional and d_model % 2:
+            raise ValueError(f"d_model must be even for an encoder in two directions, got {d_model}")
+        self.width = d_model // 2 if bidirectional else d_model
+        self.ahead = Minimal(cell, d_model, self.width)
+        self.back = Minimal(cell, d_model, self.width) if bidirectional else None
+
+    def forward(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
+        ahead = self.ahead(inputs)
+        if self.back is None:
+            return ahead
+        order = _backwards(inputs.shape[1], mask, inputs.device)
+        back = self.back(_reordered(inputs, order))
+        return torch.cat([ahead, _reordered(back, order)], dim=-1)
+
+    def start(self, inputs: Tensor) -> State:
+        # At least float32: `Minimal` adds to its state in that type, whatever the activations have.
+        zeros = torch.zeros(inputs.shape[0], self.width, device=inputs.device)
+        return {"hidden": zeros.to(torch.promote_types(inputs.dtype, torch.float32))}
+
+    def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        hidden = self.ahead.step(inputs.squeeze(1), state["hidden"])
+        return hidden.unsqueeze(1), {"hidden": hidden}
+
+    def matmul_flops(self, length: int) -> int:
+        return sum(layer.matmul_flops(length) for layer in (self.ahead, self.back) if layer is not None)
+
+    def sequential(self, length: int) -> int:
+        return max(1, (length - 1).bit_length())  # the levels of a balanced tree
+
+    def path(self, length: int) -> int:
+        return length
+
+
+def _backwards(length: int, mask: Tensor | None, device: torch.device) -> Tensor:
+    """(B, T), or (1, T) without a mask: the positions in an order that turns each row's real tokens around and leaves
+    the padding behind them. Applied twice it is the identity."""
+    positions = torch.arange(length, device=device).unsqueeze(0)
+    lengths = length if mask is None else mask.sum(1, keepdim=True)
+    return torch.where(positions < lengths, lengths - 1 - positions, positions)
+
+
+def _reordered(values: Tensor, order: Tensor) -> Tensor:
+    """values (B, T, D) with row b in the order order[b]."""
+    return values.gather(1, order.unsqueeze(-1).expand_as(values))
+
+
+class ResidualSeq2Seq(BlockSeq2Seq):
+    """An encoder and a decoder of `n_layers` blocks each with a recurrent cell in place of self-attention.
+
+    cell: `rnn`, `lstm`, `gru`, `minlstm` or `mingru`. encoder: `uni`, or `bi` with half the width in each direction.
+    The decoder's states start at zero: the source is seen through attention alone. The rest: see
+    `models.stack.BlockSeq2Seq`.
+
+    Raises ValueError for sizes and names that cannot be built.
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        n_layers: int,
+        n_heads: int,
+        d_k: int,
+        d_v: int,
+        d_model: int,
+        dropout: float = 0.1,
+        *,
+        cell: str = "lstm",
+        encoder: str = "bi",
+        **options: object,
+    ) -> None:
+        known("cell", cell, CELLS)
+        both = known("encoder", encoder, ENCODERS) == "bi"
+        kind = MinimalMixer if cell in minimal.CELLS else RecurrentMixer
+
+        super().__init__(
+            input_dim,
+            output_dim,
+            n_layers,
+            n_heads,
+            d_k,
+            d_v,
+            d_model,
+            dropout,
+            encoder_mixer=lambda: kind(cell, d_model, both),
+            decoder_mixer=lambda: kind(cell, d_model, False),
+            **options,
+        )

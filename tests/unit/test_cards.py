@@ -1,0 +1,94 @@
+"""A model's card and the table of all: what they say is what the code has."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bench import cards, schema
+from bench.__main__ import main
+from bench.errors import UserError
+from bench.report import arms
+from models.cost import parameters, state_bytes, training_flops
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = ("task=recall", "budget=quick")
+
+
+@pytest.mark.parametrize("name", sorted(schema.choices("model")))
+def test_a_card_says_what_the_model_has(name: str) -> None:
+    shown = cards.card(name, SMALL)
+    said = cards.text(shown)
+    counts = parameters(shown.model)
+    for component, count in counts.items():
+        assert re.search(rf"^  {component} +{count:,} ", said, re.MULTILINE)
+    for length in (32, 512):
+        assert f"{round(training_flops(shown.model, length, length) / 1e6):,}" in said
+        assert f"{state_bytes(shown.model, length, length):,}" in said
+    assert shown.about in said and shown.papers and all(paper in said for paper in shown.papers)
+    assert abs(shown.fit.mismatch) <= 0.05 and f"width {shown.fit.width}, {counts['total']:,} parameters" in said
+
+
+def test_the_shapes_on_a_card_add_up_to_its_parameters() -> None:
+    """Read back from the text: layers that are alike times their number, and a shared weight once."""
+    for name in ("transformer", "lstm_multihead", "minlstm"):
+        shown = cards.card(name, SMALL)
+        section = cards.text(shown).split("Layers\n")[1].split("\n\n")[0]
+        total = 0
+        for line in section.splitlines():
+            times = int(match[1]) if (match := re.match(r" +(\d+) x ", line)) else 1
+            for shape in re.findall(r" (\d+(?:x\d+)*)(?=,|$)", line):
+                size = 1
+                for side in shape.split("x"):
+                    size *= int(side)
+                total += times * size
+        assert total == parameters(shown.model)["total"]
+        assert "projection" in section and "= tgt_embedding.weight" in section
+
+
+def test_settings_choose_the_size(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "model", "gru_dot", *SMALL, "budget.parameters=100000"]) == 0
+    said = capsys.readouterr().out
+    assert "task=recall budget=quick budget.parameters=100000" in said and "from params 100,000" in said
+
+
+def test_the_committed_table_is_what_the_command_writes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "model", "--table"]) == 0
+    said = capsys.readouterr().out
+    assert said == (ROOT / "results" / "reference" / "models.md").read_text(encoding="utf-8"), (
+        "make it anew: bench list model --table > results/reference/models.md"
+    )
+    rows = re.findall(r"^\| `(\w+)` \|", said, re.MULTILINE)
+    known = arms.ordered(schema.choices("model"))
+    assert [name for name in rows if name in known] == known * 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["model"], "which model\\? there are .*transformer"),
+        (["model", "lstm"], "unknown model 'lstm'; there are"),
+        (["models", "transformer"], "only a model has more to list"),
+        (["tasks", "--table"], "only a model has more to list"),
+        (["model", "transformer", "model=lstm_dot"], "leave out model="),
+        (["model", "transformer", "model.n_heads=0"], "n_heads must be at least 1, got 0"),
+        (["model", "transformer", "model.positions=rotary", "model.width=20", "match.tolerance=9"], "d_k must be even"),
+        (["model", "lstm_dot", "model.attention=cosine"], "attention must be one of none, additive, dot, general"),
+        (["model", "lstm_dot", "model.cell=qrnn"], "cell must be one of rnn, lstm, gru; got 'qrnn'"),
+        (["model", "minlstm", "model.cell=qrnn"], "cell must be one of rnn, lstm, gru, minlstm, mingru; got 'qrnn'"),
+        (["model", "transformer", "budget.parameters=10000"], "too small .* vocabulary of 8,000"),
+    ],
+)
+def test_what_cannot_be_shown_is_one_line(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["list", *words]) == 2
+    streams = capsys.readouterr()
+    assert re.search(said, streams.err) and streams.err.count("\n") == 1 and not streams.out
+
+
+def test_a_card_of_an_unknown_setting() -> None:
+    with pytest.raises(UserError, match="n_head"):
+        cards.card("transformer", ["model.n_head=2"])
