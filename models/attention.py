@@ -164,8 +164,8 @@ class GlobalAttention(Watched):
     state that Luong et al. look from).
 
     n_heads > 1 (`dot` only) is the Transformer's multi-head attention in the same place: scaled, with its own
-    projections of queries, keys and values (of d_model / n_heads each, rounded down) and an output matrix. `general` would
-    only multiply two of them.
+    projections of queries, keys and values (of d_model / n_heads each, rounded down) and an output matrix. `general`
+    would only multiply two of them.
     """
 
     def __init__(self, d_model: int, score: str, n_heads: int = 1) -> None:
@@ -176,7 +176,7 @@ class GlobalAttention(Watched):
         self.heads = self.query = self.key = self.energy = None
         if n_heads > 1:
             if score != "dot":
-                raise ValueError(f"n_heads above 1 needs attention dot, whose heads project; got {n_heads} with {score}")
+                raise ValueError(f"n_heads above 1 needs attention dot, whose heads project: got {n_heads}, {score}")
             if d_model < n_heads:
                 raise ValueError(f"d_model must be at least n_heads={n_heads}, got {d_model}")
             self.heads = MultiHeadAttention(d_model, n_heads, d_model // n_heads, d_model // n_heads)

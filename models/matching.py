@@ -71,14 +71,11 @@ def measure(model: Seq2Seq, rule: str, source_length: int, target_length: int) -
 def at_width(
     build: Build, width: int, rule: str, target: float, source_length: int = 1, target_length: int = 1
 ) -> Fit:
-    """How near the model of a given width comes to the target. Raises ValueError where it cannot be built.
-
-    The width of the result is the model's own: a model may round the one it is given down to what its heads divide.
-    """
+    """How near the model of a given width comes to the target. Raises ValueError where it cannot be built."""
     with torch.device("meta"):
         model = build(width)
     got = measure(model, rule, source_length, target_length)
-    return Fit(rule, model.d_model, got, target, parameters(model)["total"])
+    return Fit(rule, width, got, target, parameters(model)["total"])
 
 
 def solve_width(

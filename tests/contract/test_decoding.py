@@ -39,7 +39,7 @@ def plain_greedy(model: Seq2Seq, src: torch.Tensor, limit: int) -> list[int]:
 
 
 def test_greedy_equals_a_plain_loop_and_company_changes_nothing(model: Seq2Seq) -> None:
-    src, mask, _ = ragged_batch()
+    src, mask, _ = ragged_batch(model)
     limits = np.array([12, 3, 8, 12])
     found = search(model, src, mask, limits, Search(1))
     for row, length in enumerate(mask.sum(1).tolist()):
@@ -50,7 +50,7 @@ def test_greedy_equals_a_plain_loop_and_company_changes_nothing(model: Seq2Seq) 
 
 @pytest.mark.parametrize("beam", [2, 5])
 def test_company_changes_no_beam(model: Seq2Seq, beam: int) -> None:
-    src, mask, _ = ragged_batch()
+    src, mask, _ = ragged_batch(model)
     limits = np.array([10, 3, 8, 10])
     found = search(model, src, mask, limits, Search(beam))
     for row, length in enumerate(mask.sum(1).tolist()):
@@ -77,7 +77,7 @@ def plain_beam(model: Seq2Seq, src: torch.Tensor, limit: int, beam: int) -> list
 
 @pytest.mark.parametrize("beam", [2, 4])
 def test_a_beam_carries_the_state_of_its_own_prefix(model: Seq2Seq, beam: int) -> None:
-    src, _, _ = ragged_batch(1)
+    src, _, _ = ragged_batch(model, 1)
     found = search(model, src, None, [7] * len(src), Search(beam))
     for row in range(len(src)):
         assert found.tokens[row] == plain_beam(model, src[row : row + 1], 7, beam)
@@ -98,7 +98,7 @@ class Memoryless(Seq2Seq):
         self.table = table
 
     of_width = classmethod(lambda cls, *a, **k: None)
-    component_of = matmul_flops = None
+    component_of = matmul_flops = depth = None
 
     def features(self, src, tgt, src_mask=None, tgt_mask=None):
         return self.table[tgt]

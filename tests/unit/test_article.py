@@ -45,6 +45,7 @@ def test_constructor_and_forward() -> None:
     """Positional arguments in the article's order, and sizes of heads that do not add up to d_model."""
     model = Transformer(11, 13, 2, 3, 5, 7, 16, 0.1).eval()
     assert model.encoder[0].mixer.attention.query.out_features == 15
+    assert model.encoder[0].mixer.attention.output.in_features == 21
     assert model.decoder[1].cross_attention.output.in_features == 21
     draw = Draw()
     src, tgt = draw.tokens(11, 3, 7), draw.tokens(13, 3, 5)

@@ -59,7 +59,7 @@ def test_heads_of_any_width_equal_the_formula() -> None:
             torch.testing.assert_close(weights[""][0][row, ..., :length], expected_weights, **EXACT)
 
 
-@pytest.mark.parametrize(("score", "n_heads"), [("dot", 1), ("general", 1), ("additive", 1), ("dot", 4)])
+@pytest.mark.parametrize(("score", "n_heads"), [("dot", 1), ("general", 1), ("additive", 1), ("dot", 4), ("dot", 3)])
 def test_global_attention_equals_its_equations(score: str, n_heads: int) -> None:
     """Luong et al. (2015), eqs. 5, 7 and 8, and Bahdanau et al. (2015), A.1.2, position by position."""
     draw = Draw()

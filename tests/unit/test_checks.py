@@ -40,7 +40,6 @@ REFUSED: list[tuple[Callable, dict[str, object], str]] = [
         {"positions": "fixed"},
         "positions must be one of none, sinusoidal, learned, rotary, alibi; got 'fixed'",
     ),
-    (residual, {"positions": "rotary"}, "positions must be one of none, sinusoidal, learned; got 'rotary'"),
     (transformer, {"norm": "mid"}, "norm must be one of pre, post; got 'mid'"),
     (residual, {"norm": "mid"}, "norm must be one of pre, post; got 'mid'"),
     (transformer, {"activation": "tanh"}, "activation must be one of relu, gelu; got 'tanh'"),
@@ -70,12 +69,12 @@ REFUSED: list[tuple[Callable, dict[str, object], str]] = [
         (
             recurrent,
             {"n_heads": 2, "attention": score},
-            f"n_heads above 1 needs attention dot, whose heads project; got 2 with {score}",
+            f"n_heads above 1 needs attention dot, whose heads project: got 2, {score}",
         )
         for score in ("additive", "general")
     ),
     (recurrent, {"n_heads": 2, "attention": "none"}, "n_heads must be 1 where attention is none, got 2"),
-    (recurrent, {"n_heads": 3}, "d_model 8 does not divide into 3 heads; change d_model or n_heads"),
+    (recurrent, {"n_heads": 9}, "d_model must be at least n_heads=9, got 8"),
     (
         recurrent,
         {"input_feeding": True, "attention": "none"},
@@ -115,12 +114,20 @@ REFUSED: list[tuple[Callable, dict[str, object], str]] = [
     (
         partial(RecurrentSeq2Seq.of_width, 10, 9, 9),
         {"n_heads": 4, "rounded": False},
-        "d_model 10 does not divide into 4 heads; change d_model or n_heads",
+        "width 10 does not divide into n_heads=4; change one",
+    ),
+    *(
+        (
+            partial(kind.of_width, 3, 9, 9),
+            {"n_heads": 4},
+            "width 3 does not divide into n_heads=4; change one, or give d_k and d_v",
+        )
+        for kind in (Transformer, ResidualSeq2Seq)
     ),
     (
-        partial(Transformer.of_width, 6, 9, 9),
-        {"n_heads": 4},
-        "width 6 is too small for n_heads=4; give at least 8",
+        partial(Transformer.of_width, 20, 9, 9),
+        {"n_heads": 4, "rounded": False, "positions": "rotary"},
+        "d_k must be even for rotary positions, which turn pairs of channels; got 5",
     ),
 ]
 
@@ -137,20 +144,33 @@ def test_the_same_without_what_is_wrong_can_be_built() -> None:
     assert all(kind().d_model == 8 for kind in (transformer, residual, recurrent))
     assert recurrent(d_model=7, encoder="uni").d_model == residual(d_model=7, encoder="uni").d_model == 7
     assert transformer(d_k=5, positions="alibi").d_model == 8
+    assert recurrent(n_heads=8).d_model == 8
     assert Transformer.of_width(10, 9, 9, n_heads=4, rounded=False, d_k=3, d_v=3).d_model == 10
+    assert Transformer.of_width(4, 9, 9, n_heads=4).d_model == 4
+    assert RecurrentSeq2Seq.of_width(10, 9, 9, n_heads=4).d_model == 10
+
+
+def test_a_width_of_heads_is_rounded_down_where_it_may_be() -> None:
+    """To an even number for rotary positions, of the Transformer alone."""
+    widths = {
+        positions: Transformer.of_width(23, 9, 9, n_heads=4, positions=positions).encoder[0].mixer.attention.d_k
+        for positions in ("none", "rotary")
+    }
+    assert widths == {"none": 5, "rotary": 4}
+    assert ResidualSeq2Seq.of_width(22, 9, 9, n_heads=4).decoder[0].cross_attention.d_v == 5
+    assert RecurrentSeq2Seq.of_width(22, 9, 9, n_heads=4).attention.heads.d_v == 5
 
 
 def test_an_option_that_a_model_does_not_have_is_refused() -> None:
     """Nothing configured is silently ignored, though options are handed on as a whole."""
-    for kind, option in ((transformer, "cell"), (residual, "attention"), (recurrent, "d_ff"), (recurrent, "positions")):
+    for kind, option in ((transformer, "cell"), (residual, "positions"), (recurrent, "d_ff"), (recurrent, "norm")):
         with pytest.raises(TypeError, match=f"unexpected keyword argument '{option}'"):
             kind(**{option: "x"})
 
 
-@pytest.mark.parametrize("kind", [transformer, residual])
-def test_learned_positions_end(kind: Callable) -> None:
+def test_learned_positions_end() -> None:
     """On both sides, whole and step by step."""
-    model = kind(positions="learned", max_len=4).eval()
+    model = transformer(positions="learned", max_len=4).eval()
     four, five = torch.ones(1, 4, dtype=torch.int64), torch.ones(1, 5, dtype=torch.int64)
     said = "a sequence of 5 tokens is longer than the 4 learned positions; raise max_len or use sinusoidal positions"
     model(four, four)

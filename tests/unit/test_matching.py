@@ -112,11 +112,6 @@ def test_a_width_that_nothing_can_be_built_at_says_so_in_the_models_words() -> N
         measure(lstm(8), "weight", *LENGTHS)
 
 
-def test_a_width_that_the_model_rounds_is_told_as_rounded() -> None:
-    fit = at_width(lambda width: RecurrentSeq2Seq.of_width(width, 40, 40, n_heads=4), 30, "params", 1.0)
-    assert fit.width == 24
-
-
 def test_nothing_is_allocated() -> None:
     build, devices = transformer, []
 

@@ -8,7 +8,7 @@ from tests.unit.oracles import Draw, real
 from torch import Tensor
 
 from models import minimal
-from models.minimal import Minimal, scan
+from models.minimal import Minimal, log_positive, positive, scan
 from models.residual import MinimalMixer
 
 B, T, D = 3, 7, 4
@@ -40,6 +40,13 @@ def test_the_scans_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
     assert torch.autograd.gradcheck(scan, inputs)
     monkeypatch.setattr(minimal, "BLOCK", 3)
     assert torch.autograd.gradcheck(scan, inputs)
+
+
+def test_the_candidates_logarithm() -> None:
+    """Also at -0.5, where the branch that is not taken is the logarithm of zero."""
+    values = torch.tensor([-9.0, -0.5, -0.1, 0.1, 3.0], dtype=torch.float64, requires_grad=True)
+    torch.testing.assert_close(log_positive(values), positive(values).log(), **EXACT)
+    assert torch.autograd.gradcheck(log_positive, values)
 
 
 def equations(layer: Minimal, inputs: Tensor) -> Tensor:
@@ -100,10 +107,10 @@ def test_rounding_over_a_thousand_positions(cell: str, wider: int) -> None:
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_gates_at_their_ends_keep_states_and_gradients_finite(cell: str) -> None:
-    """Logs of gates that are zero in float32."""
+    """Logs of gates that are zero in float32, of all signs beside each other."""
     layer = Minimal(cell, 1, 8)
     with torch.no_grad():
-        layer.gates.weight.fill_(1000.0)
+        layer.gates.weight.copy_(1000.0 * Draw().normal(*layer.gates.weight.shape))
     x = torch.tensor([1.0, -1.0, 1.0, 1.0, -1.0]).repeat(60).view(1, -1, 1).requires_grad_()
     states = layer(x)
     states.sum().backward()

@@ -11,8 +11,6 @@ from torch import Tensor
 
 from models.attention import MultiHeadAttention, watch_attention
 from models.positional import POSITIONS, Alibi, Positional, Rotary, alibi_slopes, sinusoidal
-from models.residual import ResidualSeq2Seq
-from models.stack import BlockSeq2Seq
 from models.transformer import Transformer
 
 B, S, D = 3, 7, 16
@@ -56,13 +54,11 @@ def test_the_sinusoidal_table_grows() -> None:
     torch.testing.assert_close(positions(torch.zeros(1, 1, D), first=30)[0, 0], sinusoidal(31, D)[30])
 
 
-@pytest.mark.parametrize("positions", ["sinusoidal", "learned"])
-@pytest.mark.parametrize("family", [Transformer, ResidualSeq2Seq])
+@pytest.mark.parametrize("positions", POSITIONS)
 @torch.no_grad()
-def test_a_step_stands_after_the_earlier_ones(family: type[BlockSeq2Seq], positions: str) -> None:
-    """Every family of blocks adds positions where it is told to, and must count its target tokens for it."""
+def test_a_step_stands_after_the_earlier_ones(positions: str) -> None:
     draw = Draw()
-    model = draw.fill(family(23, 19, 1, 4, 4, 4, D, positions=positions))
+    model = draw.fill(Transformer(23, 19, 2, 4, 4, 4, D, positions=positions))
     src, tgt = draw.tokens(23, B, S), draw.tokens(19, B, 4)
     forced, state = model(src, tgt), model.start(src)
     for t in range(4):
