@@ -14,10 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench.data.batches import Batch, Batcher
+from bench.losses import cross_entropy
 from bench.profiling import clock
 from bench.progress import Progress, Silent
 from bench.seeding import numpy_generator, torch_generator
-from bench.tasks.base import PAD, Split
+from bench.tasks.base import Split
 from models.dropout import set_dropout_generator
 from models.interface import Seq2Seq
 
@@ -87,25 +88,28 @@ class History:
     best_loss: float = math.inf
 
 
-def token_losses(model: Seq2Seq, batch: Batch, label_smoothing: float) -> tuple[Tensor, Tensor]:
-    """Summed cross-entropy (nats) and the number of right guesses over a batch's real target positions."""
-    features = model.features(batch.src, batch.tgt_in, batch.src_mask)
-    real = batch.tgt_out != PAD
-    # Padding never reaches the vocabulary projection, the widest product of a small model.
-    logits, targets = model.project(features[real]), batch.tgt_out[real]
-    loss = F.cross_entropy(logits, targets, reduction="sum", label_smoothing=label_smoothing)
-    with torch.no_grad():
-        right = (logits.argmax(dim=-1) == targets).sum() if not model.training else torch.zeros(())
-    return loss, right
+def real_features(model: Seq2Seq, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Features (N, D) and wanted tokens (N,) of a batch's real target positions: padding never reaches the vocabulary
+    projection, the widest product of a small model."""
+    features = model.features(batch.src, batch.tgt_in, batch.src_mask).flatten(0, 1)
+    targets = batch.tgt_out.flatten()
+    if batch.real is None:
+        return features, targets
+    return features.index_select(0, batch.real), targets.index_select(0, batch.real)
 
 
 @torch.inference_mode()
 def validate(model: Seq2Seq, batches: Sequence[Batch]) -> tuple[float, float]:
     """Teacher-forced loss in nats a target token, without smoothing, and token accuracy."""
     model.eval()
-    sums = [token_losses(model, batch, 0.0) for batch in batches]
+    loss, right = 0.0, 0
+    for batch in batches:
+        features, targets = real_features(model, batch)
+        logits = model.project(features)
+        loss += float(F.cross_entropy(logits, targets, reduction="sum"))
+        right += int((logits.argmax(dim=-1) == targets).sum())
     tokens = sum(batch.target_tokens for batch in batches)
-    return float(sum(loss for loss, _ in sums)) / tokens, float(sum(right for _, right in sums)) / tokens
+    return loss / tokens, right / tokens
 
 
 class Trainer:
@@ -194,7 +198,8 @@ class Trainer:
         history = self.history
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.rate(history.steps, self.total_steps)
-        loss, _ = token_losses(self.model, batch, self.settings.label_smoothing)
+        features, targets = real_features(self.model, batch)
+        loss = cross_entropy(features, targets, self.model.projection, self.settings.label_smoothing)
         (loss / batch.target_tokens).backward()
         torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip, foreach=True)
         self.optimizer.step()

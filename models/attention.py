@@ -20,6 +20,10 @@ from models.positional import Alibi, Rotary
 SCORES = ("additive", "dot", "general")
 
 
+SHORT = 64
+"""Keys up to which a CPU is faster with the products written out than with its fused kernel, forward and backward."""
+
+
 def attend(
     queries: Tensor,
     keys: Tensor,
@@ -35,6 +39,8 @@ def attend(
     True = may be attended to, or a float that is added to the scores. `scale` defaults to 1 / sqrt(K). `causal`
     (T == S, no mask) hides later positions. Returns (B, H, T, V).
     """
+    if queries.device.type == "cpu" and keys.shape[2] <= SHORT:
+        return attention_weights(queries, keys, mask, causal=causal, scale=scale) @ values
     return F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, is_causal=causal, scale=scale)
 
 
@@ -47,7 +53,8 @@ def attention_weights(
     scale: float | None = None,
 ) -> Tensor:
     """The softmax that `attend` applies to the values: (B, H, T, S), each row summing to one."""
-    scores_BHTS = queries @ keys.transpose(-1, -2) * (queries.shape[-1] ** -0.5 if scale is None else scale)
+    scale = queries.shape[-1] ** -0.5 if scale is None else scale
+    scores_BHTS = (queries if scale == 1.0 else queries * scale) @ keys.transpose(-1, -2)
     if causal:
         mask = causal_mask(queries.shape[2], queries.device)
     return torch.softmax(_masked(scores_BHTS, mask), dim=-1)
@@ -68,6 +75,8 @@ class Watched(nn.Module):
     """An attention that shows its weights when asked to, which the fused kernels never compute."""
 
     seen: list[Tensor] | None = None
+    looks = True
+    """Whether it has weights of its own to show, and does not leave that to a part of it."""
 
     def show(self, weights_BHTS: Tensor) -> None:
         """Keep weights for whoever watches."""
@@ -83,7 +92,7 @@ def watch_attention(model: nn.Module) -> Iterator[dict[str, list[Tensor]]]:
         model(src, tgt, src_mask)
     weights["decoder.0.cross_attention"][0]
     """
-    watched = {name: module for name, module in model.named_modules() if isinstance(module, Watched)}
+    watched = {name: module for name, module in model.named_modules() if isinstance(module, Watched) and module.looks}
     kept: dict[str, list[Tensor]] = {name: [] for name in watched}
     try:
         for name, module in watched.items():
@@ -179,6 +188,7 @@ class GlobalAttention(Watched):
                 raise ValueError(f"n_heads above 1 needs attention dot, whose heads project: got {n_heads}, {score}")
             if d_model < n_heads:
                 raise ValueError(f"d_model must be at least n_heads={n_heads}, got {d_model}")
+            self.looks = False
             self.heads = MultiHeadAttention(d_model, n_heads, d_model // n_heads, d_model // n_heads)
         elif score != "dot":
             self.query = nn.Linear(d_model, d_model, bias=False)

@@ -34,7 +34,8 @@ class Depth:
     """How long the chains are in a teacher-forced pass over one pair, counted in operations that mix positions: one
     step of a recurrence, one attention, one level of a parallel scan (Vaswani et al. 2017, Table 1).
 
-    sequential: operations that must be done one after another, however parallel the machine.
+    sequential: operations done one after another, layer after layer, where within a layer all that can be done at once
+    is.
     source_path: from a source token to the last prediction, by the shortest way, for the worst placed token: the
     steps of a recurrence and the attentions that its information is carried through.
     target_path: the same from an earlier target token.
@@ -61,6 +62,8 @@ class Seq2Seq(nn.Module, ABC):
     inputs: str = "tokens"
     """`tokens` or `values`: what a source is made of."""
     outputs: str = "tokens"
+    projection: nn.Linear
+    """What `project` applies, so that a loss may be fused with it."""
 
     @classmethod
     @abstractmethod

@@ -16,12 +16,14 @@ from bench.tasks.base import BOS, EOS, PAD, Split
 class Batch:
     """src (B, S) int64, each row closed by the end token; src_mask (B, S) boolean, None where no row is padded;
     tgt_in (B, T) begins with the start token; tgt_out (B, T) is what follows each of its positions, PAD beyond the
-    end. rows (B,): the examples' places in their split. Token counts leave padding out."""
+    end; real (N,) int64: where in the flattened tgt_out there is no padding, None where there is none at all.
+    rows (B,): the examples' places in their split. Token counts leave padding out."""
 
     src: Tensor
     src_mask: Tensor | None
     tgt_in: Tensor
     tgt_out: Tensor
+    real: Tensor | None
     rows: np.ndarray
     source_tokens: int
     target_tokens: int
@@ -72,12 +74,17 @@ class Batcher:
         mask = None
         if src_lengths.min() < src.shape[1]:
             mask = torch.from_numpy(np.arange(src.shape[1]) < src_lengths[:, None]).to(self.device)
+        real = None
+        if tgt_lengths.min() < tgt.shape[1] - 1:
+            places = np.flatnonzero(np.arange(tgt.shape[1] - 1) < tgt_lengths[:, None])
+            real = torch.from_numpy(places).to(self.device)
         tgt_tensor = torch.from_numpy(tgt).to(self.device)
         return Batch(
             src=torch.from_numpy(src).to(self.device),
             src_mask=mask,
             tgt_in=tgt_tensor[:, :-1].contiguous(),
             tgt_out=tgt_tensor[:, 1:].contiguous(),
+            real=real,
             rows=rows,
             source_tokens=int(src_lengths.sum()),
             target_tokens=int(tgt_lengths.sum()),
