@@ -20,12 +20,14 @@ def cross_entropy(
 ) -> Tensor:
     """Summed cross-entropy in nats of `projection(features)`, as `torch.nn.functional.cross_entropy` has it.
 
-    features (N, D); targets (N,) int64. The gradient is computed on the way, so the result may be scaled but not used
-    in a second derivative.
+    features (N, D); targets (N,) int64. Products are done in the type of the features, sums and exponentials in float32
+    at least. The gradient is computed on the way, so the result may be scaled but not used in a second derivative.
     """
-    if not torch.is_grad_enabled():
-        return _forward(features, targets, projection.weight, projection.bias, label_smoothing, None)
-    return _CrossEntropy.apply(features, targets, projection.weight, projection.bias, label_smoothing)
+    # The types are chosen here, so autocast must not choose them again.
+    with torch.autocast(features.device.type, enabled=False):
+        if not torch.is_grad_enabled():
+            return _forward(features, targets, projection.weight, projection.bias, label_smoothing, None)
+        return _CrossEntropy.apply(features, targets, projection.weight, projection.bias, label_smoothing)
 
 
 class _CrossEntropy(torch.autograd.Function):
@@ -40,7 +42,7 @@ class _CrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, scale):
-        scaled = [gradient * scale for gradient in ctx.saved_tensors]
+        scaled = [gradient * scale.to(gradient.dtype) for gradient in ctx.saved_tensors]
         d_features, d_weight, d_bias = (*scaled, None)[:3]
         return d_features, None, d_weight, d_bias, None
 
@@ -61,11 +63,13 @@ def _forward(
     """
     count, size = features.shape[0], weight.shape[0]
     rows = max(1, BLOCK_VALUES // size)
-    total = features.new_zeros(())
+    exact = weight
+    weight, bias = weight.to(features.dtype), None if bias is None else bias.to(features.dtype)
+    total = exact.new_zeros(())
     for begin in range(0, count, rows):
         block, wanted = features[begin : begin + rows], targets[begin : begin + rows, None]
         logits = F.linear(block, weight, bias)
-        log_p = F.log_softmax(logits, dim=-1, dtype=torch.float32)
+        log_p = F.log_softmax(logits, dim=-1, dtype=exact.dtype)
         total -= (1.0 - smoothing) * log_p.gather(1, wanted).sum()
         if smoothing:
             # mean log p = mean z - lse, and lse = z_y - log p_y.
@@ -76,12 +80,15 @@ def _forward(
         gradient.scatter_add_(1, wanted, gradient.new_full(wanted.shape, smoothing - 1.0))
         gradient = gradient.to(features.dtype)
         torch.mm(gradient, weight, out=gradients[0][begin : begin + rows])
-        gradients[1].addmm_(gradient.t(), block)
+        if exact.dtype == features.dtype:
+            gradients[1].addmm_(gradient.t(), block)
+        else:
+            gradients[1] += gradient.t() @ block
         if bias is not None:
             gradients[2] += gradient.sum(0)
     if gradients is not None and smoothing:
-        gradients[0] -= smoothing / size * weight.sum(0)
-        gradients[1] -= smoothing / size * features.sum(0)
+        gradients[0] -= smoothing / size * exact.sum(0)
+        gradients[1] -= smoothing / size * features.sum(0, dtype=exact.dtype)
         if bias is not None:
             gradients[2] -= smoothing * count / size
     return total

@@ -23,6 +23,7 @@ from models.dropout import set_dropout_generator
 from models.interface import Seq2Seq
 
 SCHEDULES = ("cosine", "linear", "constant")
+PRECISIONS = ("fp32", "bf16")
 SAMPLES = 40
 """Training throughput is sampled this many times over a run."""
 
@@ -46,10 +47,13 @@ class Settings:
     beta2: float = 0.98
     clip: float = 1.0  # largest norm of the gradient
     label_smoothing: float = 0.0
+    precision: str = "fp32"  # bf16: matrix products of training in bfloat16 (autocast); weights and sums stay fp32
 
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:
             raise ValueError(f"optim.schedule must be one of {', '.join(SCHEDULES)}; got {self.schedule!r}")
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"optim.precision must be one of {', '.join(PRECISIONS)}; got {self.precision!r}")
         for name in ("epochs", "lr", "clip", "batch_tokens", "validations"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
@@ -198,7 +202,10 @@ class Trainer:
         history = self.history
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.rate(history.steps, self.total_steps)
-        features, targets = real_features(self.model, batch)
+        with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.settings.precision == "bf16"):
+            features, targets = real_features(self.model, batch)
+            # A last norm gives float32 again; the projection is the widest product of all.
+            features = features.bfloat16() if self.settings.precision == "bf16" else features
         loss = cross_entropy(features, targets, self.model.projection, self.settings.label_smoothing)
         (loss / batch.target_tokens).backward()
         torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip, foreach=True)

@@ -44,7 +44,10 @@ class Batcher:
         batches in random order; without: the same plan at every call, shortest sources first."""
         count = len(self.split)
         tie = np.arange(count) if generator is None else generator.permutation(count)
-        order = np.lexsort((tie, self.tgt_lengths, self.src_lengths))
+        # Back and forth: where a source length ends with the longest targets, the next one begins with them, so that a
+        # batch across the border pads neither side much.
+        turned = np.where(self.src_lengths % 2, self.tgt_lengths, -self.tgt_lengths)
+        order = np.lexsort((tie, turned, self.src_lengths))
         longest = np.maximum(self.src_lengths, self.tgt_lengths)[order]
         # A first batch of random size moves every later border, so that epochs differ in who meets whom.
         room = self.batch_tokens if generator is None else int(generator.integers(1, self.batch_tokens + 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -135,3 +136,17 @@ def test_equal_lengths_need_no_mask_and_padding_is_counted() -> None:
     assert batch.src_mask.tolist() == [[True] * 3, [True, True, False]]
     assert batch.tgt_in.tolist() == [[1, 4, 5], [1, 8, 2]] and batch.tgt_out.tolist() == [[4, 5, 2], [8, 2, 0]]
     assert (batch.source_tokens, batch.target_tokens) == (5, 5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bf16_trains_alike_and_keeps_its_weights_in_float32(name: str) -> None:
+    """Same seed, same bits again; other bits than fp32, and a validation loss that is near."""
+    settings = dataclasses.replace(SETTINGS, precision="bf16")
+    runs = [trainer(name, 0, settings) for _ in range(2)]
+    curves = [run.run().curve for run in runs]
+    assert same(weights(runs[0].model), weights(runs[1].model))
+    assert all(p.dtype == torch.float32 for p in runs[0].model.parameters())
+    plain = trainer(name)
+    exact = plain.run().curve
+    assert not same(weights(runs[0].model), weights(plain.model))
+    assert curves[0][-1]["valid_loss"] == pytest.approx(exact[-1]["valid_loss"], rel=0.05)
