@@ -10,6 +10,7 @@ import click
 
 from bench import __version__
 from bench.errors import UserError
+from bench.profile import defaults
 
 GOOD, BAD, WRONG, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses: fine; a cell or a file is not as it should be; the input is wrong; Ctrl-C."""
@@ -104,6 +105,46 @@ def _write_report(folder: Path) -> None:
     from bench.report.page import build
 
     click.echo(str(build(folder)))
+
+
+@cli.command()
+@click.argument("settings", nargs=-1)
+@click.option("--models", metavar="A,B", help=f"Arms.  [default: {','.join(defaults.ARMS)}]")
+@click.option("--lengths", metavar="N,M", help="Of source and target, in tokens.  [default: 16,32,...,4096]")
+@click.option("--what", metavar="A,B", help="Of forward, train, greedy, beam5, latency.  [default: all]")
+@click.option("--out", type=click.Path(path_type=Path), default=RUNS / "profile", show_default=True, help="The folder.")
+@click.option("--threads", type=int, metavar="N", help="CPU threads; all usable cores if not given.")
+@click.option("--tokens", default=defaults.TOKENS, show_default=True, help="Source tokens in a batch.")
+@click.option("--repeats", default=defaults.REPEATS, show_default=True, help="Calls after the warm-up, at most.")
+@click.option("--budget-seconds", default=defaults.SECONDS, show_default=True, help="For one measurement, at most.")
+def profile(
+    settings: tuple[str, ...],
+    models: str | None,
+    lengths: str | None,
+    what: str | None,
+    out: Path,
+    threads: int | None,
+    tokens: int,
+    repeats: int,
+    budget_seconds: float,
+) -> int:
+    """Measure speed, memory and use of the machine by length, on random tokens.
+
+    SETTINGS choose size and device (task=multi30k budget=multi30k_cpu if not given). What is measured is kept, so that
+    the same command goes on where it was stopped. Exit status 1 where nothing could be measured.
+    """
+    from bench.display import Board
+    from bench.profile import session
+    from bench.profile.plan import planned
+    from bench.profile.rows import MEASURED
+    from bench.report.profile import build
+
+    plan = planned(settings, models, lengths, what, threads, tokens, repeats, budget_seconds)
+    session.check_folder(out)
+    found = session.run(plan, out, Board(sys.stderr, len(plan.cells) * len(plan.lengths)))
+    measured = sum(row["status"] == MEASURED for row in found)
+    click.echo(f"{measured} of {len(found)} measured: {build(out)}")
+    return GOOD if measured else BAD
 
 
 @cli.command("list")

@@ -4,42 +4,20 @@ shows is what its table holds."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure as Canvas
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from bench.matching import COUNTED
-from bench.report import arms, labels, series, style
+from bench.report import arms, drawing, labels, series, style
+from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting, given
 
-WIDTH, HEIGHT = 5.0, 3.7
 MATCHED = 0.1
-LEGEND_ROW, AXIS_BELOW = 0.21, 0.58
-"""Inches: a figure without its legend, a row of the legend, room for the axis below. Fixed margins keep the axes of
-neighbouring figures in line."""
-PNG_DPI = 120
-
-
-@dataclass(frozen=True)
-class Figure:
-    """name: of its files; title, caption: what it is, and one sentence on what to see; numbers: what it shows."""
-
-    name: str
-    title: str
-    caption: str
-    numbers: pd.DataFrame
-    svg: str
-
-
 def of_setting(evidence: Evidence, setting: Setting, folder: Path) -> list[Figure]:
     """All figures that a setting has numbers for, written to `folder` as SVG and PNG."""
     with mpl.rc_context({**style.RC, "svg.hashsalt": setting.slug}):
@@ -69,13 +47,13 @@ def _scores(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None
     if table.empty:
         return None
     metric, unit = table["metric"].iloc[0], table["unit"].iloc[0]
-    figure, axes = _canvas()
+    figure, axes = drawing.canvas()
     _dots(axes, table, "split", list(dict.fromkeys(table["split"])), "value")
     axes.set_ylabel(labels.label(metric, unit))
     axes.set_xlabel("test split")
     _bounded(axes, unit)
     _chance(axes, evidence, setting, metric)
-    return _finish(
+    return drawing.finish(
         figure, axes, folder, f"seeds-{setting.slug}", f"{labels.words(metric)}: every seed",
         "Each marker is one seed, each bar an arm's mean: a gap counts for more if wide beside the scatter.",
         table,
@@ -94,13 +72,13 @@ def _by_axis(evidence: Evidence, setting: Setting, axis: str, folder: Path) -> l
     bounds = evidence.fact(setting, f"data.train_range.{axis}")
     for split, rows in parts:
         metric, unit = rows["metric"].iloc[0], rows["unit"].iloc[0]
-        figure, axes = _canvas()
+        figure, axes = drawing.canvas()
         shaded = isinstance(bounds, list | tuple) and len(bounds) == 2
         if shaded:
             axes.axvspan(*bounds, color=style.SHADE, lw=0, zorder=0)
         for arm in arms.ordered(rows["arm"]):
             for _, line in rows[rows["arm"] == arm].groupby("split", sort=False):
-                _line(axes, arm, line["at"], line["mean"])
+                drawing.line(axes, arm, line["at"], line["mean"])
                 axes.fill_between(line["at"], line["min"], line["max"], color=style.look(arm).colour, alpha=0.15, lw=0)
         axes.set_xlabel(f"{axis} of the source (tokens)" if axis == "length" else f"{axis} (tokens)")
         axes.set_ylabel(labels.label(metric, unit))
@@ -117,7 +95,7 @@ def _by_axis(evidence: Evidence, setting: Setting, axis: str, folder: Path) -> l
             "lowest to the highest seed)."
         )
         title = f"{labels.words(metric)} against {axis}{where}"
-        drawn = _finish(figure, axes, folder, name, title, caption, rows.reset_index(drop=True), extra)
+        drawn = drawing.finish(figure, axes, folder, name, title, caption, rows.reset_index(drop=True), extra)
         found += [drawn] if drawn is not None else []
     return found
 
@@ -126,10 +104,10 @@ def _learning(evidence: Evidence, setting: Setting, x: str, folder: Path) -> Fig
     table = series.learning(evidence, setting)
     if table.empty:
         return None
-    figure, axes = _canvas()
+    figure, axes = drawing.canvas()
     for arm in arms.ordered(table["arm"]):
         for _, line in table[table["arm"] == arm].groupby("cell"):
-            _line(axes, arm, line[x], line["valid_loss"], thin=True)
+            drawing.line(axes, arm, line[x], line["valid_loss"], thin=True)
     axes.set_xlabel("training time (seconds)" if x == "seconds" else "target tokens trained on")
     axes.set_ylabel("validation loss (nats a token)")
     axes.set_ylim(bottom=0)
@@ -141,7 +119,7 @@ def _learning(evidence: Evidence, setting: Setting, x: str, folder: Path) -> Fig
         "target_tokens": "The lowest line at a number of tokens learns most from the same data (one line a seed).",
     }[x]
     name = f"learning-{against}-{setting.slug}"
-    return _finish(figure, axes, folder, name, f"Validation loss against {against}", caption, table)
+    return drawing.finish(figure, axes, folder, name, f"Validation loss against {against}", caption, table)
 
 
 def _parameters(evidence: Evidence, settings: Sequence[Setting], folder: Path) -> Figure | None:
@@ -150,7 +128,7 @@ def _parameters(evidence: Evidence, settings: Sequence[Setting], folder: Path) -
     if table.empty:
         return None
     metric, unit, split = (table[name].iloc[0] for name in ("metric", "unit", "split"))
-    figure, axes = _canvas()
+    figure, axes = drawing.canvas()
     for arm in arms.ordered(table["arm"]):
         rows, look = table[table["arm"] == arm], style.look(arm)
         face = look.colour if look.filled else "none"
@@ -173,7 +151,7 @@ def _parameters(evidence: Evidence, settings: Sequence[Setting], folder: Path) -
         if target.rule == "params"
         else f"Arms are matched by {COUNTED[target.rule]}: a line joins one arm's sizes (one marker a seed)."
     )
-    return _finish(
+    return drawing.finish(
         figure, axes, folder, name, f"{target.task}: {labels.words(metric)} against parameters, split {split}",
         caption, table,
     )  # fmt: skip
@@ -183,39 +161,25 @@ def _speed(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None:
     table = series.speeds(evidence, setting)
     if table.empty:
         return None
-    figure, axes = _canvas()
+    figure, axes = drawing.canvas()
     _dots(axes, table, "what", list(dict.fromkeys(table["what"])), "tokens_per_second")
     axes.set_yscale("log")
     axes.set_ylabel("target tokens a second (log scale)")
     axes.yaxis.set_major_formatter(EngFormatter(sep=""))
     caption = "Higher is faster; compare within a column: training and decoding are different work (one marker a seed)."
-    return _finish(figure, axes, folder, f"speed-{setting.slug}", "Throughput", caption, table)
+    return drawing.finish(figure, axes, folder, f"speed-{setting.slug}", "Throughput", caption, table)
 
 
 def _memory(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None:
     table = series.memory(evidence, setting)
     if table.empty:
         return None
-    figure, axes = _canvas()
+    figure, axes = drawing.canvas()
     _dots(axes, table, "what", list(dict.fromkeys(table["what"])), "mebibytes")
     axes.set_ylabel("peak memory (MiB)")
     axes.set_ylim(bottom=0)
     caption = "Lower is cheaper; a process holds its libraries and data as well as the model (one marker a seed)."
-    return _finish(figure, axes, folder, f"memory-{setting.slug}", "Peak memory", caption, table)
-
-
-def _canvas() -> tuple[Canvas, Axes]:
-    figure = Canvas(figsize=(WIDTH, HEIGHT))
-    return figure, figure.subplots()
-
-
-def _line(axes: Axes, arm: str, x: pd.Series, y: pd.Series, thin: bool = False) -> None:
-    """One arm's line; a thin one has about eight markers, however many points."""
-    look = style.look(arm)
-    axes.plot(
-        x, y, color=look.colour, ls=look.line, marker=look.marker, mfc=look.colour if look.filled else "white",
-        lw=1.1 if thin else 1.7, ms=3.5 if thin else 4.5, markevery=max(1, len(x) // 8) if thin else 1,
-    )  # fmt: skip
+    return drawing.finish(figure, axes, folder, f"memory-{setting.slug}", "Peak memory", caption, table)
 
 
 def _dots(axes: Axes, table: pd.DataFrame, group: str, groups: Sequence[str], value: str) -> None:
@@ -256,34 +220,6 @@ def _bounded(axes: Axes, unit: str) -> None:
         axes.set_ylim(-0.03, 1.03)
     else:
         axes.set_ylim(bottom=0)
-
-
-def _finish(
-    figure: Canvas, axes: Axes, folder: Path, name: str, title: str, caption: str, numbers: pd.DataFrame,
-    extra: Sequence[Patch] = (),
-) -> Figure:  # fmt: skip
-    """Add the legend below the axes and write the files."""
-    entries: list[Line2D | Patch] = []
-    for arm in arms.ordered(numbers["arm"]):
-        look = style.look(arm)
-        entries.append(
-            Line2D([], [], color=look.colour, ls=look.line, marker=look.marker,
-                   mfc=look.colour if look.filled else "none", label=arm)
-        )  # fmt: skip
-    entries += axes.get_legend_handles_labels()[0] + list(extra)
-    legend = LEGEND_ROW * -(-len(entries) // 3)
-    height = HEIGHT + legend
-    lines = max(label.get_text().count("\n") + 1 for label in axes.get_xticklabels())
-    below = legend + max(AXIS_BELOW, 0.40 + 0.17 * lines)
-    figure.set_size_inches(WIDTH, height)
-    figure.subplots_adjust(left=0.72 / WIDTH, right=1 - 0.15 / WIDTH, top=1 - 0.12 / height, bottom=below / height)
-    figure.legend(handles=entries, ncols=3, loc="lower center", handlelength=2.6, columnspacing=1.2, borderaxespad=0.2)
-    folder.mkdir(parents=True, exist_ok=True)
-    # Straight to the canvases: `savefig` draws everything twice.
-    FigureCanvasSVG(figure).print_svg(folder / f"{name}.svg", metadata={"Date": None})
-    figure.set_dpi(PNG_DPI)
-    FigureCanvasAgg(figure).print_png(folder / f"{name}.png", metadata={"Software": None})
-    return Figure(name, title, caption, numbers, (folder / f"{name}.svg").read_text(encoding="utf-8"))
 
 
 def _gap(places: pd.Series) -> float:

@@ -18,9 +18,9 @@ from markupsafe import Markup
 from bench import claims, records
 from bench.errors import UserError
 from bench.report import examples, facts, figures, style, tables
+from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting
 from bench.report.examples import Example
-from bench.report.figures import Figure
 from bench.report.tables import Table
 
 TITLE = "How does a Transformer differ from RNN, LSTM and GRU?"

@@ -1,0 +1,77 @@
+"""A profile's figures: time a token and memory against length, on logarithmic axes, one line an arm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+from bench.profile import rows
+from bench.report import arms, drawing, style
+from bench.report.drawing import Figure
+from bench.report.series import MEBI
+
+WITH_MEMORY = ("forward", "train", "greedy", "beam5")
+"""One sentence at a time needs so little that nothing can be read off."""
+
+
+def drawn(table: pd.DataFrame, folder: Path) -> list[Figure]:
+    """All figures that the table has numbers for, written to `folder` as SVG and PNG."""
+    measured = table[table["status"] == rows.MEASURED]
+    found = []
+    with mpl.rc_context({**style.RC, "svg.hashsalt": "profile"}):
+        for what, name in rows.WHATS.items():
+            own = measured[measured["what"] == what]
+            if own.empty:
+                continue
+            found.append(_time(own, what, name, folder))
+            grown = own[own["peak_bytes"] > own["base_bytes"]]  # what fitted into memory held before has no logarithm
+            if what in WITH_MEMORY and len(grown):
+                found.append(_memory(grown, what, name, folder))
+    return found
+
+
+def _time(own: pd.DataFrame, what: str, name: str, folder: Path) -> Figure:
+    invert = rows.UNITS[what] == rows.PER_SECOND
+    numbers = own.assign(**{key: 1 / own[key] if invert else own[key] for key in ("q25", "median", "q75")})
+    figure, axes = drawing.canvas()
+    for arm in arms.ordered(numbers["arm"]):
+        line = numbers[numbers["arm"] == arm].sort_values("length")
+        drawing.line(axes, arm, line["length"], line["median"])
+        axes.fill_between(line["length"], line["q25"], line["q75"], color=style.look(arm).colour, alpha=0.15, lw=0)
+    _logarithmic(axes, numbers)
+    axes.set_ylabel("time a target token")
+    axes.yaxis.set_major_formatter(EngFormatter(unit="s"))
+    caption = "A flat line: a token costs the same at any length. Medians; bands run from quartile to quartile."
+    title = f"{name[0].upper()}{name[1:]}: time a target token against length"
+    return drawing.finish(figure, axes, folder, f"time-{what}", title, caption, numbers)
+
+
+def _memory(own: pd.DataFrame, what: str, name: str, folder: Path) -> Figure:
+    numbers = own.assign(mebibytes=(own["peak_bytes"] - own["base_bytes"]) / MEBI)
+    figure, axes = drawing.canvas()
+    for arm in arms.ordered(numbers["arm"]):
+        line = numbers[numbers["arm"] == arm].sort_values("length")
+        drawing.line(axes, arm, line["length"], line["mebibytes"])
+    _logarithmic(axes, numbers)
+    axes.set_ylabel("peak memory of the work (MiB)")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    caption = "Above what there was before the work, for batches of about equal size in tokens."
+    title = f"{name[0].upper()}{name[1:]}: peak memory against length"
+    return drawing.finish(figure, axes, folder, f"memory-{what}", title, caption, numbers)
+
+
+def _logarithmic(axes: Axes, numbers: pd.DataFrame) -> None:
+    """Both axes, with a mark at each length that was measured, and at 1, 2 and 5 on the other."""
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    lengths = sorted(set(numbers["length"]))
+    axes.xaxis.set_major_locator(FixedLocator(lengths))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.set_xlabel("length of source and target (tokens)")

@@ -1,0 +1,258 @@
+"""A profile's plan, its points and its files, with measurements made up; and the process that a measurement gets."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import __main__, cards
+from bench.display import Board
+from bench.errors import UserError
+from bench.profile import defaults, process, rows, session
+from bench.profile.plan import Order, Plan, planned
+
+SMALL = ("task=reverse", "budget=smoke", "budget.parameters=4000", "match.tolerance=1")
+
+
+class Measured:
+    """Stands for the processes: notes the orders, and makes a row in which a call takes `seconds(order)`. An order for
+    which that is a row instead gets that row."""
+
+    def __init__(self, seconds=lambda order: 0.001 * order.length) -> None:
+        self.seconds, self.orders = seconds, []
+
+    def __call__(self, order: Order, threads: int) -> rows.Row:
+        self.orders.append((order.arm, order.length, order.what))
+        took = self.seconds(order)
+        if isinstance(took, dict):
+            return took
+        numbers = {"median": 100.0 / took, "q25": 90.0 / took, "q75": 110.0 / took, "n": 3, "rows": 4, "tokens": 100}
+        numbers |= {"seconds": took, "flops": 10**6, "matmul_flops_per_second": 1e9, "utilisation": 1e-3 / took}
+        numbers |= {"base_bytes": 10**6, "peak_bytes": 10**6 + 1000 * order.length, "parameters": 4000}
+        return rows.unmeasured(order.arm, order.length, order.what, rows.MEASURED, "") | numbers | {"reason": None}
+
+
+def small(words: tuple[str, ...] = SMALL, **options: object) -> Plan:
+    return planned(words, **{"models": "transformer,lstm_dot", "lengths": "4,8", "threads": 1} | options)
+
+
+def run(plan: Plan, out: Path, measure: Measured) -> list[rows.Row]:
+    return session.run(plan, out, Board(io.StringIO(), len(plan.cells) * len(plan.lengths)), measure)
+
+
+def table(out: Path) -> list[dict[str, str]]:
+    with (out / rows.TABLE).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_arm_length_and_quantity_has_a_row(tmp_path):
+    run(small(), tmp_path, Measured())
+    found = [(row["arm"], int(row["length"]), row["what"]) for row in table(tmp_path)]
+    assert found == [
+        (arm, length, what) for arm in ("transformer", "lstm_dot") for length in (4, 8) for what in rows.WHATS
+    ]
+    assert all(row["status"] == "measured" and float(row["median"]) > 0 for row in table(tmp_path))
+    about = json.loads((tmp_path / rows.ABOUT).read_text())
+    assert about["settings"]["lengths"] == [4, 8] and about["environment"]["threads"] == 1
+    assert about["code"][0]["version"]
+
+
+def test_a_finished_profile_is_not_measured_again(tmp_path):
+    run(small(), tmp_path, Measured())
+    before = (tmp_path / rows.TABLE).read_text()
+    again = Measured()
+    run(small(), tmp_path, again)
+    assert again.orders == []
+    assert (tmp_path / rows.TABLE).read_text() == before
+
+
+def test_only_what_is_new_is_measured(tmp_path):
+    run(small(whats="forward"), tmp_path, Measured())
+    more = Measured()
+    run(small(whats="forward,train", lengths="4,8,16"), tmp_path, more)
+    assert [order[1:] for order in more.orders] == [(4, "train"), (8, "train"), (16, "forward"), (16, "train")] * 2
+    assert len(table(tmp_path)) == 12
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"tokens": 64}, {"repeats": 2}, {"seconds": 5.0}, {"threads": 2}, {"words": (*SMALL, "model.dropout=0.3")}],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_other_settings_are_measured_anew_beside_the_old(tmp_path, changed):
+    run(small(whats="forward"), tmp_path, Measured())
+    again = Measured()
+    run(small(whats="forward", **changed), tmp_path, again)
+    assert len(again.orders) == 4
+    assert len(list((tmp_path / rows.POINTS).iterdir())) == 8
+
+
+def test_a_broken_point_is_measured_again(tmp_path):
+    run(small(whats="forward"), tmp_path, Measured())
+    next(iter((tmp_path / rows.POINTS).glob("lstm_dot-8-*"))).write_text("{")
+    again = Measured()
+    run(small(whats="forward"), tmp_path, again)
+    assert again.orders == [("lstm_dot", 8, "forward")]
+
+
+def test_an_interrupt_costs_the_measurement_that_runs(tmp_path):
+    def interrupt(order: Order) -> float:
+        if (order.length, order.what) == (8, "greedy"):
+            raise KeyboardInterrupt
+        return 0.1
+
+    with pytest.raises(KeyboardInterrupt):
+        run(small(models="lstm_dot"), tmp_path, Measured(interrupt))
+    again = Measured()
+    run(small(models="lstm_dot"), tmp_path, again)
+    assert [order[1:] for order in again.orders] == [(8, "greedy"), (8, "beam5"), (8, "latency")]
+
+
+def test_a_failure_is_a_row_and_the_rest_goes_on(tmp_path):
+    def short_positions(order: Order) -> float | rows.Row:
+        if order.length < 8:
+            return 0.001
+        return rows.unmeasured(order.arm, order.length, order.what, rows.ERROR, "ValueError: the end\nof positions")
+
+    run(small(lengths="4,8,16", whats="forward"), tmp_path, Measured(short_positions))
+    found = table(tmp_path)
+    assert [row["status"] for row in found] == ["measured", "error", "error"] * 2
+    assert found[1]["reason"] == "ValueError: the end of positions"
+    assert (found[1]["median"], found[1]["utilisation"]) == ("", "")
+
+
+def test_what_killed_its_process_is_not_tried_at_longer_lengths(tmp_path):
+    def dies(order: Order) -> float | rows.Row:
+        died = (order.length, order.what) == (8, "train")
+        return rows.unmeasured(order.arm, 8, "train", rows.KILLED, "killed by SIGKILL") if died else 0.001
+
+    measure = Measured(dies)
+    run(small(models="lstm_dot", lengths="4,8,16", whats="forward,train"), tmp_path, measure)
+    assert [order[1:] for order in measure.orders] == [
+        *[(4, "forward"), (4, "train"), (8, "forward"), (8, "train"), (16, "forward")]
+    ]
+    last = table(tmp_path)[-1]
+    assert last["status"] == "left out"
+    assert last["reason"] == "not tried, because at length 8 killed by SIGKILL"
+
+
+def test_what_would_take_too_long_is_left_out_and_says_so(tmp_path):
+    """4 calls in 60 seconds: one of 8 seconds at length 16 and linear growth leave no room at 32."""
+    measure = Measured(lambda order: order.length / 2)
+    run(small(models="lstm_dot", lengths="8,16,32,64", whats="train"), tmp_path, measure)
+    assert [order[1] for order in measure.orders] == [8, 16]
+    assert [row["status"] for row in table(tmp_path)] == ["measured", "measured", "left out", "left out"]
+    assert table(tmp_path)[2]["reason"] == "4 calls of about 16 s, expected from length 16, are over the limit of 60 s"
+
+
+@pytest.mark.parametrize(
+    ("known", "seconds"),
+    [
+        ([], None),
+        ([(16, 2.0)], 4.0),  # as told, here with the root, from one alone
+        ([(8, 9.0), (16, 3.0), (32, 6.0)], 12.0),  # the last two
+        ([(16, 1.0), (32, 4.0)], 16.0),  # squared
+        ([(16, 4.0), (32, 3.0)], 3.0),  # never falling
+        ([(16, 1.0), (32, 100.0)], 800.0),  # cubic at most
+    ],
+)
+def test_the_time_at_a_longer_length(known, seconds):
+    assert session.expected(64, known, 0.5) == (None if seconds is None else pytest.approx(seconds))
+
+
+@pytest.mark.parametrize(("what", "tried"), [("train", [8, 16]), ("greedy", [8])])
+def test_from_one_length_a_batch_is_taken_to_cost_the_same_and_a_search_to_grow(tmp_path, what, tried):
+    measure = Measured(lambda order: 10.0)
+    run(small(models="lstm_dot", lengths="8,16", whats=what), tmp_path, measure)
+    assert [order[1] for order in measure.orders] == tried
+
+
+def test_the_size_is_that_of_the_model_cards():
+    assert cards.DEFAULTS == defaults.SIZE
+    assert planned(models="lstm_dot", threads=2).words == ("task=multi30k", "budget=multi30k_cpu", "threads=2")
+
+
+BAD_INPUT = {
+    "--models nope": "unknown model 'nope'; there are",
+    "--models ,": "--models names nothing",
+    "--lengths 16,x": "--lengths takes whole numbers of at least 2, the end token included; got 'x'",
+    "--lengths 1": "got '1'",
+    "--lengths 16.5": "got '16.5'",
+    "--lengths -4": "got '-4'",
+    "--what nope": "--what: unknown 'nope'; there are forward, train",
+    "--threads 0": "--threads must be at least 1, got 0",
+    "--tokens 0": "--tokens must be at least 1",
+    "--repeats 0": "--repeats must be at least 1",
+    "--repeats x": "x",
+    "--budget-seconds 0": "--budget-seconds must be above 0",
+    "--budget-seconds nan": "--budget-seconds must be above 0",
+    "--out file": "file is a file",
+    "--out foreign": "foreign holds other things and no profile",
+    "model=lstm_dot": "a profile takes this as --models",
+    "threads=2": "a profile takes this as --threads",
+    "out=here": "a profile takes this as --out",
+    "nope": "'nope' is not a setting",
+    "nope=1": "nope",
+    "task=nope": "unknown task 'nope'",
+    "device=abacus": "device must be cpu or cuda",
+    "seed=1,2": "seed",
+}
+
+
+@pytest.mark.parametrize("line", BAD_INPUT)
+def test_bad_input_is_one_line_and_exit_status_2(line, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    Path("foreign").mkdir()
+    Path("foreign", "thesis.tex").touch()
+    monkeypatch.setattr(session, "run", lambda *arguments: pytest.fail("it began"))
+    before = sorted(tmp_path.rglob("*"))
+    assert __main__.main(["profile", *line.split()]) == 2
+    said, errors = capfd.readouterr()
+    assert errors.startswith("bench: ") and errors.count("\n") == 1 and said == ""
+    assert BAD_INPUT[line] in errors
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+ORDER = Order("lstm_dot", ("model=lstm_dot", *SMALL), 4, "forward", 16, 2, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", "the process was killed by SIGKILL (out of memory?)"),
+        ("import sys; sys.exit('no such thing')", "the process ended with exit status 1: no such thing"),
+        ("import time; time.sleep(60)", "not finished after 2 seconds, the limit of a measurement"),
+    ],
+)
+def test_a_process_that_dies_is_a_row(code, reason):
+    row = process.measured(ORDER, 1, [sys.executable, "-c", code], start=1.0)
+    assert (row["status"], row["reason"], row["median"]) == ("killed", reason, None)
+    assert list(row) == list(rows.COLUMNS)
+
+
+def test_what_a_process_refuses_is_bad_input():
+    code = "print('{\"refused\": \"width 7 does not divide\"}')"
+    with pytest.raises(UserError, match="width 7 does not divide"):
+        process.measured(ORDER, 1, [sys.executable, "-c", code])
+
+
+def test_the_command_measures_in_a_process_and_writes_the_page(tmp_path, capfd):
+    """The whole way once: command line, child, table, page."""
+    out = tmp_path / "new" / "profile"
+    line = ["profile", *SMALL, "--models", "lstm_none", "--lengths", "4", "--what", "train", "--tokens", "16"]
+    assert __main__.main([*line, "--repeats", "3", "--threads", "1", "--out", str(out)]) == 0
+    said, errors = capfd.readouterr()
+    assert said == f"1 of 1 measured: {out / 'profile.md'}\n"
+    assert "[1/1] lstm_none at 4: train " in errors
+    (row,) = table(out)
+    assert (row["status"], row["n"], row["rows"], row["tokens"]) == ("measured", "3", "4", "16")
+    assert 0 < float(row["utilisation"]) < 1
+    assert int(row["peak_bytes"]) >= int(row["base_bytes"]) > 2**20
+    assert "`lstm_none`" in (out / "profile.md").read_text()
+    assert (out / "figures" / "time-train.svg").is_file()
