@@ -19,7 +19,7 @@ from bench.progress import Progress, duration
 Measure = Callable[[Order, int], Row]
 """From an order and a number of threads to its row."""
 
-FEWEST_CALLS = 1
+FEWEST_CALLS = 4
 """A measurement worth having: one call of warm-up and three that count."""
 
 ALONE = {"forward": 0.0, "train": 0.0, "greedy": 1.0, "beam5": 1.0, "latency": 1.0}
