@@ -18,10 +18,6 @@ from models.matching import Fit
 LENGTHS = (32, 512)
 """Of source and target alike, at which costs are given."""
 
-DEFAULTS = {"task": "multi30k", "budget": "multi30k_cpu"}
-"""Where nothing else is asked for."""
-
-
 GROWTH = (
     ("self-attention", "n² d + n d²", "1", "1"),
     ("`rnn`, `lstm`, `gru`", "n d²", "n", "n"),
@@ -55,8 +51,7 @@ def card(name: str, settings: Sequence[str] = ()) -> Card:
     """
     if any(word.partition("=")[0] == "model" for word in settings):
         raise UserError("the model is the one named; leave out model=")
-    given = {word.partition("=")[0] for word in settings}
-    words = [*(f"{key}={value}" for key, value in DEFAULTS.items() if key not in given), *settings]
+    words = schema.sized(settings)
     cell = schema.compose([f"model={name}", *words])
     sizes = schema.build_task(cell.config["task"]).sizes
     build, fit = building.fitted(cell.config, sizes, (LENGTHS[0], LENGTHS[0]))
@@ -143,8 +138,7 @@ def table(cards: Iterable[Card]) -> str:
 
 def _asked(settings: str) -> str:
     """The words that differ from the defaults, as they were typed."""
-    defaults = {f"{key}={value}" for key, value in DEFAULTS.items()}
-    return "".join(f" {word}" for word in settings.split() if word not in defaults)
+    return "".join(f" {word}" for word in settings.split() if word not in schema.sized(()))
 
 
 def _costs(model: Seq2Seq) -> dict[str, list[int]]:

@@ -2,7 +2,7 @@
 
 The plain way writes logits, log-probabilities and their gradient, (tokens x vocabulary) each, to memory and reads them
 back; for a small model with a vocabulary of thousands that is more traffic than all its layers have. Here a block of
-logits becomes its own gradient while it is still in the cache, and nothing of that size outlives its block.
+logits becomes its own gradient, and nothing of that size outlives its block.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 BLOCK_VALUES = 2**23
-"""Logits in a block: 4 MiB of float32, which the caches of two cores hold."""
+"""Logits in a block: 32 MiB of float32. Measured on two cores with 8,000 words: smaller blocks make the matrix products
+less efficient, larger ones take more memory for nothing."""
 
 
 def cross_entropy(
@@ -58,8 +59,8 @@ def _forward(
     """The loss, and where asked its gradients, written to `gradients` (of features, weight and bias).
 
     With p the softmax of a token's logits z over V words and y its target, the loss is
-    lse(z) - (1 - e) z_y - e mean(z) and its gradient p - (1 - e) onehot(y) - e / V. What the last terms add is the same
-    for every word, so it is a product of sums and takes no pass over the logits.
+    lse(z) - (1 - e) z_y - e mean(z) and its gradient p - (1 - e) onehot(y) - e / V. What the last term adds to a gradient
+    is the same for every word, so it is a product of sums and takes no pass over the logits.
     """
     count, size = features.shape[0], weight.shape[0]
     rows = max(1, BLOCK_VALUES // size)
@@ -72,7 +73,6 @@ def _forward(
         log_p = F.log_softmax(logits, dim=-1, dtype=exact.dtype)
         total -= (1.0 - smoothing) * log_p.gather(1, wanted).sum()
         if smoothing:
-            # mean log p = mean z - lse, and lse = z_y - log p_y.
             total -= smoothing * log_p.mean(dim=-1).sum()
         if gradients is None:
             continue

@@ -116,6 +116,16 @@ def choices(group: str) -> dict[str, str]:
     return found
 
 
+SIZE = {"task": "multi30k", "budget": "multi30k_cpu"}
+"""What decides the sizes of an arm where nobody says otherwise."""
+
+
+def sized(words: Sequence[str]) -> tuple[str, ...]:
+    """The words, after those of SIZE for what they do not say themselves."""
+    given = {word.partition("=")[0] for word in words}
+    return (*(f"{key}={value}" for key, value in SIZE.items() if key not in given), *words)
+
+
 def papers(model: str) -> tuple[str, ...]:
     """The papers a model's file names in its `# Paper:` lines."""
     lines = (CONF / "model" / f"{model}.yaml").read_text(encoding="utf-8").splitlines()

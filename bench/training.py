@@ -202,10 +202,11 @@ class Trainer:
         history = self.history
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.rate(history.steps, self.total_steps)
-        with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.settings.precision == "bf16"):
+        narrow = self.settings.precision == "bf16"
+        with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=narrow):
             features, targets = real_features(self.model, batch)
-            # A last norm gives float32 again; the projection is the widest product of all.
-            features = features.bfloat16() if self.settings.precision == "bf16" else features
+        # A last norm gives float32 again; the projection is the widest product of all.
+        features = features.bfloat16() if narrow else features
         loss = cross_entropy(features, targets, self.model.projection, self.settings.label_smoothing)
         (loss / batch.target_tokens).backward()
         torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip, foreach=True)

@@ -95,7 +95,7 @@ class Workers:
         elif said.get("status") is not None:
             status, reason = "failed", f"the process reported {said['status']!r} and wrote no such record"
         else:
-            status, reason = "failed", f"the process {_death(code)} after {seconds:.0f} seconds"
+            status, reason = "failed", f"the process {death(code)} after {seconds:.0f} seconds"
         records.write(out, blank(cell, order.suite, status, reason, tail or None, concurrent=order.concurrent))
         return status
 
@@ -110,9 +110,7 @@ class Workers:
             _end(process)
 
     def _start(self, threads: int, errors: int) -> subprocess.Popen[str]:
-        source = str(Path(__file__).resolve().parents[1])
-        path = os.pathsep.join(part for part in (source, os.environ.get("PYTHONPATH")) if part)
-        variables = os.environ | {name: str(threads) for name in THREAD_VARIABLES} | {"PYTHONPATH": path}
+        variables = surroundings(threads)
         with self._lock:
             if self._stopped:
                 raise Stopped
@@ -131,6 +129,13 @@ class Workers:
         return process
 
 
+def surroundings(threads: int) -> dict[str, str]:
+    """The environment of a child that imports this very code and has so many threads."""
+    source = str(Path(__file__).resolve().parents[1])
+    path = os.pathsep.join(part for part in (source, os.environ.get("PYTHONPATH")) if part)
+    return os.environ | {name: str(threads) for name in THREAD_VARIABLES} | {"PYTHONPATH": path}
+
+
 def _converse(process: subprocess.Popen[str], order: Order, progress: Progress) -> Mapping[str, str]:
     """Give the order, repeat what comes back to `progress`, and return the last words: `status` or `refused`."""
     said: dict[str, str] = {}
@@ -147,7 +152,8 @@ def _converse(process: subprocess.Popen[str], order: Order, progress: Progress) 
     return said
 
 
-def _death(code: int) -> str:
+def death(code: int) -> str:
+    """What an exit status says of a process: the words after `the process`."""
     if code >= 0:
         return f"ended with exit status {code}"
     try:

@@ -10,6 +10,13 @@ def at_least(smallest: int, **sizes: int) -> None:
             raise ValueError(f"{name} must be at least {smallest}, got {size}")
 
 
+def each_direction(d_model: int, bidirectional: bool) -> int:
+    """The width of a direction of a recurrent layer of width d_model. Raises ValueError where two cannot share it."""
+    if bidirectional and d_model % 2:
+        raise ValueError(f"d_model must be even for an encoder in two directions, got {d_model}")
+    return d_model // 2 if bidirectional else d_model
+
+
 def known(field: str, value: str, allowed: tuple[str, ...]) -> str:
     """The value, if it is allowed. Raises ValueError naming the field and what there is."""
     if value not in allowed:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from models.attention import SCORES, GlobalAttention
-from models.checks import at_least, known
+from models.checks import at_least, each_direction, known
 from models.cost import linear_flops
 from models.ends import EncoderDecoder
 from models.interface import Depth, State
@@ -37,16 +37,13 @@ class Recurrent(nn.Module):
     def __init__(self, cell: str, d_in: int, d_out: int, bidirectional: bool = False) -> None:
         super().__init__()
         known("cell", cell, tuple(CELLS))
-        if bidirectional and d_out % 2:
-            raise ValueError(f"d_model must be even for an encoder in two directions, got {d_out}")
-        directions = 2 if bidirectional else 1
-        self.run = CELLS[cell](d_in, d_out // directions, batch_first=True, bidirectional=bidirectional)
+        width = each_direction(d_out, bidirectional)
+        self.run = CELLS[cell](d_in, width, batch_first=True, bidirectional=bidirectional)
         for name, parameter in self.run.named_parameters():
             if "bias" in name:
                 nn.init.zeros_(parameter)
                 if cell == "lstm" and "bias_ih" in name:
                     # Remember by default (Jozefowicz et al. 2015): gates come in the order input, forget, cell, output.
-                    width = parameter.shape[0] // 4
                     nn.init.ones_(parameter.data[width : 2 * width])
             elif "weight_hh" in name:
                 for gate in parameter.data.chunk(GATES[cell]):

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from models import minimal, recurrent
 from models.blocks import Mixer
-from models.checks import known
+from models.checks import each_direction, known
 from models.interface import State
 from models.minimal import Minimal
 from models.recurrent import ENCODERS, Recurrent
@@ -60,9 +60,7 @@ class MinimalMixer(Mixer):
 
     def __init__(self, cell: str, d_model: int, bidirectional: bool) -> None:
         super().__init__()
-        if bidirectional and d_model % 2:
-            raise ValueError(f"d_model must be even for an encoder in two directions, got {d_model}")
-        self.width = d_model // 2 if bidirectional else d_model
+        self.width = each_direction(d_model, bidirectional)
         self.ahead = Minimal(cell, d_model, self.width)
         self.back = Minimal(cell, d_model, self.width) if bidirectional else None
 

@@ -10,6 +10,3 @@ TOKENS = 4096
 REPEATS = 10
 SECONDS = 60.0
 """Calls after the warm-up, and seconds for them and the warm-up, at most."""
-
-SIZE = {"task": "multi30k", "budget": "multi30k_cpu"}
-"""Of the arms: that of `bench list model`."""

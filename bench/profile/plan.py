@@ -100,9 +100,7 @@ def planned(
     if not 0 < seconds < float("inf"):
         raise UserError(f"--budget-seconds must be above 0 and finite, got {seconds:g}")
     threads = environment.usable_cores() if threads is None else threads
-    given = {word.partition("=")[0] for word in words}
-    size = (f"{key}={value}" for key, value in defaults.SIZE.items() if key not in given)
-    whole = (*size, *words, f"threads={threads}")
+    whole = (*schema.sized(words), f"threads={threads}")
     arms = defaults.ARMS if models is None else ordered(_listed("--models", models))
     return Plan(
         cells={arm: schema.compose((f"model={arm}", *whole)) for arm in arms},

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from bench.errors import UserError
 from bench.profile.plan import Order
 from bench.profile.rows import KILLED, Row, unmeasured
-from bench.worker import THREAD_VARIABLES
+from bench.worker import death, surroundings
 
 COMMAND = (sys.executable, "-P", "-m", "bench.profile.process")
 
@@ -30,14 +28,11 @@ def measured(order: Order, threads: int, command: Sequence[str] = COMMAND, start
     """The order's row, whatever becomes of its process. A process that takes more than `start` and twice the order's
     seconds is ended. Raises UserError where the child refused its input."""
     limit = start + 2 * order.seconds
-    source = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(part for part in (source, os.environ.get("PYTHONPATH")) if part)
-    variables = os.environ | {name: str(threads) for name in THREAD_VARIABLES} | {"PYTHONPATH": path}
     said = json.dumps(asdict(order))
     # `run` ends the child where time is up and where Ctrl-C interrupts the wait.
     try:
         done = subprocess.run(
-            command, input=said, capture_output=True, encoding="utf-8", env=variables, timeout=limit
+            command, input=said, capture_output=True, encoding="utf-8", env=surroundings(threads), timeout=limit
         )
     except subprocess.TimeoutExpired:
         return _died(order, f"not finished after {limit:.0f} seconds, the limit of a measurement")
@@ -55,11 +50,8 @@ def _died(order: Order, reason: str) -> Row:
 
 
 def _death(code: int, errors: str) -> str:
-    if code < 0:
-        name = signal.Signals(-code).name
-        return f"the process was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
-    last = errors.strip().rpartition("\n")[2]
-    return f"the process ended with exit status {code}" + (f": {last}" if last else "")
+    last = errors.strip().rpartition("\n")[2] if code >= 0 else ""
+    return f"the process {death(code)}" + (f": {last}" if last else "")
 
 
 def main() -> int:

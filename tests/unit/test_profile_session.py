@@ -13,7 +13,7 @@ import pytest
 from bench import __main__, cards
 from bench.display import Board
 from bench.errors import UserError
-from bench.profile import defaults, process, rows, session
+from bench.profile import process, rows, session
 from bench.profile.plan import Order, Plan, planned
 
 SMALL = ("task=reverse", "budget=smoke", "budget.parameters=4000", "match.tolerance=1")
@@ -173,8 +173,9 @@ def test_from_one_length_a_batch_is_taken_to_cost_the_same_and_a_search_to_grow(
 
 
 def test_the_size_is_that_of_the_model_cards():
-    assert cards.DEFAULTS == defaults.SIZE
-    assert planned(models="lstm_dot", threads=2).words == ("task=multi30k", "budget=multi30k_cpu", "threads=2")
+    plan = planned(models="lstm_dot", threads=2)
+    assert plan.words == ("task=multi30k", "budget=multi30k_cpu", "threads=2")
+    assert cards.card("lstm_dot").settings == "task=multi30k budget=multi30k_cpu"
 
 
 BAD_INPUT = {
