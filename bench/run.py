@@ -13,6 +13,7 @@ import torch
 from bench import building, evaluation, profiling, records, schema
 from bench.allocator import tune_allocator
 from bench.blank import blank
+from bench.data import shared
 from bench.data.batches import Batcher
 from bench.decoding import Search, decode_split, search
 from bench.errors import DataError, DataUnavailable, UserError
@@ -58,7 +59,7 @@ def run_cell(
     weights = work / "weights.safetensors"
     try:
         task = schema.build_task(cell.config["task"])
-        data = task.load()
+        data = shared.load(task)
         times["data"] = time.perf_counter() - begun
         record["data"] = _about(task, data)
         model, fit = building.build_model(cell.config, data.sizes, data.mean_lengths, cell.seed)

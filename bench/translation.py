@@ -11,6 +11,7 @@ import torch
 from bench import records, schema
 from bench.allocator import tune_allocator
 from bench.building import build_model
+from bench.data import shared
 from bench.decoding import Search, search
 from bench.errors import UserError
 from bench.tasks.base import EOS
@@ -36,7 +37,7 @@ def translate(run_folder: Path, lines: Iterable[str], *, beam: int = 5) -> Itera
     cell = schema.checked({**record["config"], "out": str(run_folder.parent)})
     torch.set_num_threads(cell.threads)
     task = schema.build_task(cell.config["task"])
-    data = task.load()
+    data = shared.load(task)
     model, _ = build_model(cell.config, data.sizes, data.mean_lengths, cell.seed)
     load(model, path)
     model.eval()

@@ -3,18 +3,15 @@ by SentencePiece (Kudo and Richardson 2018, https://aclanthology.org/D18-2012)."
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import sentencepiece
 
+from bench.data import kept
 from bench.data.corpora import cache_folder
 from bench.errors import UserError
 from bench.tasks.base import BOS, EOS, PAD, UNK
@@ -42,6 +39,7 @@ class Subwords:
 
     def __init__(self, model: bytes):
         """model: a serialised SentencePiece model."""
+        self.model = model
         self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
         self.checksum = hashlib.sha256(model).hexdigest()
         self.size = self._processor.vocab_size()
@@ -68,12 +66,10 @@ def learn(lines: Sequence[str], vocabulary_size: int) -> Subwords:
     """
     key = _key(lines, vocabulary_size)
     folder = cache_folder() / "subwords"
-    model = _cached(folder, key)
+    model = kept.find(folder, key, ".model")
     if model is None:
         model = _train(lines, vocabulary_size)
-        # A cache that cannot be written costs seconds at every run, and nothing else.
-        with contextlib.suppress(OSError):
-            _keep(folder, key, model)
+        kept.keep(folder, key, ".model", model)
     return Subwords(model)
 
 
@@ -106,23 +102,3 @@ def _key(lines: Iterable[str], vocabulary_size: int) -> str:
     for line in lines:
         digest.update(b"\n" + line.encode())
     return digest.hexdigest()[:32]
-
-
-def _cached(folder: Path, key: str) -> bytes | None:
-    for path in sorted(folder.glob(f"{key}-*.model")):
-        with contextlib.suppress(OSError):
-            model = path.read_bytes()
-            if path.stem == f"{key}-{hashlib.sha256(model).hexdigest()}":
-                return model
-    return None
-
-
-def _keep(folder: Path, key: str, model: bytes) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=folder, prefix=".")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(model)
-        os.replace(name, folder / f"{key}-{hashlib.sha256(model).hexdigest()}.model")
-    finally:
-        Path(name).unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
@@ -83,7 +83,8 @@ class TaskData:
 
     tests: by name, in the order of reports; the first is the in-distribution one. shared: source and target use one
     vocabulary. checksums: name to SHA-256, of files or of generated arrays. counts: facts for the record (sizes,
-    overlaps found and removed).
+    overlaps found and removed). vocabulary: what the task learnt to write ids as text with, in its own form, so that
+    it need not be learnt again; empty where it learns nothing.
     """
 
     train: Split
@@ -94,6 +95,7 @@ class TaskData:
     shared: bool
     checksums: dict[str, str]
     counts: dict[str, int]
+    vocabulary: bytes = b""
 
     @property
     def sizes(self) -> Sizes:
@@ -130,6 +132,14 @@ class Task(ABC):
 
         Raises bench.errors.DataUnavailable where a corpus is missing, DataError where one is broken.
         """
+
+    def identity(self) -> dict[str, object]:
+        """What decides the data that `load` gives, as JSON can hold it: the fields. A task that reads files with no
+        checksum of their own adds theirs."""
+        return asdict(self)
+
+    def adopt(self, data: TaskData) -> None:
+        """Take over from data that another task with this identity loaded what it learnt on the way."""
 
     @abstractmethod
     def source_text(self, ids: Sequence[int]) -> str:

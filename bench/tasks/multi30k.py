@@ -87,19 +87,27 @@ class Multi30k(Task):
         pairs = {name: self._pair(name, counts) for name in ("train", "val", *self.tests)}
         subwords = self._subwords = self._learn(*pairs["train"])
         train = self._train_split(pairs, counts)
-        bins = train.axes["length"]
-        self.train_range = {"length": (int(bins.min()), int(bins.max()))}
-        checksums = {file: CORPUS.files[file] for name in pairs for file in self._files(name)}
-        return TaskData(
+        data = TaskData(
             train=train,
             valid=self._split("valid", *pairs["val"]),
             tests={name: self._split(name, *pairs[name]) for name in self.tests},
             src_size=subwords.size,
             tgt_size=subwords.size,
             shared=True,
-            checksums={**checksums, "subwords": subwords.checksum},
+            checksums={**self._checksums(), "subwords": subwords.checksum},
             counts=dict(counts),
+            vocabulary=subwords.model,
         )
+        self.adopt(data)
+        return data
+
+    def identity(self) -> dict[str, object]:
+        return super().identity() | {"files": self._checksums()}
+
+    def adopt(self, data: TaskData) -> None:
+        self._subwords = Subwords(data.vocabulary)
+        bins = data.train.axes["length"]
+        self.train_range = {"length": (int(bins.min()), int(bins.max()))}
 
     def source_text(self, ids: Sequence[int]) -> str:
         return self._vocabulary().decode(ids)
@@ -115,6 +123,9 @@ class Multi30k(Task):
 
     def _files(self, name: str) -> tuple[str, str]:
         return f"{name}.{self.source}.gz", f"{name}.{self.target}.gz"
+
+    def _checksums(self) -> dict[str, str]:
+        return {file: CORPUS.files[file] for name in ("train", "val", *self.tests) for file in self._files(name)}
 
     def _pair(self, name: str, counts: Counter[str]) -> tuple[list[str], list[str]]:
         source, target = (corpora.obtain(CORPUS, file) for file in self._files(name))

@@ -5,12 +5,14 @@ import hashlib
 import os
 import random
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bench import metrics
+from bench.data import shared
 from bench.data.corpora import Corpus, corpora, obtain, read_lines
 from bench.errors import DataError, DataUnavailable, UserError
 from bench.tasks import multi30k
@@ -188,6 +190,22 @@ def test_text_without_load(install):
     for empty in ("", " \t\n"):
         with pytest.raises(UserError, match="empty"):
             fresh.source_ids(empty)
+
+
+def test_data_of_the_cache_make_the_same_task(install, monkeypatch):
+    folder = install(made_up_corpus())
+    first, second = Multi30k(**SMALL), Multi30k(**SMALL)
+    made = shared.load(first)
+    for file in folder.iterdir():
+        file.unlink()
+    taken = shared.load(second)
+    assert [second.target_text(ids) for ids in taken.train.tgt] == made.train.references == taken.train.references
+    assert second.source_ids("two dogs") == first.source_ids("two dogs")
+    assert second.train_range == first.train_range == {"length": (0, 10)}
+    corpus = replace(multi30k.CORPUS, files={**multi30k.CORPUS.files, "val.de.gz": "0" * 64})
+    monkeypatch.setattr(multi30k, "CORPUS", corpus)
+    with pytest.raises(DataUnavailable):
+        shared.load(Multi30k(**SMALL))
 
 
 def test_a_language_that_is_missing_is_unavailable(install):
