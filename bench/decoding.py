@@ -75,25 +75,25 @@ def search(
         length += 1
         rows = len(sentence)
         logits, state = model.step(prefix[:, :, -1].reshape(-1), state)
-        log_probability = torch.log_softmax(logits.float(), dim=-1)
+        log_probability = torch.log_softmax(logits, dim=-1, dtype=torch.float32)
         log_probability[:, [PAD, BOS]] = -torch.inf
-        size = log_probability.shape[-1]
-        total = (score.unsqueeze(-1) + log_probability.view(rows, beam, size)).view(rows, -1)
         # Of 2 * beam candidates at most `beam` end here, so `beam` are left to go on.
+        value, token = largest(log_probability, min(2 * beam, logits.shape[-1]))
+        width = value.shape[-1]
+        total = (score.unsqueeze(-1) + value.view(rows, beam, width)).flatten(1)
         value, index = total.topk(2 * beam, dim=-1)
-        parent, token = index // size, index % size
+        parent, token = index // width, token.view(rows, -1).gather(1, index)
         ends = token == EOS
 
         # Candidates that end count only where they are among the `beam` best.
         finishing = (ends & value.isfinite())[:, :beam]
         normalised = torch.where(finishing, value[:, :beam] / length**how.length_penalty, -torch.inf)
         top, which = normalised.max(dim=-1)
-        better = top > best_score
-        for row in better.nonzero().flatten().tolist():
-            number = int(sentence[row])
-            best[number] = prefix[row, parent[row, which[row]], 1:].tolist()
-            ended[number] = True
-        best_score = torch.where(better, top, best_score)
+        better = (top > best_score).nonzero().flatten()
+        finished = prefix[better, parent[better, which[better]], 1:]
+        for number, ids in zip(sentence[better].tolist(), finished.tolist(), strict=True):
+            best[number], ended[number] = ids, True
+        best_score = torch.maximum(best_score, top)
         ended_count += finishing.sum(dim=-1)
 
         score, chosen = value.masked_fill(ends, -torch.inf).topk(beam, dim=-1)
@@ -103,19 +103,37 @@ def search(
         # Log probabilities only fall, so no longer hypothesis can be worth more than the best alive at the limit.
         reachable = score[:, 0] / limit.pow(how.length_penalty)
         done = (ended_count >= beam) | (limit <= length) | (best_score >= reachable)
-        if bool(done.any()):
-            for row in done.nonzero().flatten().tolist():
-                number = int(sentence[row])
+        leaving = done.nonzero().flatten()
+        keep = None
+        if len(leaving):
+            for number, ids in zip(sentence[leaving].tolist(), prefix[leaving, 0, 1:].tolist(), strict=True):
                 if not ended[number]:
-                    best[number] = prefix[row, 0, 1:].tolist()
+                    best[number] = ids
             keep = (~done).nonzero().flatten()
             sentence, prefix, score, limit = sentence[keep], prefix[keep], score[keep], limit[keep]
             best_score, ended_count, parent = best_score[keep], ended_count[keep], parent[keep]
-        else:
-            keep = torch.arange(rows, device=device)
-        if beam > 1 or len(keep) < rows:
-            state = select(state, (keep.unsqueeze(1) * beam + parent).flatten())
+        if beam > 1 or keep is not None:
+            place = torch.arange(rows, device=device) if keep is None else keep
+            state = select(state, (place.unsqueeze(1) * beam + parent).flatten(), keep)
     return Hypotheses(best, ended)
+
+
+BLOCK = 64
+
+
+def largest(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The `count` largest of each row of values (N, V) and where they are, as `topk` gives them but for the order of
+    equal ones: sought among the blocks whose own largest are largest, a tenth of the time for a vocabulary."""
+    blocks = values.shape[-1] // BLOCK
+    if blocks < 4 * count:
+        return values.topk(count, dim=-1)
+    whole = blocks * BLOCK
+    chosen = values[:, :whole].unflatten(1, (blocks, BLOCK)).amax(dim=-1).topk(count, dim=-1).indices
+    inside = torch.arange(BLOCK, device=values.device)
+    rest = torch.arange(whole, values.shape[-1], device=values.device).expand(len(values), -1)
+    places = torch.cat([(chosen.unsqueeze(-1) * BLOCK + inside).flatten(1), rest], dim=1)
+    found, which = values.gather(1, places).topk(count, dim=-1)
+    return found, places.gather(1, which)
 
 
 @dataclass(frozen=True)

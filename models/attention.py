@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from models.checks import at_least, known
 from models.cost import linear_flops
-from models.interface import State
+from models.interface import SOURCE, State
 from models.positional import Alibi, Rotary
 
 SCORES = ("additive", "dot", "general")
@@ -199,27 +199,29 @@ class GlobalAttention(Watched):
 
     def prepare(self, memory: Tensor, mask: Tensor | None) -> State:
         """What every later step needs of the encoder's outputs (B, S, D) and its mask (B, S): part of a state."""
-        state: State = {} if mask is None else {"source_mask": mask}
+        state: State = {} if mask is None else {f"{SOURCE}mask": mask}
         if self.heads is not None:
             keys, values = self.heads.keys_values(memory)
-            return state | {"source_keys": keys, "source_values": values}
+            return state | {f"{SOURCE}keys": keys, f"{SOURCE}values": values}
         if self.key is not None:
-            state["source_keys"] = self.key(memory)
-        return state | {"memory": memory}
+            state[f"{SOURCE}keys"] = self.key(memory)
+        return state | {f"{SOURCE}memory": memory}
 
     def forward(self, hidden: Tensor, source: State) -> Tensor:
-        """hidden (B, T, D) decoder outputs; source as `prepare` gives it. Returns (B, T, D)."""
-        mask = source.get("source_mask")
+        """hidden (B, T, D) decoder outputs, or (N, T, D) where N hypotheses, as many for every source, stand side by
+        side; source as `prepare` gives it. Returns the same shape."""
+        mask = source.get(f"{SOURCE}mask")
         mask_B11S = None if mask is None else mask[:, None, None, :]
-        context = self._context(hidden, source, mask_B11S)
-        return torch.tanh(self.combine(torch.cat([context, hidden], dim=-1)))
+        held = source[f"{SOURCE}{'memory' if self.heads is None else 'keys'}"]
+        context = self._context(hidden.reshape(len(held), -1, hidden.shape[-1]), source, mask_B11S)
+        return torch.tanh(self.combine(torch.cat([context.view_as(hidden), hidden], dim=-1)))
 
     def _context(self, hidden: Tensor, source: State, mask_B11S: Tensor | None) -> Tensor:
         if self.heads is not None:
-            return self.heads(hidden, source["source_keys"], source["source_values"], mask_B11S)
-        memory_B1SD = source["memory"].unsqueeze(1)
+            return self.heads(hidden, source[f"{SOURCE}keys"], source[f"{SOURCE}values"], mask_B11S)
+        memory_B1SD = source[f"{SOURCE}memory"].unsqueeze(1)
         if self.key is not None:
-            sums_BTSD = self.query(hidden).unsqueeze(2) + source["source_keys"].unsqueeze(1)
+            sums_BTSD = self.query(hidden).unsqueeze(2) + source[f"{SOURCE}keys"].unsqueeze(1)
             scores_B1TS = self.energy(torch.tanh(sums_BTSD)).squeeze(-1).unsqueeze(1)
             weights = torch.softmax(_masked(scores_B1TS, mask_B11S), dim=-1)
             self.show(weights)

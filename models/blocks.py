@@ -156,12 +156,16 @@ class DecoderLayer(EncoderLayer):
     def step(
         self, inputs: Tensor, past: State, source: tuple[Tensor, Tensor], source_mask: Tensor | None
     ) -> tuple[Tensor, State]:
-        """One more target position: inputs (B, 1, D); past: the mixer's state. Returns (B, 1, D) and its new state."""
+        """One more target position of each hypothesis: inputs (N, 1, D); past: the mixer's state. The N are as many for
+        every source, side by side. Returns (N, 1, D) and the mixer's new state."""
         mixed, new = self.mixer.step(self.mixer_frame.before(inputs), past)
         return self._look(self.mixer_frame.after(inputs, mixed), source, source_mask), new
 
     def _look(self, inputs: Tensor, source: tuple[Tensor, Tensor], source_mask: Tensor | None) -> Tensor:
         """Attention over the source in its frame, then the feed-forward network in its own."""
         mask_B11S = None if source_mask is None else source_mask[:, None, None, :]
-        looked = self.cross_attention(self.cross_frame.before(inputs), *source, mask_B11S)
-        return self._transform(self.cross_frame.after(inputs, looked))
+        # Nothing here knows positions, so what looks at the same source may stand in one row, whether as positions of one
+        # target or as hypotheses.
+        queries = self.cross_frame.before(inputs)
+        looked = self.cross_attention(queries.reshape(len(source[0]), -1, queries.shape[-1]), *source, mask_B11S)
+        return self._transform(self.cross_frame.after(inputs, looked.view_as(inputs)))

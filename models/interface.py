@@ -20,13 +20,22 @@ State = dict[str, Tensor]
 """What a decoder carries from one step to the next. Every tensor has the batch as its first axis, so that a search
 can repeat, drop or reorder hypotheses with `select` without knowing which model it drives."""
 
+SOURCE = "source."
+"""How the names of those tensors of a state begin that a model reads and never changes: they hold the source, one row
+for each, however many hypotheses of it there are. A model that names none keeps all it has for every hypothesis."""
 
-def select(state: State, rows: Tensor) -> State:
-    """The decoding state of the given batch rows.
 
-    rows: (B',) int64, repeats allowed. Returns a state of batch B' in that order.
+def select(state: State, rows: Tensor, sources: Tensor | None = None) -> State:
+    """The decoding state of the given hypotheses.
+
+    rows: (N',) int64, repeats allowed. sources: (B',) int64, the rows of what is held of the sources, None = as they
+    are. N' must be a multiple of B', the hypotheses of one source next to each other. Returns a state in that order.
     """
-    return {name: tensor.index_select(0, rows) for name, tensor in state.items()}
+    selected: State = {}
+    for name, tensor in state.items():
+        chosen = sources if name.startswith(SOURCE) else rows
+        selected[name] = tensor if chosen is None else tensor.index_select(0, chosen)
+    return selected
 
 
 @dataclass(frozen=True)
@@ -98,9 +107,9 @@ class Seq2Seq(nn.Module, ABC):
 
     @abstractmethod
     def step(self, token: Tensor, state: State) -> tuple[Tensor, State]:
-        """Read one target token (B,) and return the logits (B, V) of the next one, and the new state.
+        """Read one target token of each hypothesis (N,) and return the logits (N, V) of the next one, and the new state.
 
-        The given state is left as it was.
+        N is B, or a multiple of it where the state was so selected. The given state is left as it was.
         """
 
     def forward(

@@ -10,7 +10,7 @@ from models.attention import MultiHeadAttention
 from models.blocks import DecoderLayer, EncoderLayer, Mixer
 from models.checks import at_least
 from models.ends import EncoderDecoder
-from models.interface import Depth, State
+from models.interface import SOURCE, Depth, State
 
 
 class BlockSeq2Seq(EncoderDecoder):
@@ -115,9 +115,10 @@ class BlockSeq2Seq(EncoderDecoder):
 
     def start(self, src: Tensor, src_mask: Tensor | None = None) -> State:
         memory = self.encode(src, src_mask)
-        state: State = {} if src_mask is None else {"source_mask": src_mask}
+        state: State = {} if src_mask is None else {f"{SOURCE}mask": src_mask}
         for i, layer in enumerate(self.decoder):
-            state[f"source_keys.{i}"], state[f"source_values.{i}"] = layer.cross_attention.keys_values(memory)
+            keys, values = layer.cross_attention.keys_values(memory)
+            state |= {f"{SOURCE}keys.{i}": keys, f"{SOURCE}values.{i}": values}
             state |= {f"past.{i}.{name}": tensor for name, tensor in layer.mixer.start(memory).items()}
         return state
 
@@ -125,8 +126,8 @@ class BlockSeq2Seq(EncoderDecoder):
         new = dict(state)
         hidden = self.dropout(self.placed(self.tgt_embedding(token.unsqueeze(1)), state))
         for i, layer in enumerate(self.decoder):
-            source = state[f"source_keys.{i}"], state[f"source_values.{i}"]
-            hidden, past = layer.step(hidden, _under(f"past.{i}.", state), source, state.get("source_mask"))
+            source = state[f"{SOURCE}keys.{i}"], state[f"{SOURCE}values.{i}"]
+            hidden, past = layer.step(hidden, _under(f"past.{i}.", state), source, state.get(f"{SOURCE}mask"))
             new |= {f"past.{i}.{name}": tensor for name, tensor in past.items()}
         return self.project(self.decoder_norm(hidden).squeeze(1)), new
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from tests.contract.arms import NAMES, build, ragged_batch
 
-from bench.decoding import Search, search
+from bench.decoding import Search, largest, search
 from bench.tasks.base import BOS, EOS, PAD
 from models.interface import Seq2Seq, State
 
@@ -81,6 +81,21 @@ def test_a_beam_carries_the_state_of_its_own_prefix(model: Seq2Seq, beam: int) -
     found = search(model, src, None, [7] * len(src), Search(beam))
     for row in range(len(src)):
         assert found.tokens[row] == plain_beam(model, src[row : row + 1], 7, beam)
+
+
+@pytest.mark.parametrize("size", [1, 9, 63, 64, 1024, 1087, 8000])
+@pytest.mark.parametrize("count", [1, 2, 10])
+def test_the_largest_are_those_of_a_full_sort(size: int, count: int) -> None:
+    generator = torch.Generator().manual_seed(size)
+    values = torch.randn(5, size, generator=generator)
+    values[0, size // 2 :] = -torch.inf
+    values[1] = values[1].sort().values
+    values[2] = values[2].sort(descending=True).values
+    count = min(count, size)
+    found, where = largest(values, count)
+    assert torch.equal(found, values.sort(dim=-1, descending=True).values[:, :count])
+    assert torch.equal(values.gather(1, where), found)
+    assert all(len(set(row)) == count for row in where.tolist())
 
 
 def log_probability(model: Seq2Seq, src: torch.Tensor, tokens: list[int]) -> float:

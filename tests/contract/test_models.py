@@ -11,7 +11,7 @@ from tests.contract.arms import CASES, IDS, NAMES, build, filler, other, ragged_
 
 from models.cost import parameters, state_bytes
 from models.dropout import set_dropout_generator
-from models.interface import Seq2Seq, State, select
+from models.interface import SOURCE, Seq2Seq, State, select
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 
@@ -138,8 +138,26 @@ def test_reordered_states_go_on_as_their_rows(model: Seq2Seq) -> None:
     state = model.start(src, mask)
     _, state = model.step(tgt[:, 0], state)
     expected, _ = model.step(tgt[:, 1], state)
-    got, _ = model.step(tgt[rows, 1], select(state, rows))
+    got, _ = model.step(tgt[rows, 1], select(state, rows, rows))
     torch.testing.assert_close(got, expected[rows], **CLOSE)
+
+
+def test_hypotheses_of_one_source_share_what_is_held_of_it(model: Seq2Seq) -> None:
+    src, mask, tgt = ragged_batch(model)
+    sources = torch.tensor([2, 0, 3])
+    apart = sources.repeat_interleave(2)
+    tokens = torch.cat([tgt[:2], tgt[2:], tgt.flip(0)[1:3]])
+    state = select(model.start(src, mask), apart, sources)
+    assert {len(tensor) for name, tensor in state.items() if name.startswith(SOURCE)} <= {3}
+    expected = model(src[apart], tokens, mask[apart])
+    for t in range(tokens.shape[1]):
+        logits, state = model.step(tokens[:, t], state)
+        torch.testing.assert_close(logits, expected[:, t], **CLOSE)
+    # Two sources leave, and the hypotheses of the other change places.
+    state = select(state, torch.tensor([3, 2]), torch.tensor([1]))
+    logits, _ = model.step(tgt[:2, 0], state)
+    longer = torch.cat([tokens[[3, 2]], tgt[:2, :1]], dim=1)
+    torch.testing.assert_close(logits, model(src[[0, 0]], longer, mask[[0, 0]])[:, -1], **CLOSE)
 
 
 def test_the_state_has_the_bytes_it_is_said_to_have(model: Seq2Seq) -> None:
