@@ -24,10 +24,14 @@ SHORT = 64
 """Keys up to which a CPU is faster with the products written out than with its fused kernel, forward and backward."""
 
 
+Parts = tuple[Tensor, ...]
+"""Keys or values in pieces, one after another along S, for memory that grows and is not to be copied every time."""
+
+
 def attend(
     queries: Tensor,
-    keys: Tensor,
-    values: Tensor,
+    keys: Tensor | Parts,
+    values: Tensor | Parts,
     mask: Tensor | None = None,
     *,
     causal: bool = False,
@@ -35,10 +39,14 @@ def attend(
 ) -> Tensor:
     """softmax(Q K^T * scale + mask) V (Vaswani et al. 2017, eq. 1).
 
-    queries (B, H, T, K); keys (B, H, S, K); values (B, H, S, V); mask broadcastable to (B, H, T, S), boolean with
-    True = may be attended to, or a float that is added to the scores. `scale` defaults to 1 / sqrt(K). `causal`
-    (T == S, no mask) hides later positions. Returns (B, H, T, V).
+    queries (B, H, T, K); keys (B, H, S, K); values (B, H, S, V), or both in parts of the same lengths; mask
+    broadcastable to (B, H, T, S), boolean with True = may be attended to, or a float that is added to the scores.
+    `scale` defaults to 1 / sqrt(K). `causal` (T == S, no mask) hides later positions. Returns (B, H, T, V).
     """
+    if isinstance(keys, tuple):
+        weights_BHTS = attention_weights(queries, keys, mask, causal=causal, scale=scale)
+        pieces = weights_BHTS.split([part.shape[2] for part in values], dim=-1)
+        return sum(weights @ part for weights, part in zip(pieces, values, strict=True))
     if queries.device.type == "cpu" and keys.shape[2] <= SHORT:
         return attention_weights(queries, keys, mask, causal=causal, scale=scale) @ values
     return F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, is_causal=causal, scale=scale)
@@ -46,7 +54,7 @@ def attend(
 
 def attention_weights(
     queries: Tensor,
-    keys: Tensor,
+    keys: Tensor | Parts,
     mask: Tensor | None = None,
     *,
     causal: bool = False,
@@ -54,7 +62,10 @@ def attention_weights(
 ) -> Tensor:
     """The softmax that `attend` applies to the values: (B, H, T, S), each row summing to one."""
     scale = queries.shape[-1] ** -0.5 if scale is None else scale
-    scores_BHTS = (queries if scale == 1.0 else queries * scale) @ keys.transpose(-1, -2)
+    queries = queries if scale == 1.0 else queries * scale
+    parts = keys if isinstance(keys, tuple) else (keys,)
+    products = [queries @ part.transpose(-1, -2) for part in parts]
+    scores_BHTS = products[0] if len(products) == 1 else torch.cat(products, dim=-1)
     if causal:
         mask = causal_mask(queries.shape[2], queries.device)
     return torch.softmax(_masked(scores_BHTS, mask), dim=-1)
@@ -136,15 +147,15 @@ class MultiHeadAttention(Watched):
     def forward(
         self,
         inputs: Tensor,
-        keys: Tensor,
-        values: Tensor,
+        keys: Tensor | Parts,
+        values: Tensor | Parts,
         mask: Tensor | None = None,
         *,
         causal: bool = False,
         first: int = 0,
     ) -> Tensor:
-        """inputs (B, T, D), whose first row stands at position `first`; keys and values as `keys_values` gives them;
-        mask as for `attend`. Returns (B, T, D)."""
+        """inputs (B, T, D), whose first row stands at position `first`; keys and values as `keys_values` gives them, or
+        in parts; mask as for `attend`. Returns (B, T, D)."""
         B, T, _ = inputs.shape
         queries = self.query(inputs).view(B, T, self.n_heads, self.d_k).transpose(1, 2)
         if self.rotary is not None:
@@ -152,7 +163,8 @@ class MultiHeadAttention(Watched):
         if self.alibi is not None:
             if causal:
                 mask, causal = causal_mask(T, inputs.device), False
-            mask = _masked(self.alibi(T, keys.shape[2], first).to(queries), mask)
+            length = sum(part.shape[2] for part in keys) if isinstance(keys, tuple) else keys.shape[2]
+            mask = _masked(self.alibi(T, length, first).to(queries), mask)
         if self.seen is not None:
             self.show(attention_weights(queries, keys, mask, causal=causal))
         heads_BHTV = attend(queries, keys, values, mask, causal=causal)

@@ -118,7 +118,8 @@ class BlockSeq2Seq(EncoderDecoder):
         state: State = {} if src_mask is None else {f"{SOURCE}mask": src_mask}
         for i, layer in enumerate(self.decoder):
             keys, values = layer.cross_attention.keys_values(memory)
-            state |= {f"{SOURCE}keys.{i}": keys, f"{SOURCE}values.{i}": values}
+            # As they come, a product would copy them at every step.
+            state |= {f"{SOURCE}keys.{i}": keys.contiguous(), f"{SOURCE}values.{i}": values.contiguous()}
             state |= {f"past.{i}.{name}": tensor for name, tensor in layer.mixer.start(memory).items()}
         return state
 
@@ -127,7 +128,7 @@ class BlockSeq2Seq(EncoderDecoder):
         hidden = self.dropout(self.placed(self.tgt_embedding(token.unsqueeze(1)), state))
         for i, layer in enumerate(self.decoder):
             source = state[f"{SOURCE}keys.{i}"], state[f"{SOURCE}values.{i}"]
-            hidden, past = layer.step(hidden, _under(f"past.{i}.", state), source, state.get(f"{SOURCE}mask"))
+            hidden, past = layer.step(hidden, under(f"past.{i}.", state), source, state.get(f"{SOURCE}mask"))
             new |= {f"past.{i}.{name}": tensor for name, tensor in past.items()}
         return self.project(self.decoder_norm(hidden).squeeze(1)), new
 
@@ -154,6 +155,6 @@ class BlockSeq2Seq(EncoderDecoder):
         return Depth(encoder + decoder, 1, self.decoder[0].mixer.path(T))
 
 
-def _under(prefix: str, state: State) -> State:
+def under(prefix: str, state: State) -> State:
     """The part of a state whose names begin with the prefix, without it."""
     return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}

@@ -12,13 +12,24 @@ from models.blocks import Mixer
 from models.checks import known
 from models.interface import State
 from models.positional import POSITIONS, RELATIVE, Positional
-from models.stack import BlockSeq2Seq
+from models.stack import BlockSeq2Seq, under
+
+
+KINDS = ("keys", "values")
+CHUNK = 64
+"""Positions after which what is kept of them is put with the earlier ones."""
+
+
+def length_of(state: State) -> int:
+    """The positions that a state of `SelfAttention` holds."""
+    return sum(state[name].shape[2] for name in ("keys", "earlier_keys") if name in state)
 
 
 class SelfAttention(Mixer):
     """Every position attends to every other, or to itself and the earlier ones where `causal`.
 
-    Its state is the keys and values of all positions so far: it grows with every step.
+    Its state is the keys and values of all positions so far: it grows with every step. Those of the last positions,
+    CHUNK at most, are kept apart, so that a step copies these alone and not all that came before.
     """
 
     component = "attention"
@@ -45,13 +56,18 @@ class SelfAttention(Mixer):
         }
 
     def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        first = state["keys"].shape[2]
-        keys, values = self.attention.keys_values(inputs, first)
-        new = {
-            "keys": torch.cat([state["keys"], keys], dim=2),
-            "values": torch.cat([state["values"], values], dim=2),
-        }
-        return self.attention(inputs, new["keys"], new["values"], first=first), new
+        first = length_of(state)
+        fresh = dict(zip(KINDS, self.attention.keys_values(inputs, first), strict=True))
+        new = {kind: torch.cat([state[kind], fresh[kind]], dim=2) for kind in KINDS}
+        earlier = {kind: state[f"earlier_{kind}"] for kind in KINDS if f"earlier_{kind}" in state}
+        if not earlier:
+            outputs = self.attention(inputs, new["keys"], new["values"], first=first)
+        else:
+            outputs = self.attention(inputs, *((earlier[kind], new[kind]) for kind in KINDS), first=first)
+        if new["keys"].shape[2] == CHUNK:
+            earlier = {kind: torch.cat([earlier[kind], new[kind]], dim=2) if earlier else new[kind] for kind in KINDS}
+            new = self.start(inputs)
+        return outputs, new | {f"earlier_{kind}": tensor for kind, tensor in earlier.items()}
 
     def matmul_flops(self, length: int) -> int:
         return self.attention.matmul_flops(length, length)
@@ -115,7 +131,7 @@ class Transformer(BlockSeq2Seq):
         return max(2, head // 2 * 2) if rounded and options.get("positions") == "rotary" else head
 
     def placed(self, embedded: Tensor, past: State | None = None) -> Tensor:
-        return self.positional(embedded, 0 if past is None else past["past.0.keys"].shape[2])
+        return self.positional(embedded, 0 if past is None else length_of(under("past.0.", past)))
 
     def component_of(self, parameter_name: str) -> str:
         return "embedding" if parameter_name.startswith("positional") else super().component_of(parameter_name)

@@ -7,7 +7,7 @@ import torch
 from tests.unit.oracles import Draw, copy_attention, plain_heads, plain_look, real
 from torch import nn
 
-from models.attention import GlobalAttention, MultiHeadAttention, causal_mask, watch_attention
+from models.attention import GlobalAttention, MultiHeadAttention, attend, causal_mask, watch_attention
 from models.interface import Seq2Seq
 from models.recurrent import RecurrentSeq2Seq
 from models.residual import ResidualSeq2Seq
@@ -44,6 +44,17 @@ def test_multi_head_attention_equals_torch(mask: str) -> None:
     torch.testing.assert_close(got, expected, **EXACT)
     torch.testing.assert_close(weights[""][0], expected_weights, **EXACT)
     assert not weights[""][0][~allowed.expand(B, H, -1, -1)].any()
+
+
+@pytest.mark.parametrize("given", [None, "boolean", "float"])
+def test_keys_and_values_may_come_in_parts(given: str | None) -> None:
+    draw = Draw()
+    queries, keys, values = draw.normal(B, H, T, 5), draw.normal(B, H, S, 5), draw.normal(B, H, S, 3)
+    mask = {None: None, "boolean": real(*LENGTHS)[:, None, None, :], "float": draw.normal(T, S)}[given]
+    expected = attend(queries, keys, values, mask, scale=0.7)
+    for lengths in ((S,), (1, S - 1), (S - 3, 2, 1)):
+        got = attend(queries, keys.split(lengths, dim=2), values.split(lengths, dim=2), mask, scale=0.7)
+        torch.testing.assert_close(got, expected, **EXACT)
 
 
 def test_heads_of_any_width_equal_the_formula() -> None:

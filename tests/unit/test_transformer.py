@@ -7,8 +7,10 @@ import torch
 from tests.unit.oracles import Draw, copy_attention, real
 from torch import nn
 
+from models import transformer
 from models.attention import MultiHeadAttention
 from models.blocks import DecoderLayer, EncoderLayer
+from models.positional import POSITIONS
 from models.transformer import SelfAttention, Transformer
 
 B, S, T, D, H, FF = 3, 7, 5, 16, 4, 32
@@ -44,6 +46,23 @@ def test_encoder_layer_equals_torch(pre: bool, activation: str) -> None:
     x, mask = draw.normal(B, S, D), real(*LENGTHS)
     expected = theirs(x, src_key_padding_mask=~mask)
     torch.testing.assert_close(ours(x, mask)[mask], expected[mask], **EXACT)
+
+
+@pytest.mark.parametrize("positions", POSITIONS)
+@pytest.mark.parametrize("chunk", [1, 3, 8])
+def test_a_state_kept_in_chunks_goes_on_as_if_whole(monkeypatch: pytest.MonkeyPatch, positions: str, chunk: int) -> None:
+    monkeypatch.setattr(transformer, "CHUNK", chunk)
+    draw = Draw()
+    model = draw.fill(Transformer(13, 11, 2, 2, 4, 6, D, positions=positions)).eval()
+    src, tgt = torch.randint(4, 13, (B, S)), torch.randint(4, 11, (B, 8))
+    expected = model(src, tgt, real(*LENGTHS))
+    state = model.start(src, real(*LENGTHS))
+    for t in range(8):
+        logits, state = model.step(tgt[:, t], state)
+        torch.testing.assert_close(logits, expected[:, t], **EXACT)
+        last = state["past.1.values"].shape[2]
+        assert last == (t + 1) % chunk
+        assert t + 1 < chunk or state["past.1.earlier_values"].shape[2] == t + 1 - last
 
 
 @pytest.mark.parametrize(("pre", "activation"), KINDS)
