@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench import precision
 from bench.data.batches import Batcher
 from bench.profiling import clock
 from bench.progress import Progress, Silent
@@ -19,16 +20,19 @@ from models.interface import Seq2Seq, select
 @dataclass(frozen=True)
 class Search:
     """beam: hypotheses kept, 1 = greedy. A finished hypothesis of n tokens, end token included, is ranked by its log
-    probability over n ** length_penalty: 0 = none, 1 = mean log probability a token."""
+    probability over n ** length_penalty: 0 = none, 1 = mean log probability a token. precision: of matrix products,
+    one of bench.precision.PRECISIONS; in bf16 a close race between two tokens can end otherwise."""
 
     beam: int = 1
     length_penalty: float = 1.0
+    precision: str = "fp32"
 
     def __post_init__(self) -> None:
         if self.beam < 1:
             raise ValueError(f"search.beam must be at least 1, got {self.beam}")
         if self.length_penalty < 0:
             raise ValueError(f"search.length_penalty must be at least 0, got {self.length_penalty}")
+        precision.check("search.precision", self.precision)
 
     @property
     def name(self) -> str:
@@ -55,6 +59,13 @@ def search(
     A cut-off hypothesis counts only where none ended.
     """
     assert not model.training, "decode in evaluation mode"
+    with precision.products_in(how.precision, src.device):
+        return _searched(model, src, src_mask, limits, how)
+
+
+def _searched(
+    model: Seq2Seq, src: Tensor, src_mask: Tensor | None, limits: Sequence[int] | np.ndarray, how: Search
+) -> Hypotheses:
     device, beam = src.device, how.beam
     count = src.shape[0]
     limit = torch.as_tensor(np.asarray(limits), device=device)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -112,7 +113,7 @@ def _search(config: Mapping[str, Mapping]) -> tuple[list[Search], int]:
     if not isinstance(batch_tokens, int) or batch_tokens < 1:
         raise UserError(f"search.batch_tokens must be a whole number above 0, got {batch_tokens!r}")
     asked = schema.typed(Search, section, "search")
-    greedy = Search(1, asked.length_penalty)
+    greedy = replace(asked, beam=1)
     return ([greedy] if asked.beam == 1 else [greedy, asked]), batch_tokens
 
 
@@ -188,20 +189,20 @@ def _evaluate(
     first = next(iter(data.tests.values()))
     record["throughput"] |= {
         "decode": profiling.summary(samples, profiling.TOKENS_PER_SECOND),
-        "decode_one": profiling.summary(_one_by_one(model, first, task, device), profiling.TOKENS_PER_SECOND),
+        "decode_one": profiling.summary(_one_by_one(model, first, task, searches[0], device), profiling.TOKENS_PER_SECOND),
     }
     return outputs
 
 
-def _one_by_one(model: Seq2Seq, split: Split, task: Task, device: str) -> list[float]:
-    """Greedy target tokens a second of the first sentences of a split, each decoded alone."""
+def _one_by_one(model: Seq2Seq, split: Split, task: Task, how: Search, device: str) -> list[float]:
+    """Target tokens a second of the first sentences of a split, each decoded alone."""
     batcher = Batcher(split, 1, device)
     limits = task.target_limit(split.src.lengths)
     samples = []
     for row in range(min(ONE_AT_A_TIME, len(split))):
         batch = batcher.make(np.array([row]))
         begun = profiling.clock(device)
-        found = search(model, batch.src, None, limits[[row]], Search())
+        found = search(model, batch.src, None, limits[[row]], how)
         samples.append((len(found.tokens[0]) + 1) / (profiling.clock(device) - begun))
     return samples[4:] or samples
 

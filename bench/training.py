@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from bench import precision
 from bench.data.batches import Batch, Batcher
 from bench.losses import cross_entropy
 from bench.profiling import clock
@@ -23,7 +24,6 @@ from models.dropout import set_dropout_generator
 from models.interface import Seq2Seq
 
 SCHEDULES = ("cosine", "linear", "constant")
-PRECISIONS = ("fp32", "bf16")
 SAMPLES = 40
 """Training throughput is sampled this many times over a run."""
 
@@ -52,8 +52,7 @@ class Settings:
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:
             raise ValueError(f"optim.schedule must be one of {', '.join(SCHEDULES)}; got {self.schedule!r}")
-        if self.precision not in PRECISIONS:
-            raise ValueError(f"optim.precision must be one of {', '.join(PRECISIONS)}; got {self.precision!r}")
+        precision.check("optim.precision", self.precision)
         for name in ("epochs", "lr", "clip", "batch_tokens", "validations"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
@@ -202,11 +201,10 @@ class Trainer:
         history = self.history
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.rate(history.steps, self.total_steps)
-        narrow = self.settings.precision == "bf16"
-        with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=narrow):
+        with precision.products_in(self.settings.precision, self.device):
             features, targets = real_features(self.model, batch)
         # A last norm gives float32 again; the projection is the widest product of all.
-        features = features.bfloat16() if narrow else features
+        features = features.bfloat16() if self.settings.precision == "bf16" else features
         loss = cross_entropy(features, targets, self.model.projection, self.settings.label_smoothing)
         (loss / batch.target_tokens).backward()
         torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip, foreach=True)

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 OURS = ("bench", "models")
 HYDRA = ("hydra", "omegaconf")
-HARNESS = ("bench.training", "bench.losses", "bench.decoding", "bench.evaluation", "bench.profiling")
+HARNESS = ("bench.precision", "bench.training", "bench.losses", "bench.decoding", "bench.evaluation", "bench.profiling")
 
 
 @dataclass(frozen=True)

@@ -194,10 +194,11 @@ def _decode(subject: Subject, order: Order, beam: int, count: int) -> Work:
     batch = _batch(subject, length, count)
     rows = len(batch.rows)
     limits = np.full(rows, length)
+    how = Search(beam, precision=subject.config["search"]["precision"])
 
     def call() -> None:
         with endless(model):
-            found = search(model, batch.src, batch.src_mask, limits, Search(beam))
+            found = search(model, batch.src, batch.src_mask, limits, how)
         if any(len(ids) != length for ids in found.tokens):
             raise RuntimeError("a hypothesis ended before the limit")
 

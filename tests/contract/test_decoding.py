@@ -83,6 +83,25 @@ def test_a_beam_carries_the_state_of_its_own_prefix(model: Seq2Seq, beam: int) -
         assert found.tokens[row] == plain_beam(model, src[row : row + 1], 7, beam)
 
 
+@pytest.mark.parametrize("beam", [1, 3])
+def test_bf16_is_what_products_are_computed_in_and_nothing_else(model: Seq2Seq, beam: int) -> None:
+    src, mask, _ = ragged_batch(model)
+    types: set[torch.dtype] = set()
+    model.projection.register_forward_hook(lambda module, inputs, output: types.add(output.dtype))
+    exact = search(model, src, mask, [8] * 4, Search(beam))
+    assert types == {torch.float32}
+    close = search(model, src, mask, [8] * 4, Search(beam, precision="bf16"))
+    assert types == {torch.float32, torch.bfloat16}
+    # Rounding may turn a close race, and from there a hypothesis goes another way; most races are not close.
+    assert sum(a[:2] == b[:2] for a, b in zip(exact.tokens, close.tokens, strict=True)) >= 3
+    assert not torch.is_autocast_enabled("cpu")
+
+
+def test_another_precision_is_refused() -> None:
+    with pytest.raises(ValueError, match="search.precision must be one of fp32, bf16; got 'fp8'"):
+        Search(1, precision="fp8")
+
+
 @pytest.mark.parametrize("size", [1, 9, 63, 64, 1024, 1087, 8000])
 @pytest.mark.parametrize("count", [1, 2, 10])
 def test_the_largest_are_those_of_a_full_sort(size: int, count: int) -> None:

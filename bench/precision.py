@@ -1,0 +1,18 @@
+"""In what type matrix products are computed; weights and sums are float32 either way."""
+
+from __future__ import annotations
+
+import torch
+
+PRECISIONS = ("fp32", "bf16")
+
+
+def check(field: str, value: str) -> None:
+    """Raises ValueError naming the field where the value is none of PRECISIONS."""
+    if value not in PRECISIONS:
+        raise ValueError(f"{field} must be one of {', '.join(PRECISIONS)}; got {value!r}")
+
+
+def products_in(precision: str, device: str | torch.device) -> torch.autocast:
+    """Inside, matrix products are computed in this precision (torch's autocast)."""
+    return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bf16")
