@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import hydra
-import torch
 
 from bench import schema
 from bench.errors import UserError
@@ -16,6 +15,7 @@ from bench.seeding import seeded_initialisation
 from bench.tasks.base import Sizes
 from models.interface import Seq2Seq
 from models.matching import Build, Fit, at_width, measure, solve_width
+from models.sketch import sketched
 
 FILLED_IN = ("width", "input_dim", "output_dim", "rounded", "shared", "inputs", "outputs")
 """Arguments of a model's `of_width` that no configuration file gives."""
@@ -83,8 +83,7 @@ def _aim(config: Mapping[str, Mapping], sizes: Sizes, lengths: tuple[int, int]) 
     if match["rule"] == "params":
         return parameters
     build, fit = _fitted(match["reference_model"], parameters, sizes, lengths, match["tolerance"])
-    with torch.device("meta"):
-        target = measure(build(fit.width), match["rule"], *lengths)
+    target = measure(sketched(lambda: build(fit.width)), match["rule"], *lengths)
     return Aim(match["rule"], target, parameters.asked, reference=match["reference"])
 
 

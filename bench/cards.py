@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import nn
 
 from bench import building, schema
@@ -14,6 +13,7 @@ from bench.errors import UserError
 from models.cost import COMPONENTS, parameters, state_bytes, training_flops
 from models.interface import Seq2Seq
 from models.matching import Fit
+from models.sketch import sketched
 
 LENGTHS = (32, 512)
 """Of source and target alike, at which costs are given."""
@@ -55,8 +55,7 @@ def card(name: str, settings: Sequence[str] = ()) -> Card:
     cell = schema.compose([f"model={name}", *words])
     sizes = schema.build_task(cell.config["task"]).sizes
     build, fit = building.fitted(cell.config, sizes, (LENGTHS[0], LENGTHS[0]))
-    with torch.device("meta"):
-        model = build(fit.width)
+    model = sketched(lambda: build(fit.width))
     return Card(
         name=name,
         about=schema.choices("model")[name],

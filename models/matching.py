@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import torch
-
 from models.cost import parameters
 from models.interface import Seq2Seq
+from models.sketch import sketched
 
 RULES = ("params", "nonembedding", "flops", "width")
 
@@ -72,8 +71,7 @@ def at_width(
     build: Build, width: int, rule: str, target: float, source_length: int = 1, target_length: int = 1
 ) -> Fit:
     """How near the model of a given width comes to the target. Raises ValueError where it cannot be built."""
-    with torch.device("meta"):
-        model = build(width)
+    model = sketched(lambda: build(width))
     got = measure(model, rule, source_length, target_length)
     return Fit(rule, width, got, target, parameters(model)["total"])
 

@@ -50,12 +50,14 @@ class Positional(nn.Module):
         if kind == "learned":
             self.table = nn.Parameter(torch.zeros(max_len, d_model))
         elif kind == "sinusoidal":
-            self.register_buffer("table", sinusoidal(max_len, d_model), persistent=False)
+            self.max_len = max_len
+            self.register_buffer("table", torch.empty(0, d_model), persistent=False)
 
     def forward(self, embedded: Tensor, first: int = 0) -> Tensor:
         """embedded (B, T, D), whose first column stands at position `first`. Returns (B, T, D).
 
-        Raises ValueError beyond `max_len` for learned positions; the sinusoidal table grows as needed.
+        Raises ValueError beyond `max_len` for learned positions; the sinusoidal table is made when first needed, of
+        `max_len` rows, and grows.
         """
         if self.kind == "none":
             return embedded
@@ -66,7 +68,8 @@ class Positional(nn.Module):
                     f"a sequence of {last} tokens is longer than the {self.table.shape[0]} learned positions; "
                     "raise max_len or use sinusoidal positions"
                 )
-            self.table = sinusoidal(2 * last, self.d_model).to(self.table)
+            with torch.inference_mode(False):  # what a search computes first, training may use later
+                self.table = sinusoidal(max(self.max_len, 2 * last), self.d_model).to(self.table)
         return embedded + self.table[first:last]
 
 

@@ -121,8 +121,8 @@ RULES = (
         "building.py needs no data, no training and no record",
         ("bench.building",),
         ours=(
-            *("models.interface", "models.matching", "bench.tasks.base", "bench.matching", "bench.schema"),
-            *("bench.seeding", "bench.errors"),
+            *("models.interface", "models.matching", "models.sketch", "bench.tasks.base", "bench.matching"),
+            *("bench.schema", "bench.seeding", "bench.errors"),
         ),
     ),
     Rule(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,9 +18,11 @@ from bench.tasks.base import Sizes
 from models import matching as solving
 from models.matching import Fit, at_width, measure, solve_width
 from models.recurrent import RecurrentSeq2Seq
+from models.sketch import sketched
 from models.transformer import Transformer
 
-REFERENCE = Path(__file__).resolve().parents[2] / "results" / "reference" / "multi30k_cpu"
+ROOT = Path(__file__).resolve().parents[2]
+REFERENCE = ROOT / "results" / "reference" / "multi30k_cpu"
 ARMS = ("transformer", "lstm_dot", "gru_none", "residual_gru")
 LETTERS, WORDS = Sizes(40, 40, True), Sizes(8000, 8000, True)
 LENGTHS = (20, 12)
@@ -49,6 +53,32 @@ def counted(model: nn.Module, rule: str) -> float:
 
 def test_the_rules_are_named_alike_where_torch_is_and_where_it_is_not() -> None:
     assert matching.RULES == solving.RULES
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_a_sketch_has_the_shapes_of_the_model_and_no_values(arm: str) -> None:
+    build, fit = fitted(f"model={arm}", "budget.parameters=200000")
+    drawn, real = sketched(lambda: build(fit.width)), build(fit.width)
+    assert [(n, p.shape) for n, p in drawn.named_parameters()] == [(n, p.shape) for n, p in real.named_parameters()]
+    assert {parameter.device.type for parameter in drawn.parameters()} == {"meta"}
+    assert all(parameter.any() for name, parameter in real.named_parameters() if name.endswith("weight"))
+
+
+SOLVES_ALL = """
+import sys
+from bench import building, schema
+from bench.tasks.base import Sizes
+for arm in schema.choices("model"):
+    config = schema.compose([f"model={arm}", "budget.parameters=200000"]).config
+    building.fitted(config, Sizes(30, 30, True), (8, 8))
+print([name for name in ("torch._dynamo", "sympy") if name in sys.modules])
+"""
+
+
+def test_finding_a_width_loads_no_compiler() -> None:
+    """Torch loads one, a second's work at the start of every cell, to draw values that do not exist."""
+    done = subprocess.run([sys.executable, "-c", SOLVES_ALL], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("rule", matching.RULES)
