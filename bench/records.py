@@ -9,8 +9,10 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA = 2
 RECORD, CURVE, OUTPUTS, WEIGHTS = "record.json", "curve.csv", "outputs.tsv", "model.safetensors"
@@ -147,6 +149,8 @@ def folders(out: Path) -> list[Path]:
 
 def load(out: Path | str) -> Records:
     """All records under `out` as tidy tables; see `Records`."""
+    import pandas as pd  # where tables are read; a cell that writes its record starts sooner without
+
     cells, scores, curves = [], [], []
     for folder in folders(Path(out)):
         record = read(folder)
@@ -168,6 +172,8 @@ def load(out: Path | str) -> Records:
 
 def read_outputs(folder: Path) -> pd.DataFrame:
     """A cell's `outputs.tsv`, all text kept as it is."""
+    import pandas as pd
+
     columns = {"source": str, "reference": str, "hypothesis": str}
     return pd.read_csv(folder / OUTPUTS, sep="\t", quoting=csv.QUOTE_NONE, keep_default_na=False, dtype=columns)
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from bench import precision
 from bench.data.batches import Batch, Batcher
 from bench.losses import cross_entropy
+from bench.optimiser import AdamW
 from bench.profiling import clock
 from bench.progress import Progress, Silent
 from bench.seeding import numpy_generator, torch_generator
@@ -127,7 +128,7 @@ class Trainer:
         self.history = History()
         decayed = [p for n, p in model.named_parameters() if p.dim() > 1 and "embedding" not in n]
         plain = [p for n, p in model.named_parameters() if not (p.dim() > 1 and "embedding" not in n)]
-        self.optimizer = torch.optim.AdamW(
+        self.optimizer = AdamW(
             [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": plain, "weight_decay": 0.0}],
             lr=settings.lr,
             betas=(settings.beta1, settings.beta2),

@@ -14,7 +14,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 OURS = ("bench", "models")
 HYDRA = ("hydra", "omegaconf")
-HARNESS = ("bench.precision", "bench.training", "bench.losses", "bench.decoding", "bench.evaluation", "bench.profiling")
+HARNESS = (
+    *("bench.training", "bench.losses", "bench.optimiser", "bench.precision"),
+    *("bench.decoding", "bench.evaluation", "bench.profiling"),
+)
 
 
 @dataclass(frozen=True)
