@@ -70,13 +70,10 @@ def _searched(
     count = src.shape[0]
     limit = torch.as_tensor(np.asarray(limits), device=device)
     state = model.start(src, src_mask)
-    if beam > 1:
-        state = select(state, torch.arange(count, device=device).repeat_interleave(beam))
     sentence = torch.arange(count, device=device)  # (R,) which source each row of the search belongs to
-    prefix = torch.full((count, beam, 1), BOS, device=device)  # (R, beam, 1 + t)
-    # Only the first hypothesis is alive at first: the others are its copies.
-    score = torch.full((count, beam), -torch.inf, device=device)
-    score[:, 0] = 0.0
+    # N hypotheses of each: one at first, `beam` from the first step on, or fewer where the vocabulary is small.
+    prefix = torch.full((count, 1, 1), BOS, device=device)  # (R, N, 1 + t)
+    score = torch.zeros(count, 1, device=device)
     best_score = torch.full((count,), -torch.inf, device=device)
     ended_count = torch.zeros(count, dtype=torch.int64, device=device)
     best: list[list[int]] = [[] for _ in range(count)]
@@ -84,15 +81,15 @@ def _searched(
     length = 0
     while len(sentence):
         length += 1
-        rows = len(sentence)
+        rows, alive = score.shape
         logits, state = model.step(prefix[:, :, -1].reshape(-1), state)
         log_probability = torch.log_softmax(logits, dim=-1, dtype=torch.float32)
         log_probability[:, [PAD, BOS]] = -torch.inf
         # Of 2 * beam candidates at most `beam` end here, so `beam` are left to go on.
         value, token = largest(log_probability, min(2 * beam, logits.shape[-1]))
         width = value.shape[-1]
-        total = (score.unsqueeze(-1) + value.view(rows, beam, width)).flatten(1)
-        value, index = total.topk(2 * beam, dim=-1)
+        total = (score.unsqueeze(-1) + value.view(rows, alive, width)).flatten(1)
+        value, index = total.topk(min(2 * beam, total.shape[-1]), dim=-1)
         parent, token = index // width, token.view(rows, -1).gather(1, index)
         ends = token == EOS
 
@@ -107,7 +104,7 @@ def _searched(
         best_score = torch.maximum(best_score, top)
         ended_count += finishing.sum(dim=-1)
 
-        score, chosen = value.masked_fill(ends, -torch.inf).topk(beam, dim=-1)
+        score, chosen = value.masked_fill(ends, -torch.inf).topk(min(beam, value.shape[-1]), dim=-1)
         parent, token = parent.gather(1, chosen), token.gather(1, chosen)
         prefix = torch.cat([prefix.gather(1, parent.unsqueeze(-1).expand(-1, -1, length)), token.unsqueeze(-1)], dim=-1)
 
@@ -125,7 +122,7 @@ def _searched(
             best_score, ended_count, parent = best_score[keep], ended_count[keep], parent[keep]
         if beam > 1 or keep is not None:
             place = torch.arange(rows, device=device) if keep is None else keep
-            state = select(state, (place.unsqueeze(1) * beam + parent).flatten(), keep)
+            state = select(state, (place.unsqueeze(1) * alive + parent).flatten(), keep)
     return Hypotheses(best, ended)
 
 

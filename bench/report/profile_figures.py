@@ -7,7 +7,7 @@ from pathlib import Path
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from bench.profile import rows
 from bench.report import arms, drawing, style
@@ -43,8 +43,8 @@ def _time(own: pd.DataFrame, what: str, name: str, folder: Path) -> Figure:
         drawing.line(axes, arm, line["length"], line["median"])
         axes.fill_between(line["length"], line["q25"], line["q75"], color=style.look(arm).colour, alpha=0.15, lw=0)
     _logarithmic(axes, numbers)
-    axes.set_ylabel("time a target token")
-    axes.yaxis.set_major_formatter(EngFormatter(unit="s"))
+    axes.set_ylabel("time a target token (µs)")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{1e6 * value:,g}"))
     caption = "A flat line: a token costs the same at any length. Medians; bands run from quartile to quartile."
     title = f"{name[0].upper()}{name[1:]}: time a target token against length"
     return drawing.finish(figure, axes, folder, f"time-{what}", title, caption, numbers)
