@@ -137,7 +137,8 @@ def table(cards: Iterable[Card]) -> str:
 
 def _asked(settings: str) -> str:
     """The words that differ from the defaults, as they were typed."""
-    return "".join(f" {word}" for word in settings.split() if word not in schema.sized(()))
+    defaults = schema.sized(())
+    return "".join(f" {word}" for word in settings.split() if word not in defaults)
 
 
 def _costs(model: Seq2Seq) -> dict[str, list[int]]:

@@ -69,6 +69,9 @@ class Recurrent(nn.Module):
         Returns outputs (B, T, D_out), zero at padding, and the state after each row's last real token, the two
         directions side by side.
         """
+        if self._lacks_kernel(inputs):
+            with torch.autocast("cpu", enabled=False):
+                return self(inputs.float(), None if hidden is None else tuple(part.float() for part in hidden), lengths)
         initial = None
         if hidden is not None:
             # Under autocast a state may come in another type than the inputs; the kernels want one.
@@ -86,6 +89,12 @@ class Recurrent(nn.Module):
             outputs, _ = pad_packed_sequence(packed_outputs, batch_first=True, total_length=inputs.shape[1])
         parts = last if isinstance(last, tuple) else (last,)
         return outputs, tuple(part.transpose(0, 1).flatten(1) for part in parts)
+
+    def _lacks_kernel(self, inputs: Tensor) -> bool:
+        """Whether autocast asks for an LSTM in bfloat16 of a CPU that has no such products, where torch 2.13 refuses
+        instead of computing it in another way."""
+        asked = inputs.device.type == "cpu" and torch.is_autocast_enabled("cpu") and isinstance(self.run, nn.LSTM)
+        return asked and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
     def _is_small_step(self, inputs: Tensor) -> bool:
         """Whether this is one step of few rows for which plain products are faster than the fused kernel."""

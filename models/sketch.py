@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -28,7 +27,5 @@ class _Unfilled(TorchFunctionMode):
 
 def sketched(build: Callable[[], Seq2Seq]) -> Seq2Seq:
     """What `build` makes, with all its shapes and none of its values."""
-    with ExitStack() as stack:
-        stack.enter_context(torch.device("meta"))
-        stack.enter_context(_Unfilled())
+    with torch.device("meta"), _Unfilled():
         return build()

@@ -14,7 +14,6 @@ from models.interface import State
 from models.positional import POSITIONS, RELATIVE, Positional
 from models.stack import BlockSeq2Seq, under
 
-
 KINDS = ("keys", "values")
 CHUNK = 64
 """Positions after which what is kept of them is put with the earlier ones."""
@@ -60,10 +59,8 @@ class SelfAttention(Mixer):
         fresh = dict(zip(KINDS, self.attention.keys_values(inputs, first), strict=True))
         new = {kind: torch.cat([state[kind], fresh[kind]], dim=2) for kind in KINDS}
         earlier = {kind: state[f"earlier_{kind}"] for kind in KINDS if f"earlier_{kind}" in state}
-        if not earlier:
-            outputs = self.attention(inputs, new["keys"], new["values"], first=first)
-        else:
-            outputs = self.attention(inputs, *((earlier[kind], new[kind]) for kind in KINDS), first=first)
+        held = {kind: (earlier[kind], new[kind]) for kind in KINDS} if earlier else new
+        outputs = self.attention(inputs, **held, first=first)
         if new["keys"].shape[2] == CHUNK:
             earlier = {kind: torch.cat([earlier[kind], new[kind]], dim=2) if earlier else new[kind] for kind in KINDS}
             new = self.start(inputs)

@@ -42,16 +42,15 @@ def load(task: Task) -> TaskData:
         return task.load()
     folder, key = cache_folder() / "tasks", _key(task)
     held = kept.find(folder, key, SUFFIX)
-    if held is None:
-        with kept.alone(folder, key):
-            held = kept.find(folder, key, SUFFIX)
-            if held is None:
-                data = task.load()
-                kept.keep(folder, key, SUFFIX, to_bytes(data), LIMIT)
-                return data
-    data = from_bytes(held)
-    task.adopt(data)
-    return data
+    if held is not None:
+        return _adopted(task, held)
+    with kept.alone(folder, key):
+        held = kept.find(folder, key, SUFFIX)  # made by who was inside before
+        if held is not None:
+            return _adopted(task, held)
+        data = task.load()
+        kept.keep(folder, key, SUFFIX, to_bytes(data), LIMIT)
+        return data
 
 
 def to_bytes(data: TaskData) -> bytes:
@@ -83,6 +82,12 @@ def from_bytes(content: bytes) -> TaskData:
     train, valid, *tests = splits
     tests = {split.name: split for split in tests}
     return TaskData(train=train, valid=valid, tests=tests, vocabulary=arrays["vocabulary"].tobytes(), **said)
+
+
+def _adopted(task: Task, held: bytes) -> TaskData:
+    data = from_bytes(held)
+    task.adopt(data)
+    return data
 
 
 def _key(task: Task) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from bench.profile import rows
@@ -37,12 +38,7 @@ def drawn(table: pd.DataFrame, folder: Path) -> list[Figure]:
 def _time(own: pd.DataFrame, what: str, name: str, folder: Path) -> Figure:
     invert = rows.UNITS[what] == rows.PER_SECOND
     numbers = own.assign(**{key: 1 / own[key] if invert else own[key] for key in ("q25", "median", "q75")})
-    figure, axes = drawing.canvas()
-    for arm in arms.ordered(numbers["arm"]):
-        line = numbers[numbers["arm"] == arm].sort_values("length")
-        drawing.line(axes, arm, line["length"], line["median"])
-        axes.fill_between(line["length"], line["q25"], line["q75"], color=style.look(arm).colour, alpha=0.15, lw=0)
-    _logarithmic(axes, numbers)
+    figure, axes = _against_length(numbers, "median", band=("q25", "q75"))
     axes.set_ylabel("time a target token (µs)")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{1e6 * value:,g}"))
     caption = "A flat line: a token costs the same at any length. Medians; bands run from quartile to quartile."
@@ -52,16 +48,27 @@ def _time(own: pd.DataFrame, what: str, name: str, folder: Path) -> Figure:
 
 def _memory(own: pd.DataFrame, what: str, name: str, folder: Path) -> Figure:
     numbers = own.assign(mebibytes=(own["peak_bytes"] - own["base_bytes"]) / MEBI)
-    figure, axes = drawing.canvas()
-    for arm in arms.ordered(numbers["arm"]):
-        line = numbers[numbers["arm"] == arm].sort_values("length")
-        drawing.line(axes, arm, line["length"], line["mebibytes"])
-    _logarithmic(axes, numbers)
+    figure, axes = _against_length(numbers, "mebibytes")
     axes.set_ylabel("peak memory of the work (MiB)")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     caption = "Above what there was before the work, for batches of about equal size in tokens."
     title = f"{name[0].upper()}{name[1:]}: peak memory against length"
     return drawing.finish(figure, axes, folder, f"memory-{what}", title, caption, numbers)
+
+
+def _against_length(
+    numbers: pd.DataFrame, column: str, band: tuple[str, str] | None = None
+) -> tuple[Canvas, Axes]:
+    """A column against length, a line an arm; band: the columns that it lies between."""
+    figure, axes = drawing.canvas()
+    for arm in arms.ordered(numbers["arm"]):
+        line = numbers[numbers["arm"] == arm].sort_values("length")
+        drawing.line(axes, arm, line["length"], line[column])
+        if band is not None:
+            low, high = (line[edge] for edge in band)
+            axes.fill_between(line["length"], low, high, color=style.look(arm).colour, alpha=0.15, lw=0)
+    _logarithmic(axes, numbers)
+    return figure, axes
 
 
 def _logarithmic(axes: Axes, numbers: pd.DataFrame) -> None:

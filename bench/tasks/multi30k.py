@@ -98,7 +98,7 @@ class Multi30k(Task):
             counts=dict(counts),
             vocabulary=subwords.model,
         )
-        self.adopt(data)
+        self._note_range(data)
         return data
 
     def identity(self) -> dict[str, object]:
@@ -106,6 +106,9 @@ class Multi30k(Task):
 
     def adopt(self, data: TaskData) -> None:
         self._subwords = Subwords(data.vocabulary)
+        self._note_range(data)
+
+    def _note_range(self, data: TaskData) -> None:
         bins = data.train.axes["length"]
         self.train_range = {"length": (int(bins.min()), int(bins.max()))}
 
