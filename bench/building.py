@@ -130,9 +130,12 @@ def _builder(described: Mapping[str, object], sizes: Sizes, rounded: bool) -> Bu
     """What builds a `model` section at a width. Raises UserError for options that the model does not have."""
     cls = hydra.utils.get_class(described["_target_"])
     options = schema.typed_options(cls, schema.model_options(described), "model", FILLED_IN)
+    ends = {"shared": sizes.shared}
+    if (sizes.inputs, sizes.outputs) != ("tokens", "tokens"):
+        ends |= {"inputs": sizes.inputs, "outputs": sizes.outputs}
 
     def build(width: int) -> Seq2Seq:
-        return cls.of_width(width, sizes.source, sizes.target, rounded=rounded, shared=sizes.shared, **options)
+        return cls.of_width(width, sizes.source, sizes.target, rounded=rounded, **ends, **options)
 
     return build
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,9 +42,10 @@ class Search:
 
 @dataclass(frozen=True)
 class Hypotheses:
-    """One a source. tokens: ids without the end token; ended: whether the end token came before the limit."""
+    """One a source. tokens: ids without the end token, or predicted values, C each; ended: whether the end token came
+    before the limit, which of values is how many there are."""
 
-    tokens: list[list[int]]
+    tokens: list[list[int]] | list[list[list[float]]]
     ended: list[bool]
 
 
@@ -126,6 +127,29 @@ def _searched(
     return Hypotheses(best, ended)
 
 
+@torch.inference_mode()
+def predict(
+    model: Seq2Seq, src: Tensor, src_mask: Tensor | None, limits: Sequence[int] | np.ndarray, how: Search
+) -> Hypotheses:
+    """`search` for a model whose outputs are values: each is read as the next input, `limits` (B,) of them a source."""
+    assert not model.training, "decode in evaluation mode"
+    with precision.products_in(how.precision, src.device):
+        state = model.start(src, src_mask)
+        value = torch.zeros(src.shape[0], model.output_dim, device=src.device)
+        found = []
+        for _ in range(int(np.max(limits))):
+            value, state = model.step(value, state)
+            value = value.float()
+            found.append(value)
+    values = torch.stack(found, dim=1).tolist()
+    return Hypotheses([own[:limit] for own, limit in zip(values, limits, strict=True)], [True] * len(values))
+
+
+def decoder(model: Seq2Seq) -> tuple[Callable[..., Hypotheses], int]:
+    """`search`, or `predict` for a model of values, and how many tokens it takes to say that a hypothesis ends."""
+    return (search, 1) if model.outputs == "tokens" else (predict, 0)
+
+
 BLOCK = 64
 
 
@@ -171,15 +195,16 @@ def decode_split(
     ended = [False] * len(split)
     samples: list[float] = []
     plan = batcher.plan()
+    decode, closing = decoder(model)
     progress.stage(f"decode {split.name} {how.name}", len(split), "sentences")
     decoded = 0
     for number, rows in enumerate(plan):
         batch = batcher.make(rows)
         begun = clock(device)
-        found = search(model, batch.src, batch.src_mask, target_limit[rows], how)
+        found = decode(model, batch.src, batch.src_mask, target_limit[rows], how)
         seconds = clock(device) - begun
         if number > 0 or len(plan) == 1:
-            samples.append(sum(len(ids) + 1 for ids in found.tokens) / seconds)
+            samples.append(sum(len(ids) + closing for ids in found.tokens) / seconds)
         for row, ids, end in zip(rows.tolist(), found.tokens, found.ended, strict=True):
             tokens[row], ended[row] = ids, end
         decoded += len(rows)

@@ -6,12 +6,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bench.data.batches import Batcher
 from bench.decoding import Hypotheses
-from bench.metrics import METRICS, correct
+from bench.metrics import METRICS
 from bench.tasks.base import Split, Task
+from bench.training import validate
+from models.interface import Seq2Seq
 
 FEWEST = 5
 """A value of an axis with fewer examples gets no score of its own."""
+
+FORCED = "teacher-forced"
+"""Instead of a search's name, where the model reads the reference and not its own output."""
+
+LOSS_UNIT, LOSS_SIGNATURE = "nats a position", "loss|teacher-forced|no smoothing"
 
 
 def texts(task: Task, split: Split) -> tuple[list[str], list[str]]:
@@ -38,26 +46,52 @@ def score_rows(
         for name in metrics:
             value, signature = METRICS[name].score(ours, theirs)
             scores.append(
-                {
-                    "split": split.name,
-                    "search": search,
-                    "metric": name,
-                    "value": value,
-                    "unit": METRICS[name].unit,
-                    "n": len(rows),
-                    "axis": axis,
-                    "at": at,
-                    "signature": signature,
-                }
+                _score(split, search, name, value, METRICS[name].unit, len(rows), axis, at, signature)
             )
     return scores
 
 
+def _score(
+    split: Split,
+    search: str,
+    metric: str,
+    value: float,
+    unit: str,
+    n: int,
+    axis: str | None,
+    at: int | None,
+    signature: str,
+) -> dict[str, object]:
+    return {
+        "split": split.name,
+        "search": search,
+        "metric": metric,
+        "value": value,
+        "unit": unit,
+        "n": n,
+        "axis": axis,
+        "at": at,
+        "signature": signature,
+    }
+
+
+def loss_row(model: Seq2Seq, task: Task, split: Split, batcher: Batcher) -> dict[str, object]:
+    """The score of a split by teacher-forced loss, over the positions that the task spreads it over."""
+    loss, _ = validate(model, batcher.epoch())
+    positions = int(task.loss_positions(split).sum())
+    total = loss * int(batcher.tgt_lengths.sum())
+    return _score(split, FORCED, "loss", total / positions, LOSS_UNIT, len(split), None, None, LOSS_SIGNATURE)
+
+
 def output_rows(
-    split: Split, search: str, sources: Sequence[str], hypotheses: Sequence[str], references: Sequence[str]
+    split: Split,
+    search: str,
+    sources: Sequence[str],
+    hypotheses: Sequence[str],
+    references: Sequence[str],
+    right: Sequence[bool],
 ) -> list[dict[str, object]]:
-    """A row for each example, columns as in `bench.records`."""
-    right = correct(hypotheses, references)
+    """A row for each example, columns as in `bench.records`. right: see `Task.correct`."""
     return [
         {
             "split": split.name,
@@ -67,7 +101,7 @@ def output_rows(
             "reference": references[i],
             "hypothesis": hypotheses[i],
             "correct": bool(right[i]),
-            **{axis: int(split.axes[axis][i]) for axis in ("length", "distance") if axis in split.axes},
+            **{axis: int(values[i]) for axis, values in split.axes.items()},
         }
         for i in range(len(split))
     ]

@@ -8,9 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 
+LESS_IS_BETTER = ("squared error", "nats a position")
+"""Units of scores that are errors. Of all others, more is better."""
+
+
 @dataclass(frozen=True)
 class Metric:
-    """score(hypotheses, references) -> (value, signature); unit: `share` (0-1) or `points` (0-100)."""
+    """score(hypotheses, references) -> (value, signature); unit: `share` (0-1), `points` (0-100) or one of
+    LESS_IS_BETTER."""
 
     unit: str
     score: Callable[[Sequence[str], Sequence[str]], tuple[float, str]]
@@ -63,9 +68,35 @@ def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, s
     return float(score.score), str(metric.get_signature())
 
 
+TOLERANCE = 0.04
+"""A number off by less counts as right (Hochreiter and Schmidhuber 1997, experiment 4)."""
+
+
+def errors(hypotheses: Sequence[str], references: Sequence[str]) -> np.ndarray:
+    """(all numbers,) hypothesis minus reference, of lines that hold numbers with spaces between.
+
+    >>> errors(["1.5", "0.25 1"], ["1", "0.25 2"]).tolist()
+    [0.5, 0.0, -1.0]
+    """
+    ours, theirs = (np.array(" ".join(lines).split(), dtype=np.float64) for lines in (hypotheses, references))
+    return ours - theirs
+
+
+def mse(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
+    """Mean squared error of numbers."""
+    return float((errors(hypotheses, references) ** 2).mean()), "mse|free-running"
+
+
+def close(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
+    """Share of numbers within TOLERANCE of the reference."""
+    return float((np.abs(errors(hypotheses, references)) < TOLERANCE).mean()), f"close|within {TOLERANCE}"
+
+
 METRICS: dict[str, Metric] = {
     "exact_match": Metric("share", exact_match),
     "token_accuracy": Metric("share", token_accuracy),
     "bleu": Metric("points", bleu),
     "chrf": Metric("points", chrf),
+    "mse": Metric("squared error", mse),
+    "close": Metric("share", close),
 }

@@ -19,7 +19,9 @@ RECORD, CURVE, OUTPUTS, WEIGHTS = "record.json", "curve.csv", "outputs.tsv", "mo
 WORK = ".work"
 STATUSES = ("done", "failed", "diverged", "skipped", "timeout")
 CURVE_COLUMNS = ("step", "target_tokens", "seconds", "train_loss", "valid_loss", "valid_token_accuracy", "learning_rate")
-OUTPUT_COLUMNS = ("split", "search", "index", "source", "reference", "hypothesis", "correct", "length", "distance")
+OUTPUT_COLUMNS = ("split", "search", "index", "source", "reference", "hypothesis", "correct")
+"""Of `outputs.tsv`; one more for each axis of the task follows."""
+
 SCORE_COLUMNS = ("split", "search", "metric", "value", "unit", "n", "axis", "at", "signature")
 
 
@@ -108,9 +110,11 @@ def write(
             writer.writerows(curve)
     if outputs:
         with (building / OUTPUTS).open("w", encoding="utf-8", newline="") as file:
-            file.write("\t".join(OUTPUT_COLUMNS) + "\n")
+            axes = dict.fromkeys(key for row in outputs for key in row if key not in OUTPUT_COLUMNS)
+            columns = (*OUTPUT_COLUMNS, *axes)
+            file.write("\t".join(columns) + "\n")
             for row in outputs:
-                file.write("\t".join(_one_cell(row.get(column)) for column in OUTPUT_COLUMNS) + "\n")
+                file.write("\t".join(_one_cell(row.get(column)) for column in columns) + "\n")
     if weights is not None:
         os.replace(weights, building / WEIGHTS)
     for path in building.iterdir():

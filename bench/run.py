@@ -16,7 +16,7 @@ from bench.allocator import tune_allocator
 from bench.blank import blank
 from bench.data import shared
 from bench.data.batches import Batcher
-from bench.decoding import Search, decode_split, search
+from bench.decoding import Search, decode_split, decoder
 from bench.errors import DataError, DataUnavailable, UserError
 from bench.progress import Progress, Silent
 from bench.tasks.base import Split, Task, TaskData
@@ -118,11 +118,13 @@ def _search(config: Mapping[str, Mapping]) -> tuple[list[Search], int]:
 
 
 def _about(task: Task, data: TaskData) -> dict:
+    guessed = task.chance_loss(next(iter(data.tests.values())))
     return {
         "checksums": data.checksums,
         "counts": data.counts,
         "train_range": {axis: list(bounds) for axis, bounds in task.train_range.items()},
-        "chance": task.chance,
+        "chance": task.chance | ({} if guessed is None else {"loss": guessed}),
+        "notes": data.notes,
     }
 
 
@@ -181,11 +183,15 @@ def _evaluate(
             decoded = decode_split(model, split, limits, how, batch_tokens, device, progress)
             hypotheses = [task.target_text(ids) for ids in decoded.hypotheses.tokens]
             record["scores"] += evaluation.score_rows(task.metrics, split, how.name, hypotheses, references)
-            outputs += evaluation.output_rows(split, how.name, sources, hypotheses, references)
+            right = task.correct(hypotheses, references)
+            outputs += evaluation.output_rows(split, how.name, sources, hypotheses, references, right)
             if how.beam == 1:
                 samples += decoded.samples
                 if number == 0:
                     record["sanity"] |= evaluation.sanity(decoded.hypotheses, hypotheses, references)
+        if model.outputs == "tokens":
+            batcher = Batcher(split, cell.config["budget"]["batch_tokens"], device)
+            record["scores"].append(evaluation.loss_row(model, task, split, batcher))
     first = next(iter(data.tests.values()))
     record["throughput"] |= {
         "decode": profiling.summary(samples, profiling.TOKENS_PER_SECOND),
@@ -199,11 +205,12 @@ def _one_by_one(model: Seq2Seq, split: Split, task: Task, how: Search, device: s
     batcher = Batcher(split, 1, device)
     limits = task.target_limit(split.src.lengths)
     samples = []
+    decode, closing = decoder(model)
     for row in range(min(ONE_AT_A_TIME, len(split))):
         batch = batcher.make(np.array([row]))
         begun = profiling.clock(device)
-        found = search(model, batch.src, None, limits[[row]], how)
-        samples.append((len(found.tokens[0]) + 1) / (profiling.clock(device) - begun))
+        found = decode(model, batch.src, None, limits[[row]], how)
+        samples.append((len(found.tokens[0]) + closing) / (profiling.clock(device) - begun))
     return samples[4:] or samples
 
 

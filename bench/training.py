@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -76,7 +76,8 @@ class Settings:
 
 @dataclass
 class History:
-    """What happened. curve: a row a validation, columns as in `bench.records`; losses in nats a target token.
+    """What happened. curve: a row a validation, columns as in `bench.records`; losses in nats a target token, or squared
+    error a target value; accuracies None for values.
     samples: training throughput, non-padding target tokens a second, the first sample of a process left out."""
 
     curve: list[dict[str, float]] = field(default_factory=list)
@@ -93,27 +94,39 @@ class History:
 
 
 def real_features(model: Seq2Seq, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Features (N, D) and wanted tokens (N,) of a batch's real target positions: padding never reaches the vocabulary
-    projection, the widest product of a small model."""
+    """Features (N, D) and wanted tokens (N,), or values (N, C), of a batch's real target positions: padding never reaches
+    the vocabulary projection, the widest product of a small model."""
     features = model.features(batch.src, batch.tgt_in, batch.src_mask).flatten(0, 1)
-    targets = batch.tgt_out.flatten()
+    targets = batch.tgt_out.flatten(0, 1)
     if batch.real is None:
         return features, targets
     return features.index_select(0, batch.real), targets.index_select(0, batch.real)
 
 
+def training_loss(model: Seq2Seq, features: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
+    """Of what `real_features` gives, summed over positions: cross-entropy, or squared error of values (mean over their
+    channels)."""
+    if targets.is_floating_point():
+        return F.mse_loss(model.project(features).float(), targets, reduction="sum") / targets.shape[-1]
+    return cross_entropy(features, targets, model.projection, label_smoothing)
+
+
 @torch.inference_mode()
-def validate(model: Seq2Seq, batches: Sequence[Batch]) -> tuple[float, float]:
-    """Teacher-forced loss in nats a target token, without smoothing, and token accuracy."""
+def validate(model: Seq2Seq, batches: Iterable[Batch]) -> tuple[float, float | None]:
+    """Teacher-forced loss in nats a target token, without smoothing, and token accuracy; of values squared error a
+    value, and None."""
     model.eval()
-    loss, right = 0.0, 0
+    loss, right, tokens = 0.0, 0, 0
     for batch in batches:
         features, targets = real_features(model, batch)
-        logits = model.project(features)
-        loss += float(F.cross_entropy(logits, targets, reduction="sum"))
-        right += int((logits.argmax(dim=-1) == targets).sum())
-    tokens = sum(batch.target_tokens for batch in batches)
-    return loss / tokens, right / tokens
+        predicted = model.project(features)
+        tokens += batch.target_tokens
+        if targets.is_floating_point():
+            loss += float(F.mse_loss(predicted, targets, reduction="sum")) / targets.shape[-1]
+            continue
+        loss += float(F.cross_entropy(predicted, targets, reduction="sum"))
+        right += int((predicted.argmax(dim=-1) == targets).sum())
+    return loss / tokens, right / tokens if model.outputs == "tokens" else None
 
 
 class Trainer:
@@ -206,7 +219,7 @@ class Trainer:
             features, targets = real_features(self.model, batch)
         # A last norm gives float32 again; the projection is the widest product of all.
         features = features.bfloat16() if self.settings.precision == "bf16" else features
-        loss = cross_entropy(features, targets, self.model.projection, self.settings.label_smoothing)
+        loss = training_loss(self.model, features, targets, self.settings.label_smoothing)
         (loss / batch.target_tokens).backward()
         torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip, foreach=True)
         self.optimizer.step()
@@ -215,7 +228,7 @@ class Trainer:
         history.examples += len(batch.rows)
         history.source_tokens += batch.source_tokens
         history.target_tokens += batch.target_tokens
-        history.padded_tokens += batch.src.numel() + batch.tgt_in.numel()
+        history.padded_tokens += len(batch.rows) * (batch.src.shape[1] + batch.tgt_in.shape[1])
         return loss.detach()
 
     def _note(self, loss_sum: float, tokens: int) -> str:
@@ -239,7 +252,7 @@ class Trainer:
                 "seconds": round(history.train_seconds, 3),
                 "train_loss": round(train_loss, 6),
                 "valid_loss": round(loss, 6),
-                "valid_token_accuracy": round(accuracy, 6),
+                "valid_token_accuracy": None if accuracy is None else round(accuracy, 6),
                 "learning_rate": self.settings.rate(history.steps - 1, self.total_steps),
             }
         )

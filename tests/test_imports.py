@@ -76,12 +76,15 @@ class Rule:
 
 CONCRETE_TASKS = "a concrete task"
 
+SHARED_BY_TASKS = ("bench.tasks.base", "bench.tasks.kinds")
+"""What of `bench.tasks` is no task itself."""
+
 RULES = (
     Rule("a model knows torch and models", ("models",), ours=("models",), only=("torch",)),
     Rule(
         "a task knows no model and no Hydra",
         ("bench.tasks.*",),
-        ours=("bench.tasks.base", "bench.data", "bench.metrics", "bench.seeding", "bench.errors"),
+        ours=(*SHARED_BY_TASKS, "bench.data", "bench.metrics", "bench.seeding", "bench.errors"),
         never=HYDRA,
     ),
     Rule("data know no model and no Hydra", ("bench.data",), never=("models", "bench.run", "bench.schema", *HYDRA)),
@@ -165,7 +168,7 @@ def _direct(graph: Mapping[str, list[Import]]) -> Iterator[str]:
             for one in imported:
                 top = one.module.split(".")[0]
                 ours = top in OURS
-                concrete = one.module.startswith("bench.tasks.") and one.module != "bench.tasks.base"
+                concrete = one.module.startswith("bench.tasks.") and not matches(one.module, SHARED_BY_TASKS)
                 if (
                     (ours and rule.ours is not None and not matches(one.module, rule.ours))
                     or matches(one.module, rule.never)

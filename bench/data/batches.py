@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.data.ragged import Ragged, closed_lengths
 from bench.tasks.base import BOS, EOS, PAD, Split
 
 
@@ -17,6 +18,7 @@ class Batch:
     """src (B, S) int64, each row closed by the end token; src_mask (B, S) boolean, None where no row is padded;
     tgt_in (B, T) begins with the start token; tgt_out (B, T) is what follows each of its positions, PAD beyond the
     end; real (N,) int64: where in the flattened tgt_out there is no padding, None where there is none at all.
+    A side made of values has (B, S, C) float32 in the place of (B, S), no end token, and zeros for start and padding.
     rows (B,): the examples' places in their split. Token counts leave padding out."""
 
     src: Tensor
@@ -36,8 +38,7 @@ class Batcher:
         if batch_tokens < 1:
             raise ValueError(f"batch_tokens must be at least 1, got {batch_tokens}")
         self.split, self.batch_tokens, self.device = split, batch_tokens, device
-        self.src_lengths = split.src.lengths + 1
-        self.tgt_lengths = split.tgt.lengths + 1
+        self.src_lengths, self.tgt_lengths = closed_lengths(split.src), closed_lengths(split.tgt)
 
     def plan(self, generator: np.random.Generator | None = None) -> list[np.ndarray]:
         """Rows of each batch. With a generator: ties in length in random order, batch borders at random places and
@@ -65,15 +66,7 @@ class Batcher:
     def make(self, rows: np.ndarray) -> Batch:
         """The batch of these rows."""
         src_lengths, tgt_lengths = self.src_lengths[rows], self.tgt_lengths[rows]
-        src = np.full((len(rows), src_lengths.max()), PAD, dtype=np.int64)
-        tgt = np.full((len(rows), tgt_lengths.max() + 1), PAD, dtype=np.int64)
-        tgt[:, 0] = BOS
-        for i, row in enumerate(rows):
-            source, target = self.split.src[row], self.split.tgt[row]
-            src[i, : len(source)] = source
-            src[i, len(source)] = EOS
-            tgt[i, 1 : len(target) + 1] = target
-            tgt[i, len(target) + 1] = EOS
+        src, tgt = _padded(self.split.src, rows), _padded(self.split.tgt, rows, begun=True)
         mask = None
         if src_lengths.min() < src.shape[1]:
             mask = torch.from_numpy(np.arange(src.shape[1]) < src_lengths[:, None]).to(self.device)
@@ -96,3 +89,21 @@ class Batcher:
     def epoch(self, generator: np.random.Generator | None = None) -> Iterator[Batch]:
         """All batches of one plan."""
         return (self.make(rows) for rows in self.plan(generator))
+
+
+def _padded(side: Ragged, rows: np.ndarray, begun: bool = False) -> np.ndarray:
+    """The sequences of these rows side by side: (B, longest) int64 closed by EOS, PAD beyond, or (B, longest, C) float32
+    with zeros beyond. begun: with one more column in front, BOS or zeros."""
+    chosen = side.take(rows)
+    lengths, first = chosen.lengths, int(begun)
+    longest = int(closed_lengths(chosen).max()) + first
+    place = np.arange(longest)
+    inside = (place >= first) & (place < first + lengths[:, None])
+    if side.kind == "values":
+        padded = np.zeros((len(rows), longest, side.tokens.shape[1]), dtype=np.float32)
+    else:
+        padded = np.full((len(rows), longest), PAD, dtype=np.int64)
+        padded[np.arange(len(rows)), first + lengths] = EOS
+        padded[:, :first] = BOS
+    padded[inside] = chosen.tokens
+    return padded

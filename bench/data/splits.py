@@ -4,28 +4,56 @@ from __future__ import annotations
 
 import numpy as np
 
+from bench.data.ragged import Ragged
+
 SHARES = {"train": range(0, 8), "valid": range(8, 9), "test": range(9, 10)}
 """Of ten equal parts of the space of all sources, those that each split draws from."""
 
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
+def source_hashes(ragged: Ragged) -> np.ndarray:
+    """(M,) uint64, one hash a sequence, the same on every machine.
 
-def source_parts(tokens: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """(N,) int64 in 0-9: the part each source falls in, the same on every machine.
-
-    tokens (N, L) non-negative integers, of which row i counts up to lengths[i].
+    Each element is hashed with its place and the results are joined by exclusive or (Zobrist 1970), so all of it is a
+    few passes over flat arrays.
     """
-    mixed = lengths.astype(np.uint64) * _MULTIPLIER
-    for column in range(tokens.shape[1]):
-        inside = column < lengths
-        value = (mixed ^ (tokens[:, column].astype(np.uint64) + np.uint64(1))) * _MULTIPLIER
-        value ^= value >> np.uint64(29)
-        mixed = np.where(inside, value, mixed)
-    return ((mixed >> np.uint64(11)) % np.uint64(10)).astype(np.int64)
+    lengths = ragged.lengths
+    place = np.arange(len(ragged.tokens), dtype=np.int64) - np.repeat(ragged.offsets[:-1], lengths)
+    mixed = place.astype(np.uint64)
+    for channel in _channels(ragged):
+        mixed = _scrambled((mixed << np.uint64(32)) ^ (mixed >> np.uint64(32)) ^ channel)
+    joined = np.zeros(len(ragged), dtype=np.uint64)
+    filled = lengths > 0
+    if filled.any():
+        joined[filled] = np.bitwise_xor.reduceat(mixed, ragged.offsets[:-1][filled])
+    return _scrambled(joined ^ _scrambled(lengths.astype(np.uint64)))
 
 
-def belongs(split: str, tokens: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """(N,) bool: whether each source may be drawn for this split."""
-    part = source_parts(tokens, lengths)
+def belongs(split: str, hashes: np.ndarray) -> np.ndarray:
+    """(M,) bool: whether the sources with these hashes may be drawn for this split."""
+    part = (hashes >> np.uint64(11)) % np.uint64(10)
     share = SHARES[split]
     return (part >= share.start) & (part < share.stop)
+
+
+def share_of(split: str) -> float:
+    """What part of all sources a split draws from."""
+    return len(SHARES[split]) / 10
+
+
+def _channels(ragged: Ragged) -> list[np.ndarray]:
+    """(N,) uint64 for each number that an element is made of."""
+    if ragged.kind == "tokens":
+        return [ragged.tokens.astype(np.uint64)]
+    bits = np.ascontiguousarray(ragged.tokens, dtype=np.float32).view(np.uint32)
+    return [bits[:, channel].astype(np.uint64) for channel in range(bits.shape[1])]
+
+
+def _scrambled(values: np.ndarray) -> np.ndarray:
+    """Each uint64 sent to another, one to one, so that every bit depends on all (the finaliser of SplitMix64; Steele et
+    al. 2014)."""
+    values = values + np.uint64(0x9E3779B97F4A7C15)
+    values ^= values >> np.uint64(30)
+    values *= np.uint64(0xBF58476D1CE4E5B9)
+    values ^= values >> np.uint64(27)
+    values *= np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))

@@ -8,44 +8,18 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+from bench.data.ragged import Ragged, closed_lengths
 from bench.errors import UserError
+from bench.metrics import correct
 
 PAD, BOS, EOS, UNK = 0, 1, 2, 3
 SPECIALS = ("<pad>", "<s>", "</s>", "<unk>")
 FIRST_FREE_ID = len(SPECIALS)
-
-
-@dataclass(frozen=True)
-class Ragged:
-    """Sequences of different lengths, end to end. tokens (N,) int32; offsets (M + 1,) int64; sequence i is
-    tokens[offsets[i]:offsets[i + 1]]."""
-
-    tokens: np.ndarray
-    offsets: np.ndarray
-
-    @classmethod
-    def of(cls, sequences: Iterable[Sequence[int] | np.ndarray]) -> "Ragged":
-        """From any sequences of ids."""
-        arrays = [np.asarray(sequence, dtype=np.int32) for sequence in sequences]
-        offsets = np.zeros(len(arrays) + 1, dtype=np.int64)
-        np.cumsum([len(array) for array in arrays], out=offsets[1:])
-        return cls(np.concatenate(arrays) if arrays else np.zeros(0, dtype=np.int32), offsets)
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """(M,) int64."""
-        return np.diff(self.offsets)
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        return self.tokens[self.offsets[index] : self.offsets[index + 1]]
 
 
 @dataclass(frozen=True)
@@ -70,11 +44,14 @@ class Split:
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of a task's vocabularies, in ids, specials included. shared: source and target use one vocabulary."""
+    """Of a task's vocabularies, in ids, specials included; of a side that is made of `values`, its channels. shared:
+    source and target use one vocabulary."""
 
     source: int
     target: int
     shared: bool
+    inputs: str = "tokens"
+    outputs: str = "tokens"
 
 
 @dataclass(frozen=True)
@@ -83,8 +60,8 @@ class TaskData:
 
     tests: by name, in the order of reports; the first is the in-distribution one. shared: source and target use one
     vocabulary. checksums: name to SHA-256, of files or of generated arrays. counts: facts for the record (sizes,
-    overlaps found and removed). vocabulary: what the task learnt to write ids as text with, in its own form, so that
-    it need not be learnt again; empty where it learns nothing.
+    overlaps found and removed). notes: what a reader has to know of a split, by its name. vocabulary: what the task
+    learnt to write ids as text with, in its own form, so that it need not be learnt again; empty where it learns nothing.
     """
 
     train: Split
@@ -95,17 +72,18 @@ class TaskData:
     shared: bool
     checksums: dict[str, str]
     counts: dict[str, int]
+    notes: dict[str, str] = field(default_factory=dict)
     vocabulary: bytes = b""
 
     @property
     def sizes(self) -> Sizes:
         """Of the vocabularies that the ids are of."""
-        return Sizes(self.src_size, self.tgt_size, self.shared)
+        return Sizes(self.src_size, self.tgt_size, self.shared, self.train.src.kind, self.train.tgt.kind)
 
     @property
     def mean_lengths(self) -> tuple[int, int]:
         """Of a training source and target, in tokens with the end token, rounded: where FLOPs are counted."""
-        source, target = (float((side.lengths + 1).mean()) for side in (self.train.src, self.train.tgt))
+        source, target = (float(closed_lengths(side).mean()) for side in (self.train.src, self.train.tgt))
         return max(1, round(source)), max(1, round(target))
 
 
@@ -157,39 +135,23 @@ class Task(ABC):
         """(B,) the number of target tokens after which decoding an example is cut off, end token included."""
         return 2 * source_lengths + 10
 
+    def correct(self, hypotheses: Sequence[str], references: Sequence[str]) -> np.ndarray:
+        """(N,) bool: which outputs are right as a whole."""
+        return correct(hypotheses, references)
+
+    def loss_positions(self, split: Split) -> np.ndarray:
+        """(N,) over how many positions the loss of each example is spread; end tokens count."""
+        return closed_lengths(split.tgt)
+
+    def chance_loss(self, split: Split) -> float | None:
+        """What one who knows the form of the answers and guesses loses a position, in nats; None: nobody has said."""
+        return None
+
 
 def fingerprint(split: Split) -> str:
-    """SHA-256 of a split's ids, so that two machines can tell whether they trained on the same data."""
+    """SHA-256 of a split's ids or values, so that two machines can tell whether they trained on the same data."""
     digest = hashlib.sha256()
     for ragged in (split.src, split.tgt):
         digest.update(ragged.offsets.astype("<i8").tobytes())
-        digest.update(ragged.tokens.astype("<i4").tobytes())
+        digest.update(ragged.tokens.astype("<f4" if ragged.kind == "values" else "<i4").tobytes())
     return digest.hexdigest()
-
-
-def source_hashes(ragged: Ragged) -> np.ndarray:
-    """(M,) uint64, one hash a sequence, for finding examples that two splits share."""
-    return np.fromiter(
-        (int.from_bytes(hashlib.blake2b(ragged[i].tobytes(), digest_size=8).digest(), "big") for i in range(len(ragged))),
-        dtype=np.uint64,
-        count=len(ragged),
-    )
-
-
-def generated(train: Split, valid: Split, tests: Iterable[Split], size: int) -> TaskData:
-    """The data of a task that makes its own, with one vocabulary of `size` ids: splits fingerprinted, and sources
-    that a split shares with training counted."""
-    tests = {split.name: split for split in tests}
-    held_out = (valid, *tests.values())
-    seen = source_hashes(train.src)
-    return TaskData(
-        train=train,
-        valid=valid,
-        tests=tests,
-        src_size=size,
-        tgt_size=size,
-        shared=True,
-        checksums={split.name: fingerprint(split) for split in (train, *held_out)},
-        counts={f"{split.name}_examples": len(split) for split in (train, *held_out)}
-        | {f"{split.name}_also_in_train": int(np.isin(source_hashes(split.src), seen).sum()) for split in held_out},
-    )

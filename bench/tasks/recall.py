@@ -1,8 +1,9 @@
 """Recall one fact at a known distance: everything but the distance is held constant.
 
 Input: `slots` pairs of tokens, of which `pairs` are a key and its value and the others are fillers; then the query, one
-of the keys. Output: the value that followed that key. Length and number of distractors never change; the queried
-pair's place is uniform. The distance is the number of tokens from the queried key to the query.
+of the keys. Output: the value that followed that key. Length and number of distractors never change. The distance is
+the number of tokens from the queried key to the query, drawn evenly. With `train_farthest`, training and the first test
+set have distances up to that, and a second test set, `test_farther`, the others.
 
 With 4 slots and 2 pairs, `. . k1 v3 k0 v2 . . k1` asks for the value of k1, 6 tokens back: v3.
 
@@ -20,27 +21,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.data.splits import belongs
-from bench.errors import UserError
-from bench.seeding import numpy_generator
-from bench.tasks.base import FIRST_FREE_ID, Ragged, Sizes, Split, Task, TaskData, generated
+from bench.data.ragged import Ragged
+from bench.tasks.base import FIRST_FREE_ID
+from bench.tasks.kinds.generated import Drawn, Part
+from bench.tasks.kinds.symbols import Symbols, single
 
 FILLER = "."
 
 
 @dataclass
-class Recall(Task):
+class Recall(Symbols):
     """Raises ValueError for sizes that cannot be."""
 
     slots: int = 16  # places for a pair; the source has 2 * slots + 1 tokens
     pairs: int = 4  # key-value pairs in a source, the queried one included
     keys: int = 8  # different keys; those of one source are distinct
     values: int = 8  # different values
-    train_size: int = 50_000  # examples
-    valid_size: int = 500
-    test_size: int = 800
-    data_seed: int = 0  # the data are the same for every model and every cell's seed
+    train_farthest: int | None = None  # greatest distance in training, in tokens; null: all there are
 
+    axis = "distance"
+    beyond_name = "test_farther"
     metrics = ("exact_match",)
 
     def __post_init__(self) -> None:
@@ -50,74 +50,41 @@ class Recall(Task):
             raise ValueError(f"task.keys must be at least task.pairs ({self.pairs}), got {self.keys}")
         if self.values < 2:
             raise ValueError(f"task.values must be at least 2, got {self.values}")
-        for name in ("train_size", "valid_size", "test_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"task.{name} must be at least 1, got {getattr(self, name)}")
+        if self.train_farthest is not None and not 2 <= self.train_farthest < 2 * self.slots:
+            raise ValueError(
+                f"task.train_farthest must be at least 2 and below the greatest distance of {self.slots} slots, "
+                f"{2 * self.slots}, got {self.train_farthest}"
+            )
+        super().__post_init__()
         self.chance = {"exact_match": 1.0 / self.values}
-        self.train_range = {"distance": (2, 2 * self.slots)}
         self._first_key = FIRST_FREE_ID + 1
         self._first_value = self._first_key + self.keys
 
     @property
-    def sizes(self) -> Sizes:
-        size = self._first_value + self.values
-        return Sizes(size, size, shared=True)
+    def seen(self) -> tuple[int, int]:
+        return 2, 2 * self.slots if self.train_farthest is None else self.train_farthest // 2 * 2
 
-    def load(self) -> TaskData:
-        sizes = {"train": self.train_size, "valid": self.valid_size, "test": self.test_size}
-        train, valid, test = (self._split(name, size) for name, size in sizes.items())
-        return generated(train, valid, (test,), self.sizes.source)
+    @property
+    def beyond(self) -> tuple[int, int] | None:
+        return None if self.train_farthest is None else (self.seen[1] + 2, 2 * self.slots)
 
-    def _split(self, name: str, size: int) -> Split:
-        generator = numpy_generator(self.data_seed, "recall", name)
-        sources, targets, distances = [], [], []
-        count = 0
-        while count < size:
-            source, target, distance = self._draw(generator, 2 * size)
-            keep = belongs(name, source, np.full(len(source), source.shape[1]))
-            sources.append(source[keep])
-            targets.append(target[keep])
-            distances.append(distance[keep])
-            count += int(keep.sum())
-        source, target = np.concatenate(sources)[:size], np.concatenate(targets)[:size]
-        distance = np.concatenate(distances)[:size]
-        return Split(name, Ragged.of(source), Ragged.of(target[:, None]), {"distance": distance})
+    def words(self) -> Sequence[str]:
+        return [FILLER, *(f"k{i}" for i in range(self.keys)), *(f"v{i}" for i in range(self.values))]
 
-    def _draw(self, generator: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """count examples: sources (N, 2 * slots + 1), targets (N,), distances (N,)."""
+    def draw(self, generator: np.random.Generator, count: int, part: Part) -> Drawn:
         rows = np.arange(count)[:, None]
-        # The first `pairs` of a random order of the slots; the first of them holds the queried pair, so that its
-        # place is uniform.
-        places = generator.random((count, self.slots)).argsort(axis=1)[:, : self.pairs]
-        keys = self._first_key + generator.random((count, self.keys)).argsort(axis=1)[:, : self.pairs]
+        distance = 2 * generator.integers(part.low // 2, part.high // 2 + 1, size=count)
+        # The first `pairs` of a random order of the slots, which the queried one leads.
+        order = generator.random((count, self.slots), dtype=np.float32)
+        order[rows[:, 0], self.slots - distance // 2] = -1.0
+        places = order.argsort(axis=1)[:, : self.pairs]
+        keys = self._first_key + generator.random((count, self.keys), dtype=np.float32).argsort(axis=1)[:, : self.pairs]
         values = self._first_value + generator.integers(0, self.values, size=(count, self.pairs))
         source = np.full((count, 2 * self.slots + 1), FIRST_FREE_ID, dtype=np.int32)
         source[rows, 2 * places] = keys
         source[rows, 2 * places + 1] = values
         source[:, -1] = keys[:, 0]
-        return source, values[:, 0].astype(np.int32), 2 * (self.slots - places[:, 0])
-
-    def source_text(self, ids: Sequence[int]) -> str:
-        return " ".join(map(self._word, ids))
-
-    target_text = source_text
-
-    def _word(self, token: int) -> str:
-        if token == FIRST_FREE_ID:
-            return FILLER
-        if self._first_key <= token < self._first_value:
-            return f"k{token - self._first_key}"
-        return f"v{token - self._first_value}" if token >= self._first_value else "?"
-
-    def source_ids(self, text: str) -> list[int]:
-        known = {self._word(i): i for i in range(FIRST_FREE_ID, self._first_value + self.values)}
-        words = text.split()
-        if not words or any(word not in known for word in words):
-            raise UserError(
-                f"the task recall reads words k0-k{self.keys - 1}, v0-v{self.values - 1} and {FILLER!r} with spaces "
-                f"between, got {text!r}"
-            )
-        return [known[word] for word in words]
+        return Drawn(Ragged.of_rows(source), single(values[:, 0]), {"distance": distance})
 
     def target_limit(self, source_lengths: np.ndarray) -> np.ndarray:
         return np.full_like(source_lengths, 3)

@@ -16,7 +16,8 @@ from bench.data import shared
 from bench.data.corpora import Corpus, corpora, obtain, read_lines
 from bench.errors import DataError, DataUnavailable, UserError
 from bench.tasks import multi30k
-from bench.tasks.base import PAD, UNK, fingerprint, source_hashes
+from bench.data.splits import source_hashes
+from bench.tasks.base import PAD, UNK, fingerprint
 from bench.tasks.multi30k import Multi30k
 
 NAMED = [Path(folder) for folder in os.environ.get("BENCH_MIRROR", "").split(os.pathsep) if folder]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bench.errors import UserError
 from bench.tasks.recall import Recall
 from bench.tasks.reverse import Reverse
 
@@ -54,8 +55,8 @@ def test_recall_distances_are_even() -> None:
     [
         (Reverse, {"symbols": 1}, "symbols"),
         (Reverse, {"symbols": 27}, "symbols"),
-        (Reverse, {"train_longest": 0}, "lengths"),
-        (Reverse, {"test_longest": 20}, "lengths"),
+        (Reverse, {"train_longest": 0}, "train_longest"),
+        (Reverse, {"test_longest": 20}, "test_longest"),
         (Reverse, {"valid_size": 0}, "valid_size"),
         (Recall, {"pairs": 17}, "pairs"),
         (Recall, {"keys": 3}, "keys"),
@@ -69,5 +70,5 @@ def test_what_cannot_be_is_refused_by_name(cls: type, changes: dict, word: str) 
 
 
 def test_too_small_a_space_is_refused() -> None:
-    with pytest.raises(ValueError, match="distinct strings"):
+    with pytest.raises(UserError, match="distinct sources"):
         Reverse(symbols=2, train_longest=2, test_longest=3, valid_size=100).load()

@@ -1,0 +1,77 @@
+"""The adding problem: the sum of two marked numbers in a long row (Hochreiter and Schmidhuber 1997, experiment 4).
+
+Input: T vectors of two numbers, one uniform in [0, 1] and a marker that is 1 at two places and 0 elsewhere (as Bai et
+al. 2018 place them: anywhere). Output: the sum of the two marked numbers. Scored by the mean squared error. The best
+constant, 1, has the variance of the sum of two uniform numbers, 1/6 = 0.167 (published as .1767, Le et al. 2015); that
+is the chance line. A sum within 0.04 counts as right, as in the first paper.
+
+    >>> task = Adding(train_shortest=5, train_longest=5, test_longest=None, train_size=20, valid_size=5, test_size=5)
+    >>> drawn = task.draw(np.random.default_rng(0), 1, task.parts()[0])
+    >>> task.source_text(drawn.src[0])
+    '0.8506* 0.6370* 0.5111 0.2698 0.3078'
+    >>> task.target_text(drawn.tgt[0])
+    '1.487586'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.data.ragged import Ragged
+from bench.metrics import TOLERANCE, errors
+from bench.tasks.base import Sizes
+from bench.tasks.kinds.generated import Drawn, Part
+from bench.tasks.kinds.lengths import Lengths
+
+CONSTANT = 1.0 / 6.0
+"""The mean squared error of always answering 1."""
+
+
+@dataclass
+class Adding(Lengths):
+    """Raises ValueError for lengths or sizes that cannot be."""
+
+    train_shortest: int = 50  # T in training and in the first test set
+    train_longest: int = 50
+    test_longest: int | None = 100  # the second test set has T from train_longest + 1 to this; null: there is none
+
+    first = 2
+    metrics = ("mse", "close")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.chance = {"mse": CONSTANT}
+
+    @property
+    def sizes(self) -> Sizes:
+        return Sizes(2, 1, shared=False, inputs="values", outputs="values")
+
+    def draw(self, generator: np.random.Generator, count: int, part: Part) -> Drawn:
+        lengths = self.lengths(generator, count, part)
+        numbers = generator.random((count, int(lengths.max())), dtype=np.float32)
+        # Two different places: the second is drawn from one fewer and steps over the first.
+        first = generator.integers(0, lengths)
+        second = generator.integers(0, lengths - 1)
+        second += second >= first
+        rows = np.arange(count)
+        markers = np.zeros_like(numbers)
+        markers[rows, first] = markers[rows, second] = 1.0
+        sums = numbers[rows, first] + numbers[rows, second]
+        src = Ragged.of_rows(np.stack([numbers, markers], axis=-1), lengths)
+        distance = lengths - np.minimum(first, second)
+        return Drawn(src, Ragged.of_rows(sums[:, None, None]), {"length": lengths, "distance": distance})
+
+    def source_text(self, ids: Sequence[Sequence[float]]) -> str:
+        return " ".join(f"{number:.4f}{'*' if marker else ''}" for number, marker in ids)
+
+    def target_text(self, ids: Sequence[Sequence[float]]) -> str:
+        return " ".join(f"{value:.6f}" for (value,) in ids)
+
+    def correct(self, hypotheses: Sequence[str], references: Sequence[str]) -> np.ndarray:
+        return np.abs(errors(hypotheses, references)) < TOLERANCE
+
+    def target_limit(self, source_lengths: np.ndarray) -> np.ndarray:
+        return np.ones_like(source_lengths)

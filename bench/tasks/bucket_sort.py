@@ -1,0 +1,48 @@
+"""Bucket sort: the symbols of a string in order (Deletang et al. 2023, "bucket sort").
+
+Input: a string over five symbols. Output: the same symbols, sorted. It is enough to count each symbol.
+
+    >>> task = BucketSort(train_size=50, valid_size=5, test_size=5)
+    >>> src, tgt = task.examples(np.random.default_rng(1), np.array([6]))
+    >>> task.source_text(src[0]), task.target_text(tgt[0])
+    ('5 5 1 3 5 4', '1 3 4 5 5 5')
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.data.ragged import Ragged
+from bench.tasks.base import FIRST_FREE_ID
+from bench.tasks.kinds.symbols import ByLength, random_strings
+
+
+@dataclass
+class BucketSort(ByLength):
+    """Raises ValueError for lengths or sizes that cannot be."""
+
+    train_longest: int = 40
+    test_longest: int = 500
+    symbols: int = 5  # at most 9
+
+    metrics = ("token_accuracy", "exact_match")
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.symbols <= 9:
+            raise ValueError(f"task.symbols must be 2 to 9, got {self.symbols}")
+        super().__post_init__()
+        self.chance = {"exact_match": 0.0, "token_accuracy": 1.0 / self.symbols}
+
+    def words(self) -> Sequence[str]:
+        return [str(i + 1) for i in range(self.symbols)]
+
+    def examples(self, generator: np.random.Generator, lengths: np.ndarray) -> tuple[Ragged, Ragged]:
+        rows, inside = random_strings(generator, lengths, self.symbols)
+        ordered = np.sort(np.where(inside, rows, np.uint8(255)), axis=1)
+        return tuple(Ragged.of_rows(each.astype(np.int32) + FIRST_FREE_ID, lengths) for each in (rows, ordered))
+
+    def target_limit(self, source_lengths: np.ndarray) -> np.ndarray:
+        return source_lengths + 5

@@ -1,0 +1,30 @@
+"""Cycle navigation: where on a ring does a walk end? (Deletang et al. 2023, "cycle navigation")
+
+Input: steps `+` (one place on), `-` (one place back) and `=` (stay), on a ring of five places, from place 0. Output: the
+place at the end. A finite automaton of five states solves it at any length.
+
+    >>> task = CycleNavigation(train_size=50, valid_size=5, test_size=5)
+    >>> task.answer("+ + = -"), task.answer("- -")
+    ('1', '3')
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.tasks.kinds.languages import Language
+
+MOVES = np.array([0, 1, -1])
+
+
+@dataclass
+class CycleNavigation(Language):
+    """Raises ValueError for lengths or sizes that cannot be."""
+
+    symbols = ("=", "+", "-")
+    answers = ("0", "1", "2", "3", "4")
+
+    def solved(self, rows: np.ndarray, inside: np.ndarray) -> np.ndarray:
+        return MOVES[rows].sum(axis=1) % len(self.answers)

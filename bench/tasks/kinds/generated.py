@@ -1,0 +1,268 @@
+"""Tasks that make their own data: drawn in chunks, in splits that share no source.
+
+Chunk i of a split has a generator of its own, seeded from the task's seed, its name, the split's name and i. So the
+same task gives the same data on every machine, and a pool of processes, of any size, changes no example. Which split a
+source may be in is decided by its hash (`bench.data.splits`), so no two splits share one. A held-out split holds no
+source twice: where a short length has too few sources for its share, it gets those there are, longer ones make up the
+number, and the split's note says so.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+import numpy as np
+
+from bench.data.ragged import Ragged
+from bench.data.splits import belongs, share_of, source_hashes
+from bench.errors import UserError
+from bench.seeding import numpy_generator
+from bench.tasks.base import Split, Task, TaskData, fingerprint
+
+CHUNK = 2048
+"""Examples drawn at once, before those that belong to another split are left out."""
+
+MOST_ROUNDS = 40
+"""A held-out split that is not full after so many times the chunks it should take asks for more than there is."""
+
+POINTS = 25
+"""Values of an axis that a score is broken down by, at most; more are put in bins."""
+
+WIDTHS = (1, 2, 5)
+
+WORKERS = "BENCH_WORKERS"
+"""Environment variable: how many processes draw data; 1 if not set."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A split to be drawn. share: train, valid or test, whose part of all sources it draws from. low, high: the lowest
+    and the highest value of the task's axis."""
+
+    name: str
+    share: str
+    size: int
+    low: int
+    high: int
+
+    @property
+    def distinct(self) -> bool:
+        """Whether no source may come twice."""
+        return self.share != "train"
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Examples as a task draws them; axes: one whole number an example, not binned."""
+
+    src: Ragged
+    tgt: Ragged
+    axes: dict[str, np.ndarray]
+
+    def take(self, places: np.ndarray) -> Drawn:
+        """The examples at these places, or where a mask is True."""
+        axes = {axis: values[places] for axis, values in self.axes.items()}
+        return Drawn(self.src.take(places), self.tgt.take(places), axes)
+
+    @classmethod
+    def joined(cls, parts: list[Drawn]) -> Drawn:
+        """All examples of the parts, in order."""
+        axes = {axis: np.concatenate([part.axes[axis] for part in parts]) for axis in parts[0].axes}
+        sides = (Ragged.joined([getattr(part, side) for part in parts]) for side in ("src", "tgt"))
+        return cls(*sides, axes)
+
+
+@dataclass
+class Generated(Task):
+    """A task that draws its examples. Raises ValueError for sizes that cannot be."""
+
+    train_size: int = 50_000  # examples
+    valid_size: int = 500
+    test_size: int = 800  # examples in each test set
+    data_seed: int = 0  # the data are the same for every model and every cell's seed
+
+    axis = "length"
+    """What a split controls: one of the axes that `draw` gives."""
+
+    beyond_name = "test_longer"
+    """The test split outside the training range, where there is one."""
+
+    def __post_init__(self) -> None:
+        for name in ("train_size", "valid_size", "test_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"task.{name} must be at least 1, got {getattr(self, name)}")
+        if self.data_seed < 0:
+            raise ValueError(f"task.data_seed must be at least 0, got {self.data_seed}")
+        self.train_range = {self.axis: self.seen}
+
+    @property
+    @abstractmethod
+    def seen(self) -> tuple[int, int]:
+        """The lowest and the highest value of the axis in training."""
+
+    @property
+    def beyond(self) -> tuple[int, int] | None:
+        """The same of the second test split; None: there is none."""
+        return None
+
+    @abstractmethod
+    def draw(self, generator: np.random.Generator, count: int, part: Part) -> Drawn:
+        """`count` examples with the axis between part.low and part.high; nothing else of the part matters."""
+
+    def parts(self) -> list[Part]:
+        """The splits: training, validation, then the test sets."""
+        sizes = {"train": self.train_size, "valid": self.valid_size, "test": self.test_size}
+        parts = [Part(name, name, size, *self.seen) for name, size in sizes.items()]
+        if self.beyond is not None:
+            parts.append(Part(self.beyond_name, "test", self.test_size, *self.beyond))
+        return parts
+
+    def load(self) -> TaskData:
+        """See `Task.load`. Raises UserError where a split asks for more distinct sources than there are."""
+        return made(self, _workers())
+
+
+def made(task: Generated, workers: int = 1) -> TaskData:
+    """The data of a task, drawn by so many processes. Raises UserError as `Generated.load` does."""
+    with _mapping(workers) as mapping:
+        found = {part.name: _drawn(task, part, mapping) for part in task.parts()}
+    train, valid, *tests = splits = [split for split, _ in found.values()]
+    hashes = {split.name: source_hashes(split.src) for split in splits}
+    sizes = task.sizes
+    return TaskData(
+        train=train,
+        valid=valid,
+        tests={split.name: split for split in tests},
+        src_size=sizes.source,
+        tgt_size=sizes.target,
+        shared=sizes.shared,
+        checksums={split.name: fingerprint(split) for split in splits},
+        counts={f"{name}_examples": len(own) for name, own in hashes.items()}
+        | {f"{name}_distinct": len(np.unique(own)) for name, own in hashes.items()}
+        | {f"{name}_also_in_train": int(np.isin(own, hashes["train"]).sum()) for name, own in hashes.items()
+           if name != "train"},
+        notes={name: note for name, (_, note) in found.items() if note},
+    )  # fmt: skip
+
+
+Mapping = Callable[[Callable, list], Iterator]
+
+
+@contextmanager
+def _mapping(workers: int) -> Iterator[Mapping]:
+    """Something like `map`: in this process for one worker, in a pool for more."""
+    if workers == 1:
+        yield map
+        return
+    # Not by forking: a process that has torch loaded has threads, which a fork would lose.
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        yield pool.map
+
+
+def _workers() -> int:
+    asked = os.environ.get(WORKERS, "1")
+    if not asked.isdecimal() or int(asked) < 1:
+        raise UserError(f"{WORKERS} must be a whole number above 0, got {asked!r}")
+    return int(asked)
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """The work of one process: chunk `number` of a part, without what belongs to other splits."""
+
+    task: Generated
+    part: Part
+
+    def __call__(self, number: int) -> tuple[Drawn, np.ndarray]:
+        name = type(self.task).__name__.lower()
+        generator = numpy_generator(self.task.data_seed, name, self.part.name, number)
+        drawn = self.task.draw(generator, CHUNK, self.part)
+        hashes = source_hashes(drawn.src)
+        own = belongs(self.part.share, hashes)
+        return drawn.take(own), hashes[own]
+
+
+def _drawn(task: Generated, part: Part, mapping: Mapping) -> tuple[Split, str]:
+    """A split, and what has to be said of it."""
+    each = CHUNK * share_of(part.share)
+    most = MOST_ROUNDS * math.ceil(part.size / each)
+    kept: list[Drawn] = []
+    seen = np.zeros(0, dtype=np.uint64)
+    repeats: Counter[int] = Counter()
+    have = number = 0
+    while have < part.size:
+        if number >= most:
+            raise UserError(_too_many(task, part, have))
+        chunks = min(most - number, math.ceil((part.size - have) / each))
+        for drawn, hashes in mapping(_Chunk(task, part), list(range(number, number + chunks))):
+            if part.distinct:
+                fresh = np.zeros(len(hashes), dtype=bool)
+                fresh[np.unique(hashes, return_index=True)[1]] = True
+                fresh &= ~np.isin(hashes, seen)
+                repeats.update(drawn.axes[task.axis][~fresh].tolist())
+                seen = np.concatenate([seen, hashes[fresh]])
+                drawn = drawn.take(fresh)
+            kept.append(drawn)
+            have += len(drawn.src)
+        number += chunks
+    whole = Drawn.joined(kept).take(np.arange(part.size))
+    axes = {axis: _binned(values, *_bounds(task, part, axis, values)) for axis, values in whole.axes.items()}
+    return Split(part.name, whole.src, whole.tgt, axes), _note(task, part, whole, repeats)
+
+
+def _bounds(task: Generated, part: Part, axis: str, values: np.ndarray) -> tuple[int, int]:
+    return (part.low, part.high) if axis == task.axis else (int(values.min()), int(values.max()))
+
+
+def bin_width(low: int, high: int) -> int:
+    """1, 2 or 5 times a power of ten: the least that leaves no more than POINTS bins.
+
+    >>> bin_width(1, 20), bin_width(1, 40), bin_width(41, 500)
+    (1, 2, 20)
+    """
+    scale = 1
+    while True:
+        for width in WIDTHS:
+            if (high - low + 1) / (width * scale) <= POINTS:
+                return width * scale
+        scale *= 10
+
+
+def _binned(values: np.ndarray, low: int, high: int) -> np.ndarray:
+    """Each value as the lower edge of its bin; bins begin at `low`."""
+    width = bin_width(low, high)
+    return (values - low) // width * width + low
+
+
+def _note(task: Generated, part: Part, whole: Drawn, repeats: Counter[int]) -> str:
+    """What a reader has to know of a split: which values of the axis had too few sources for their share."""
+    if not part.distinct:
+        distinct = len(np.unique(source_hashes(whole.src)))
+        if distinct == part.size:
+            return ""
+        return f"drawn with replacement: {distinct:,} of {part.size:,} sources are distinct"
+    counts = Counter(whole.axes[task.axis].tolist())
+    short = [value for value in repeats if repeats[value] > counts[value]]
+    if not short:
+        return ""
+    held = sum(number for value, number in counts.items() if value <= max(short))
+    return (
+        f"{task.axis} up to {max(short)}: too few distinct sources for an equal share; drawn without replacement, "
+        f"{held:,} of {part.size:,} examples"
+    )
+
+
+def _too_many(task: Generated, part: Part, have: int) -> str:
+    field = f"task.{part.share}_size"
+    return (
+        f"{field}={part.size} asks for more distinct sources with {task.axis} {part.low}-{part.high} than split "
+        f"{part.name} was found to have ({have:,}); lower {field} or make the task larger"
+    )
