@@ -29,6 +29,9 @@ LIBRARIES = ("numpy", "sentencepiece")
 CODE = ("tasks", "data", "seeding.py")
 """What of `bench` can change a task's data."""
 
+SAID = ("src_size", "tgt_size", "shared", "checksums", "counts", "notes")
+"""What of the data is neither a split nor bytes."""
+
 SIDES = ("src", "tgt")
 TEXTS = ("sources", "references")
 
@@ -56,7 +59,7 @@ def load(task: Task) -> TaskData:
 def to_bytes(data: TaskData) -> bytes:
     """All of the data; `from_bytes` gives it back."""
     arrays: dict[str, np.ndarray] = {"vocabulary": np.frombuffer(data.vocabulary, dtype=np.uint8)}
-    said = {name: getattr(data, name) for name in ("src_size", "tgt_size", "shared", "checksums", "counts")}
+    said = {name: getattr(data, name) for name in SAID}
     said["splits"] = []
     for place, split in enumerate((data.train, data.valid, *data.tests.values())):
         for side in SIDES:

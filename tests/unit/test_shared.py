@@ -39,7 +39,7 @@ def loads(monkeypatch):
 
 def same(one: TaskData, other: TaskData) -> None:
     """Asserts that all of two data is equal, the types of arrays too."""
-    plain = ("src_size", "tgt_size", "shared", "checksums", "counts", "vocabulary")
+    plain = ("src_size", "tgt_size", "shared", "checksums", "counts", "notes", "vocabulary")
     assert {name: getattr(one, name) for name in plain} == {name: getattr(other, name) for name in plain}
     assert list(one.tests) == list(other.tests)
     for a, b in zip(splits(one), splits(other), strict=True):
@@ -70,6 +70,7 @@ def test_texts_bytes_and_a_split_of_nothing_come_back():
     worded = Split("valid", data.valid.src, data.valid.tgt, {}, ["ä \u2028", ""] * 3 + ["x"], ["é"] * 7)
     nothing = Split("none", *(type(data.valid.src).of([]) for _ in range(2)), {"length": np.zeros(0, dtype=np.int64)})
     about = {"src_size": 9, "tgt_size": 11, "shared": False, "checksums": {"a": "b"}, "counts": {"n": 1}}
+    about["notes"] = {"none": "ä"}
     whole = TaskData(train=data.train, valid=worded, tests={"none": nothing}, vocabulary=b"\0\xff", **about)
     same(shared.from_bytes(shared.to_bytes(whole)), whole)
 
