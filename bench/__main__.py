@@ -11,6 +11,7 @@ import click
 from bench import __version__
 from bench.errors import UserError
 from bench.profile import defaults
+from bench.reach.rows import EXAMPLES
 
 GOOD, BAD, WRONG, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses: fine; a cell or a file is not as it should be; the input is wrong; Ctrl-C."""
@@ -63,8 +64,9 @@ def run(settings: tuple[str, ...], multirun: bool, cfg: str | None, resolve: boo
 @click.argument("name")
 @click.option("--jobs", type=int, metavar="N", help="Cells at a time; as many as the cores take if not given.")
 @click.option("--out", type=click.Path(path_type=Path), help="The results folder.  [default: results/runs/NAME]")
+@click.option("--only", metavar="TASK,TASK", help="The tasks to run; all of the suite's if not given.")
 @click.option("--no-report", is_flag=True, help="Leave the report as it is.")
-def suite_command(name: str, jobs: int | None, out: Path | None, no_report: bool) -> int:
+def suite_command(name: str, jobs: int | None, out: Path | None, only: str | None, no_report: bool) -> int:
     """Run all cells of a suite and write its report.
 
     Finished cells are skipped, so that the same command goes on where it was stopped. Exit status 1 where a cell
@@ -74,7 +76,7 @@ def suite_command(name: str, jobs: int | None, out: Path | None, no_report: bool
     from bench.display import board
     from bench.environment import usable_cores
 
-    chosen = schema.load_suite(name)
+    chosen = schema.load_suite(name, only)
     out = RUNS / name if out is None else out
     suite.check_folder(out)
     at_a_time = suite.how_many(chosen.threads, jobs)
@@ -90,6 +92,47 @@ def suite_command(name: str, jobs: int | None, out: Path | None, no_report: bool
     click.echo(suite.summary(outcomes))
     if not no_report:
         _write_report(out)
+    return BAD if suite.failed(outcomes) else GOOD
+
+
+@cli.command("tune")
+@click.argument("name")
+@click.option("--try", "asked", multiple=True, metavar="KEY=V,V", help="Values to try; several options are combined.  [default: optim.lr=1e-3,2e-3,4e-3,8e-3]")
+@click.option("--seed", "seeds", type=click.IntRange(min=0), multiple=True, metavar="N", help="Of the trials; several are averaged.  [default: 101]")
+@click.option("--only", metavar="TASK,TASK", help="The tasks to tune; all of the suite's if not given.")
+@click.option("--jobs", type=int, metavar="N", help="Cells at a time; as many as the cores take if not given.")
+@click.option("--out", type=click.Path(path_type=Path), help="The folder.  [default: results/runs/tune-NAME]")
+@click.option("--adopt", is_flag=True, help="Put the choices into bench/conf/tuned, where suites read them.")
+def tune_command(
+    name: str,
+    asked: tuple[str, ...],
+    seeds: tuple[int, ...],
+    only: str | None,
+    jobs: int | None,
+    out: Path | None,
+    adopt: bool,
+) -> int:
+    """Try the same settings for every arm of a suite and choose on validation; no test set is touched.
+
+    Every trial is a cell with the suite's whole budget; finished ones are skipped, so that the same command goes on where
+    it was stopped. Writes tuning.md, tuning.csv and tuned/TASK.yaml. Exit status 1 where a trial failed.
+    """
+    from bench import schema, suite, tune
+    from bench.display import board
+
+    chosen = schema.load_suite(name, only)
+    out = RUNS / f"tune-{name}" if out is None else out
+    suite.check_folder(out)
+    axes = tune.tried(asked)
+    at_a_time = suite.how_many(chosen.threads, jobs)
+    trials = tune.trials(chosen, axes, seeds or (tune.SEED,))
+    with board(sys.stderr, len(trials)) as shown:
+        outcomes = suite.run([trial.job for trial in trials], out, shown, at_a_time=at_a_time, suite=name)
+    click.echo(suite.summary(outcomes))
+    paths = tune.write(tune.results(trials, out), out, axes)
+    click.echo(str(out / tune.PAGE))
+    for path in tune.adopt(paths) if adopt else ():
+        click.echo(f"changed {path}")
     return BAD if suite.failed(outcomes) else GOOD
 
 
@@ -228,6 +271,36 @@ def translate(run_folder: Path, beam: int) -> int:
     from bench.translation import translate as translations
 
     for line in translations(run_folder, _lines(), beam=beam):
+        click.echo(line)
+    return GOOD
+
+
+@cli.command()
+@click.option(
+    "--run", "runs", multiple=True, type=click.Path(path_type=Path), help="A finished cell's folder; any number of these."
+)
+@click.option("--all", "results", type=click.Path(path_type=Path), help="Instead: every trained cell of a results folder.")
+@click.option("--split", metavar="NAME", help="Test split.  [default: each task's first]")
+@click.option("--examples", default=EXAMPLES, show_default=True, help="Examples of the split, at most.")
+def reach(runs: tuple[Path, ...], results: Path | None, split: str | None, examples: int) -> int:
+    """Find how far back trained cells reach, and write it into their folders.
+
+    Where the gradient of an output goes, by the distance of the source token, and what accuracy is left when the source
+    beyond a distance is another example's. `bench report` draws both. What is there already is not done again.
+    """
+    from bench.display import board
+    from bench.reach import session
+
+    if bool(runs) == (results is not None):
+        raise UserError("name cells with --run DIR, or a results folder with --all DIR")
+    todo = {folder: session.asked(folder, split, examples) for folder in runs}
+    if results is not None:
+        todo, others = session.of_results(results, split, examples)
+        for line in others:
+            click.echo(f"bench: left out: {line}", err=True)
+    with board(sys.stderr, len(todo)) as shown:
+        found = session.run(todo, shown)
+    for line in session.told(list(todo), found):
         click.echo(line)
     return GOOD
 

@@ -40,6 +40,7 @@ def blank(
         "traceback": traceback,
         "config": {key: value for key, value in cell.config.items() if key not in UNHASHED},
         "config_hash": cell.hash,
+        "tuning": cell.tuning,
         "code": environment.code(),
         "seeds": {
             "base": cell.seed,

@@ -20,8 +20,9 @@ VERDICTS = (SUPPORTED, REFUTED, QUALIFIED, INCONCLUSIVE, NOT_TESTED)
 CALLED = (
     f"A difference counts only with at least {rules.MIN_SEEDS} common seeds, with both 95 % intervals over seeds "
     f"(bootstrap and Student's t) on one side of zero, and with a mean of at least {rules.MARGIN['share']} (shares), "
-    f"{rules.MARGIN['points']} points (BLEU, chrF) or a factor of {rules.RATIO} (speed, cost). The interval printed is "
-    "the wider of the two."
+    f"{rules.MARGIN['points']} points (BLEU, chrF), {rules.MARGIN['squared error']} (squared error) or a factor of "
+    f"{rules.RATIO} (speed, cost). Errors are turned around, so that more is better. The interval printed is the wider of "
+    "the two."
 )
 """What "higher" and "lower" mean in every rule below."""
 

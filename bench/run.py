@@ -75,9 +75,10 @@ def run_cell(
             curve = history.curve
             record |= _training(trainer, model, data)
             times |= {"train": history.train_seconds, "validate": history.validate_seconds}
-        evaluated = time.perf_counter()
-        outputs = _evaluate(record, cell, task, data, model, progress)
-        times["evaluate"] = time.perf_counter() - evaluated
+        if cell.config["evaluate"]:
+            evaluated = time.perf_counter()
+            outputs = _evaluate(record, cell, task, data, model, progress)
+            times["evaluate"] = time.perf_counter() - evaluated
         work.mkdir(parents=True, exist_ok=True)
         save(model, weights)
         record["status"] = "done"

@@ -8,11 +8,9 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import asdict, dataclass, field, make_dataclass, replace
 from functools import cache
-from importlib import resources
 from itertools import product
-from pathlib import Path
 
 import hydra
 from hydra import compose as hydra_compose
@@ -21,10 +19,11 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from bench import tuned
 from bench.errors import UserError
 from bench.matching import RULES
 
-CONF = Path(str(resources.files("bench"))) / "conf"
+CONF = tuned.CONF
 GROUPS = ("task", "model", "budget", "suite")
 UNHASHED = ("out",)
 """Keys that cannot change a result."""
@@ -90,6 +89,8 @@ class Cell:
     threads: int
     config: dict
     hash: str = field(default="")
+    tuning: dict | None = field(default=None, compare=False)
+    """What was chosen for the arm on validation, and from which trials; no part of the hash."""
 
     @property
     def name(self) -> str:
@@ -143,12 +144,21 @@ def compose(overrides: Sequence[str] = ()) -> Cell:
         group, _, value = word.partition("=")
         if group in GROUPS and "," not in value and value not in choices(group):
             raise UserError(f"unknown {group} {value!r}; there are {', '.join(choices(group))}")
+    found, overrides = tuned.choice(overrides), settings(overrides)
     config = _composed(overrides)
     match = typed(Match, config["match"], "match")
     if match.relative:
         others = [word for word in overrides if not OF_ONE_ARM.match(word)]
-        config["match"]["reference_model"] = _composed([*others, f"model={match.reference}"])["model"]
-    return checked(config)
+        config["match"]["reference_model"] = _composed(settings([*others, f"model={match.reference}"]))["model"]
+    return replace(checked(config), tuning=None if found is None else asdict(found))
+
+
+def settings(words: Sequence[str]) -> tuple[str, ...]:
+    """The words behind what was chosen for their arm on validation. Raises UserError for a file of choices that is none."""
+    try:
+        return (*tuned.before(words), *words)
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def _composed(overrides: Sequence[str]) -> dict:
@@ -164,6 +174,7 @@ def _composed(overrides: Sequence[str]) -> dict:
 
 def checked(config: dict) -> Cell:
     """The cell of a resolved configuration, also of a record's. Raises UserError for a value that cannot be."""
+    config = dict(config)
     for key in ("seed", "threads"):
         if not isinstance(config[key], int) or isinstance(config[key], bool):
             raise UserError(f"{key} must be a whole number, got {config[key]!r}")
@@ -171,9 +182,10 @@ def checked(config: dict) -> Cell:
         raise UserError(f"threads must be at least 1, got {config['threads']}")
     if config["seed"] < 0:
         raise UserError(f"seed must be at least 0, got {config['seed']}")
+    if not isinstance(config.setdefault("evaluate", True), bool):
+        raise UserError(f"evaluate must be true or false, got {config['evaluate']!r}")
     if config["device"] not in ("cpu", "cuda"):
         raise UserError(f"device must be cpu or cuda, got {config['device']!r}")
-    config = dict(config)
     config["budget"] = vars(typed(Budget, config["budget"], "budget"))
     asked = {key: value for key, value in config["match"].items() if key != "reference_model"}
     config["match"] = config["match"] | vars(typed(Match, asked, "match"))
@@ -247,8 +259,8 @@ def _plain(error: Exception, where: str = "") -> str:
 
 
 @cache
-def load_suite(name: str) -> Suite:
-    """A suite by name. Raises UserError for an unknown one."""
+def load_suite(name: str, only: str | None = None) -> Suite:
+    """A suite by name; only: the tasks to keep of it, with commas between. Raises UserError for an unknown one."""
     known = choices("suite")
     if name not in known:
         raise UserError(f"unknown suite {name!r}; there are {', '.join(known)}")
@@ -260,4 +272,10 @@ def load_suite(name: str) -> Suite:
         for values in product(*axes):
             words = [f"{key}={value}" for key, value in zip(grid, values, strict=True)]
             cells.append((*words, f"threads={threads}"))
+    if only is not None:
+        tasks = dict.fromkeys(tuned.chosen(words)["task"] for words in cells)
+        for task in only.split(","):
+            if task not in tasks:
+                raise UserError(f"suite {name} has no task {task!r}; it has {', '.join(tasks)}")
+        cells = [words for words in cells if tuned.chosen(words)["task"] in only.split(",")]
     return Suite(name, known[name], threads, content.get("timeout"), tuple(cells))

@@ -153,18 +153,19 @@ class MultiHeadAttention(Watched):
         *,
         causal: bool = False,
         first: int = 0,
+        standing: bool = False,
     ) -> Tensor:
-        """inputs (B, T, D), whose first row stands at position `first`; keys and values as `keys_values` gives them, or
-        in parts; mask as for `attend`. Returns (B, T, D)."""
+        """inputs (B, T, D), whose first row stands at position `first`, or all of them where `standing`; keys and values
+        as `keys_values` gives them, or in parts; mask as for `attend`. Returns (B, T, D)."""
         B, T, _ = inputs.shape
         queries = self.query(inputs).view(B, T, self.n_heads, self.d_k).transpose(1, 2)
         if self.rotary is not None:
-            queries = self.rotary(queries, first)
+            queries = self.rotary(queries, first, standing)
         if self.alibi is not None:
             if causal:
                 mask, causal = causal_mask(T, inputs.device), False
             length = sum(part.shape[2] for part in keys) if isinstance(keys, tuple) else keys.shape[2]
-            mask = _masked(self.alibi(T, length, first).to(queries), mask)
+            mask = _masked(self.alibi(1 if standing else T, length, first).to(queries), mask)
         if self.seen is not None:
             self.show(attention_weights(queries, keys, mask, causal=causal))
         heads_BHTV = attend(queries, keys, values, mask, causal=causal)

@@ -109,7 +109,10 @@ class EncoderLayer(nn.Module):
 
     def forward(self, inputs: Tensor, mask: Tensor | None) -> Tensor:
         """inputs (B, S, D), mask (B, S). Returns (B, S, D)."""
-        mixed = self.mixer(self.mixer_frame.before(inputs), mask)
+        return self.around(inputs, self.mixer(self.mixer_frame.before(inputs), mask))
+
+    def around(self, inputs: Tensor, mixed: Tensor) -> Tensor:
+        """The layer's result for its inputs and what was mixed from them in the frame, (B, S, D) both."""
         return self._transform(self.mixer_frame.after(inputs, mixed))
 
     def _transform(self, inputs: Tensor) -> Tensor:

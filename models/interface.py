@@ -71,6 +71,8 @@ class Seq2Seq(nn.Module, ABC):
     inputs: str = "tokens"
     """`tokens` or `values`: what a source is made of."""
     outputs: str = "tokens"
+    src_embedding: nn.Module
+    """What the source goes through first, as it was given: (B, S) to (B, S, D). It may embed targets too."""
     projection: nn.Linear
     """What `project` applies, so that a loss may be fused with it."""
 

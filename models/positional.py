@@ -83,9 +83,10 @@ class Rotary(nn.Module):
             raise ValueError(f"d_k must be even for rotary positions, which turn pairs of channels; got {d_k}")
         self.d_k = d_k
 
-    def forward(self, heads: Tensor, first: int = 0) -> Tensor:
-        """heads (B, H, T, K), whose first row stands at position `first`. Returns (B, H, T, K)."""
-        positions = torch.arange(first, first + heads.shape[2], device=heads.device)
+    def forward(self, heads: Tensor, first: int = 0, standing: bool = False) -> Tensor:
+        """heads (B, H, T, K), whose first row stands at position `first`, or all of them where `standing`. Returns
+        (B, H, T, K)."""
+        positions = torch.arange(first, first + (1 if standing else heads.shape[2]), device=heads.device)
         angles_TK = _angles(positions, self.d_k).repeat_interleave(2, dim=1)
         # (x, y) turned by a quarter is (-y, x).
         quarter = torch.stack([-heads[..., 1::2], heads[..., 0::2]], dim=-1).flatten(-2)

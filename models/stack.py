@@ -24,6 +24,9 @@ class BlockSeq2Seq(EncoderDecoder):
     Raises ValueError for sizes that cannot be built.
     """
 
+    decodes = True
+    """Whether there are decoder layers beside the encoder's."""
+
     def __init__(
         self,
         input_dim: int,
@@ -55,10 +58,10 @@ class BlockSeq2Seq(EncoderDecoder):
         self.encoder = nn.ModuleList(EncoderLayer(encoder_mixer(), *layer) for _ in range(n_layers))
         self.decoder = nn.ModuleList(
             DecoderLayer(decoder_mixer(), MultiHeadAttention(d_model, n_heads, d_k, d_v), *layer)
-            for _ in range(n_layers)
+            for _ in range(n_layers if self.decodes else 0)
         )
         # Pre-norm layers leave their sum unnormalised; one norm closes each stack.
-        self.encoder_norm = nn.LayerNorm(d_model) if norm == "pre" else nn.Identity()
+        self.encoder_norm = nn.LayerNorm(d_model) if norm == "pre" and self.decodes else nn.Identity()
         self.decoder_norm = nn.LayerNorm(d_model) if norm == "pre" else nn.Identity()
 
     @classmethod

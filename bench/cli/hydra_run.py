@@ -25,7 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 from bench import records, suite
 from bench.display import board
 from bench.errors import UserError
-from bench.schema import CONF, compose
+from bench.schema import CONF, compose, settings
 
 QUIET = (
     "hydra/job_logging=none",
@@ -105,7 +105,7 @@ def show(words: Sequence[str], flags: Sequence[str]) -> None:
     """Print the configuration that the words make: Hydra's --cfg. Raises UserError for wrong words."""
     for combination in expand(words, multirun=False):
         compose(combination)
-    _hydra(lambda _: None, words, flags)
+    _hydra(lambda _: None, settings(words), flags)
 
 
 def _hydra(job, words: Sequence[str], flags: Sequence[str]) -> None:

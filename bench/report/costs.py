@@ -199,9 +199,10 @@ def _comparisons(evidence: Evidence) -> Iterator[Comparison]:
         for split in evidence.splits(setting):
             for metric in evidence.metrics(setting):
                 rows = evidence.select(setting, split, metric, search, trusted=True)
-                first, unit = evidence.by_seed(rows, transformer), evidence.unit(setting, metric)
+                unit = evidence.unit(setting, metric)
+                first = evidence.merit(rows, transformer, unit)
                 for arm in rivals:
-                    values = evidence.by_seed(rows, arm)
+                    values = evidence.merit(rows, arm, unit)
                     yield Comparison(setting, f"{split}, {metric}", arm, values, first, unit)
         if not evidence.same_machine(setting):
             continue

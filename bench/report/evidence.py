@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bench.matching import RULES, amount
+from bench.metrics import LESS_IS_BETTER
 from bench.records import Records
 from bench.report import arms
 
@@ -164,8 +165,13 @@ class Evidence:
         """Metrics in the order of the records: the first is the headline."""
         return list(dict.fromkeys(self.select(setting)["metric"]))
 
+    def axes(self, setting: Setting) -> list[str]:
+        """Axes that scores are broken down by, in the order of the records: the first is the one the task controls."""
+        found = self._scores.get(setting, self.scores.iloc[:0])["axis"]
+        return list(dict.fromkeys(found.dropna()))
+
     def unit(self, setting: Setting, metric: str) -> str:
-        """`share` or `points`."""
+        """`share`, `points`, or one of bench.metrics.LESS_IS_BETTER."""
         units = self.select(setting, metric=metric)["unit"]
         return str(units.iloc[0]) if len(units) and given(units.iloc[0]) else ""
 
@@ -174,6 +180,11 @@ class Evidence:
         numbers = pd.to_numeric(column(rows, value), errors="coerce")[rows["arm"] == arm].dropna()
         seeds = pd.to_numeric(rows.loc[numbers.index, "seed"], errors="coerce").dropna().astype(int)
         return {int(seed): float(mean) for seed, mean in numbers.loc[seeds.index].groupby(seeds).mean().items()}
+
+    def merit(self, rows: pd.DataFrame, arm: str, unit: str) -> dict[int, float]:
+        """`by_seed`, with the sign that makes more better: errors are turned around."""
+        sign = -1.0 if unit in LESS_IS_BETTER else 1.0
+        return {seed: sign * value for seed, value in self.by_seed(rows, arm).items()}
 
     def fact(self, setting: Setting, name: str) -> object:
         """A fact that all cells of a setting share (`data.chance.bleu`): the first one recorded, or None."""

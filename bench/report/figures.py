@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from bench.matching import COUNTED
+from bench.metrics import LESS_IS_BETTER
 from bench.report import arms, drawing, labels, series, style
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting, given
@@ -22,7 +23,7 @@ def of_setting(evidence: Evidence, setting: Setting, folder: Path) -> list[Figur
     """All figures that a setting has numbers for, written to `folder` as SVG and PNG."""
     with mpl.rc_context({**style.RC, "svg.hashsalt": setting.slug}):
         found = [_scores(evidence, setting, folder)]
-        for axis in ("length", "distance"):
+        for axis in evidence.axes(setting):
             found += _by_axis(evidence, setting, axis, folder)
         found += [_learning(evidence, setting, x, folder) for x in ("seconds", "target_tokens")]
         found += [_speed(evidence, setting, folder), _memory(evidence, setting, folder)]
@@ -80,7 +81,7 @@ def _by_axis(evidence: Evidence, setting: Setting, axis: str, folder: Path) -> l
             for _, line in rows[rows["arm"] == arm].groupby("split", sort=False):
                 drawing.line(axes, arm, line["at"], line["mean"])
                 axes.fill_between(line["at"], line["min"], line["max"], color=style.look(arm).colour, alpha=0.15, lw=0)
-        axes.set_xlabel(f"{axis} of the source (tokens)" if axis == "length" else f"{axis} (tokens)")
+        axes.set_xlabel(labels.axis(axis))
         axes.set_ylabel(labels.label(metric, unit))
         _bounded(axes, unit)
         _chance(axes, evidence, setting, metric)
@@ -89,9 +90,10 @@ def _by_axis(evidence: Evidence, setting: Setting, axis: str, folder: Path) -> l
         seen = "shaded: seen in training; " if shaded else ""
         extra = [Patch(color=style.SHADE, label="seen in training")] if shaded else []
         name = "-".join(filter(None, [axis, setting.slug, split]))
-        binned = "points stand at the lower edge of their bin; " if _gap(rows["at"]) > 1 and axis == "length" else ""
+        binned = "points stand at the lower edge of their bin; " if _gap(rows["at"]) > 2 else ""
+        stays = "low" if unit in LESS_IS_BETTER else "high"
         caption = (
-            f"A line that stays high towards the right holds up as the {axis} grows ({seen}{binned}bands run from the "
+            f"A line that stays {stays} towards the right holds up as the {axis} grows ({seen}{binned}bands run from the "
             "lowest to the highest seed)."
         )
         title = f"{labels.words(metric)} against {axis}{where}"
@@ -109,7 +111,8 @@ def _learning(evidence: Evidence, setting: Setting, x: str, folder: Path) -> Fig
         for _, line in table[table["arm"] == arm].groupby("cell"):
             drawing.line(axes, arm, line[x], line["valid_loss"], thin=True)
     axes.set_xlabel("training time (seconds)" if x == "seconds" else "target tokens trained on")
-    axes.set_ylabel("validation loss (nats a token)")
+    values = evidence.unit(setting, series.headline(evidence, setting)[0]) == "squared error"
+    axes.set_ylabel(f"validation loss ({'squared error' if values else 'nats a token'})")
     axes.set_ylim(bottom=0)
     if x != "seconds":
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-METRICS = {"bleu": "BLEU", "chrf": "chrF", "exact_match": "Exact match", "token_accuracy": "Token accuracy"}
+METRICS = {
+    "bleu": "BLEU",
+    "chrf": "chrF",
+    "exact_match": "Exact match",
+    "token_accuracy": "Token accuracy",
+    "mse": "Mean squared error",
+    "close": "Within 0.04 of the sum",
+    "loss": "Test loss",
+}
+
+AXES = {
+    "length": "length of the source (tokens)",
+    "distance": "distance (tokens)",
+    "blanks": "blanks between reading and writing, T (tokens)",
+    "pairs": "facts in the source",
+    "kept": "symbols among the noise",
+    "depth": "depth",
+}
 
 
 def label(metric: str, unit: str) -> str:
     """An axis: metric and unit."""
     return f"{words(metric)} ({unit})" if unit else words(metric)
+
+
+def axis(name: str) -> str:
+    """What an axis counts, with its unit."""
+    return AXES.get(name, name)
 
 
 def words(metric: str) -> str:

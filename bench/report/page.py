@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from bench import claims, records
 from bench.errors import UserError
-from bench.report import examples, facts, figures, style, tables
+from bench.report import examples, facts, figures, reach_figures, solving, style, tables
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting
 from bench.report.examples import Example
@@ -36,6 +36,7 @@ class Section:
     name: str
     anchor: str
     results: Table
+    solved: Table | None
     other: Table | None
     figures: list[Figure]
     examples: list[Example]
@@ -89,8 +90,9 @@ def contents(found: records.Records, folder: Path, building: Path) -> dict:
             evidence.name(setting),
             setting.slug,
             tables.results(evidence, setting),
+            solving.solved_table(evidence, setting),
             tables.other_scores(evidence, setting),
-            figures.of_setting(evidence, setting, drawn),
+            figures.of_setting(evidence, setting, drawn) + reach_figures.of_setting(evidence, setting, folder, drawn),
             examples.of_setting(evidence, setting, folder),
         )
         for setting in evidence.settings()
@@ -105,7 +107,7 @@ def contents(found: records.Records, folder: Path, building: Path) -> dict:
         "options": facts.options(evidence),
         "data": facts.data(evidence),
     }
-    every = [*fixed.values(), *(table for section in sections for table in (section.results, section.other))]
+    every = [*fixed.values(), *(table for section in sections for table in (section.results, section.solved, section.other))]
     return {
         "title": TITLE,
         "evidence": evidence,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from bench.metrics import LESS_IS_BETTER
 from bench.report import arms
 from bench.report.evidence import Evidence, Setting, column, given
 from bench.stats import Difference, paired_difference
@@ -20,7 +21,7 @@ SUPPORTED, REFUTED, QUALIFIED, INCONCLUSIVE = "supported", "refuted", "qualified
 NOT_TESTED = "not tested"
 
 MIN_SEEDS = 3
-MARGIN = {"share": 0.02, "points": 0.5}
+MARGIN = {"share": 0.02, "points": 0.5, "squared error": 0.005, "nats a position": 0.02}
 RATIO = 1.05
 HOLDS = 0.9
 AT_CHANCE = 0.05
@@ -79,7 +80,12 @@ def called(difference: Difference | None, margin: float) -> str:
 
 def number(value: float, unit: str) -> str:
     """A score with the digits its unit deserves."""
-    return f"{value:.3f}" if unit == "share" else f"{value:.2f}"
+    return form(unit).format(value)
+
+
+def form(unit: str) -> str:
+    """How a score in this unit is written."""
+    return "{:.3g}" if unit in LESS_IS_BETTER else "{:.3f}" if unit == "share" else "{:.2f}"
 
 
 def spoken(difference: Difference | None, unit: str, level: float = 0.95) -> str:
@@ -101,6 +107,8 @@ def distance(evidence: Evidence) -> list[Finding]:
     findings = []
     for setting in evidence.settings():
         split, metric, search = _headline(evidence, setting)
+        if evidence.unit(setting, metric) in LESS_IS_BETTER:
+            continue  # the rule speaks of accuracy
         every = evidence.select(setting, split, metric, search, axis="distance")
         rows = every[every["doubt"] == ""]
         if every["at"].nunique() < 2:
@@ -212,7 +220,7 @@ def attention(evidence: Evidence) -> list[Finding]:
             if twin not in set(rows["arm"]):
                 continue
             trusted = rows[rows["doubt"] == ""]
-            gap = paired_difference(evidence.by_seed(trusted, arm), evidence.by_seed(trusted, twin))
+            gap = paired_difference(evidence.merit(trusted, arm, unit), evidence.merit(trusted, twin, unit))
             word = {ABOVE: SUPPORTED, BELOW: REFUTED, LEVEL: REFUTED, OPEN: INCONCLUSIVE}
             words.append(word[called(gap, MARGIN.get(unit, 0.0))])
             said.append(f"{evidence.name(setting)}, {split}, {metric}: {arm} minus {twin} {spoken(gap, unit)}.")

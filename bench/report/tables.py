@@ -11,7 +11,7 @@ import pandas as pd
 from bench.matching import COUNTED
 from bench.report import arms, published, series
 from bench.report.evidence import Evidence, Setting, column, flat, given, option
-from bench.report.rules import number
+from bench.report.rules import form, number
 from bench.report.series import MEBI
 from bench.stats import summary
 
@@ -81,7 +81,7 @@ def glance(evidence: Evidence) -> Table:
         for arm in names:
             values = scores[(scores["arm"] == arm) & (scores["split"] == split)]["value"]
             rows[arm].append(
-                measured(values.mean() if len(values) else None, "{:.3f}" if unit == "share" else "{:.2f}")
+                measured(values.mean() if len(values) else None, form(unit))
             )
     note = (
         "Mean over seeds on the first (in-distribution) test split. Compare within a column; no average over columns."

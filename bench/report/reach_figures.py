@@ -1,0 +1,127 @@
+"""How far back cells reach, two figures for each setting and split: where the gradient of an output goes, and what
+accuracy is left when the source beyond a distance is another example's. From the `reach.csv` of `bench reach`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from bench.errors import UserError
+from bench.reach import rows
+from bench.report import arms, drawing, style
+from bench.report.drawing import Figure
+from bench.report.evidence import Evidence, Setting
+from bench.report.series import KEYS
+
+SMALLEST = 1e-6
+"""Where the axis of shares ends, however small they get: what has vanished has vanished."""
+
+AXIS = "distance between reading and writing, k (tokens)"
+
+
+def of_setting(evidence: Evidence, setting: Setting, results: Path, folder: Path) -> list[Figure]:
+    """Both figures for every split (and number of examples) that cells of the setting were probed on, written to
+    `folder` as SVG and PNG. results: the folder of the cells.
+
+    Raises UserError where a cell's `reach.csv` is broken.
+    """
+    table = numbers(evidence, setting, results)
+    found = []
+    with mpl.rc_context({**style.RC, "svg.hashsalt": f"reach {setting.slug}"}):
+        for (split, examples, partners, _), own in table.groupby(HOW, sort=False):
+            several = len(set(zip(table["examples"], table["partners"]))) > 1
+            place = "-".join([setting.slug, _slug(split), *([f"{examples}_{partners}"] if several else [])])
+            where = f", split {split}" + (f", {examples} examples" if several else "")
+            gradient, kept = (own[own["what"] == what] for what in (rows.GRADIENT, rows.REPLACEMENT))
+            if len(gradient):
+                found.append(_gradient(_over_seeds(gradient), folder, place, where))
+            if len(kept):
+                constant = own.loc[own["what"] == rows.CONSTANT, "value"]
+                found.append(_accuracy(_over_seeds(kept), constant, folder, place, where))
+    return found
+
+
+HOW = ["split", "examples", "partners", "method"]
+"""What has to be equal before the curves of two cells may be compared."""
+
+
+def numbers(evidence: Evidence, setting: Setting, results: Path) -> pd.DataFrame:
+    """The rows of all `reach.csv` of a setting, a cell's beginning with what the cell is. Raises UserError."""
+    found = []
+    for cell in evidence.of(setting)[KEYS].to_dict("records"):
+        try:
+            reach = rows.read(results / str(cell["cell"]))
+        except ValueError as error:
+            raise UserError(str(error)) from error
+        if reach is not None:
+            found += [cell | vars(row) | vars(reach.settings) for row in reach.rows]
+    columns = list(dict.fromkeys([*KEYS, *rows.COLUMNS]))
+    return pd.DataFrame(found, columns=columns)
+
+
+def _over_seeds(own: pd.DataFrame) -> pd.DataFrame:
+    """A row an arm and distance; examples: those that one cell's number is of, on average."""
+    keys = ["task", "budget_name", "arm", "split", "what", "k"]
+    table = own.groupby(keys, sort=False).agg(
+        mean=("value", "mean"), min=("value", "min"), max=("value", "max"), seeds=("value", "size"),
+        examples=("n", "mean"),
+    )  # fmt: skip
+    return table.reset_index().sort_values(["arm", "k"]).reset_index(drop=True)
+
+
+def _gradient(table: pd.DataFrame, folder: Path, place: str, where: str) -> Figure:
+    figure, axes = _against_distance(table)
+    axes.set_yscale("log")
+    least = table.loc[table["min"] > 0, "min"]
+    axes.set_ylim(max(SMALLEST, 0.7 * least.min()) if len(least) else SMALLEST, 1.0)
+    axes.set_ylabel("share of the gradient a source token gets")
+    caption = (
+        "The norm of the gradient of an output's log probability (of a value: of the value) at each source token, as a "
+        "share of all of them: a line that falls to the right looks at what it read last, a flat one at all alike. "
+        "Median over examples, mean over seeds; bands run from the lowest to the highest seed."
+    )
+    title = f"Where the gradient of an output goes{where}"
+    return drawing.finish(figure, axes, folder, f"reach-gradient-{place}", title, caption, table)
+
+
+def _accuracy(table: pd.DataFrame, constant: pd.Series, folder: Path, place: str, where: str) -> Figure:
+    figure, axes = _against_distance(table)
+    axes.set_ylim(-0.03, 1.03)
+    axes.set_ylabel("accuracy of one output (share)")
+    if len(constant):
+        axes.axhline(constant.mean(), color=style.INK, lw=0.9, ls=(0, (1, 2)), label="best constant answer")
+    caption = (
+        "Source tokens farther from the output than k are another example's; at the right end all are the example's own. "
+        "Where a line stops rising, the arm uses nothing beyond. The reference up to the output is given; mean over seeds, "
+        "bands run from the lowest to the highest seed."
+    )
+    title = f"Accuracy against the context that is kept{where}"
+    return drawing.finish(figure, axes, folder, f"reach-accuracy-{place}", title, caption, table)
+
+
+def _against_distance(table: pd.DataFrame) -> tuple[Canvas, Axes]:
+    """Means against distance, a line an arm, with bands over seeds, and marks at powers of two; where there is a
+    distance 0, it stands as far from 1 as 1 from 2."""
+    figure, axes = drawing.canvas()
+    axes.set_xscale("symlog", base=2, linthresh=1.0)
+    for arm in arms.ordered(table["arm"]):
+        line = table[table["arm"] == arm]
+        drawing.line(axes, arm, line["k"], line["mean"], thin=True)
+        axes.fill_between(line["k"], line["min"], line["max"], color=style.look(arm).colour, alpha=0.15, lw=0)
+    longest = int(table["k"].max())
+    marks = [2**power for power in range(longest.bit_length())]
+    axes.xaxis.set_major_locator(FixedLocator([*([0] if (table["k"] == 0).any() else []), *marks]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axes.set_xlabel(AXIS)
+    return figure, axes
+
+
+def _slug(split: str) -> str:
+    """For file names."""
+    return "_".join("".join(c if c.isalnum() else " " for c in split).split())
