@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -17,8 +18,12 @@ def save(model: nn.Module, path: Path) -> None:
 
 
 def load(model: nn.Module, path: Path) -> None:
-    """Read what `save` wrote. Raises UserError where it is of another model."""
-    held, own = load_file(path), dict(model.named_parameters())
+    """Read what `save` wrote. Raises UserError where it is broken or of another model."""
+    try:
+        held = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} cannot be read ({error}); run the cell again") from error
+    own = dict(model.named_parameters())
     if {name: tensor.shape for name, tensor in held.items()} != {name: tensor.shape for name, tensor in own.items()}:
         raise UserError(f"{path} holds the weights of another model than its record describes; run the cell again")
     with torch.no_grad():

@@ -9,7 +9,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from bench.errors import UserError
 from bench.reach import rows
@@ -77,8 +77,12 @@ def _over_seeds(own: pd.DataFrame) -> pd.DataFrame:
 def _gradient(table: pd.DataFrame, folder: Path, place: str, where: str) -> Figure:
     figure, axes = _against_distance(table)
     axes.set_yscale("log")
-    least = table.loc[table["min"] > 0, "min"]
-    axes.set_ylim(max(SMALLEST, 0.7 * least.min()) if len(least) else SMALLEST, 1.0)
+    shown = table.loc[table["max"] > SMALLEST, ["min", "max"]].clip(lower=SMALLEST)
+    low, high = (shown["min"].min(), shown["max"].max()) if len(shown) else (SMALLEST, 1.0)
+    axes.set_ylim(0.7 * low, min(1.4 * high, 1.0))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 200 * low else (1,)))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_ylabel("share of the gradient a source token gets")
     caption = (
         "The norm of the gradient of an output's log probability (of a value: of the value) at each source token, as a "
@@ -108,7 +112,7 @@ def _against_distance(table: pd.DataFrame) -> tuple[Canvas, Axes]:
     """Means against distance, a line an arm, with bands over seeds, and marks at powers of two; where there is a
     distance 0, it stands as far from 1 as 1 from 2."""
     figure, axes = drawing.canvas()
-    axes.set_xscale("symlog", base=2, linthresh=1.0)
+    axes.set_xscale("symlog", base=2, linthresh=1.0, linscale=0.5)
     for arm in arms.ordered(table["arm"]):
         line = table[table["arm"] == arm]
         drawing.line(axes, arm, line["k"], line["mean"], thin=True)

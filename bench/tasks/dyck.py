@@ -23,6 +23,7 @@ import numpy as np
 from bench.data.ragged import Ragged
 from bench.tasks.base import FIRST_FREE_ID
 from bench.tasks.kinds.generated import Drawn, Part
+from bench.tasks.kinds.orders import lowest
 from bench.tasks.kinds.symbols import Symbols, single
 
 KINDS = ("()", "[]")
@@ -100,7 +101,7 @@ def _paths(generator: np.random.Generator, steps: np.ndarray, height: np.ndarray
     rows, total = np.arange(len(steps)), steps + 1
     place = np.arange(int(total.max()))
     inside = place < total[:, None]
-    order = np.where(inside, generator.random(inside.shape, dtype=np.float32), np.float32(2.0)).argsort(axis=1)
+    order = lowest(np.where(inside, generator.random(inside.shape, dtype=np.float32), np.float32(2.0)))
     ups = (steps + height) // 2 + 1
     path = np.empty(inside.shape, dtype=np.int32)
     np.put_along_axis(path, order, np.where(place < ups[:, None], 1, -1), axis=1)

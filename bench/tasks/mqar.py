@@ -25,6 +25,7 @@ import numpy as np
 from bench.data.ragged import Ragged
 from bench.tasks.base import FIRST_FREE_ID
 from bench.tasks.kinds.generated import Drawn, Part
+from bench.tasks.kinds.orders import lowest
 from bench.tasks.kinds.symbols import Symbols
 
 FILLER = "."
@@ -97,7 +98,7 @@ class Mqar(Symbols):
         # 2006).
         rate = np.arange(1, (self.length - 2 * pairs) // 2 + 1) ** (self.power - 1.0)
         alarm = generator.standard_exponential((count, len(rate)), dtype=np.float32) / rate.astype(np.float32)
-        places = alarm.argsort(axis=1)[:, :pairs]
+        places = lowest(alarm, pairs)
         source[np.arange(count)[:, None], 2 * pairs + 2 * places] = keys
         return source, np.take_along_axis(values, places.argsort(axis=1), axis=1)
 
@@ -118,7 +119,7 @@ class Mqar(Symbols):
 def _distinct(generator: np.random.Generator, count: int, among: int, take: int) -> np.ndarray:
     """(count, take) numbers below `among`, no row with one twice: drawn, and a row that has one twice drawn again."""
     if among < 4 * take:
-        return generator.random((count, among), dtype=np.float32).argsort(axis=1)[:, :take].astype(np.int32)
+        return lowest(generator.random((count, among), dtype=np.float32), take).astype(np.int32)
     found = generator.integers(0, among, size=(count, take), dtype=np.int32)
     while True:
         ordered = np.sort(found, axis=1)

@@ -24,6 +24,7 @@ import numpy as np
 from bench.data.ragged import Ragged
 from bench.tasks.base import FIRST_FREE_ID
 from bench.tasks.kinds.generated import Drawn, Part
+from bench.tasks.kinds.orders import lowest
 from bench.tasks.kinds.symbols import Symbols, single
 
 FILLER = "."
@@ -77,8 +78,8 @@ class Recall(Symbols):
         # The first `pairs` of a random order of the slots, which the queried one leads.
         order = generator.random((count, self.slots), dtype=np.float32)
         order[rows[:, 0], self.slots - distance // 2] = -1.0
-        places = order.argsort(axis=1)[:, : self.pairs]
-        keys = self._first_key + generator.random((count, self.keys), dtype=np.float32).argsort(axis=1)[:, : self.pairs]
+        places = lowest(order, self.pairs)
+        keys = self._first_key + lowest(generator.random((count, self.keys), dtype=np.float32), self.pairs)
         values = self._first_value + generator.integers(0, self.values, size=(count, self.pairs))
         source = np.full((count, 2 * self.slots + 1), FIRST_FREE_ID, dtype=np.int32)
         source[rows, 2 * places] = keys

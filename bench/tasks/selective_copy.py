@@ -21,6 +21,7 @@ from bench.tasks.base import FIRST_FREE_ID
 from bench.tasks.kinds.generated import Drawn, Part
 from bench.tasks.kinds.lengths import Lengths
 from bench.tasks.kinds.letters import LETTERS
+from bench.tasks.kinds.orders import lowest
 from bench.tasks.kinds.symbols import Symbols
 
 NOISE = "."
@@ -66,9 +67,7 @@ class SelectiveCopy(Symbols, Lengths):
         order = generator.random((count, int(lengths.max())), dtype=np.float32)
         order[np.arange(order.shape[1]) >= lengths[:, None]] = 2.0
         # The places of the `most` lowest numbers, from the lowest on; of these the first `kept`, as they stand.
-        places = order.argpartition(most - 1, axis=1)[:, :most]
-        lowest = np.take_along_axis(order, places, axis=1).argsort(axis=1)
-        places = np.take_along_axis(places, lowest, axis=1)
+        places = lowest(order, most)
         places[np.arange(most) >= kept[:, None]] = order.shape[1]
         places.sort(axis=1)
         target = generator.integers(FIRST_FREE_ID, FIRST_FREE_ID + self.symbols, size=(count, most), dtype=np.int32)

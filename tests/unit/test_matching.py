@@ -166,7 +166,7 @@ def test_no_reference_where_the_target_is_known(words: Sequence[str]) -> None:
 
 def test_the_reference_is_the_shipped_arm_on_this_task() -> None:
     """Words that change the cell's own arm do not reach it, all others do; the section is part of the cell's hash."""
-    own = ["model=lstm_dot", "model.n_layers=3", "++model.cell=rnn", "~model.dropout", "model_task=transformer_multi30k"]
+    own = ["model=lstm_dot", "model.n_layers=3", "++model.cell=rnn", "~model.dropout=0.1", "model_task=transformer_multi30k"]
     words = ["task=recall", "match.rule=flops", "match.reference=gru_none", "budget.parameters=300000"]
     cell = schema.compose([*own, *words])
     assert cell.config["model"]["n_layers"] == 3
