@@ -98,11 +98,14 @@ RULES = (
         never=HYDRA,
     ),
     Rule(
-        "building.py makes models, run.py joins them with tasks, cards.py describes them, profile/measure.py measures "
-        "them; nobody else knows one",
+        "building.py makes models, run.py joins them with tasks, trained.py reads them back, cards.py describes them, "
+        "profile/measure.py measures them, reach/probe.py probes them; nobody else knows one",
         ("bench",),
         never=("models",),
-        but=("bench.building", "bench.run", "bench.cards", "bench.profile.measure", *HARNESS),
+        but=(
+            *("bench.building", "bench.run", "bench.trained", "bench.cards", "bench.profile.measure"),
+            *("bench.reach.probe", *HARNESS),
+        ),
     ),
     Rule(
         "measure.py measures any model through the harness, and knows no other module of a profile than its words",
@@ -122,6 +125,33 @@ RULES = (
         "a report knows a profile's rows alone",
         ("bench.report",),
         never=("bench.profile.plan", "bench.profile.session", "bench.profile.process", "bench.profile.measure"),
+    ),
+    Rule(
+        "trained.py reads any cell back: its model through the interface, its task through the base",
+        ("bench.trained",),
+        ours=(
+            *("models.interface", "bench.tasks.base", "bench.data.shared", "bench.building", "bench.schema"),
+            *("bench.records", "bench.weights", "bench.allocator", "bench.errors"),
+        ),
+    ),
+    Rule(
+        "probe.py probes any model on any task's examples, and knows interfaces alone",
+        ("bench.reach.probe",),
+        ours=(
+            *("models.interface", "bench.tasks.base", "bench.data.batches", "bench.data.ragged", "bench.metrics"),
+            *("bench.seeding", "bench.errors"),
+        ),
+        never=HYDRA,
+    ),
+    Rule(
+        "reach/rows.py needs nothing, and the report needs nothing else of a reach",
+        ("bench.reach.rows",),
+        ours=(),
+    ),
+    Rule(
+        "a report knows a reach's rows alone",
+        ("bench.report",),
+        never=("bench.reach.probe", "bench.reach.measure", "bench.reach.session"),
     ),
     Rule(
         "building.py needs no data, no training and no record",
@@ -253,6 +283,12 @@ SOUND = {
     "bench.profile.plan": "from bench import schema\nfrom bench.profile.rows import WHATS",
     "bench.profile.process": "from bench.profile.plan import Order\ndef main():\n    from bench.profile import measure",
     "bench.profile.measure": "import torch\nfrom models.cost import parameters\nfrom bench import building, training",
+    "bench.trained": "import torch\nfrom models.interface import Seq2Seq\nfrom bench import building, records, schema",
+    "bench.reach": "",
+    "bench.reach.rows": "import csv",
+    "bench.reach.probe": "import torch\nfrom models.interface import Seq2Seq\nfrom bench.tasks.base import Split",
+    "bench.reach.measure": "from bench import stats, trained\nfrom bench.reach import probe\nfrom bench.reach.rows import Row",
+    "bench.report.reach_figures": "from bench.reach import rows",
     "bench.__main__": "import click\ndef run():\n    from bench.run import run_cell",
     "models": "",
     "models.interface": "import torch",
@@ -261,7 +297,7 @@ SOUND = {
     "models.matching": "",
 }
 
-PACKAGES = {"bench", "bench.tasks", "bench.data", "bench.profile", "bench.report", "models"}
+PACKAGES = {"bench", "bench.tasks", "bench.data", "bench.profile", "bench.reach", "bench.report", "models"}
 
 
 def test_a_sound_project_has_no_violations():
@@ -301,6 +337,14 @@ def test_a_sound_project_has_no_violations():
         ("bench.profile.measure", "import hydra", "hydra"),
         ("bench.profile.rows", "from bench import records", "bench.records"),
         ("bench.report.page", "from bench.profile import plan", "bench.profile.plan"),
+        ("bench.report.reach_figures", "from bench.reach import probe", "bench.reach.probe"),
+        ("bench.report.reach_figures", "from bench.reach.measure import measure", "bench.reach.measure"),
+        ("bench.reach.rows", "from bench import records", "bench.records"),
+        ("bench.reach.probe", "from models.lstm import LSTM", "models.lstm"),
+        ("bench.reach.probe", "from bench import schema", "bench.schema"),
+        ("bench.reach.measure", "from models import interface", "models.interface"),
+        ("bench.trained", "from bench.tasks.copy import Copy", "bench.tasks.copy"),
+        ("bench.trained", "from bench import training", "bench.training"),
         ("bench.suite", "import hydra", "hydra"),
         ("bench.suite", "import torch", "torch"),
         ("bench.suite", "from bench import run", "torch"),

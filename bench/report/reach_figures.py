@@ -18,10 +18,9 @@ from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting
 from bench.report.series import KEYS
 
-SMALLEST = 1e-6
-"""Where the axis of shares ends, however small they get: what has vanished has vanished."""
-
-AXIS = "distance between reading and writing, k (tokens)"
+SMALLEST, SPAN = 1e-6, 50.0
+"""Where the axis of shares ends, however small they get: what has vanished has vanished. And how many times its least
+value the greatest is at least, so that a small difference does not look large."""
 
 
 def of_setting(evidence: Evidence, setting: Setting, results: Path, folder: Path) -> list[Figure]:
@@ -76,33 +75,40 @@ def _over_seeds(own: pd.DataFrame) -> pd.DataFrame:
 
 def _gradient(table: pd.DataFrame, folder: Path, place: str, where: str) -> Figure:
     figure, axes = _against_distance(table)
-    axes.set_yscale("log")
+    axes.set_xlabel("distance of the source token from the output, k (tokens)")
     shown = table.loc[table["max"] > SMALLEST, ["min", "max"]].clip(lower=SMALLEST)
     low, high = (shown["min"].min(), shown["max"].max()) if len(shown) else (SMALLEST, 1.0)
-    axes.set_ylim(0.7 * low, min(1.4 * high, 1.0))
+    low = min(0.7 * low, high / SPAN)
+    axes.set_ylim(low, min(1.4 * high, 1.0))
+    axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 200 * low else (1,)))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.set_ylabel("share of the gradient a source token gets")
+    axes.set_ylabel("share of the gradient a token gets")
     caption = (
-        "The norm of the gradient of an output's log probability (of a value: of the value) at each source token, as a "
-        "share of all of them: a line that falls to the right looks at what it read last, a flat one at all alike. "
-        "Median over examples, mean over seeds; bands run from the lowest to the highest seed."
+        "The gradient of an output's log probability (of a value: of the value) at the embedded source: of its norms, the "
+        "share that one token has. The lower a line lies at the right, the less far tokens count. What the task asks for "
+        "shows as well and is the same for all arms. Means over examples and seeds; bands run from the lowest to the "
+        "highest seed."
     )
+    if (table["mean"] < SMALLEST).any():
+        caption += f" Less than {SMALLEST:g} lies below the figure."
     title = f"Where the gradient of an output goes{where}"
     return drawing.finish(figure, axes, folder, f"reach-gradient-{place}", title, caption, table)
 
 
 def _accuracy(table: pd.DataFrame, constant: pd.Series, folder: Path, place: str, where: str) -> Figure:
     figure, axes = _against_distance(table)
+    axes.set_xlabel("source kept up to distance k from the output (tokens)")
     axes.set_ylim(-0.03, 1.03)
     axes.set_ylabel("accuracy of one output (share)")
     if len(constant):
         axes.axhline(constant.mean(), color=style.INK, lw=0.9, ls=(0, (1, 2)), label="best constant answer")
     caption = (
-        "Source tokens farther from the output than k are another example's; at the right end all are the example's own. "
-        "Where a line stops rising, the arm uses nothing beyond. The reference up to the output is given; mean over seeds, "
-        "bands run from the lowest to the highest seed."
+        "Source tokens farther from the output than k are another example's; at the right end all are its own. Where a "
+        "line stops rising, the arm uses nothing farther; a line that rises to the end needs the whole source. The "
+        "reference up to the output is given. Means over examples and seeds; bands run from the lowest to the highest "
+        "seed."
     )
     title = f"Accuracy against the context that is kept{where}"
     return drawing.finish(figure, axes, folder, f"reach-accuracy-{place}", title, caption, table)
@@ -122,7 +128,6 @@ def _against_distance(table: pd.DataFrame) -> tuple[Canvas, Axes]:
     axes.xaxis.set_major_locator(FixedLocator([*([0] if (table["k"] == 0).any() else []), *marks]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-    axes.set_xlabel(AXIS)
     return figure, axes
 
 

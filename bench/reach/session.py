@@ -1,0 +1,91 @@
+"""Several cells probed, one after another: what has been probed in the same way is kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bench import records, trained
+from bench.display import Board
+from bench.errors import UserError
+from bench.progress import duration
+from bench.reach import rows
+from bench.reach.measure import measure
+from bench.reach.rows import Reach, Settings
+
+
+def asked(folder: Path, split: str | None, examples: int) -> Settings:
+    """What is to be measured of the cell in the folder; split None: the first. Raises UserError where the folder holds
+    no trained cell or the cell no such split."""
+    if examples < 1:
+        raise UserError(f"--examples must be at least 1, got {examples}")
+    scores = trained.record(folder).get("scores")
+    told = [score.get("split") for score in scores if isinstance(score, Mapping)] if isinstance(scores, list) else []
+    splits = list(dict.fromkeys(name for name in told if isinstance(name, str) and name))
+    if not splits:
+        raise UserError(f"{folder} has no scores, so no test split is known; run the cell again")
+    if split is not None and split not in splits:
+        raise UserError(f"{folder} has no split {split!r}; there are {', '.join(splits)}")
+    return Settings(splits[0] if split is None else split, examples)
+
+
+def of_results(out: Path, split: str | None, examples: int) -> tuple[dict[Path, Settings], list[str]]:
+    """The cells of a results folder that can be probed, and a line for each other. Raises UserError where none can."""
+    try:
+        folders = records.folders(out)
+    except (OSError, ValueError) as error:
+        raise UserError(str(error)) from error
+    found, others = {}, []
+    for folder in folders:
+        try:
+            found[folder] = asked(folder, split, examples)
+        except UserError as error:
+            others.append(str(error))
+    if not found:
+        more = f" (and {len(others) - 1} more)" if len(others) > 1 else ""
+        raise UserError(f"{out} holds no cell to probe: {others[0]}{more}")
+    return found, others
+
+
+def run(todo: dict[Path, Settings], board: Board) -> list[Reach]:
+    """Probe what is not there yet, each cell's file written as soon as its numbers are known; returns all of them.
+
+    Raises UserError as `measure` does, and where a file cannot be written.
+    """
+    found = []
+    for folder, settings in todo.items():
+        name, there = named(folder), earlier(folder, settings)
+        if there is not None:
+            board.end(name, f"probed before; to do it again, delete {folder / rows.FILE}")
+            found.append(there)
+            continue
+        progress, began = board.start(name), time.monotonic()
+        reach = measure(folder, settings, progress)
+        try:
+            rows.write(folder, reach)
+        except OSError as error:
+            raise UserError(f"cannot write {folder / rows.FILE}: {error.strerror or error}") from error
+        board.end(name, f"probed in {duration(time.monotonic() - began)}")
+        found.append(rows.read(folder))
+    return found
+
+
+def named(folder: Path) -> str:
+    """The cell's name, also where the folder is given as `.`."""
+    return folder.resolve().name
+
+
+def earlier(folder: Path, settings: Settings) -> Reach | None:
+    """What is there of the same settings. A broken file counts as none: it is about to be replaced."""
+    try:
+        there = rows.read(folder)
+    except ValueError:
+        return None
+    return there if there is not None and there.settings == settings else None
+
+
+def told(todo: Sequence[Path], found: Sequence[Reach]) -> list[str]:
+    """For standard output: the path of every file, then the table."""
+    paths = [str(folder / rows.FILE) for folder in todo]
+    return [*paths, "", *rows.told([named(folder) for folder in todo], found)]

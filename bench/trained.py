@@ -1,0 +1,68 @@
+"""A trained cell read back from its folder: its task, its data and its model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from bench import records, schema
+from bench.allocator import tune_allocator
+from bench.building import build_model
+from bench.data import shared
+from bench.errors import UserError
+from bench.tasks.base import Task, TaskData
+from bench.weights import load as load_weights
+from models.interface import Seq2Seq
+
+
+@dataclass(frozen=True)
+class Trained:
+    """model: with the selected weights, in evaluation mode, on the CPU."""
+
+    cell: schema.Cell
+    task: Task
+    data: TaskData
+    model: Seq2Seq
+
+
+def record(folder: Path) -> dict:
+    """The record of a finished cell that has its weights. Raises UserError where the folder holds none."""
+    try:
+        found = records.read(folder)
+    except OSError as error:
+        raise UserError(f"{folder} is not a cell's folder: no {records.RECORD} in it") from error
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    if found.get("status") != "done":
+        reason = f": {found['reason']}" if found.get("reason") else ""
+        raise UserError(f"{folder} holds no trained cell, its status is {found.get('status')}{reason}")
+    if not (folder / records.WEIGHTS).is_file():
+        raise UserError(f"{folder} has no {records.WEIGHTS}, so there is nothing to work with; run the cell again")
+    if not isinstance(found.get("config"), Mapping):
+        raise UserError(f"{folder / records.RECORD} holds no configuration; run the cell again")
+    return found
+
+
+def load(folder: Path) -> Trained:
+    """The cell in the folder, ready for use, with the threads it was trained with.
+
+    Raises UserError where the folder holds none, and as `bench.data.shared.load` does.
+    """
+    held = record(folder)
+    tune_allocator()
+    try:
+        cell = schema.checked({**held["config"], "out": str(folder.parent)})
+    except (KeyError, TypeError, AttributeError, ValueError, ImportError) as error:
+        raise UserError(
+            f"{folder / records.RECORD} does not describe a cell of this version ({type(error).__name__}: {error}); "
+            "run the cell again"
+        ) from error
+    torch.set_num_threads(cell.threads)
+    task = schema.build_task(cell.config["task"])
+    data = shared.load(task)
+    model, _ = build_model(cell.config, data.sizes, data.mean_lengths, cell.seed)
+    load_weights(model, folder / records.WEIGHTS)
+    return Trained(cell, task, data, model.eval())

@@ -1,0 +1,167 @@
+"""`bench reach` from the command line on cells that were trained a moment ago, and their figures in the report."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bench import __main__, records, schema
+from bench.reach import measure, rows
+from bench.reach.rows import Settings
+from bench.run import run_cell
+
+TINY = ("budget=smoke", "budget.parameters=20000", "match.tolerance=1", "task.train_size=3000", "task.valid_size=20")
+
+CELLS = {
+    # One key and its value, then the key again: the value, two tokens back, is all there is to know.
+    "recall": (*TINY, "task=recall", "task.slots=1", "task.pairs=1", "task.keys=20", "task.values=10",
+               "task.test_size=16", "model=lstm_none", "optim.lr=1e-2", "budget.epochs=8"),
+    "adding": (*TINY, "task=adding", "task.train_shortest=6", "task.train_longest=6", "task.test_longest=12",
+               "task.test_size=30", "model=gru_dot", "budget.epochs=0.1"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The folder of each cell, all in one results folder."""
+    out, found = tmp_path_factory.mktemp("reach") / "results", {}
+    for name, words in CELLS.items():
+        cell = schema.compose(words)
+        assert run_cell(cell, out) == "done"
+        found[name] = out / cell.name
+    return found
+
+
+@pytest.fixture
+def copied(trained: dict[str, Path], tmp_path: Path) -> dict[str, Path]:
+    """The same, to be changed."""
+    shutil.copytree(trained["recall"].parent, tmp_path / "results")
+    return {name: tmp_path / "results" / folder.name for name, folder in trained.items()}
+
+
+def bench(*words: object) -> int:
+    return __main__.main(["reach", *map(str, words)])
+
+
+def test_a_cell_that_has_learnt_to_look_two_tokens_back_reaches_two_tokens(copied, capsys):
+    folder = copied["recall"]
+    assert bench("--run", folder) == 0
+    said, progress = capsys.readouterr()
+    assert said.splitlines()[0] == str(folder / rows.FILE) and "probed in" in progress
+    found = rows.read(folder)
+    assert found.settings == Settings("test", 200)
+    nothing, whole = found.accuracy
+    assert whole > 0.9 and nothing < 0.4 and found.context == 2
+    kept = {row.k: row for row in found.curve(rows.REPLACEMENT)}
+    assert list(kept) == [0, 1, 2, 3] and kept[1].value < 0.4 and kept[2].value > 0.9
+    assert all(row.n == 16 and row.low <= row.value <= row.high for row in kept.values())
+    share = {row.k: row.value for row in found.curve(rows.GRADIENT)}
+    assert share[2] > share[1] and share[2] > share[3]
+    line = said.splitlines()[-1].split()
+    assert line == [folder.name, "test", f"{whole:.3f}", f"{nothing:.3f}", f"{found.constant:.3f}", "2", "2"]
+    assert not list(folder.glob(".*"))
+
+
+def test_what_is_there_is_not_done_again_unless_the_settings_are_others(copied, capsys, monkeypatch):
+    folder = copied["recall"]
+    assert bench("--run", folder) == 0
+    first = (folder / rows.FILE).read_bytes()
+    said = capsys.readouterr().out
+    with monkeypatch.context() as patch:
+        patch.setattr(measure.trained, "load", lambda folder: pytest.fail("loaded"))
+        assert bench("--run", folder) == 0
+    again = capsys.readouterr()
+    assert again.out == said and "probed before" in again.err
+    assert bench("--run", folder, "--examples", 5) == 0
+    assert rows.read(folder).settings.examples == 5 and rows.read(folder).curve(rows.REPLACEMENT)[0].n == 5
+    assert bench("--run", folder) == 0
+    assert (folder / rows.FILE).read_bytes() == first
+    (folder / rows.FILE).write_text("broken")
+    assert bench("--run", folder) == 0
+    assert (folder / rows.FILE).read_bytes() == first
+
+
+def test_real_values_and_other_splits(copied, capsys):
+    folder = copied["adding"]
+    assert bench("--run", folder, "--split", "test_longer") == 0
+    found = rows.read(folder)
+    assert found.settings.split == "test_longer"
+    assert {row.k for row in found.curve(rows.REPLACEMENT)} == set(range(13))
+    assert found.curve(rows.WITHIN)[-1].value == 1.0 and 0 < found.constant < 0.3
+
+
+def test_a_whole_results_folder_leaves_out_what_cannot_be_probed(copied, capsys):
+    (copied["adding"] / records.WEIGHTS).unlink()
+    out = copied["recall"].parent
+    assert bench("--all", out) == 0
+    said, progress = capsys.readouterr()
+    assert said.splitlines()[0] == str(copied["recall"] / rows.FILE) and len(said.splitlines()) == 4
+    assert f"left out: {copied['adding']} has no model.safetensors" in progress
+    assert not (copied["adding"] / rows.FILE).exists()
+
+
+def changed(folder: Path, **values: object) -> None:
+    record = json.loads((folder / records.RECORD).read_text())
+    (folder / records.RECORD).write_text(json.dumps(record | values))
+
+
+def test_bad_input_is_one_line_and_nothing_is_written(copied, tmp_path, capfd, monkeypatch):
+    good = copied["recall"]
+    made = {name: tmp_path / name for name in ("failed", "weightless", "foreign", "torn", "other", "bare", "unscored")}
+    for name, folder in made.items():
+        shutil.copytree(good, folder)
+    changed(made["failed"], status="failed", reason="it did not work")
+    (made["weightless"] / records.WEIGHTS).unlink()
+    (made["foreign"] / records.RECORD).unlink()
+    torn = (made["torn"] / records.WEIGHTS).read_bytes()
+    (made["torn"] / records.WEIGHTS).write_bytes(torn[: len(torn) // 2])
+    data = json.loads((good / records.RECORD).read_text())["data"]
+    changed(made["other"], data=data | {"checksums": data["checksums"] | {"train": "0" * 64}})
+    changed(made["bare"], config={"task": {}})
+    changed(made["unscored"], scores=[None, {"split": 3}])
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    cases = {
+        (): "--run DIR",
+        ("--run", good, "--all", good.parent): "--run DIR, or",
+        ("--run", tmp_path / "absent"): "absent is not a cell's folder",
+        ("--run", good / records.RECORD): "is not a cell's folder",
+        ("--run", made["foreign"]): "no record.json in it",
+        ("--run", made["failed"]): "its status is failed: it did not work",
+        ("--run", made["weightless"]): "has no model.safetensors",
+        ("--run", good, "--run", made["weightless"]): "has no model.safetensors",
+        ("--run", made["torn"]): "model.safetensors cannot be read",
+        ("--run", made["other"]): "the data of",
+        ("--run", made["bare"]): "does not describe a cell",
+        ("--run", made["unscored"]): "has no scores",
+        ("--run", good, "--split", "nope"): "has no split 'nope'; there are test",
+        ("--run", good, "--examples", 0): "--examples must be at least 1, got 0",
+        ("--run", good, "--examples", "x"): "'x' is not a valid integer",
+        ("--all", tmp_path / "absent"): "is not a folder",
+        ("--all", good / records.RECORD): "is not a folder",
+        ("--all", empty): "holds no results",
+        ("--all", good.parent, "--split", "nope"): "holds no cell to probe",
+        ("--all", good.parent, "--examples", -1): "--examples must be at least 1",
+    }
+    for words, told in cases.items():
+        assert bench(*words) == 2, words
+        said, errors = capfd.readouterr()
+        *progress, line = errors.splitlines()
+        assert line.startswith("bench: ") and told in line and said == "", errors
+        assert all(each.endswith("started") for each in progress)
+        assert sorted(tmp_path.rglob("*")) == before, words
+
+
+def test_the_curves_come_into_the_report(copied, capsys):
+    out = copied["recall"].parent
+    shutil.rmtree(copied["adding"])  # a report of one setting is faster
+    assert bench("--all", out) == 0
+    assert __main__.main(["report", str(out)]) == 0
+    page, text = ((out / name).read_text() for name in ("report.html", "report.md"))
+    for kind in ("gradient", "accuracy"):
+        (drawn,) = (path.name for path in (out / "figures").glob(f"reach-{kind}-*.svg"))
+        assert f"figures/{drawn}" in page and f"figures/{drawn.replace('.svg', '.png')}" in text

@@ -1,0 +1,368 @@
+"""The two probes, on models whose reach is known and on every shipped arm with random weights."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from tests.contract.arms import NAMES, SOURCE_SIZE, TARGET_SIZE, build
+from torch import Tensor, nn
+
+from bench.data.ragged import Ragged
+from bench.errors import UserError
+from bench.reach import measure, probe
+from bench.reach.rows import GRADIENT, NORM, TYPICAL, WITHIN
+from bench.tasks.base import BOS, EOS, FIRST_FREE_ID, Split
+from models.interface import Depth, Seq2Seq, State
+
+
+class Known(Seq2Seq):
+    """A model of one line: the features of position t are the sum over source tokens of `weight(k)` times the embedded
+    token, k being the distance. Tokens are embedded as one-hot vectors, and projected by the identity times 10."""
+
+    def __init__(self, size: int, weight) -> None:
+        super().__init__()
+        self.input_dim = self.output_dim = self.d_model = size
+        self.weight = weight
+        self.src_embedding = nn.Embedding.from_pretrained(torch.eye(size), freeze=False)
+        self.projection = nn.Linear(size, size)
+        with torch.no_grad():
+            self.projection.weight.copy_(10 * torch.eye(size))
+            self.projection.bias.zero_()
+        self.eval()
+
+    def features(
+        self, src: Tensor, tgt: Tensor, src_mask: Tensor | None = None, tgt_mask: Tensor | None = None
+    ) -> Tensor:
+        mask = torch.ones(src.shape[:2], dtype=torch.bool) if src_mask is None else src_mask
+        source = mask.sum(dim=1) - self.closing
+        embedded = self.src_embedding(src)
+        out = torch.zeros(*tgt.shape[:2], embedded.shape[-1], dtype=embedded.dtype)
+        for row in range(len(src)):
+            for t in range(tgt.shape[1]):
+                for i in range(int(source[row])):
+                    out[row, t] = out[row, t] + self.weight(int(source[row]) - i + t) * embedded[row, i]
+        return out
+
+    closing = 1
+    """End tokens of a source."""
+
+    def project(self, features: Tensor) -> Tensor:
+        return self.projection(features)
+
+    @classmethod
+    def of_width(cls, width, input_dim, output_dim, *, rounded=True, **options):
+        raise NotImplementedError
+
+    def start(self, src, src_mask=None) -> State:
+        raise NotImplementedError
+
+    def step(self, token, state):
+        raise NotImplementedError
+
+    def component_of(self, parameter_name: str) -> str:
+        raise NotImplementedError
+
+    def matmul_flops(self, source_length: int, target_length: int) -> int:
+        raise NotImplementedError
+
+    def depth(self, source_length: int, target_length: int) -> Depth:
+        raise NotImplementedError
+
+
+BACK = 3
+
+
+def distinct(count: int = 12) -> Split:
+    """Sources of 4 to 7 tokens, no token twice in the whole split; the reference is what a model writes that looks
+    BACK tokens back: one to three tokens."""
+    sources, first = [], FIRST_FREE_ID
+    for number in range(count):
+        length = 4 + number % 4
+        sources.append(list(range(first, first + length)))
+        first += length
+    targets = [source[len(source) - BACK :][: 1 + number % 3] for number, source in enumerate(sources)]
+    return Split("test", Ragged.of(sources), Ragged.of(targets))
+
+
+def curve(model: Seq2Seq, split: Split, examples: probe.Examples, partners: int = 4) -> dict[int, float]:
+    distances = probe.grid(examples.longest)
+    lenders = probe.partners(split, examples, partners)
+    shares = probe.kept_up_to(model, split, examples, distances, lenders)
+    return {k: float(share.mean()) for k, share in zip(distances, shares, strict=True)}
+
+
+def size(split: Split) -> int:
+    return int(max(split.src.tokens.max(), split.tgt.tokens.max())) + 1
+
+
+def test_a_model_that_looks_three_tokens_back_reaches_three_tokens():
+    split = distinct()
+    model = Known(size(split), lambda k: 1.0 * (k == BACK))
+    examples = probe.chosen(split, 100)
+    assert set(examples.at) == {0, 1, 2}
+    norms, distances = probe.gradient_norms(model, examples), examples.distances
+    assert (norms[distances == BACK] > 0).all() and (norms[distances != BACK] == 0).all()
+    assert curve(model, split, examples) == {k: float(k >= BACK) for k in range(examples.longest + 1)}
+
+
+def test_the_gradient_of_a_fading_memory_fades_with_the_distance():
+    """Features are linear in the embedded tokens, so their gradients are one vector times 0.5 ** k."""
+    split = distinct()
+    examples = probe.chosen(split, 100)
+    norms = probe.gradient_norms(Known(size(split), lambda k: 0.5**k), examples)
+    for row, begin in enumerate(examples.split.src.offsets[:-1]):
+        end = examples.split.src.offsets[row + 1]
+        expected = 0.5 ** examples.distances[begin:end]
+        np.testing.assert_allclose(norms[begin:end] / norms[begin:end].sum(), expected / expected.sum(), rtol=1e-9)
+
+
+def test_what_never_looks_at_the_source_has_no_reach():
+    split = distinct()
+    model = Known(size(split), lambda k: 0.0)
+    examples = probe.chosen(split, 100)
+    norms = probe.gradient_norms(model, examples)
+    assert (norms == 0).all()
+    assert len(set(curve(model, split, examples).values())) == 1
+    found = measure.gradient_rows(norms, examples, probe.grid(examples.longest))
+    assert {row.what for row in found} == {NORM}  # no shares of nothing
+
+
+class Deaf(Known):
+    """Embeds the source and uses nothing of it."""
+
+    def features(self, src, tgt, src_mask=None, tgt_mask=None):
+        self.src_embedding(src)
+        return self.src_embedding(tgt)
+
+
+class Blind(Known):
+    """Does not give its source to src_embedding."""
+
+    def features(self, src, tgt, src_mask=None, tgt_mask=None):
+        return self.src_embedding(src.flip(1))[:, : tgt.shape[1]]
+
+
+def test_only_the_source_counts_where_an_embedding_is_shared():
+    split = distinct()
+    examples = probe.chosen(split, 100)
+    assert (probe.gradient_norms(Deaf(size(split), lambda k: 0.0), examples) == 0).all()
+    with pytest.raises(UserError, match="Blind does not give its source to src_embedding"):
+        probe.gradient_norms(Blind(size(split), lambda k: 0.0), examples)
+
+
+class Sum(Known):
+    """Real values in and two out: the weighted sum of the first channel, and twice the sum of the second."""
+
+    closing, inputs, outputs = 0, "values", "values"
+
+    def __init__(self, weight) -> None:
+        super().__init__(2, weight)
+        self.src_embedding = nn.Linear(2, 2, bias=False)
+        with torch.no_grad():
+            self.src_embedding.weight.copy_(torch.eye(2))
+            self.projection.weight.copy_(torch.diag(torch.tensor([1.0, 2.0])))
+
+
+def test_values_are_right_within_the_tolerance_and_every_output_channel_has_its_gradient():
+    values = np.random.default_rng(0).random((12, 5, 2)) + np.arange(12)[:, None, None]
+    src = Ragged.of_rows(values, 3 + np.arange(12) % 3)
+    wanted = np.array([[src[i][-2, 0], 2 * src[i][-2, 1]] for i in range(12)])
+    wanted[0, 1] += 0.039
+    wanted[1, 1] += 0.041
+    split = Split("test", src, Ragged.of_rows(wanted[:, None, :]))
+    examples = probe.chosen(split, 100)
+    model = Sum(lambda k: 1.0 * (k == 2))
+    assert probe.right(model, examples.split, examples.at).tolist() == [True, False, *[True] * 10]
+    norms = probe.gradient_norms(model, examples)
+    expected = np.where(examples.distances == 2, math.sqrt(1 + 4), 0.0)
+    np.testing.assert_allclose(norms, expected)
+    assert curve(model, split, examples) == {k: (11 / 12 if k >= 2 else 0.0) for k in range(6)}
+
+
+def random_split(count: int = 9, seed: int = 0, source: int = SOURCE_SIZE, target: int = TARGET_SIZE) -> Split:
+    """Sources of 1 to 9 tokens and targets of 1 to 5."""
+    generator = np.random.default_rng(seed)
+    sides = []
+    for vocabulary, longest in ((source, 9), (target, 5)):
+        lengths = generator.integers(1, longest + 1, size=count)
+        sides.append(Ragged.of([generator.integers(FIRST_FREE_ID, vocabulary, size=n) for n in lengths]))
+    return Split("test", *sides)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_arm_is_probed_alike_in_any_company_and_left_as_it_was(name):
+    model, split = build(name), random_split()
+    before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+    examples = probe.chosen(split, 5)
+    together, alone = (probe.gradient_norms(model, examples, batch_tokens=n) for n in (10_000, 1))
+    np.testing.assert_allclose(together, alone, rtol=1e-9, atol=1e-15)
+    assert (together >= 0).all() and together.max() > 0
+    lenders, distances = probe.partners(split, examples, 2), (0, 2, 5, examples.longest)
+    curves = [
+        np.stack(list(probe.kept_up_to(model, split, examples, distances, lenders, batch_tokens=n)))
+        for n in (10_000, 1)
+    ]
+    np.testing.assert_array_equal(*curves)
+    np.testing.assert_array_equal(curves[0][-1], probe.right(model, examples.split, examples.at))
+    assert not any(module.training for module in model.modules()) and not model.src_embedding._forward_hooks
+    assert all(parameter.requires_grad for parameter in model.parameters())
+    after = model.state_dict()
+    assert all(torch.equal(after[key], tensor) and after[key].dtype == tensor.dtype for key, tensor in before.items())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_counts_as_right_is_the_most_probable_token(name):
+    """By one pass over the whole reference, an example at a time. The references are the model's own favourites at half
+    of the places, so that both answers occur."""
+    model, split = build(name), random_split(seed=1)
+    examples = probe.chosen(split, 9)
+    favourites = []
+    for row, at in zip(examples.rows, examples.at, strict=True):
+        src, tgt = torch.tensor([[*split.src[row], EOS]]), torch.tensor([[BOS, *split.tgt[row]]])
+        with torch.no_grad():
+            favourites.append(int(model(src, tgt)[0, at].argmax()))
+    changed = split.tgt.tokens.copy()
+    places = split.tgt.offsets[examples.rows] + examples.at
+    changed[places[::2]] = favourites[::2]
+    split = Split("test", split.src, Ragged(changed, split.tgt.offsets))
+    found = probe.right(model, probe.chosen(split, 9).split, examples.at)
+    assert found.tolist() == (changed[places] == favourites).tolist() and found[::2].all()
+
+
+@pytest.mark.parametrize(("name", "shared"), [("lstm_dot", True), ("transformer", True), ("gru_none", False)])
+def test_gradients_equal_finite_differences(name, shared):
+    """Each channel of each embedded source token moved a little to both sides, in float64."""
+    model = build(name, shared=shared)
+    split = random_split(3, seed=2, target=SOURCE_SIZE if shared else TARGET_SIZE)
+    examples = probe.chosen(split, 3)
+    norms, step = probe.gradient_norms(model, examples), 1e-5
+    model = model.double()
+    for row, at in enumerate(examples.at):
+        src, tgt = torch.tensor([[*split.src[row], EOS]]), torch.tensor([[BOS, *split.tgt[row]]])
+        tokens = src.shape[1] - 1
+        moves = torch.zeros(2 * tokens * model.d_model, tokens + 1, model.d_model, dtype=torch.float64)
+        moves[:, :tokens].view(2, -1, tokens * model.d_model).copy_(
+            torch.stack([step * torch.eye(tokens * model.d_model), -step * torch.eye(tokens * model.d_model)])
+        )
+        source = src.expand(len(moves), -1)
+        handle = model.src_embedding.register_forward_hook(
+            lambda _, given, out, source=source, moves=moves: out + moves if given[0] is source else None
+        )
+        with torch.no_grad():
+            logits = model(source, tgt.expand(len(moves), -1))[:, at]
+        handle.remove()
+        up, down = logits.log_softmax(dim=-1)[:, int(split.tgt[row][at])].view(2, tokens, model.d_model)
+        expected = ((up - down) / (2 * step)).norm(dim=-1)
+        begin = examples.split.src.offsets[row]
+        np.testing.assert_allclose(norms[begin : begin + tokens], expected.numpy(), rtol=1e-5, atol=1e-9)
+
+
+def test_replaced_sources_token_by_token():
+    src = random_split(20).src
+    generator = np.random.default_rng(3)
+    rows, lenders = generator.integers(0, 20, size=(2, 50))
+    kept = generator.integers(0, src.lengths[rows] + 1)
+    found = probe.replaced(src, rows, lenders, kept)
+    for number, (row, lender, keep) in enumerate(zip(rows, lenders, kept, strict=True)):
+        own, lent = src[row].tolist(), src[lender].tolist()
+        expected = [own[i] if len(own) - i <= keep else lent[i % len(lent)] for i in range(len(own))]
+        assert found[number].tolist() == expected
+
+
+def test_examples_lie_evenly_and_positions_within_their_references():
+    split = random_split(400)
+    examples = probe.chosen(split, 100)
+    assert len(examples.rows) == 100 and (examples.rows[0], examples.rows[-1]) == (0, 399)
+    assert set(np.diff(examples.rows)) <= {4, 5}
+    for row, at, own in zip(examples.rows, examples.at, range(100), strict=True):
+        assert examples.split.src[own].tolist() == split.src[row].tolist()
+        assert examples.split.tgt[own].tolist() == split.tgt[row][: at + 1].tolist()
+    of_five = examples.at[split.tgt.lengths[examples.rows] == 5]
+    assert set(of_five) == set(range(5))
+    again = probe.chosen(split, 100)
+    assert (again.at == examples.at).all() and (again.rows == examples.rows).all()
+    assert len(probe.chosen(split, 10_000).rows) == 400 and probe.chosen(split, 1).rows.tolist() == [0]
+
+
+def test_distances_are_those_of_the_definition():
+    split = random_split(30)
+    examples = probe.chosen(split, 30)
+    expected = [
+        len(split.src[row]) - i + at
+        for row, at in zip(examples.rows, examples.at, strict=True)
+        for i in range(len(split.src[row]))
+    ]
+    assert examples.distances.tolist() == expected and examples.longest == max(expected)
+
+
+def test_an_empty_reference_is_asked_for_its_end():
+    split = Split("test", Ragged.of([[5, 6], [7, 8]]), Ragged.of([[], [5, 6]]))
+    examples = probe.chosen(split, 2)
+    model = Known(9, lambda k: 0.0)
+    with torch.no_grad():
+        model.projection.bias[EOS] = 1.0
+    assert probe.right(model, examples.split, examples.at).tolist() == [True, False]
+
+
+def test_lenders_are_other_examples():
+    split = random_split(5)
+    examples = probe.chosen(split, 5)
+    lenders = probe.partners(split, examples, 200)
+    for row, own in zip(examples.rows, lenders, strict=True):
+        assert set(own) == set(range(5)) - {row}
+    assert (probe.partners(split, examples, 200) == lenders).all()
+    one = random_split(1)
+    with pytest.raises(UserError, match="has one example"):
+        probe.partners(one, probe.chosen(one, 1), 4)
+
+
+@pytest.mark.parametrize("longest", [1, 2, 24, 25, 33, 500, 4097])
+def test_a_grid_begins_at_nothing_and_ends_at_everything(longest):
+    distances = probe.grid(longest)
+    assert distances[:2] == [0, 1] and distances[-1] == longest
+    assert distances == sorted(set(distances)) and len(distances) <= probe.POINTS + 1
+    if longest < probe.POINTS:
+        assert distances == list(range(longest + 1))
+
+
+def test_shares_and_quartiles_by_a_plain_loop():
+    """Distances 1 to 60 on a grid with gaps; one of the examples has no gradient at all."""
+    generator = np.random.default_rng(4)
+    lengths = [60, 40, 7, 21]
+    split = Split("test", Ragged.of([np.full(n, 5) for n in lengths]), Ragged.of([[5]] * 4))
+    examples, distances = probe.chosen(split, 4), probe.grid(60)
+    norms = generator.random(sum(lengths))
+    norms[100:107] = 0.0
+    found = {(row.what, row.k): row for row in measure.gradient_rows(norms, examples, distances)}
+    each = np.split(norms, np.cumsum(lengths)[:-1])
+    for low, k in zip(distances, distances[1:]):
+        shares, raw, within = [], [], []
+        for own, length in zip(each, lengths, strict=True):
+            far = length - np.arange(length)
+            inside = (far > low) & (far <= k)
+            if inside.any():
+                raw.append(own[inside].mean())
+                if own.sum():
+                    shares.append((own / own.sum())[inside].mean())
+            if own.sum():
+                within.append((own / own.sum())[far <= k].sum())
+        for what, values in ((TYPICAL, shares), (NORM, raw)):
+            row = found[what, k]
+            assert (row.low, row.value, row.high) == pytest.approx(tuple(np.quantile(values, [0.25, 0.5, 0.75])))
+            assert row.n == len(values)
+        for what, values in ((GRADIENT, shares), (WITHIN, within)):
+            row = found[what, k]
+            assert row.value == pytest.approx(np.mean(values)) and row.n == len(values)
+            assert (row.low is None) == (row.n == 1) and (row.n == 1 or row.low <= row.value <= row.high)
+    assert found[WITHIN, 60].value == pytest.approx(1.0)
+
+
+def test_the_constant_answer_is_chosen_on_training_data_and_scored_on_the_split():
+    train = Split("train", Ragged.of([[5]] * 3), Ragged.of([[6, 7], [7], [8]]))
+    split = Split("test", Ragged.of([[5]] * 3), Ragged.of([[8, 7], [8], [7]]))
+    assert probe.constant(train, split) == 0.5
+    numbers = [Ragged.of_rows(np.array(values, dtype=np.float32)[:, None, None]) for values in ([0.0, 1.0], [0.45, 0.47])]
+    assert probe.constant(Split("train", numbers[0], numbers[0]), Split("test", numbers[1], numbers[1])) == 0.5
