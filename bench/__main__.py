@@ -299,8 +299,8 @@ def reach(runs: tuple[Path, ...], results: Path | None, split: str | None, examp
         for line in others:
             click.echo(f"bench: left out: {line}", err=True)
     with board(sys.stderr, len(todo)) as shown:
-        found = session.run(todo, shown)
-    for line in session.told(list(todo), found):
+        found = session.run(todo, shown, going_on=results is not None)
+    for line in session.told(found):
         click.echo(line)
     return GOOD
 

@@ -84,7 +84,7 @@ def grid(longest: int) -> list[int]:
     >>> grid(3), grid(60)[-6:]
     ([0, 1, 2, 3], [26, 30, 36, 43, 51, 60])
     """
-    if longest < POINTS:
+    if longest <= POINTS:
         return list(range(longest + 1))
     return [0, *np.unique(np.geomspace(1, longest, POINTS).round().astype(np.int64)).tolist()]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench import records, trained
@@ -48,27 +48,42 @@ def of_results(out: Path, split: str | None, examples: int) -> tuple[dict[Path, 
     return found, others
 
 
-def run(todo: dict[Path, Settings], board: Board) -> list[Reach]:
+def run(todo: dict[Path, Settings], board: Board, *, going_on: bool = False) -> dict[Path, Reach]:
     """Probe what is not there yet, each cell's file written as soon as its numbers are known; returns all of them.
 
-    Raises UserError as `measure` does, and where a file cannot be written.
+    Raises UserError as `measure` does, and where a file cannot be written; going_on: only where this leaves nothing.
     """
-    found = []
+    found, refused = {}, []
     for folder, settings in todo.items():
-        name, there = named(folder), earlier(folder, settings)
-        if there is not None:
-            board.end(name, f"probed before; to do it again, delete {folder / rows.FILE}")
-            found.append(there)
-            continue
-        progress, began = board.start(name), time.monotonic()
-        reach = measure(folder, settings, progress)
-        try:
-            rows.write(folder, reach)
-        except OSError as error:
-            raise UserError(f"cannot write {folder / rows.FILE}: {error.strerror or error}") from error
-        board.end(name, f"probed in {duration(time.monotonic() - began)}")
-        found.append(rows.read(folder))
+        there, began = earlier(folder, settings), time.monotonic()
+        told = f"probed before; to do it again, delete {folder / rows.FILE}"
+        if there is None:
+            try:
+                there = _probed(folder, settings, board)
+            except UserError as error:
+                if not going_on:
+                    raise
+                refused.append(error)
+                board.end(named(folder), f"left out: {error}")
+                continue
+            told = f"probed in {duration(time.monotonic() - began)}"
+        board.end(named(folder), told)
+        found[folder] = there
+    if refused and not found:
+        raise refused[0]
     return found
+
+
+def _probed(folder: Path, settings: Settings, board: Board) -> Reach:
+    """As it stands in the file, so that what is said now is what is said later."""
+    reach = measure(folder, settings, board.start(named(folder)))
+    try:
+        rows.write(folder, reach)
+    except OSError as error:
+        raise UserError(f"cannot write {folder / rows.FILE}: {error.strerror or error}") from error
+    written = rows.read(folder)
+    assert written is not None, "it was there a moment ago"
+    return written
 
 
 def named(folder: Path) -> str:
@@ -85,7 +100,7 @@ def earlier(folder: Path, settings: Settings) -> Reach | None:
     return there if there is not None and there.settings == settings else None
 
 
-def told(todo: Sequence[Path], found: Sequence[Reach]) -> list[str]:
+def told(found: Mapping[Path, Reach]) -> list[str]:
     """For standard output: the path of every file, then the table."""
-    paths = [str(folder / rows.FILE) for folder in todo]
-    return [*paths, "", *rows.told([named(folder) for folder in todo], found)]
+    paths = [str(folder / rows.FILE) for folder in found]
+    return [*paths, "", *rows.told([named(folder) for folder in found], list(found.values()))]

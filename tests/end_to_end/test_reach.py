@@ -103,6 +103,20 @@ def test_a_whole_results_folder_leaves_out_what_cannot_be_probed(copied, capsys)
     assert not (copied["adding"] / rows.FILE).exists()
 
 
+def test_a_whole_results_folder_goes_on_where_a_cell_turns_out_to_be_unfit(copied, capsys):
+    """Whatever is only known once its data are there; where nothing is left, that is the error."""
+    unfit, out = copied["adding"], copied["adding"].parent
+    data = json.loads((unfit / records.RECORD).read_text())["data"]
+    changed(unfit, data=data | {"checksums": {"train": "0" * 64}})
+    assert bench("--all", out) == 0
+    said, progress = capsys.readouterr()
+    assert said.splitlines()[0] == str(copied["recall"] / rows.FILE) and len(said.splitlines()) == 4
+    assert f"{unfit.name}: left out: the data of {unfit} are made otherwise" in progress
+    shutil.rmtree(copied["recall"])
+    assert bench("--all", out) == 2
+    assert "the data of" in capsys.readouterr().err.splitlines()[-1]
+
+
 def changed(folder: Path, **values: object) -> None:
     record = json.loads((folder / records.RECORD).read_text())
     (folder / records.RECORD).write_text(json.dumps(record | values))
@@ -154,6 +168,17 @@ def test_bad_input_is_one_line_and_nothing_is_written(copied, tmp_path, capfd, m
         assert line.startswith("bench: ") and told in line and said == "", errors
         assert all(each.endswith("started") for each in progress)
         assert sorted(tmp_path.rglob("*")) == before, words
+
+
+def test_a_folder_that_cannot_be_written_to_is_one_line(copied, capsys, monkeypatch):
+    def refuse(*arguments):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(rows.os, "replace", refuse)
+    assert bench("--run", copied["recall"], "--examples", 2) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line == f"bench: cannot write {copied['recall'] / rows.FILE}: Permission denied"
+    assert not list(copied["recall"].glob("*reach*"))
 
 
 def test_the_curves_come_into_the_report(copied, capsys):

@@ -324,7 +324,7 @@ def test_a_grid_begins_at_nothing_and_ends_at_everything(longest):
     distances = probe.grid(longest)
     assert distances[:2] == [0, 1] and distances[-1] == longest
     assert distances == sorted(set(distances)) and len(distances) <= probe.POINTS + 1
-    if longest < probe.POINTS:
+    if longest <= probe.POINTS:
         assert distances == list(range(longest + 1))
 
 
