@@ -103,7 +103,7 @@ def run_cell(
 
 def training_settings(config: Mapping[str, Mapping]) -> Settings:
     """What the trainer is told, from `optim` and `budget`. Raises UserError."""
-    shared = {key: config["budget"][key] for key in ("epochs", "batch_tokens", "validations")}
+    shared = {key: config["budget"][key] for key in ("epochs", "batch_tokens", "batching", "validations")}
     return schema.typed(Settings, {**config["optim"], **shared}, "optim")
 
 

@@ -41,6 +41,7 @@ class Budget:
     epochs: float  # passes over the training data
     batch_tokens: int  # rows times longest side, padding included
     validations: int
+    batching: str = "length"  # or mixed: see bench/training.py, Settings
 
     def __post_init__(self) -> None:
         for name in ("parameters", "epochs", "batch_tokens", "validations"):

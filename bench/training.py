@@ -25,6 +25,7 @@ from models.dropout import set_dropout_generator
 from models.interface import Seq2Seq
 
 SCHEDULES = ("cosine", "linear", "constant")
+BATCHING = ("length", "mixed")
 SAMPLES = 40
 """Training throughput is sampled this many times over a run."""
 
@@ -39,6 +40,7 @@ class Settings:
 
     epochs: float = 10.0  # passes over the training data; a part of one is allowed
     batch_tokens: int = 2500  # rows times longest side, padding included
+    batching: str = "length"  # sequences of like length together, which pads little; or mixed, so that every step sees all
     validations: int = 20  # evenly spaced; the last one is at the end
     lr: float = 1e-3  # peak learning rate of AdamW (Loshchilov & Hutter 2019)
     schedule: str = "cosine"  # after the warm-up: cosine or linear to zero, or constant
@@ -53,6 +55,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:
             raise ValueError(f"optim.schedule must be one of {', '.join(SCHEDULES)}; got {self.schedule!r}")
+        if self.batching not in BATCHING:
+            raise ValueError(f"budget.batching must be one of {', '.join(BATCHING)}; got {self.batching!r}")
         precision.check("optim.precision", self.precision)
         for name in ("epochs", "lr", "clip", "batch_tokens", "validations"):
             if not getattr(self, name) > 0:
@@ -155,7 +159,7 @@ class Trainer:
 
     def _plan(self, epoch: int) -> list[np.ndarray]:
         """The batches of an epoch: they depend on the seed and the epoch, not on the model or on what came before."""
-        return self.batcher.plan(numpy_generator(self.seed, "order", epoch))
+        return self.batcher.plan(numpy_generator(self.seed, "order", epoch), self.settings.batching == "mixed")
 
     def _count_steps(self) -> int:
         whole = int(self.settings.epochs)

@@ -1,4 +1,4 @@
-"""Batches of about equal size in tokens, sequences of like length together, cut the same way for every model."""
+"""Batches of about equal size in tokens, cut the same way for every model: sequences of like length together, or mixed."""
 
 from __future__ import annotations
 
@@ -40,15 +40,16 @@ class Batcher:
         self.split, self.batch_tokens, self.device = split, batch_tokens, device
         self.src_lengths, self.tgt_lengths = closed_lengths(split.src), closed_lengths(split.tgt)
 
-    def plan(self, generator: np.random.Generator | None = None) -> list[np.ndarray]:
+    def plan(self, generator: np.random.Generator | None = None, mixed: bool = False) -> list[np.ndarray]:
         """Rows of each batch. With a generator: ties in length in random order, batch borders at random places and
-        batches in random order; without: the same plan at every call, shortest sources first."""
+        batches in random order; without: the same plan at every call, shortest sources first. mixed: any lengths
+        together, as the generator draws them."""
         count = len(self.split)
         tie = np.arange(count) if generator is None else generator.permutation(count)
         # Back and forth: where a source length ends with the longest targets, the next one begins with them, so that a
         # batch across the border pads neither side much.
         turned = np.where(self.src_lengths % 2, self.tgt_lengths, -self.tgt_lengths)
-        order = np.lexsort((tie, turned, self.src_lengths))
+        order = tie if mixed else np.lexsort((tie, turned, self.src_lengths))
         longest = np.maximum(self.src_lengths, self.tgt_lengths)[order]
         # A first batch of random size moves every later border, so that epochs differ in who meets whom.
         room = self.batch_tokens if generator is None else int(generator.integers(1, self.batch_tokens + 1))
