@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bench.records import Records
-from bench.report import costs, rules
+from bench.report import ablations, costs, rules
 from bench.report.evidence import Evidence, Setting
 from bench.report.rules import INCONCLUSIVE, NOT_TESTED, QUALIFIED, REFUTED, SUPPORTED, Rule
 
@@ -126,15 +126,31 @@ CLAIMS = (
         "E",
         "Positional encoding is what gives the Transformer word order.",
         "Without positions the Transformer falls to the score of a model that cannot see the order.",
-        "Needs an arm without positions, which this suite does not hold.",
-        "Not tested by this suite.",
+        "On tasks that need order, the same arm with its best kind of positions and with none: higher with, and without "
+        "less than half of the way from chance left, gives supported; higher, with more left, qualified; not higher, "
+        "refuted. An encoder alone is the control: a decoder that looks back only knows some order in any case.",
+        "Made-up tasks that need order; first (in-distribution) test split.",
+        {
+            SUPPORTED: "On tasks that need order a Transformer without positions lost most of its score.",
+            QUALIFIED: "Positional encoding gives a Transformer order, but not all of it in every form: a decoder that "
+            "looks back only can tell positions apart without.",
+            REFUTED: "On these tasks the Transformer did as well without positions as with.",
+        },
+        ablations.positions,
     ),
     Claim(
         "F",
         "Several heads capture several dependencies.",
         "At equal parameters, more heads score higher on a task with several dependencies.",
-        "Needs arms with different numbers of heads, which this suite does not hold.",
-        "Not tested by this suite.",
+        "The same arm at equal parameters with one head and with more: all higher than one gives supported, some "
+        "qualified, none refuted.",
+        "Number of heads alone; width of a head shrinks as their number grows. First test split.",
+        {
+            SUPPORTED: "At equal parameters several heads scored higher than one.",
+            QUALIFIED: "Some numbers of heads scored higher than one head at equal parameters, others were not shown to.",
+            REFUTED: "At equal parameters several heads did not score higher than one.",
+        },
+        ablations.heads,
     ),
     Claim(
         "G",

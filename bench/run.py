@@ -126,6 +126,7 @@ def _about(task: Task, data: TaskData) -> dict:
         "train_range": {axis: list(bounds) for axis, bounds in task.train_range.items()},
         "chance": task.chance | ({} if guessed is None else {"loss": guessed}),
         "notes": data.notes,
+        "order_free": task.order_free,
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 ORDER = (
     "transformer", "lstm_dot", "gru_dot", "rnn_dot", "lstm_additive", "gru_additive", "rnn_additive", "lstm_general",
     "lstm_multihead", "lstm_feeding", "lstm_none", "gru_none", "rnn_none", "residual_lstm", "residual_gru",
-    "residual_rnn", "minlstm", "mingru",
+    "residual_rnn", "minlstm", "mingru", "transformer_encoder",
 )  # fmt: skip
 """The same order in every table, figure and list; an arm that is not here comes after these, by name."""
 
@@ -22,13 +22,28 @@ RECURRENT, OTHER = "recurrent", "other"
 ANY_RECURRENT = (ATTENTIVE, PLAIN, RECURRENT)
 
 
+def base(name: str) -> str:
+    """The arm without its options in brackets."""
+    return name.split(" [")[0]
+
+
+def options(name: str) -> dict[str, str]:
+    """What the brackets say.
+
+    >>> options("transformer [positions=none, lr=0.002]")
+    {'positions': 'none', 'lr': '0.002'}
+    """
+    inside = name.partition(" [")[2].removesuffix("]")
+    return dict(word.split("=", 1) for word in inside.split(", ") if "=" in word)
+
+
 def kind(name: str) -> str:
     """TRANSFORMER, ATTENTIVE, PLAIN; RECURRENT where a recurrent arm's name does not say whether it attends, so that
     rules about attention leave it out rather than guess; else OTHER. Options in brackets do not change the kind."""
-    base = name.split(" [")[0]
-    if base == "transformer":
+    stem = base(name)
+    if stem == "transformer":
         return TRANSFORMER
-    cell, _, attention = base.removeprefix("residual_").partition("_")
+    cell, _, attention = stem.removeprefix("residual_").partition("_")
     if cell in MINIMAL:
         return RECURRENT
     if cell not in CELLS:
@@ -46,8 +61,8 @@ def without_attention(name: str) -> str | None:
     """
     if kind(name) != ATTENTIVE:
         return None
-    base, bracket, options = name.partition(" [")
-    return base.rpartition("_")[0] + "_none" + bracket + options
+    own, bracket, variant = name.partition(" [")
+    return own.rpartition("_")[0] + "_none" + bracket + variant
 
 
 def ordered(names: Iterable[str]) -> list[str]:
@@ -57,28 +72,30 @@ def ordered(names: Iterable[str]) -> list[str]:
 
 def describe(name: str) -> str:
     """One line for the glossary."""
-    base, _, options = name.partition(" [")
-    stem = base.removeprefix("residual_")
-    inside = ", inside the Transformer's pre-norm residual block" if base.startswith("residual_") else ""
+    own, _, variant = name.partition(" [")
+    stem = own.removeprefix("residual_")
+    inside = ", inside the Transformer's pre-norm residual block" if own.startswith("residual_") else ""
     cell, _, attention = stem.rpartition("_") if "_" in stem else (stem, "", "")
-    if base == "transformer":
+    if own == "transformer":
         text = "encoder and decoder of self-attention and feed-forward layers, the decoder attending to the encoder"
+    elif own == "transformer_encoder":
+        text = "the Transformer's encoder alone: target tokens look at the source through its layers, none at another"
     elif cell in CELLS and attention == "none":
         text = f"{CELLS[cell]} encoder and decoder{inside}; the decoder sees only the encoder's last state"
     elif cell in CELLS and attention in ATTENTION:
         text = f"{CELLS[cell]} encoder and decoder{inside}, with {ATTENTION[attention]} attention over the source"
     elif stem in CELLS:
         text = f"{CELLS[stem]} encoder and decoder{inside}"
-    elif base in MINIMAL:
+    elif own in MINIMAL:
         text = (
-            f"{MINIMAL[base]} encoder and decoder, whose gates do not see the state, inside the Transformer's pre-norm "
+            f"{MINIMAL[own]} encoder and decoder, whose gates do not see the state, inside the Transformer's pre-norm "
             "residual block"
         )
     else:
         text = "an arm this report has no description of; see its configuration"
-    return text + (f" (variant: {options.rstrip(']')})" if options else "")
+    return text + (f" (variant: {variant.rstrip(']')})" if variant else "")
 
 
 def _place(name: str) -> tuple[int, str]:
-    base = name.split(" [")[0]
-    return (ORDER.index(base) if base in ORDER else len(ORDER), name)
+    own = base(name)
+    return (ORDER.index(own) if own in ORDER else len(ORDER), name)

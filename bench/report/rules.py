@@ -106,7 +106,7 @@ def distance(evidence: Evidence) -> list[Finding]:
     """Claim A."""
     findings = []
     for setting in evidence.settings():
-        split, metric, search = _headline(evidence, setting)
+        split, metric, search = headline(evidence, setting)
         if evidence.unit(setting, metric) in LESS_IS_BETTER:
             continue  # the rule speaks of accuracy
         every = evidence.select(setting, split, metric, search, axis="distance")
@@ -143,7 +143,7 @@ def _distance(
             said.append(f"{arm}: no cell passes the sanity gates.")
             continue
         text = " and ".join(
-            f"{number(_mean(values), unit)} at distance {_span(part)}" for values, part in zip(ends[arm], (near, far))
+            f"{number(mean(values), unit)} at distance {_span(part)}" for values, part in zip(ends[arm], (near, far))
         )
         said.append(f"{arm}: {text} tokens (mean of n = {len(ends[arm][1])} seeds).")
     if not ends[transformer][1]:
@@ -159,7 +159,7 @@ def _distance(
             said.append(f"Growth of that gap from the shortest to the longest distances: {spoken(widening, unit)}.")
     if not better:
         return Finding(INCONCLUSIVE, said, [setting])
-    if _mean(evidence.by_seed(rows, transformer)) <= chance + AT_CHANCE:
+    if mean(evidence.by_seed(rows, transformer)) <= chance + AT_CHANCE:
         said.append(
             f"{transformer} stayed at chance within this budget. That is a result about this budget (budget-limited); "
             "it does not show that the architecture cannot do the task."
@@ -212,7 +212,7 @@ def attention(evidence: Evidence) -> list[Finding]:
     """Claim G: each recurrent arm with attention against the same cell without."""
     findings = []
     for setting in evidence.settings():
-        split, metric, search = _headline(evidence, setting)
+        split, metric, search = headline(evidence, setting)
         unit, rows = evidence.unit(setting, metric), evidence.select(setting, split, metric, search)
         said, words = [], []
         for arm in _present(rows, arms.ATTENTIVE):
@@ -240,7 +240,7 @@ def translation(evidence: Evidence) -> list[Finding]:
             trusted, rivals = rows[rows["doubt"] == ""], _present(rows, *arms.ANY_RECURRENT)
             for transformer in _present(rows, arms.TRANSFORMER):
                 said, calls = [], []
-                for arm in sorted(rivals, key=lambda arm: -_mean(evidence.by_seed(trusted, arm), -math.inf)):
+                for arm in sorted(rivals, key=lambda arm: -mean(evidence.by_seed(trusted, arm), -math.inf)):
                     gap = paired_difference(evidence.by_seed(trusted, transformer), evidence.by_seed(trusted, arm))
                     calls.append(called(gap, MARGIN["points"]))
                     best = ", the best recurrent arm by its mean," if len(calls) == 1 and len(rivals) > 1 else ""
@@ -261,7 +261,7 @@ def _against_all(calls: list[str]) -> str:
     return QUALIFIED if ABOVE in calls else INCONCLUSIVE
 
 
-def _headline(evidence: Evidence, setting: Setting) -> tuple[str | None, str, str | None]:
+def headline(evidence: Evidence, setting: Setting) -> tuple[str | None, str, str | None]:
     """First split, first metric, first search of a setting."""
     firsts = [next(iter(found), None) for found in
               (evidence.splits(setting), evidence.metrics(setting), evidence.searches(setting))]  # fmt: skip
@@ -283,7 +283,7 @@ def _inside(rows: pd.DataFrame, bounds: object) -> pd.DataFrame:
 def _holds(evidence: Evidence, rows: pd.DataFrame, arm: str, chance: float) -> bool:
     """Whether the arm's mean over seeds is at least HOLDS on the scale from chance to 1, at every distance."""
     steps = rows["at"].unique()
-    means = [_mean(evidence.by_seed(rows[rows["at"] == step], arm), -math.inf) for step in steps]
+    means = [mean(evidence.by_seed(rows[rows["at"] == step], arm), -math.inf) for step in steps]
     return bool(means) and min(means) >= chance + HOLDS * (1 - chance)
 
 
@@ -296,7 +296,8 @@ def _minus(first: Mapping[int, float], second: Mapping[int, float]) -> dict[int,
     return {seed: first[seed] - second[seed] for seed in set(first) & set(second)}
 
 
-def _mean(values: Mapping[int, float], empty: float = math.nan) -> float:
+def mean(values: Mapping[int, float], empty: float = math.nan) -> float:
+    """Over seeds."""
     return sum(values.values()) / len(values) if values else empty
 
 

@@ -48,6 +48,7 @@ LOOKS = {
     "residual_rnn": Look(PURPLE, "H", "-.", True),
     "minlstm": Look(VERMILLION, "d", ":", True),
     "mingru": Look(ORANGE, "*", ":", True),
+    "transformer_encoder": Look(SKY, "o", "-.", True),
 }
 
 FALLBACK_COLOURS = (PURPLE, YELLOW, GREY, GREEN, SKY, ORANGE, VERMILLION)

@@ -34,6 +34,8 @@ CONSTANT = 1.0 / 6.0
 class Adding(Lengths):
     """Raises ValueError for lengths or sizes that cannot be."""
 
+    order_free = True
+
     train_shortest: int = 50  # T in training and in the first test set
     train_longest: int = 50
     test_longest: int | None = 100  # the second test set has T from train_longest + 1 to this; null: there is none

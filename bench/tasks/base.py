@@ -99,6 +99,9 @@ class Task(ABC):
     chance: dict[str, float] = {}
     """For a metric, what guessing scores."""
 
+    order_free = False
+    """Whether the answer is the same for every order of the source's elements."""
+
     @property
     @abstractmethod
     def sizes(self) -> Sizes:
@@ -152,6 +155,6 @@ def fingerprint(split: Split) -> str:
     """SHA-256 of a split's ids or values, so that two machines can tell whether they trained on the same data."""
     digest = hashlib.sha256()
     for ragged in (split.src, split.tgt):
-        digest.update(ragged.offsets.astype("<i8").tobytes())
-        digest.update(ragged.tokens.astype("<f4" if ragged.kind == "values" else "<i4").tobytes())
+        digest.update(np.ascontiguousarray(ragged.offsets, dtype="<i8"))
+        digest.update(np.ascontiguousarray(ragged.tokens, dtype="<f4" if ragged.kind == "values" else "<i4"))
     return digest.hexdigest()

@@ -24,6 +24,8 @@ from bench.tasks.kinds.symbols import ByLength, random_strings
 class BucketSort(ByLength):
     """Raises ValueError for lengths or sizes that cannot be."""
 
+    order_free = True
+
     train_longest: int = 40
     test_longest: int = 500
     symbols: int = 5  # at most 9

@@ -23,6 +23,8 @@ MOVES = np.array([0, 1, -1])
 class CycleNavigation(Language):
     """Raises ValueError for lengths or sizes that cannot be."""
 
+    order_free = True
+
     symbols = ("=", "+", "-")
     answers = ("0", "1", "2", "3", "4")
 

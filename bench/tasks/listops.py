@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.data.ragged import Ragged
+from bench.errors import UserError
 from bench.tasks.base import FIRST_FREE_ID
 from bench.tasks.kinds.generated import Drawn, Part
 from bench.tasks.kinds.lengths import Lengths
@@ -36,6 +37,9 @@ NESTED = 0.25
 
 TREES = 1024
 """Expressions drawn at once, most of which may be too short or too long."""
+
+SCARCE, FEWEST_TREES = 0.0005, 100 * TREES
+"""A range of lengths that a smaller share of so many expressions has is refused."""
 
 
 @dataclass
@@ -74,8 +78,15 @@ class Listops(Symbols, Lengths):
 
     def draw(self, generator: np.random.Generator, count: int, part: Part) -> Drawn:
         kept: list[Drawn] = []
-        have = 0
+        have = tried = 0
         while have < count:
+            if tried >= FEWEST_TREES and have < SCARCE * tried:
+                raise UserError(
+                    f"of {tried:,} expressions of task.deepest={self.deepest} and task.most_arguments={self.most_arguments} "
+                    f"{have} have {part.low} to {part.high} tokens, too few to draw a split from; ask for other lengths "
+                    "(task.train_shortest, task.train_longest, task.test_longest)"
+                )
+            tried += TREES
             levels = _expressions(generator, TREES, self.deepest, self.most_arguments, part.low, part.high)
             if len(levels[0].parent):
                 kept.append(_written(levels))

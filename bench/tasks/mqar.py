@@ -118,7 +118,8 @@ class Mqar(Symbols):
 
 def _distinct(generator: np.random.Generator, count: int, among: int, take: int) -> np.ndarray:
     """(count, take) numbers below `among`, no row with one twice: drawn, and a row that has one twice drawn again."""
-    if among < 4 * take:
+    # A row of distinct ones is drawn with a probability near exp(-take**2 / (2 * among)): too rare where many are taken.
+    if among < 4 * take or take * take > 2 * among:
         return lowest(generator.random((count, among), dtype=np.float32), take).astype(np.int32)
     found = generator.integers(0, among, size=(count, take), dtype=np.int32)
     while True:

@@ -21,6 +21,8 @@ from bench.tasks.kinds.languages import Language
 class Parity(Language):
     """Raises ValueError for lengths or sizes that cannot be."""
 
+    order_free = True
+
     symbols = ("a", "b")
     answers = ("even", "odd")
 

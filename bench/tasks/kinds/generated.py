@@ -134,8 +134,8 @@ def made(task: Generated, workers: int = 1) -> TaskData:
     """The data of a task, drawn by so many processes. Raises UserError as `Generated.load` does."""
     with _mapping(workers) as mapping:
         found = {part.name: _drawn(task, part, mapping) for part in task.parts()}
-    train, valid, *tests = splits = [split for split, _ in found.values()]
-    hashes = {split.name: source_hashes(split.src) for split in splits}
+    train, valid, *tests = splits = [split for split, _, _ in found.values()]
+    hashes = {name: own for name, (_, own, _) in found.items()}
     sizes = task.sizes
     return TaskData(
         train=train,
@@ -149,7 +149,7 @@ def made(task: Generated, workers: int = 1) -> TaskData:
         | {f"{name}_distinct": len(np.unique(own)) for name, own in hashes.items()}
         | {f"{name}_also_in_train": int(np.isin(own, hashes["train"]).sum()) for name, own in hashes.items()
            if name != "train"},
-        notes={name: note for name, (_, note) in found.items() if note},
+        notes={name: note for name, (_, _, note) in found.items() if note},
     )  # fmt: skip
 
 
@@ -190,32 +190,47 @@ class _Chunk:
         return drawn.take(own), hashes[own]
 
 
-def _drawn(task: Generated, part: Part, mapping: Mapping) -> tuple[Split, str]:
-    """A split, and what has to be said of it."""
+def _drawn(task: Generated, part: Part, mapping: Mapping) -> tuple[Split, np.ndarray, str]:
+    """A split, the hashes of its sources, and what has to be said of it."""
     each = CHUNK * share_of(part.share)
     most = MOST_ROUNDS * math.ceil(part.size / each)
-    kept: list[Drawn] = []
-    seen = np.zeros(0, dtype=np.uint64)
+    kept: list[tuple[Drawn, np.ndarray]] = []
+    seen: set[int] = set()
     repeats: Counter[int] = Counter()
     have = number = 0
     while have < part.size:
-        if number >= most:
-            raise UserError(_too_many(task, part, have))
         chunks = min(most - number, math.ceil((part.size - have) / each))
+        before = have
         for drawn, hashes in mapping(_Chunk(task, part), list(range(number, number + chunks))):
             if part.distinct:
-                fresh = np.zeros(len(hashes), dtype=bool)
-                fresh[np.unique(hashes, return_index=True)[1]] = True
-                fresh &= ~np.isin(hashes, seen)
+                fresh = np.fromiter((_added(seen, one) for one in hashes.tolist()), dtype=bool, count=len(hashes))
                 repeats.update(drawn.axes[task.axis][~fresh].tolist())
-                seen = np.concatenate([seen, hashes[fresh]])
-                drawn = drawn.take(fresh)
-            kept.append(drawn)
-            have += len(drawn.src)
+                drawn, hashes = drawn.take(fresh), hashes[fresh]
+            if len(hashes) > part.size - have:
+                wanted = np.arange(part.size - have)
+                drawn, hashes = drawn.take(wanted), hashes[wanted]
+            kept.append((drawn, hashes))
+            have += len(hashes)
         number += chunks
-    whole = Drawn.joined(kept).take(np.arange(part.size))
+        if have + _most_to_come(have - before, chunks, most - number) < part.size:
+            raise UserError(_too_many(task, part, have))
+    whole, hashes = Drawn.joined([drawn for drawn, _ in kept]), np.concatenate([hashes for _, hashes in kept])
     axes = {axis: _binned(values, *_bounds(task, part, axis, values)) for axis, values in whole.axes.items()}
-    return Split(part.name, whole.src, whole.tgt, axes), _note(task, part, whole, repeats)
+    return Split(part.name, whole.src, whole.tgt, axes), hashes, _note(task, part, whole, hashes, repeats)
+
+
+def _added(seen: set[int], one: int) -> bool:
+    """Whether it was not there yet; now it is."""
+    before = len(seen)
+    seen.add(one)
+    return len(seen) > before
+
+
+def _most_to_come(gained: int, chunks: int, left: int) -> float:
+    """How many examples `left` chunks can bring where the last `chunks` brought `gained`: what is new only gets rarer.
+    More than five standard deviations of a Poisson number above the expected one, so that what is refused because of it
+    would have been refused at the end."""
+    return (gained + 5 * math.sqrt(gained) + 15) * left / chunks
 
 
 def _bounds(task: Generated, part: Part, axis: str, values: np.ndarray) -> tuple[int, int]:
@@ -242,10 +257,10 @@ def _binned(values: np.ndarray, low: int, high: int) -> np.ndarray:
     return (values - low) // width * width + low
 
 
-def _note(task: Generated, part: Part, whole: Drawn, repeats: Counter[int]) -> str:
+def _note(task: Generated, part: Part, whole: Drawn, hashes: np.ndarray, repeats: Counter[int]) -> str:
     """What a reader has to know of a split: which values of the axis had too few sources for their share."""
     if not part.distinct:
-        distinct = len(np.unique(source_hashes(whole.src)))
+        distinct = len(np.unique(hashes))
         if distinct == part.size:
             return ""
         return f"drawn with replacement: {distinct:,} of {part.size:,} sources are distinct"
