@@ -154,7 +154,7 @@ def test_only_the_source_counts_where_an_embedding_is_shared():
 
 
 class Sum(Known):
-    """Real values in and two out: the weighted sum of the first channel, and twice the sum of the second."""
+    """Real values in and two out: the weighted sum of the first channel, and that and twice the second's."""
 
     closing, inputs, outputs = 0, "values", "values"
 
@@ -163,13 +163,13 @@ class Sum(Known):
         self.src_embedding = nn.Linear(2, 2, bias=False)
         with torch.no_grad():
             self.src_embedding.weight.copy_(torch.eye(2))
-            self.projection.weight.copy_(torch.diag(torch.tensor([1.0, 2.0])))
+            self.projection.weight.copy_(torch.tensor([[1.0, 0.0], [1.0, 2.0]]))
 
 
 def test_values_are_right_within_the_tolerance_and_every_output_channel_has_its_gradient():
     values = np.random.default_rng(0).random((12, 5, 2)) + np.arange(12)[:, None, None]
     src = Ragged.of_rows(values, 3 + np.arange(12) % 3)
-    wanted = np.array([[src[i][-2, 0], 2 * src[i][-2, 1]] for i in range(12)])
+    wanted = np.array([[src[i][-2, 0], src[i][-2] @ [1, 2]] for i in range(12)])
     wanted[0, 1] += 0.039
     wanted[1, 1] += 0.041
     split = Split("test", src, Ragged.of_rows(wanted[:, None, :]))
@@ -177,7 +177,7 @@ def test_values_are_right_within_the_tolerance_and_every_output_channel_has_its_
     model = Sum(lambda k: 1.0 * (k == 2))
     assert probe.right(model, examples.split, examples.at).tolist() == [True, False, *[True] * 10]
     norms = probe.gradient_norms(model, examples)
-    expected = np.where(examples.distances == 2, math.sqrt(1 + 4), 0.0)
+    expected = np.where(examples.distances == 2, math.sqrt(1 + 1 + 4), 0.0)
     np.testing.assert_allclose(norms, expected)
     assert curve(model, split, examples) == {k: (11 / 12 if k >= 2 else 0.0) for k in range(6)}
 
@@ -362,7 +362,7 @@ def test_shares_and_quartiles_by_a_plain_loop():
 
 def test_the_constant_answer_is_chosen_on_training_data_and_scored_on_the_split():
     train = Split("train", Ragged.of([[5]] * 3), Ragged.of([[6, 7], [7], [8]]))
-    split = Split("test", Ragged.of([[5]] * 3), Ragged.of([[8, 7], [8], [7]]))
-    assert probe.constant(train, split) == 0.5
+    split = Split("test", Ragged.of([[5]] * 3), Ragged.of([[8, 7], [8], [8]]))
+    assert probe.constant(train, split) == 0.25
     numbers = [Ragged.of_rows(np.array(values, dtype=np.float32)[:, None, None]) for values in ([0.0, 1.0], [0.45, 0.47])]
     assert probe.constant(Split("train", numbers[0], numbers[0]), Split("test", numbers[1], numbers[1])) == 0.5

@@ -53,6 +53,12 @@ def test_a_write_that_fails_leaves_the_earlier_file(tmp_path, monkeypatch):
     assert [each.name for each in tmp_path.iterdir()] == [rows.FILE]
 
 
+def test_a_number_has_six_figures(tmp_path):
+    """More of them would differ between machines."""
+    rows.write(tmp_path, reach([1 / 3]))
+    assert "replacement,0,0.333333,," in (tmp_path / rows.FILE).read_text()
+
+
 def test_no_file_is_nothing(tmp_path):
     assert rows.read(tmp_path) is None and rows.read(tmp_path / "absent") is None
 
