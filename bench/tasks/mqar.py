@@ -60,7 +60,8 @@ class Mqar(Symbols):
         if not 0 < self.power <= 1:
             raise ValueError(f"task.power must be above 0 and at most 1, got {self.power}")
         super().__post_init__()
-        self.chance = {"token_accuracy": 2.0 / self.vocabulary, "exact_match": (2.0 / self.vocabulary) ** least}
+        token, numbers = 2.0 / self.vocabulary, range(least, self.pairs + 1)
+        self.chance = {"token_accuracy": token, "exact_match": sum(token**pairs for pairs in numbers) / len(numbers)}
 
     @property
     def seen(self) -> tuple[int, int]:
