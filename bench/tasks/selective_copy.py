@@ -45,7 +45,7 @@ class SelectiveCopy(Symbols, Lengths):
             raise ValueError(f"task.symbols must be 2 to {len(LETTERS)}, got {self.symbols}")
         if not 1 <= self.fewest_kept <= self.most_kept <= self.train_shortest:
             raise ValueError(
-                "task.kept: 1 <= fewest_kept <= most_kept <= train_shortest must hold, got "
+                "1 <= task.fewest_kept <= task.most_kept <= task.train_shortest must hold, got "
                 f"{self.fewest_kept}, {self.most_kept}, {self.train_shortest}"
             )
         super().__post_init__()

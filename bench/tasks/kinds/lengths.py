@@ -26,8 +26,8 @@ class Lengths(Generated):
         longest = self.train_longest + 1 if self.test_longest is None else self.test_longest
         if not self.first <= self.train_shortest <= self.train_longest < longest:
             raise ValueError(
-                f"task.{self.axis}: {self.first} <= train_shortest <= train_longest < test_longest must hold, got "
-                f"{self.train_shortest}, {self.train_longest}, {self.test_longest}"
+                f"{self.first} <= task.train_shortest <= task.train_longest < task.test_longest must hold of the "
+                f"{self.axis}, got {self.train_shortest}, {self.train_longest}, {self.test_longest}"
             )
         for low, high in filter(None, (self.seen, self.beyond)):
             if not len(self._lengths(low, high)):
