@@ -76,9 +76,8 @@ def _over_seeds(own: pd.DataFrame) -> pd.DataFrame:
 def _gradient(table: pd.DataFrame, folder: Path, place: str, where: str) -> Figure:
     figure, axes = _against_distance(table)
     axes.set_xlabel("distance of the source token from the output, k (tokens)")
-    shown = table.loc[table["max"] > SMALLEST, ["min", "max"]].clip(lower=SMALLEST)
-    low, high = (shown["min"].min(), shown["max"].max()) if len(shown) else (SMALLEST, 1.0)
-    low = min(0.7 * low, high / SPAN)
+    high = max(table["max"].max(), SMALLEST)
+    low = min(0.7 * max(table["min"].min(), SMALLEST), high / SPAN)
     axes.set_ylim(low, min(1.4 * high, 1.0))
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 200 * low else (1,)))

@@ -12,7 +12,7 @@ from bench import records
 from bench.errors import UserError
 from bench.reach import rows
 from bench.reach.rows import CONSTANT, GRADIENT, NORM, REPLACEMENT, WITHIN, Reach, Row, Settings
-from bench.report import page, reach_figures
+from bench.report import drawing, page, reach_figures
 from bench.report.evidence import Evidence
 
 
@@ -90,10 +90,46 @@ def test_curves_of_other_splits_or_numbers_of_examples_do_not_meet(folder, tmp_p
     assert all((figure.numbers["seeds"] == 1).all() for figure in figures)
 
 
-def test_a_gradient_of_nothing_can_be_drawn(folder, tmp_path):
+@pytest.fixture
+def axes(monkeypatch) -> list:
+    """The axes of every figure, as they are when it is finished."""
+    finish, found = drawing.finish, []
+
+    def watched(figure, axes, *rest, **options):
+        found.append(axes)
+        return finish(figure, axes, *rest, **options)
+
+    monkeypatch.setattr(drawing, "finish", watched)
+    return found
+
+
+def test_a_step_to_twice_the_distance_is_as_long_everywhere(folder, tmp_path, axes):
+    planted(folder)
+    drawn(folder, tmp_path / "figures")
+    for one in axes:
+        places = [one.transData.transform((k, 0.5))[0] for k in (1, 2, 4, 8, 16, 32)]
+        steps = [right - left for left, right in zip(places, places[1:])]
+        assert steps == pytest.approx([steps[0]] * 5)
+    gradient, accuracy = axes
+    assert (gradient.get_yscale(), accuracy.get_yscale()) == ("log", "linear")
+    assert accuracy.get_ylim() == (-0.03, 1.03) and accuracy.get_xlim()[0] < 0
+
+
+@pytest.mark.parametrize(
+    ("share", "low"),
+    [
+        ({1: 0.5, 8: 0.002}, 0.0014),
+        ({1: 0.03, 8: 0.02}, 0.03 / 50),  # nearly flat is not drawn steep
+        ({1: 0.5, 8: 1e-30, 32: 0.0}, 0.7e-6),
+        ({1: 0.0}, 1e-6 / 50),
+    ],
+)
+def test_the_axis_of_shares_ends_where_there_is_nothing_more_to_see(share, low, folder, tmp_path, axes):
     cell = folder.cell("recall", "lstm_dot")["cell"]
-    rows.write(folder.path / cell, curves({0: 1.0}, {1: 0.0}))
-    assert len(drawn(folder, tmp_path / "figures")) == 2
+    rows.write(folder.path / cell, curves({0: 1.0}, share))
+    figure, _ = drawn(folder, tmp_path / "figures")
+    assert axes[0].get_ylim()[0] == pytest.approx(low, rel=0.5)
+    assert ("lies below the figure" in figure.caption) == (min(share.values()) < 1e-6)
 
 
 def test_the_page_shows_them_and_a_hostile_name_is_shown_as_text(folder):
