@@ -145,12 +145,13 @@ def compose(overrides: Sequence[str] = ()) -> Cell:
         group, _, value = word.partition("=")
         if group in GROUPS and "," not in value and value not in choices(group):
             raise UserError(f"unknown {group} {value!r}; there are {', '.join(choices(group))}")
-    found, overrides = tuned.choice(overrides), settings(overrides)
+    given, overrides = overrides, settings(overrides)
     config = _composed(overrides)
     match = typed(Match, config["match"], "match")
     if match.relative:
         others = [word for word in overrides if not OF_ONE_ARM.match(word)]
         config["match"]["reference_model"] = _composed(settings([*others, f"model={match.reference}"]))["model"]
+    found = tuned.choice(given)
     return replace(checked(config), tuning=None if found is None else asdict(found))
 
 

@@ -82,8 +82,9 @@ def written(task: str, held: Mapping[str, Mapping[str, Choice]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def held_for(task: str, folder: Path = FOLDER) -> dict[str, dict[str, Choice]]:
-    """All that a task's file holds: budget, arm, choice. Raises ValueError for a file that is none."""
+def held_for(task: str, folder: Path | None = None) -> dict[str, dict[str, Choice]]:
+    """All that a task's file holds, in FOLDER or another: budget, arm, choice. Raises ValueError for a file that is none."""
+    folder = FOLDER if folder is None else folder
     return {budget: dict(arms) for budget, arms in _held(folder / f"{task}.yaml").items()}
 
 

@@ -1,0 +1,173 @@
+"""What was chosen on validation reaches the cells of its arm, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bench import schema, tune, tuned
+from bench.errors import UserError
+
+
+@pytest.fixture
+def choices(monkeypatch, tmp_path) -> Path:
+    """A folder of choices for parity alone."""
+    folder = tmp_path / "tuned"
+    folder.mkdir()
+    held = {
+        "quick": {
+            "gru_none": tuned.Choice({"optim.lr": 0.003, "model.dropout": 0.25}, {"optim.lr=0.003": 0.5}),
+            "gru_none model.encoder=uni": tuned.Choice({"optim.lr": 0.007}),
+        },
+        "any": {"gru_none": tuned.Choice({"optim.lr": 0.001}), "lstm_none": tuned.Choice({"optim.lr": 0.009})},
+    }
+    (folder / "parity.yaml").write_text(tuned.written("parity", held), encoding="utf-8")
+    monkeypatch.setattr(tuned, "FOLDER", folder)
+    return folder
+
+
+def rate(*words: str) -> float:
+    return schema.compose(["task=parity", *words]).config["optim"]["lr"]
+
+
+def test_the_entry_of_the_variant_then_of_the_arm_and_of_the_budget_then_of_any(choices: Path) -> None:
+    assert rate("model=gru_none", "budget=quick") == 0.003
+    assert rate("model=gru_none", "model.encoder=uni") == 0.007
+    assert rate("model=gru_none", "model.n_layers=2") == 0.003, "a variant without an entry has its arm's"
+    assert rate("model=gru_none", "budget=standard") == 0.001
+    assert rate("model=lstm_none") == 0.009
+    assert rate("model=lstm_dot") == 0.002, "the configuration's, where nothing was chosen"
+    assert schema.compose(["task=copy", "model=gru_none"]).config["optim"]["lr"] == 0.002
+
+
+def test_what_a_user_says_comes_first(choices: Path) -> None:
+    cell = schema.compose(["task=parity", "model=gru_none", "optim.lr=0.5"])
+    assert (cell.config["optim"]["lr"], cell.config["model"]["dropout"]) == (0.5, 0.25)
+
+
+def test_the_choice_and_its_trials_go_with_the_cell_and_not_into_its_hash(choices: Path) -> None:
+    words = ["task=parity", "model=gru_none"]
+    cell = schema.compose(words)
+    assert cell.tuning == {"set": {"optim.lr": 0.003, "model.dropout": 0.25}, "trials": {"optim.lr=0.003": 0.5}}
+    said = schema.compose([*words, "optim.lr=0.003", "model.dropout=0.25"])
+    assert said.hash == cell.hash
+    assert schema.compose(["task=copy"]).tuning is None
+
+
+def test_a_file_of_another_form_is_one_line(choices: Path) -> None:
+    (choices / "copy.yaml").write_text("quick: [1, 2]\n", encoding="utf-8")
+    with pytest.raises(UserError, match="copy.yaml is not what `bench tune` writes"):
+        schema.compose(["task=copy"])
+
+
+def test_the_shipped_choices_are_of_arms_and_budgets_that_exist() -> None:
+    for path in tuned.FOLDER.glob("*.yaml"):
+        assert path.stem in schema.choices("task")
+        for budget, arms in tuned.held_for(path.stem).items():
+            assert budget == tuned.ANY or budget in schema.choices("budget")
+            for arm, choice in arms.items():
+                model, *options = arm.split()
+                words = [f"task={path.stem}", f"model={model}", *options]
+                words += [] if budget == tuned.ANY else [f"budget={budget}"]
+                cell = schema.compose(words)
+                assert cell.tuning["set"] == choice.set
+
+
+def test_written_and_read_again_is_the_same(tmp_path: Path) -> None:
+    held = {"quick": {"a model.x=1": tuned.Choice({"optim.lr": 1e-5}, {"optim.lr=1e-5": 0.25, "optim.lr=1": None})}}
+    (tmp_path / "copy.yaml").write_text(tuned.written("copy", held), encoding="utf-8")
+    assert tuned.held_for("copy", tmp_path) == held
+
+
+AXES = {"optim.lr": ("1e-3", "4e-3"), "model.dropout": ("0.0", "0.1")}
+
+
+def small(*cells: tuple[str, ...]) -> schema.Suite:
+    return schema.Suite("made_up", "", 1, None, cells)
+
+
+def test_every_arm_gets_the_same_trials_and_seeds_of_the_suite_are_not_used() -> None:
+    cells = [("task=recall", f"model={arm}", f"seed={seed}") for arm in ("gru_none", "transformer") for seed in (1, 2)]
+    found = tune.trials(small(*cells), AXES, (101, 102))
+    by_arm = {arm: [trial for trial in found if trial.place[2] == arm] for arm in ("gru_none", "transformer")}
+    assert [trial.settings for trial in by_arm["gru_none"]] == [trial.settings for trial in by_arm["transformer"]]
+    assert len(by_arm["gru_none"]) == 2 * 2 * 2 and len({trial.job.cell.name for trial in found}) == 16
+    for trial in found:
+        assert trial.job.cell.config["evaluate"] is False
+        assert trial.job.cell.seed in (101, 102)
+        assert f"optim.lr={trial.job.cell.config['optim']['lr']:g}" == f"optim.lr={float(trial.settings[0][9:]):g}"
+
+
+def test_what_the_suite_sets_itself_cannot_be_tried() -> None:
+    with pytest.raises(UserError, match="sets optim.lr itself"):
+        tune.trials(small(("task=recall", "model=gru_none", "optim.lr=1e-3")), tune.TRIED)
+
+
+@pytest.mark.parametrize("word", ["optim.lr", "optim.lr=", "=1", ""])
+def test_a_trial_that_says_no_values_is_refused(word: str) -> None:
+    with pytest.raises(UserError, match="write a setting with values"):
+        tune.tried([word])
+
+
+def row(arm: str, settings: str, loss: float | None, seed: int = 101) -> dict[str, object]:
+    return {"task": "copy", "budget": "quick", "arm": arm, "settings": settings, "seed": seed,
+            "status": "done" if loss is not None else "diverged", "valid_loss": loss, "chosen": False}  # fmt: skip
+
+
+def test_the_lowest_mean_of_the_seeds_is_chosen_and_a_failed_run_is_not() -> None:
+    rows = [
+        row("a", "optim.lr=1e-3", 0.5), row("a", "optim.lr=1e-3", 0.7, 102),
+        row("a", "optim.lr=2e-3", 0.1), row("a", "optim.lr=2e-3", None, 102),
+        row("a", "optim.lr=4e-3", 0.4), row("a", "optim.lr=4e-3", 0.7, 102),
+        row("b", "optim.lr=1e-3", 0.2), row("b", "optim.lr=2e-3", 0.2),
+        row("c", "optim.lr=1e-3", None),
+    ]  # fmt: skip
+    found = tune.choose(rows)["copy"]["quick"]
+    assert found["a"] == tuned.Choice(
+        {"optim.lr": 0.004}, {"optim.lr=1e-3": 0.6, "optim.lr=2e-3": None, "optim.lr=4e-3": 0.55}
+    )
+    assert found["b"].set == {"optim.lr": 0.001}, "of equal trials the first"
+    assert "c" not in found
+    assert [one["settings"] for one in rows if one["chosen"]] == ["optim.lr=4e-3"] * 2 + ["optim.lr=1e-3"]
+
+
+def test_the_page_shows_every_trial_and_marks_an_edge() -> None:
+    axes = {"optim.lr": ("1e-3", "2e-3", "4e-3")}
+    rows = [row("a", f"optim.lr={rate}", loss) for rate, loss in zip(axes["optim.lr"], (0.3, 0.2, 0.1), strict=True)]
+    rows += [row("b", f"optim.lr={rate}", loss) for rate, loss in zip(axes["optim.lr"], (0.3, 0.1, None), strict=True)]
+    text = tune.page(rows, tune.choose(rows), axes)
+    assert "| copy | quick | `a` | 0.3 | 0.2 | 0.1 | optim.lr=0.004 (edge) |" in text
+    assert "| copy | quick | `b` | 0.3 | 0.1 | failed | optim.lr=0.002 |" in text
+
+
+def test_adopting_keeps_what_it_does_not_replace(choices: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    rows = [row("gru_none", "optim.lr=1e-3", 0.5) | {"task": "parity"}, row("new", "optim.lr=1e-3", 0.5)]
+    changed = tune.adopt(tune.write(rows, out, {"optim.lr": ("1e-3",)}))
+    assert sorted(path.name for path in changed) == ["copy.yaml", "parity.yaml"]
+    tuned._held.cache_clear()
+    assert rate("model=gru_none", "budget=quick") == 0.001
+    assert rate("model=gru_none", "model.encoder=uni") == 0.007
+    assert tuned.held_for("copy", choices)["quick"]["new"].trials == {"optim.lr=1e-3": 0.5}
+
+
+def test_one_small_search_from_words_to_choices(tmp_path: Path) -> None:
+    cells = [("task=recall", f"model={arm}", "budget=smoke", "seed=1", "threads=1", "task.train_size=60",
+              "task.valid_size=20", "task.test_size=20") for arm in ("lstm_none", "transformer")]  # fmt: skip
+    found = tune.trials(small(*cells), {"optim.lr": ("1e-3", "1e-2")})
+    from bench.progress import Silent
+    from bench.run import run_cell
+
+    for trial in found:
+        assert run_cell(trial.job.cell, tmp_path, suite="made_up", progress=Silent()) == "done"
+    records = [json.loads(path.read_text()) for path in tmp_path.glob("*/record.json")]
+    assert all(record["scores"] == [] and record["times"]["evaluate"] is None for record in records)
+    rows = tune.results(found, tmp_path)
+    assert {row["settings"] for row in rows} == {"optim.lr=1e-3", "optim.lr=1e-2"}
+    choices = tune.choose(rows)["recall"]["smoke"]
+    for arm, choice in choices.items():
+        best = min((r for r in rows if r["arm"] == arm), key=lambda r: r["valid_loss"])
+        assert choice.set["optim.lr"] == float(best["settings"].partition("=")[2])
