@@ -1,0 +1,123 @@
+"""Claims E and F from planted scores: what decides them, and what must not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from tests.report.conftest import Folder
+
+from bench import claims, records
+from bench.report import arms
+
+
+def verdict(letter: str, path: Path) -> claims.Verdict:
+    return next(each for each in claims.verdicts(records.load(path)) if each.letter == letter)
+
+
+def planted(
+    folder: Folder,
+    option: str,
+    levels: Mapping[object, float],
+    *,
+    arm: str = "transformer",
+    seeds: int = 4,
+    noise: float = 0.004,
+    change: Mapping[str, object] | None = None,
+) -> None:
+    """Cells of one arm that differ in one option of the model, each with its own accuracy."""
+    for number, (value, level) in enumerate(levels.items()):
+        for seed in range(1, seeds + 1):
+            shift = noise * ((seed + number) % 3 - 1)
+            folder.cell(
+                "recall", arm, seed, level=lambda split, at, level=level + shift: level, target=100_000,
+                change={f"config.model.{option}": value, "cell": f"recall-{arm}-{value}-{seed}", **(change or {})},
+            )  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+def test_the_name_of_an_arm_is_read_back() -> None:
+    name = "transformer [positions=none, lr=0.002]"
+    assert arms.base(name) == "transformer" and arms.options(name) == {"positions": "none", "lr": "0.002"}
+    assert arms.options("transformer") == {} and arms.base("lstm_none") == "lstm_none"
+
+
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [
+        ({"none": 0.10, "sinusoidal": 0.9, "rotary": 0.95}, "supported"),
+        ({"none": 0.80, "sinusoidal": 0.9, "rotary": 0.95}, "qualified"),
+        ({"none": 0.95, "sinusoidal": 0.9, "rotary": 0.95}, "refuted"),
+        ({"none": 0.95, "rotary": 0.3}, "refuted"),
+        ({"sinusoidal": 0.1, "rotary": 0.95}, "not tested"),
+        ({"none": 0.1}, "not tested"),
+    ],
+)
+def test_e_by_what_is_left_without_positions(folder: Folder, levels: dict, expected: str) -> None:
+    planted(folder, "positions", levels)
+    found = verdict("E", folder.path)
+    assert found.verdict == expected, found.evidence
+    if expected in ("supported", "qualified"):
+        assert any("rotary minus none" in sentence for sentence in found.evidence)
+
+
+def test_e_is_not_decided_where_order_does_not_matter(folder: Folder) -> None:
+    planted(folder, "positions", {"none": 0.95, "rotary": 0.3}, change={"data.order_free": True})
+    found = verdict("E", folder.path)
+    assert found.verdict == "not tested"
+    assert any("without order" in sentence for sentence in found.evidence)
+
+
+def test_e_takes_both_shapes_apart(folder: Folder) -> None:
+    """The encoder alone falls, the decoder's causal mask leaks: both are said, and the claim is qualified."""
+    planted(folder, "positions", {"none": 0.1, "rotary": 0.95}, arm="transformer_encoder")
+    planted(folder, "positions", {"none": 0.8, "rotary": 0.95})
+    found = verdict("E", folder.path)
+    assert found.verdict == "qualified"
+    assert any("transformer_encoder" in sentence and "minus none" in sentence for sentence in found.evidence)
+
+
+def test_e_needs_three_seeds(folder: Folder) -> None:
+    planted(folder, "positions", {"none": 0.1, "rotary": 0.95}, seeds=2)
+    assert verdict("E", folder.path).verdict == "inconclusive"
+
+
+def test_a_learning_rate_of_its_own_does_not_hide_a_variant(folder: Folder) -> None:
+    planted(folder, "positions", {"none": 0.1}, change={"config.optim.lr": 0.001})
+    planted(folder, "positions", {"rotary": 0.95}, change={"config.optim.lr": 0.004})
+    assert verdict("E", folder.path).verdict == "supported"
+
+
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [
+        ({1: 0.5, 2: 0.6, 8: 0.7}, "supported"),
+        ({1: 0.5, 2: 0.6, 16: 0.5}, "qualified"),
+        ({1: 0.5, 2: 0.5, 8: 0.4}, "refuted"),
+        ({2: 0.5, 8: 0.9}, "not tested"),
+    ],
+)
+def test_f_by_each_number_of_heads_against_one(folder: Folder, levels: dict, expected: str) -> None:
+    planted(folder, "n_heads", levels)
+    found = verdict("F", folder.path)
+    assert found.verdict == expected, found.evidence
+
+
+def test_f_noise_decides_nothing(folder: Folder) -> None:
+    planted(folder, "n_heads", {1: 0.5, 2: 0.53}, noise=0.1)
+    assert verdict("F", folder.path).verdict == "inconclusive"
+
+
+def test_a_gated_cell_changes_no_verdict(folder: Folder) -> None:
+    planted(folder, "positions", {"none": 0.1, "rotary": 0.95})
+    before = verdict("E", folder.path)
+    for seed in (7, 8, 9):
+        folder.cell("recall", "transformer", seed, level=lambda split, at: 1.0, target=100_000,
+                    change={"config.model.positions": "none", "sanity.eos_share": 0.1})  # fmt: skip
+    after = verdict("E", folder.path)
+    assert after.verdict == before.verdict == "supported"
