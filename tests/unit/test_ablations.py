@@ -116,8 +116,10 @@ def test_f_noise_decides_nothing(folder: Folder) -> None:
 def test_a_gated_cell_changes_no_verdict(folder: Folder) -> None:
     planted(folder, "positions", {"none": 0.1, "rotary": 0.95})
     before = verdict("E", folder.path)
-    for seed in (7, 8, 9):
-        folder.cell("recall", "transformer", seed, level=lambda split, at: 1.0, target=100_000,
-                    change={"config.model.positions": "none", "sanity.eos_share": 0.1})  # fmt: skip
+    change = {"config.model.positions": "none", "cell": "recall-transformer-none-4"}
+    folder.cell("recall", "transformer", 4, level=lambda split, at: 1.0, target=100_000,
+                change=change | {"sanity.eos_share": 0.1})  # fmt: skip
     after = verdict("E", folder.path)
     assert after.verdict == before.verdict == "supported"
+    folder.cell("recall", "transformer", 4, level=lambda split, at: 1.0, target=100_000, change=change)
+    assert verdict("E", folder.path).verdict == "inconclusive", "the same cell, were it trusted"
