@@ -276,10 +276,8 @@ def translate(run_folder: Path, beam: int) -> int:
 
 
 @cli.command()
-@click.option(
-    "--run", "runs", multiple=True, type=click.Path(path_type=Path), help="A finished cell's folder; any number of these."
-)
-@click.option("--all", "results", type=click.Path(path_type=Path), help="Instead: every trained cell of a results folder.")
+@click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), help="A finished cell's folder; repeatable.")
+@click.option("--all", "results", type=click.Path(path_type=Path), help="Instead: a results folder, for all its cells.")
 @click.option("--split", metavar="NAME", help="Test split.  [default: each task's first]")
 @click.option("--examples", default=EXAMPLES, show_default=True, help="Examples of the split, at most.")
 def reach(runs: tuple[Path, ...], results: Path | None, split: str | None, examples: int) -> int:

@@ -287,7 +287,7 @@ SOUND = {
     "bench.reach": "",
     "bench.reach.rows": "import csv",
     "bench.reach.probe": "import torch\nfrom models.interface import Seq2Seq\nfrom bench.tasks.base import Split",
-    "bench.reach.measure": "from bench import stats, trained\nfrom bench.reach import probe\nfrom bench.reach.rows import Row",
+    "bench.reach.measure": "from bench import trained\nfrom bench.reach import probe\nfrom bench.reach.rows import Row",
     "bench.report.reach_figures": "from bench.reach import rows",
     "bench.__main__": "import click\ndef run():\n    from bench.run import run_cell",
     "models": "",

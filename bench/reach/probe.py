@@ -93,8 +93,8 @@ def gradient_norms(
     model: Seq2Seq, examples: Examples, batch_tokens: int = BATCH_TOKENS, device: str = "cpu"
 ) -> np.ndarray:
     """(M,) the norm over channels of the gradient at every embedded source token, in the order of
-    `Examples.distances`: of the log probability of the reference's token, in nats, or of the predicted value (of several
-    channels, the norm of all their gradients together).
+    `Examples.distances`: of the log probability of the reference's token, in nats, or of the predicted value (where it
+    has several channels, the norm of all their gradients together).
 
     It is computed in float64: where a model is sure, one minus its probability is lost in float32.
     """

@@ -209,7 +209,5 @@ def told(names: Sequence[str], found: Sequence[Reach]) -> list[str]:
         distances = ("-" if k is None else str(k) for k in (reach.context, reach.half))
         lines.append((name, reach.settings.split, *shares, *distances))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return [
-        "  ".join(text.ljust(width) if i < 2 else text.rjust(width) for i, (text, width) in enumerate(zip(line, widths)))
-        for line in lines
-    ]
+    aligned = (str.ljust, str.ljust, *[str.rjust] * (len(heads) - 2))
+    return ["  ".join(align(*cell) for align, *cell in zip(aligned, line, widths)) for line in lines]

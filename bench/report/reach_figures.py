@@ -85,9 +85,9 @@ def _gradient(table: pd.DataFrame, folder: Path, place: str, where: str) -> Figu
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_ylabel("share of the gradient a token gets")
     caption = (
-        "The gradient of an output's log probability (of a value: of the value) at the embedded source: of its norms, the "
-        "share that one token has. The lower a line lies at the right, the less far tokens count. What the task asks for "
-        "shows as well and is the same for all arms. Means over examples and seeds; bands run from the lowest to the "
+        "The gradient of an output's log probability (of a value: of the value) at the embedded source: of its norms, "
+        "the share that one token has. The lower a line lies at the right, the less far tokens count. What the task asks "
+        "for shows as well and is the same for all arms. Means over examples and seeds; bands run from the lowest to the "
         "highest seed."
     )
     if (table["mean"] < SMALLEST).any():
@@ -104,10 +104,9 @@ def _accuracy(table: pd.DataFrame, constant: pd.Series, folder: Path, place: str
     if len(constant):
         axes.axhline(constant.mean(), color=style.INK, lw=0.9, ls=(0, (1, 2)), label="best constant answer")
     caption = (
-        "Source tokens farther from the output than k are another example's; at the right end all are its own. Where a "
-        "line stops rising, the arm uses nothing farther; a line that rises to the end needs the whole source. The "
-        "reference up to the output is given. Means over examples and seeds; bands run from the lowest to the highest "
-        "seed."
+        "Source tokens farther from the output than k are another example's: at 0 all of them, at the right end none. "
+        "Where a line stops rising, the arm gains nothing from tokens farther away. The reference up to the output is "
+        "given. Means over examples and seeds; bands run from the lowest to the highest seed."
     )
     title = f"Accuracy against the context that is kept{where}"
     return drawing.finish(figure, axes, folder, f"reach-accuracy-{place}", title, caption, table)

@@ -364,5 +364,5 @@ def test_the_constant_answer_is_chosen_on_training_data_and_scored_on_the_split(
     train = Split("train", Ragged.of([[5]] * 3), Ragged.of([[6, 7], [7], [8]]))
     split = Split("test", Ragged.of([[5]] * 3), Ragged.of([[8, 7], [8], [8]]))
     assert probe.constant(train, split) == 0.25
-    numbers = [Ragged.of_rows(np.array(values, dtype=np.float32)[:, None, None]) for values in ([0.0, 1.0], [0.45, 0.47])]
-    assert probe.constant(Split("train", numbers[0], numbers[0]), Split("test", numbers[1], numbers[1])) == 0.5
+    seen, asked = (Ragged.of_rows(np.array(values)[:, None, None]) for values in ([0.0, 1.0], [0.45, 0.47]))
+    assert probe.constant(Split("train", seen, seen), Split("test", asked, asked)) == 0.5

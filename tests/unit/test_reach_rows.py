@@ -13,7 +13,8 @@ SETTINGS = Settings("test")
 def reach(kept: list[float], within: list[float] = ()) -> Reach:
     """Accuracies at 0, 1, 2, ..., and shares of the gradient at 1, 2, ..."""
     found = [Row(REPLACEMENT, k, value, None, None, 10) for k, value in enumerate(kept)]
-    return Reach(SETTINGS, (*found, *(Row(WITHIN, k, value, None, None, 10) for k, value in enumerate(within, start=1))))
+    found += [Row(WITHIN, k, value, None, None, 10) for k, value in enumerate(within, start=1)]
+    return Reach(SETTINGS, tuple(found))
 
 
 def test_what_is_written_is_read(tmp_path):
