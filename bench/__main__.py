@@ -276,7 +276,7 @@ def translate(run_folder: Path, beam: int) -> int:
 
 
 @cli.command()
-@click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), help="A finished cell's folder; repeatable.")
+@click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), help="A cell's folder; repeatable.")
 @click.option("--all", "results", type=click.Path(path_type=Path), help="Instead: a results folder, for all its cells.")
 @click.option("--split", metavar="NAME", help="Test split.  [default: each task's first]")
 @click.option("--examples", default=EXAMPLES, show_default=True, help="Examples of the split, at most.")
