@@ -26,7 +26,7 @@ class Ragged:
 
     @classmethod
     def of_rows(cls, rows: np.ndarray, lengths: np.ndarray | None = None) -> "Ragged":
-        """From rows of equal width, (M, L) ids or (M, L, C) values, of which row i counts up to lengths[i]; None: all."""
+        """From rows of equal width, (M, L) ids or (M, L, C) values; of row i the first lengths[i] count; None: all."""
         if lengths is None:
             lengths = np.full(len(rows), rows.shape[1], dtype=np.int64)
         offsets = np.zeros(len(rows) + 1, dtype=np.int64)

@@ -61,7 +61,7 @@ class TaskData:
     tests: by name, in the order of reports; the first is the in-distribution one. shared: source and target use one
     vocabulary. checksums: name to SHA-256, of files or of generated arrays. counts: facts for the record (sizes,
     overlaps found and removed). notes: what a reader has to know of a split, by its name. vocabulary: what the task
-    learnt to write ids as text with, in its own form, so that it need not be learnt again; empty where it learns nothing.
+    learnt to write ids as text with, in its own form, so that it need not be learnt again; empty where it learns none.
     """
 
     train: Split

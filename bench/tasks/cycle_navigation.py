@@ -1,7 +1,7 @@
 """Cycle navigation: where on a ring does a walk end? (Deletang et al. 2023, "cycle navigation")
 
-Input: steps `+` (one place on), `-` (one place back) and `=` (stay), on a ring of five places, from place 0. Output: the
-place at the end. A finite automaton of five states solves it at any length.
+Input: steps `+` (one place on), `-` (one place back) and `=` (stay), on a ring of five places, from place 0. Output:
+the place at the end. A finite automaton of five states solves it at any length.
 
     >>> task = CycleNavigation(train_size=50, valid_size=5, test_size=5)
     >>> task.answer("+ + = -"), task.answer("- -")

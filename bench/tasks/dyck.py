@@ -1,9 +1,10 @@
 """Close the right bracket: which of two kinds of bracket was opened last and is still open?
 
-Input: a word over two kinds of brackets of which every beginning closes no bracket that is not open. Output: the bracket
-that closes the one opened last. The distance is the number of tokens from that opening bracket to the answer: a balanced
-word of any length may lie between. The depth is the number of brackets still open. Both are drawn evenly; the source has
-`length` tokens, or one more where distance and depth ask for it.
+Input: a word over two kinds of brackets of which every beginning closes no bracket that is not open. Output: the
+bracket that closes the one opened last. The distance is the number of tokens from that opening bracket to the answer: a
+balanced word of any length may lie between. The depth is the number of brackets still open. Both are drawn evenly, the
+depth as far as there is room before the bracket; the source has `length` tokens, or one more where distance and depth
+ask for it.
 
     >>> task = Dyck(length=12, train_size=20, valid_size=5, test_size=5)
     >>> drawn = task.draw(np.random.default_rng(3), 1, task.parts()[0])
@@ -77,7 +78,8 @@ class Dyck(Symbols):
         # How many are open before the last one; a path of `before` steps ends at a height of its own parity.
         height = generator.integers(0, np.minimum(self.deepest - 1, before) + 1)
         before += (before - height) % 2
-        steps = _joined(_paths(generator, before, height), before, _paths(generator, distance - 1, 0 * height), distance - 1)
+        first, second = _paths(generator, before, height), _paths(generator, distance - 1, 0 * height)
+        steps = _joined(first, before, second, distance - 1)
         closing = steps < 0
         kinds = _matched(generator.integers(0, len(KINDS), size=steps.shape), steps)
         rows = FIRST_FREE_ID + kinds + len(KINDS) * closing
@@ -106,8 +108,8 @@ def _paths(generator: np.random.Generator, steps: np.ndarray, height: np.ndarray
     path = np.empty(inside.shape, dtype=np.int32)
     np.put_along_axis(path, order, np.where(place < ups[:, None], 1, -1), axis=1)
     path[~inside] = 0
-    # A rotation that begins at a place is good where every later sum is above the sum there, and every earlier one above
-    # it too once the whole has been gone through.
+    # A rotation that begins at a place is good where every later sum is above the sum there, and every earlier one
+    # above it too once the whole has been gone through.
     after = path.cumsum(axis=1)
     at = after - path
     later = np.where(inside, after, np.iinfo(np.int32).max)
@@ -134,8 +136,8 @@ def _joined(first: np.ndarray, lengths: np.ndarray, second: np.ndarray, more: np
 def _matched(kinds: np.ndarray, steps: np.ndarray) -> np.ndarray:
     """(N, L) kinds, every closing bracket given the kind of the one it closes.
 
-    At each height opening and closing brackets take turns, so behind an opening one, in the order of heights, stands the
-    one that closes it.
+    At each height opening and closing brackets take turns, so behind an opening one, in the order of heights, stands
+    the one that closes it.
     """
     height = steps.cumsum(axis=1)
     level = np.where(steps < 0, height + 1, height)

@@ -68,8 +68,8 @@ class Listops(Symbols, Lengths):
         for low, _ in filter(None, (self.seen, self.beyond)):
             if longest < low:
                 raise ValueError(
-                    f"no expression of task.deepest={self.deepest} and task.most_arguments={self.most_arguments} has more "
-                    f"than {longest} tokens, and {low} are asked for; raise one of them or ask for shorter ones"
+                    f"no expression of task.deepest={self.deepest} and task.most_arguments={self.most_arguments} has "
+                    f"more than {longest} tokens, and {low} are asked for; raise one of them or ask for shorter ones"
                 )
         self.chance = {"exact_match": 1.0 / DIGITS}
 
@@ -82,9 +82,9 @@ class Listops(Symbols, Lengths):
         while have < count:
             if tried >= FEWEST_TREES and have < SCARCE * tried:
                 raise UserError(
-                    f"of {tried:,} expressions of task.deepest={self.deepest} and task.most_arguments={self.most_arguments} "
-                    f"{have} have {part.low} to {part.high} tokens, too few to draw a split from; ask for other lengths "
-                    "(task.train_shortest, task.train_longest, task.test_longest)"
+                    f"of {tried:,} expressions of task.deepest={self.deepest} and "
+                    f"task.most_arguments={self.most_arguments} {have} have {part.low} to {part.high} tokens, too few to "
+                    "draw a split from; ask for other lengths (task.train_shortest, task.train_longest, task.test_longest)"
                 )
             tried += TREES
             levels = _expressions(generator, TREES, self.deepest, self.most_arguments, part.low, part.high)
@@ -99,9 +99,9 @@ class Listops(Symbols, Lengths):
 
 @dataclass
 class _Level:
-    """The nodes of one depth of all expressions, in reading order. parent: place in the level above (of the first level:
-    which expression). word: a digit, or DIGITS plus an operation. size: tokens that a node takes up, all it holds
-    included; value: what it comes to."""
+    """The nodes of one depth of all expressions, in reading order. parent: place in the level above (of the first
+    level: which expression). word: a digit, or DIGITS plus an operation. size: tokens that a node takes up, all it
+    holds included; value: what it comes to."""
 
     parent: np.ndarray
     word: np.ndarray

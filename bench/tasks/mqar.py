@@ -54,8 +54,8 @@ class Mqar(Symbols):
             raise ValueError(f"task.length must be at least 4 * task.pairs ({4 * self.pairs}), got {self.length}")
         if self.vocabulary % 2 or self.vocabulary < 2 * self.pairs + 2:
             raise ValueError(
-                f"task.vocabulary must be even and at least 2 * task.pairs + 2 ({2 * self.pairs + 2}), for one half of it "
-                f"are keys; got {self.vocabulary}"
+                f"task.vocabulary must be even and at least 2 * task.pairs + 2 ({2 * self.pairs + 2}), for one half of "
+                f"it are keys; got {self.vocabulary}"
             )
         if not 0 < self.power <= 1:
             raise ValueError(f"task.power must be above 0 and at most 1, got {self.power}")
@@ -119,7 +119,7 @@ class Mqar(Symbols):
 
 def _distinct(generator: np.random.Generator, count: int, among: int, take: int) -> np.ndarray:
     """(count, take) numbers below `among`, no row with one twice: drawn, and a row that has one twice drawn again."""
-    # A row of distinct ones is drawn with a probability near exp(-take**2 / (2 * among)): too rare where many are taken.
+    # A row of distinct ones comes with a probability near exp(-take**2 / (2 * among)): too rare where many are taken.
     if among < 4 * take or take * take > 2 * among:
         return lowest(generator.random((count, among), dtype=np.float32), take).astype(np.int32)
     found = generator.integers(0, among, size=(count, take), dtype=np.int32)

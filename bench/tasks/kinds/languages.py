@@ -40,7 +40,7 @@ class Language(ByLength):
         return list(dict.fromkeys((*self.symbols, *self.answers)))
 
     def strings(self, generator: np.random.Generator, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """A string of each length as `random_strings` gives them: rows of places in `symbols`, and where they are real."""
+        """A string of each length as `random_strings` gives them: rows of places in `symbols`, and where they count."""
         return random_strings(generator, lengths, len(self.symbols))
 
     @abstractmethod

@@ -32,8 +32,8 @@ class Lengths(Generated):
         for low, high in filter(None, (self.seen, self.beyond)):
             if not len(self._lengths(low, high)):
                 raise ValueError(
-                    f"no {self.axis} from {low} to {high} is {self.first} plus a multiple of {self.step}, as this task's "
-                    "are; change task.train_shortest, task.train_longest or task.test_longest"
+                    f"no {self.axis} from {low} to {high} is {self.first} plus a multiple of {self.step}, as this "
+                    "task's are; change task.train_shortest, task.train_longest or task.test_longest"
                 )
         super().__post_init__()
 

@@ -46,10 +46,9 @@ class Symbols(Generated):
         known = {word: FIRST_FREE_ID + i for i, word in enumerate(self._words)}
         typed = text.split()
         if not typed or any(word not in known for word in typed):
-            more = ", ..." if len(known) > SHOWN else ""
+            some = ", ".join(list(known)[:SHOWN]) + (", ..." if len(known) > SHOWN else "")
             raise UserError(
-                f"the task {type(self).__name__.lower()} reads words with spaces between, of {', '.join(list(known)[:SHOWN])}"
-                f"{more}; got {text.strip()!r}"
+                f"the task {type(self).__name__.lower()} reads words with spaces between, of {some}; got {text.strip()!r}"
             )
         return [known[word] for word in typed]
 
