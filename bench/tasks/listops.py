@@ -83,8 +83,9 @@ class Listops(Symbols, Lengths):
             if tried >= FEWEST_TREES and have < SCARCE * tried:
                 raise UserError(
                     f"of {tried:,} expressions of task.deepest={self.deepest} and "
-                    f"task.most_arguments={self.most_arguments} {have} have {part.low} to {part.high} tokens, too few to "
-                    "draw a split from; ask for other lengths (task.train_shortest, task.train_longest, task.test_longest)"
+                    f"task.most_arguments={self.most_arguments} {have} have {part.low} to {part.high} tokens, too few "
+                    "to draw a split from; ask for other lengths (task.train_shortest, task.train_longest, "
+                    "task.test_longest)"
                 )
             tried += TREES
             levels = _expressions(generator, TREES, self.deepest, self.most_arguments, part.low, part.high)

@@ -47,9 +47,8 @@ class Symbols(Generated):
         typed = text.split()
         if not typed or any(word not in known for word in typed):
             some = ", ".join(list(known)[:SHOWN]) + (", ..." if len(known) > SHOWN else "")
-            raise UserError(
-                f"the task {type(self).__name__.lower()} reads words with spaces between, of {some}; got {text.strip()!r}"
-            )
+            name = type(self).__name__.lower()
+            raise UserError(f"the task {name} reads words with spaces between, of {some}; got {text.strip()!r}")
         return [known[word] for word in typed]
 
 

@@ -84,6 +84,20 @@ def test_tasks_of_one_kind_draw_different_strings() -> None:
     assert len({sources(drawn)[0] for data in (ours, theirs) for _, drawn in splits(data)}) == 8
 
 
+def test_every_chunk_of_every_split_has_a_generator_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seeded by what it is for: the two test sets, which draw from one share of all sources, differ too."""
+    asked: list[tuple] = []
+    own = generated.numpy_generator
+    monkeypatch.setattr(generated, "numpy_generator", lambda *names: (asked.append(names), own(*names))[1])
+    task = replace(TASKS["parity"], train_size=2 * CHUNK, data_seed=7)
+    task.load()
+    assert len(set(asked)) == len(asked)
+    for name in ("train", "valid", "test", "test_longer"):
+        chunks = [number for *names, number in asked if names == [7, "parity", name]]
+        assert chunks == list(range(len(chunks))) and len(chunks) >= (3 if name == "train" else 1)
+    assert {name for _, _, name, _ in asked} == {"train", "valid", "test", "test_longer"}
+
+
 @each_task
 def test_a_larger_split_begins_with_the_smaller_one(task: Generated) -> None:
     """Which chunk an example comes from decides it, not how many there are."""
