@@ -295,6 +295,8 @@ def test_its_outputs_give_its_scores_again(cells: Path) -> None:
         off = abs(float(row["hypothesis"]) - float(row["reference"]))
         assert row["correct"] == str(int(off < 0.04))
     found = trained.load(folder)
+    loss, _ = validate(found.model, Batcher(found.data.valid, 500).epoch())
+    assert loss == pytest.approx(record["selection"]["value"], rel=1e-5)
     for split in found.data.tests.values():
         loss, _ = validate(found.model, Batcher(split, 500).epoch())
         (score,) = (
@@ -342,6 +344,7 @@ def test_loss_rows_are_those_of_the_saved_weights(cells: Path, words: tuple[str,
             30,
             None,
         )
+        assert score["unit"] in LESS_IS_BETTER
         assert "teacher-forced" in score["signature"] and "no smoothing" in score["signature"]
 
 
