@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
 from bench import schema
-from bench.errors import DataUnavailable
-from bench.metrics import METRICS
-from bench.tasks.base import FIRST_FREE_ID, Task, TaskData, fingerprint
+from bench.data import shared
+from bench.data.ragged import Ragged
+from bench.errors import DataUnavailable, UserError
+from bench.metrics import LESS_IS_BETTER, METRICS
+from bench.tasks.base import FIRST_FREE_ID, Split, Task, TaskData, fingerprint
 
 NAMES = sorted(schema.choices("task"))
+
+SMALL = {"train_size": 3_000, "valid_size": 100, "test_size": 120}
+"""Enough of every length and distance there is; what a budget asks for is drawn by the same code, only longer."""
 
 
 @pytest.fixture(scope="module", params=NAMES)
 def loaded(request: pytest.FixtureRequest) -> tuple[Task, TaskData]:
-    task = schema.build_task(schema.compose([f"task={request.param}"]).config["task"])
+    """The shipped task, with fewer examples where it says how many."""
+    base = [f"task={request.param}"]
+    known = schema.compose(base).config["task"]
+    fewer = [f"task.{field}={size}" for field, size in SMALL.items() if field in known]
+    task = schema.build_task(schema.compose([*base, *fewer]).config["task"])
     try:
         return task, task.load()
     except DataUnavailable as error:
@@ -24,71 +35,134 @@ def loaded(request: pytest.FixtureRequest) -> tuple[Task, TaskData]:
 
 def test_the_same_at_every_call(loaded: tuple[Task, TaskData]) -> None:
     task, data = loaded
-    again = type(task)(**vars_of(task)).load()
-    assert again.checksums == data.checksums
+    again = copy_of(task).load()
+    assert again.checksums == data.checksums and again.notes == data.notes and again.counts == data.counts
     for ours, theirs in zip(splits(data), splits(again), strict=True):
         assert fingerprint(ours) == fingerprint(theirs)
+
+
+def test_the_data_come_back_from_the_cache(loaded: tuple[Task, TaskData]) -> None:
+    _, data = loaded
+    again = shared.from_bytes(shared.to_bytes(data))
+    for field in fields(TaskData):
+        if field.name not in ("train", "valid", "tests"):
+            assert getattr(again, field.name) == getattr(data, field.name), field.name
+    assert list(again.tests) == list(data.tests)
+    for ours, theirs in zip(splits(data), splits(again), strict=True):
+        assert fingerprint(ours) == fingerprint(theirs)
+        assert (ours.name, ours.sources, ours.references) == (theirs.name, theirs.sources, theirs.references)
+        assert list(ours.axes) == list(theirs.axes)
+        assert all(np.array_equal(ours.axes[axis], theirs.axes[axis]) for axis in ours.axes)
 
 
 def test_no_test_source_was_trained_on(loaded: tuple[Task, TaskData]) -> None:
     _, data = loaded
     train = {data.train.src[i].tobytes() for i in range(len(data.train))}
     for split in [data.valid, *data.tests.values()]:
-        shared = sum(split.src[i].tobytes() in train for i in range(len(split)))
-        assert shared == 0, f"{shared} sources of {split.name} are also trained on"
+        common = sum(split.src[i].tobytes() in train for i in range(len(split)))
+        assert common == 0, f"{common} sources of {split.name} are also trained on"
 
 
-def test_ids_are_in_range_and_axes_fit(loaded: tuple[Task, TaskData]) -> None:
+def test_ids_and_values_are_in_range_and_axes_fit(loaded: tuple[Task, TaskData]) -> None:
     _, data = loaded
     for split in splits(data):
         assert len(split.src) == len(split.tgt) > 0
-        assert split.src.lengths.min() > 0
+        assert split.src.lengths.min() > 0 and split.tgt.lengths.min() > 0
         for ragged, size in ((split.src, data.src_size), (split.tgt, data.tgt_size)):
-            assert ragged.tokens.min() >= FIRST_FREE_ID - 1 and ragged.tokens.max() < size
+            if ragged.kind == "values":
+                assert ragged.tokens.shape[1] == size and ragged.tokens.dtype == np.float32
+                assert np.isfinite(ragged.tokens).all() and np.all(ragged.tokens.std(axis=0) > 0)
+            else:
+                assert ragged.tokens.dtype == np.int32
+                assert ragged.tokens.min() >= FIRST_FREE_ID - 1 and ragged.tokens.max() < size
         assert all(len(values) == len(split) for values in split.axes.values())
         assert all(text is None or len(text) == len(split) for text in (split.sources, split.references))
 
 
 def test_sizes_are_known_without_data(loaded: tuple[Task, TaskData]) -> None:
     task, data = loaded
-    fresh = type(task)(**vars_of(task))
-    assert fresh.sizes == data.sizes
+    assert copy_of(task).sizes == data.sizes
     assert (data.sizes.source, data.sizes.target, data.sizes.shared) == (data.src_size, data.tgt_size, data.shared)
 
 
-def test_mean_lengths_count_the_end_token(loaded: tuple[Task, TaskData]) -> None:
+def test_mean_lengths_count_the_end_token_where_there_is_one(loaded: tuple[Task, TaskData]) -> None:
     _, data = loaded
     for mean, side in zip(data.mean_lengths, (data.train.src, data.train.tgt), strict=True):
-        assert mean == round((len(side.tokens) + len(side)) / len(side))
+        ends = len(side) if side.tokens.ndim == 1 else 0
+        assert mean == round((len(side.tokens) + ends) / len(side))
 
 
 def test_text_reads_back(loaded: tuple[Task, TaskData]) -> None:
     task, data = loaded
     split = next(iter(data.tests.values()))
     for i in range(0, len(split), max(1, len(split) // 50)):
-        ids = split.src[i].tolist()
-        assert task.source_ids(task.source_text(ids)) == ids
-        assert "\n" not in task.target_text(split.tgt[i].tolist())
+        source, target = split.src[i].tolist(), split.tgt[i].tolist()
+        text = task.source_text(source)
+        assert "\n" not in text and "\n" not in task.target_text(target)
+        if split.src.kind == "tokens":
+            assert task.source_ids(text) == source
+        else:
+            assert len(text.split()) == len(source)
+            with pytest.raises(UserError):
+                task.source_ids(text)
+        if split.tgt.kind == "values":
+            numbers = [float(word) for word in task.target_text(target).split()]
+            assert numbers == pytest.approx(np.ravel(target).tolist(), abs=1e-5)
 
 
 def test_limits_leave_room_for_every_reference(loaded: tuple[Task, TaskData]) -> None:
+    """And for its end token; of values, which have none, the limit is how many there are."""
     task, data = loaded
     for split in data.tests.values():
-        assert np.all(task.target_limit(split.src.lengths) > split.tgt.lengths)
+        limits = task.target_limit(split.src.lengths)
+        assert limits.shape == (len(split),)
+        if split.tgt.kind == "values":
+            assert np.array_equal(limits, split.tgt.lengths)
+        else:
+            assert np.all(limits > split.tgt.lengths)
 
 
 def test_metrics_exist_and_are_perfect_on_references(loaded: tuple[Task, TaskData]) -> None:
     task, data = loaded
     split = next(iter(data.tests.values()))
     references = split.references or [task.target_text(split.tgt[i].tolist()) for i in range(len(split))]
+    assert task.metrics and set(task.chance) <= set(task.metrics)
     for name in task.metrics:
         value, signature = METRICS[name].score(references, references)
-        assert value == pytest.approx(100.0 if METRICS[name].unit == "points" else 1.0) and signature
+        unit = METRICS[name].unit
+        assert value == pytest.approx(0.0 if unit in LESS_IS_BETTER else 100.0 if unit == "points" else 1.0)
+        assert signature
+    assert task.correct(references, references).all()
 
 
-def vars_of(task: Task) -> dict:
-    return {name: getattr(task, name) for name in type(task).__dataclass_fields__}
+def test_what_is_said_of_a_split_is_said_of_one_that_is_there(loaded: tuple[Task, TaskData]) -> None:
+    task, data = loaded
+    names = [split.name for split in splits(data)]
+    assert names == ["train", "valid", *data.tests] and len(set(names)) == len(names)
+    assert set(data.notes) <= set(names)
+    assert all("\n" not in note and note for note in data.notes.values())
+    for split in data.tests.values():
+        assert set(task.train_range) <= set(split.axes)
+    for axis, (low, high) in task.train_range.items():
+        assert low <= data.train.axes[axis].min() and data.train.axes[axis].max() <= high
 
 
-def splits(data: TaskData) -> list:
+def test_positions_of_the_loss(loaded: tuple[Task, TaskData]) -> None:
+    task, data = loaded
+    for split in data.tests.values():
+        positions = task.loss_positions(split)
+        assert positions.shape == (len(split),) and positions.min() > 0
+        assert task.chance_loss(split) is None or task.chance_loss(split) > 0
+
+
+def copy_of(task: Task) -> Task:
+    """Another with the same fields."""
+    return type(task)(**{name: getattr(task, name) for name in type(task).__dataclass_fields__})
+
+
+def splits(data: TaskData) -> list[Split]:
     return [data.train, data.valid, *data.tests.values()]
+
+
+def test_a_side_of_values_is_told_from_one_of_ids() -> None:
+    assert Ragged.of([[4]]).kind == "tokens" and Ragged.of_rows(np.zeros((1, 1, 1))).kind == "values"
