@@ -154,6 +154,14 @@ RULES = (
         never=("bench.reach.probe", "bench.reach.measure", "bench.reach.session"),
     ),
     Rule(
+        "generators.py makes any generated task's data, and knows the kind alone",
+        ("bench.generators",),
+        ours=(
+            *("bench.tasks.base", "bench.tasks.kinds", "bench.data.ragged"),
+            *("bench.schema", "bench.environment", "bench.errors"),
+        ),
+    ),
+    Rule(
         "building.py needs no data, no training and no record",
         ("bench.building",),
         ours=(
@@ -180,6 +188,7 @@ WITHOUT = {
     # These start at once, and the parent of a suite's cells stays small.
     ("bench.__main__", "bench.suite", "bench.worker", "bench.display", "bench.schema", "bench.cli"): ("torch",),
     ("bench.profile.plan", "bench.profile.session", "bench.profile.process"): ("torch",),
+    ("bench.generators",): ("torch",),
 }
 
 
@@ -270,6 +279,7 @@ SOUND = {
     "bench.tasks.copy": "from bench.tasks.base import Task\nfrom bench.data import batches",
     "bench.tasks.sort": "from bench import seeding",
     "bench.data": "",
+    "bench.generators": "from bench import schema\nfrom bench.tasks.kinds.generated import made",
     "bench.data.batches": "import torch",
     "bench.seeding": "def generator():\n    import torch",
     "bench.records": "import pandas",
@@ -345,6 +355,9 @@ def test_a_sound_project_has_no_violations():
         ("bench.reach.measure", "from models import interface", "models.interface"),
         ("bench.trained", "from bench.tasks.copy import Copy", "bench.tasks.copy"),
         ("bench.trained", "from bench import training", "bench.training"),
+        ("bench.generators", "from bench.tasks.copy import Copy", "bench.tasks.copy"),
+        ("bench.generators", "from bench import run", "bench.run"),
+        ("bench.generators", "from bench.data.batches import Batch", "torch"),
         ("bench.suite", "import hydra", "hydra"),
         ("bench.suite", "import torch", "torch"),
         ("bench.suite", "from bench import run", "torch"),
