@@ -75,15 +75,8 @@ def ordered(names: Sequence[str] = (), budgets: str | None = None) -> list[Order
     """
     known = schema.choices("budget")
     chosen = [budget for budget in BUDGETS if budget in known] if budgets is None else budgets.split(",")
-    for budget in chosen:
-        if budget not in known:
-            raise UserError(f"--budgets: unknown budget {budget!r}; there are {', '.join(known)}")
-    tasks = schema.choices("task")
-    unknown = [name for name in names if name not in tasks]
-    if unknown:
-        raise UserError(f"unknown task {unknown[0]!r}; there are {', '.join(tasks)}")
     orders = []
-    for name in dict.fromkeys(names or tasks):
+    for name in dict.fromkeys(names or schema.choices("task")):
         for budget in dict.fromkeys(chosen):
             task = schema.build_task(schema.compose([f"task={name}", f"budget={budget}"]).config["task"])
             if isinstance(task, Generated):

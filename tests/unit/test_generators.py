@@ -107,6 +107,8 @@ def test_a_source_that_is_in_training_too_is_found() -> None:
 
 def test_the_table_says_what_the_rows_say(monkeypatch: pytest.MonkeyPatch) -> None:
     row, _ = measure(PARITY, monkeypatch, used=[2.0, 5.0, 4.0], elapsed=[4.0, 10.0, 8.0])
+    row = replace(row, tokens=40_000_000)
+    assert [rate / 1e6 for rate in row.rates] == [8, 10, 20]
     once = replace(
         row, name="other", seconds=(0.001,), elapsed=(0.002,), notes={}, trained={"valid": 1, "test": 20_000}
     )
@@ -145,8 +147,10 @@ def test_every_generated_task_and_no_other_is_asked_for() -> None:
 
 
 def test_a_row_has_the_sizes_of_its_preset() -> None:
-    (order,) = ordered(["recall"], "quick")
-    section = schema.compose(["task=recall", "budget=quick"]).config["task"]
+    quick, standard = ordered(["recall"], "quick,standard")
+    assert (quick.budget, standard.budget) == ("quick", "standard") and quick.task.slots < standard.task.slots
+    order = standard
+    section = schema.compose(["task=recall", "budget=standard"]).config["task"]
     assert isinstance(order.task, Recall)
     assert {key: getattr(order.task, key) for key in section if key not in ("name", "_target_")} == {
         key: value for key, value in section.items() if key not in ("name", "_target_")
