@@ -54,7 +54,9 @@ def test_take_is_a_list_of_items(kind: str, data: st.DataObject) -> None:
 @pytest.mark.parametrize("kind", ["tokens", "values"])
 @given(data=st.data())
 def test_joined_is_a_sum_of_lists(kind: str, data: st.DataObject) -> None:
-    parts = data.draw(st.lists(MANY, min_size=1, max_size=4) if kind == "tokens" else st.lists(MANY_VALUES, min_size=1))
+    parts = data.draw(
+        st.lists(MANY, min_size=1, max_size=4) if kind == "tokens" else st.lists(MANY_VALUES, min_size=1, max_size=3)
+    )
     if kind == "values":  # a part in which nothing shows that it is one of values is left out
         parts = [part for part in parts if any(part)] or [[[[0.5, 1.0]]]]
     joined = Ragged.joined([of(part) for part in parts])
