@@ -50,6 +50,20 @@ def token_accuracy(hypotheses: Sequence[str], references: Sequence[str]) -> tupl
     return (right / total if total else 1.0), "token_accuracy|free-running|by position"
 
 
+def facts(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
+    """Share of the references' facts, pairs of neighbouring tokens, that the hypothesis has at the same place.
+
+    >>> facts(["k1 v1 k2 v5", "k3 v3"], ["k1 v1 k2 v2", "k3 v3"])[0]
+    0.6666666666666666
+    """
+    right = total = 0
+    for hypothesis, reference in zip(hypotheses, references, strict=True):
+        ours, theirs = (list(zip(words[::2], words[1::2])) for words in (hypothesis.split(), reference.split()))
+        right += sum(a == b for a, b in zip(ours, theirs))
+        total += len(theirs)
+    return (right / total if total else 1.0), "facts|free-running|by position"
+
+
 def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
     """sacreBLEU's default corpus BLEU: 13a tokenisation, cased (Papineni et al. 2002; Post 2018)."""
     from sacrebleu.metrics import BLEU
@@ -95,6 +109,7 @@ def close(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, 
 METRICS: dict[str, Metric] = {
     "exact_match": Metric("share", exact_match),
     "token_accuracy": Metric("share", token_accuracy),
+    "facts": Metric("share", facts),
     "bleu": Metric("points", bleu),
     "chrf": Metric("points", chrf),
     "mse": Metric("squared error", mse),

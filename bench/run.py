@@ -63,6 +63,7 @@ def run_cell(
         data = shared.load(task)
         times["data"] = time.perf_counter() - begun
         record["data"] = _about(task, data)
+        _check_ends(cell.config, data)
         model, fit = building.build_model(cell.config, data.sizes, data.mean_lengths, cell.seed)
         progress.say(f"{cell.model} on {cell.task}: {building.told(cell.config, fit)}")
         record |= {"match": building.matched(cell.config, fit), "parameters": parameters(model)}
@@ -116,6 +117,18 @@ def _search(config: Mapping[str, Mapping]) -> tuple[list[Search], int]:
     asked = schema.typed(Search, section, "search")
     greedy = replace(asked, beam=1)
     return ([greedy] if asked.beam == 1 else [greedy, asked]), batch_tokens
+
+
+def _check_ends(config: Mapping[str, Mapping], data: TaskData) -> None:
+    """Raises UserError for a setting that is about tokens where the task's answers are values."""
+    if data.sizes.outputs == "tokens":
+        return
+    for section, key, neutral in (("optim", "label_smoothing", 0.0), ("search", "beam", 1)):
+        if config[section][key] != neutral:
+            raise UserError(
+                f"{section}.{key}={config[section][key]} is for answers made of tokens, and those of the task "
+                f"{config['task']['name']} are numbers; use {section}.{key}={neutral}"
+            )
 
 
 def _about(task: Task, data: TaskData) -> dict:

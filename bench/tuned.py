@@ -7,8 +7,9 @@ A file holds, for a budget (or `any`) and an arm, the settings chosen and all tr
         set: {optim.lr: 2.0e-3}
         trials: {optim.lr=1e-3: 0.52, optim.lr=2e-3: 0.31}
 
-An arm is its name, followed by the options of the model it was tried with, where that is a variant. Chosen settings
-stand behind what a user says and before everything else. No torch and no Hydra here.
+An arm is its name, followed by the options of the model it was tried with, where that is a variant. What is chosen for a
+variant lies over what is for its arm, and a budget's over that of any. Chosen settings stand behind what a user says and
+before everything else. No torch and no Hydra here.
 """
 
 from __future__ import annotations
@@ -54,14 +55,15 @@ def chosen(words: Sequence[str]) -> dict[str, str]:
 
 
 def choice(words: Sequence[str]) -> Choice | None:
-    """What was chosen for the arm that the words make; for the plain arm where nothing was for this variant."""
+    """What was chosen for the arm that the words make, with the trials of the last choice among those that apply."""
     group = chosen(words)
     held = _held(FOLDER / f"{group['task']}.yaml")
-    for arm in dict.fromkeys((arm_of(words), group["model"])):
-        for budget in (group["budget"], ANY):
-            if arm in held.get(budget, {}):
-                return held[budget][arm]
-    return None
+    found: Choice | None = None
+    for budget in (ANY, group["budget"]):
+        for arm in dict.fromkeys((group["model"], arm_of(words))):
+            if (over := held.get(budget, {}).get(arm)) is not None:
+                found = over if found is None else Choice(found.set | over.set, over.trials or found.trials)
+    return found
 
 
 def before(words: Sequence[str]) -> tuple[str, ...]:

@@ -123,9 +123,11 @@ class Transformer(BlockSeq2Seq):
 
     @classmethod
     def head_width(cls, width: int, n_heads: int, rounded: bool, **options: object) -> int:
-        """Even for rotary positions, which turn pairs of channels."""
+        """Even for rotary positions, which turn pairs of channels: the even number nearest to an equal share."""
         head = super().head_width(width, n_heads, rounded, **options)
-        return max(2, head // 2 * 2) if rounded and options.get("positions") == "rotary" else head
+        if not rounded or options.get("positions") != "rotary":
+            return head
+        return max(2, 2 * round(width / n_heads / 2))
 
     def placed(self, embedded: Tensor, past: State | None = None) -> Tensor:
         return self.positional(embedded, 0 if past is None else length_of(under("past.0.", past)))

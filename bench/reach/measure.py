@@ -34,10 +34,11 @@ def measure(folder: Path, settings: Settings, progress: Progress | None = None) 
         raise UserError(f"{folder} has no split {settings.split!r}; there are {', '.join(cell.data.tests)}")
     device = "cuda" if cell.cell.config["device"] == "cuda" and torch.cuda.is_available() else "cpu"
     model, split = cell.model.to(device), cell.data.tests[settings.split]
-    examples = probe.chosen(split, settings.examples)
+    position = cell.task.answer_at
+    examples = probe.chosen(split, settings.examples, position)
     lenders = probe.partners(split, examples, settings.partners)
     distances = probe.grid(examples.longest)
-    found = [Row(CONSTANT, 0, probe.constant(cell.data.train, split), None, None, len(split))]
+    found = [Row(CONSTANT, 0, probe.constant(cell.data.train, split, position), None, None, len(split))]
     progress.stage("gradient", 1, "passes")
     norms = probe.gradient_norms(model, examples, device=device)
     progress.advance(1)

@@ -58,12 +58,14 @@ class Examples:
         return int((self.lengths + self.at).max())
 
 
-def chosen(split: Split, count: int) -> Examples:
-    """`count` examples evenly over the split, or all where it has fewer; of each one position of its reference, drawn
-    evenly (of an answer of one token, that one)."""
+def chosen(split: Split, count: int, position: int | None = None) -> Examples:
+    """`count` examples evenly over the split, or all where it has fewer; of each one position of its reference: the one
+    given, or one drawn evenly (of an answer of one token, that one)."""
     rows = np.unique(np.linspace(0, len(split) - 1, min(count, len(split))).round().astype(np.int64))
     lengths = np.maximum(split.tgt.lengths[rows], 1)  # an empty reference has its end token
     at = numpy_generator(SEED, "reach", "position").integers(0, lengths)
+    if position is not None:
+        at = np.minimum(position, lengths - 1)
     return Examples(Split(split.name, split.src.take(rows), _cut(split.tgt.take(rows), at + 1)), rows, at)
 
 
@@ -174,12 +176,20 @@ def kept_up_to(
         yield shares.copy()
 
 
-def constant(train: Split, split: Split) -> float:
-    """How often the one token that is most frequent in training is right, over all tokens of the split's references; of
-    values, how often their mean is."""
+def constant(train: Split, split: Split, position: int | None = None) -> float:
+    """How often the one token that is most frequent in training is right, over all tokens of the split's references, or
+    over those at one position; of values, how often their mean is."""
     if train.tgt.kind == "values":
         return float((np.abs(split.tgt.tokens - train.tgt.tokens.mean(axis=0)) < TOLERANCE).all(axis=-1).mean())
-    return float((split.tgt.tokens == np.bincount(train.tgt.tokens).argmax()).mean())
+    asked, known = (_at(side.tgt, position) for side in (split, train))
+    return float((asked == np.bincount(known).argmax()).mean())
+
+
+def _at(targets: Ragged, position: int | None) -> np.ndarray:
+    """The tokens at a position of every target that is long enough; None: all there are."""
+    if position is None:
+        return targets.tokens
+    return targets.tokens[targets.offsets[:-1][targets.lengths > position] + position]
 
 
 def _places(lengths: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ METRICS = {
     "chrf": "chrF",
     "exact_match": "Exact match",
     "token_accuracy": "Token accuracy",
+    "facts": "Facts recalled",
     "mse": "Mean squared error",
     "close": "Within 0.04 of the sum",
     "loss": "Test loss",

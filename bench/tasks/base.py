@@ -99,6 +99,9 @@ class Task(ABC):
     chance: dict[str, float] = {}
     """For a metric, what guessing scores."""
 
+    answer_at: int | None = None
+    """The place in the target of the token that the task is about; None: every one is."""
+
     order_free = False
     """Whether the answer is the same for every order of the source's elements."""
 

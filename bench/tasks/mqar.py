@@ -1,18 +1,20 @@
 """Multi-query associative recall: several facts, then a question about each (Arora et al. 2023, "Zoology", sec. 3).
 
-Input: `pairs` keys with their values, then, among fillers, each key once more, in another order. Output: the values of
-those keys, in the order in which they are asked for. As in the paper, questions stand at even places after the facts,
-early places a little more often (a power law), and fillers are random tokens (`random_fillers`).
+Input: `pairs` keys with their values, then, among fillers, each key once more, in another order. Output: the facts asked
+for, key and value, in the order of the questions; a fact is right where both are. As in the paper, questions stand at
+even places after the facts, early places a little more often (a power law), and fillers are random tokens
+(`random_fillers`).
 
-What differs: there, one stack of layers predicts at every question; here, a decoder writes the answers out. So that a
-filler cannot be taken for a question, it is never one of the source's own keys, which it may be there.
+What differs: there, one stack of layers predicts the value at every question, where it has the key in hand; here, a
+decoder writes the facts out, so it has to find the next question too. So that a filler cannot be taken for a question,
+it is never one of the source's own keys, which it may be there.
 
     >>> task = Mqar(length=16, pairs=2, vocabulary=12, random_fillers=False, train_size=20, valid_size=5, test_size=5)
     >>> drawn = task.draw(np.random.default_rng(1), 1, task.parts()[0])
     >>> task.source_text(drawn.src[0])
     'k4 v2 k5 v3 k5 . . . . . . . . . k4 .'
     >>> task.target_text(drawn.tgt[0])
-    'v3 v2'
+    'k5 v3 k4 v2'
 """
 
 from __future__ import annotations
@@ -43,8 +45,9 @@ class Mqar(Symbols):
     power: float = 0.01  # exponent of the law by which questions are placed; 1: evenly
     random_fillers: bool = True  # fillers are random keys and values; false: one token of their own
 
+    answer_at = 1
     axis = "pairs"
-    metrics = ("token_accuracy", "exact_match")
+    metrics = ("facts", "exact_match")
 
     def __post_init__(self) -> None:
         least = self.pairs if self.fewest_pairs is None else self.fewest_pairs
@@ -60,8 +63,9 @@ class Mqar(Symbols):
         if not 0 < self.power <= 1:
             raise ValueError(f"task.power must be above 0 and at most 1, got {self.power}")
         super().__post_init__()
-        token, numbers = 2.0 / self.vocabulary, range(least, self.pairs + 1)
-        self.chance = {"token_accuracy": token, "exact_match": sum(token**pairs for pairs in numbers) / len(numbers)}
+        # Keys can be copied; a value is one of a half of the vocabulary.
+        value, numbers = 2.0 / self.vocabulary, range(least, self.pairs + 1)
+        self.chance = {"facts": value, "exact_match": sum(value**pairs for pairs in numbers) / len(numbers)}
 
     @property
     def seen(self) -> tuple[int, int]:
@@ -74,11 +78,11 @@ class Mqar(Symbols):
     def draw(self, generator: np.random.Generator, count: int, part: Part) -> Drawn:
         numbers = generator.integers(part.low, part.high + 1, size=count)
         source = self._fillers(generator, count)
-        target = np.zeros((count, part.high), dtype=np.int32)
+        target = np.zeros((count, 2 * part.high), dtype=np.int32)
         for pairs in np.unique(numbers):
             rows = np.flatnonzero(numbers == pairs)
-            source[rows], target[rows, :pairs] = self._filled(generator, source[rows], pairs)
-        return Drawn(Ragged.of_rows(source), Ragged.of_rows(target, numbers), {"pairs": numbers})
+            source[rows], target[rows, : 2 * pairs] = self._filled(generator, source[rows], pairs)
+        return Drawn(Ragged.of_rows(source), Ragged.of_rows(target, 2 * numbers), {"pairs": numbers})
 
     def _fillers(self, generator: np.random.Generator, count: int) -> np.ndarray:
         """(N, length) sources without facts."""
@@ -88,7 +92,7 @@ class Mqar(Symbols):
         return generator.integers(FIRST_KEY, FIRST_KEY + self.vocabulary, size=shape, dtype=np.int32)
 
     def _filled(self, generator: np.random.Generator, source: np.ndarray, pairs: int) -> tuple[np.ndarray, np.ndarray]:
-        """Sources (N, length) with facts and questions put in, and their answers (N, pairs)."""
+        """Sources (N, length) with facts and questions put in, and the facts asked for (N, 2 * pairs)."""
         count, half = len(source), self.vocabulary // 2
         keys = FIRST_KEY + _distinct(generator, count, half, pairs)
         values = FIRST_KEY + half + _distinct(generator, count, half, pairs)
@@ -101,7 +105,9 @@ class Mqar(Symbols):
         alarm = generator.standard_exponential((count, len(rate)), dtype=np.float32) / rate.astype(np.float32)
         places = lowest(alarm, pairs)
         source[np.arange(count)[:, None], 2 * pairs + 2 * places] = keys
-        return source, np.take_along_axis(values, places.argsort(axis=1), axis=1)
+        order = places.argsort(axis=1)
+        facts = np.stack([np.take_along_axis(part, order, axis=1) for part in (keys, values)], axis=2)
+        return source, facts.reshape(count, 2 * pairs)
 
     def _spare(self, generator: np.random.Generator, source: np.ndarray, keys: np.ndarray) -> None:
         """Draw fillers again that are one of their source's keys, until none is."""
@@ -114,7 +120,7 @@ class Mqar(Symbols):
             source[clash] = fresh
 
     def target_limit(self, source_lengths: np.ndarray) -> np.ndarray:
-        return np.full_like(source_lengths, self.pairs + 3)
+        return np.full_like(source_lengths, 2 * self.pairs + 3)
 
 
 def _distinct(generator: np.random.Generator, count: int, among: int, take: int) -> np.ndarray:

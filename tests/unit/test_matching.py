@@ -166,7 +166,7 @@ def test_no_reference_where_the_target_is_known(words: Sequence[str]) -> None:
 
 def test_the_reference_is_the_shipped_arm_on_this_task() -> None:
     """Words that change the cell's own arm do not reach it, all others do; the section is part of the cell's hash."""
-    own = ["model=lstm_dot", "model.n_layers=3", "++model.cell=rnn", "~model.dropout=0.1", "model_task=transformer_multi30k"]
+    own = ["model=lstm_dot", "model.n_layers=3", "++model.cell=rnn", "~model.dropout=0.0", "model_task=transformer_multi30k"]
     words = ["task=recall", "match.rule=flops", "match.reference=gru_none", "budget.parameters=300000"]
     cell = schema.compose([*own, *words])
     assert cell.config["model"]["n_layers"] == 3
@@ -222,18 +222,18 @@ def test_a_mismatch_is_refused_and_can_be_allowed() -> None:
     words = ["model=lstm_dot", "model.width=64"]
     _, fit = fitted(*words, "match.tolerance=0.9")
     assert fit.width == 64 and fit.mismatch < -0.05
-    told = f"width 64, {fit.parameters:,} parameters, {fit.mismatch:+.1%} from params 200,000"
+    told = f"width 64, {fit.parameters:,} parameters, {fit.mismatch:+.1%} from params 150,000"
     change = "change model.width, budget.parameters or match.target, or allow it with match.tolerance"
     assert refusal(*words) == f"model lstm_dot: {told}; {change}"
     assert refusal(*words, f"match.tolerance={abs(fit.mismatch) - 1e-6:.9f}")
     assert fitted(*words, f"match.tolerance={abs(fit.mismatch) + 1e-6:.9f}")[1] == fit
     change = "change budget.parameters or match.target, or allow it with match.tolerance"
-    assert refusal("model=lstm_dot", "match.tolerance=0").endswith(f"from params 200,000; {change}")
+    assert refusal("model=lstm_dot", "match.tolerance=0").endswith(f"from params 150,000; {change}")
 
 
 def test_a_reference_that_misses_the_budget_is_refused_by_its_own_name() -> None:
     said = refusal("model=lstm_dot", "match.rule=flops", "match.tolerance=0")
-    assert said.startswith("model transformer: width ") and "from params 200,000" in said
+    assert said.startswith("model transformer: width ") and "from params 150,000" in said
 
 
 SMALL = ["model=gru_none", "task=multi30k"]
@@ -299,7 +299,7 @@ def test_values_that_cannot_be_are_named(word: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ([], "width {w}, {p:,} parameters, {m:+.1%} from params 200,000"),
+        ([], "width {w}, {p:,} parameters, {m:+.1%} from params 150,000"),
         (["match.target=3e5"], "width {w}, {p:,} parameters, {m:+.1%} from params 300,000"),
         (
             ["match.rule=flops"],

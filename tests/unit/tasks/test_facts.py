@@ -14,8 +14,8 @@ from bench.tasks.recall import Recall
 from tests.unit.tasks.shown import Shown, assert_even, assert_shares, draw, every, show, splits
 
 
-def looked_up(one: Shown, slots: int, pairs: int) -> tuple[str, int]:
-    """The value of the queried key, and how many tokens back that key stands."""
+def looked_up(one: Shown, slots: int, pairs: int) -> tuple[list[str], int]:
+    """The queried key and its value, and how many tokens back that key stands."""
     *facts, query = one.source
     assert len(facts) == 2 * slots
     values, places = {}, {}
@@ -27,7 +27,7 @@ def looked_up(one: Shown, slots: int, pairs: int) -> tuple[str, int]:
         assert key.startswith("k") and value.startswith("v") and key not in values, "keys of one source are distinct"
         values[key], places[key] = value, place
     assert len(values) == pairs
-    return values[query], 2 * slots - places[query]
+    return [query, values[query]], 2 * slots - places[query]
 
 
 @pytest.mark.parametrize("farthest", [None, 7])
@@ -41,7 +41,7 @@ def test_recall_against_a_dictionary(farthest: int | None) -> None:
     for name, split in splits(data):
         shown = show(task, split)
         answers = [looked_up(one, slots=10, pairs=3) for one in shown]
-        assert [one.target for one in shown] == [[value] for value, _ in answers]
+        assert [one.target for one in shown] == [fact for fact, _ in answers]
         assert [distance for _, distance in answers] == split.axes["distance"].tolist()
         assert set(split.axes["distance"]) == set(
             range(2, reached[name] + 1, 2) if name in reached else range(8, 21, 2)
@@ -55,7 +55,7 @@ def test_recall_draws_distances_places_keys_and_values_evenly() -> None:
     shown = show(task, draw(task, 20_000))
     assert_even(Counter(one.axes["distance"] for one in shown), [2, 4, 6, 8, 10])
     assert_even(Counter(one.source[-1] for one in shown), ["k0", "k1", "k2", "k3"])
-    assert_even(Counter(one.target[0] for one in shown), ["v0", "v1", "v2"])
+    assert_even(Counter(one.target[1] for one in shown), ["v0", "v1", "v2"])
     others = [
         tuple(slot for slot in range(5) if one.source[2 * slot] not in (".", one.source[-1]))
         for one in shown
@@ -68,10 +68,7 @@ def test_recall_with_every_slot_taken_and_with_one() -> None:
     for slots, pairs in ((4, 4), (1, 1)):
         task = Recall(slots=slots, pairs=pairs, keys=6, values=9)
         for one in every(task, 300):
-            assert ([looked_up(one, slots, pairs)[0]], looked_up(one, slots, pairs)[1]) == (
-                one.target,
-                one.axes["distance"],
-            )
+            assert looked_up(one, slots, pairs) == (one.target, one.axes["distance"])
 
 
 def asked(one: Shown, length: int, random_fillers: bool) -> list[int]:
@@ -86,7 +83,8 @@ def asked(one: Shown, length: int, random_fillers: bool) -> list[int]:
     questions = [(place, word) for place, word in enumerate(rest) if word in values]
     assert sorted(word for _, word in questions) == sorted(values), "each key is asked for once"
     assert all(place % 2 == 0 for place, _ in questions)
-    assert one.target == [values[word] for _, word in questions], "answers in the order of the questions"
+    told = [word for _, key in questions for word in (key, values[key])]
+    assert one.target == told, "facts in the order of the questions"
     fillers = [word for word in rest if word not in values]
     assert all((word[0] in "kv") if random_fillers else (word == ".") for word in fillers)
     return [place // 2 for place, _ in questions]
@@ -153,7 +151,7 @@ def test_questions_are_placed_by_the_power_law(power: float) -> None:
 
 def test_the_chance_of_all_answers_is_the_mean_over_their_numbers() -> None:
     task = Mqar(length=32, pairs=3, fewest_pairs=1, vocabulary=8)
-    assert task.chance == {"token_accuracy": 1 / 4, "exact_match": pytest.approx((1 / 4 + 1 / 16 + 1 / 64) / 3)}
+    assert task.chance == {"facts": 1 / 4, "exact_match": pytest.approx((1 / 4 + 1 / 16 + 1 / 64) / 3)}
     assert Mqar(length=32, pairs=3, vocabulary=8).chance["exact_match"] == pytest.approx(1 / 64)
 
 
