@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA = 2
+SCHEMA = 3
+READABLE = (1, 2, SCHEMA)
 RECORD, CURVE, OUTPUTS, WEIGHTS = "record.json", "curve.csv", "outputs.tsv", "model.safetensors"
 WORK = ".work"
 STATUSES = ("done", "failed", "diverged", "skipped", "timeout")
@@ -53,7 +54,7 @@ def finished(out: Path, cell: str, statuses: Iterable[str] = ("done",)) -> bool:
 
 
 def read(folder: Path) -> dict:
-    """A cell's record, one of version 1 as version 2 has it. Raises ValueError with the path where it is neither."""
+    """A cell's record, one of an earlier version as this one has it. Raises ValueError with the path where it is none."""
     path = folder / RECORD
     text = path.read_text(encoding="utf-8")
     try:
@@ -61,13 +62,17 @@ def read(folder: Path) -> dict:
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not JSON ({error}); delete the folder {folder} and run the cell again") from error
     version = record.get("schema") if isinstance(record, dict) else None
-    if version not in (1, SCHEMA):
-        raise ValueError(f"{path} has schema version {version!r}; this version of bench reads 1 and {SCHEMA}")
-    return _upgraded(record) if version == 1 else record
+    if version not in READABLE:
+        raise ValueError(f"{path} has schema version {version!r}; this version of bench reads 1 to {SCHEMA}")
+    if version == 1:
+        _to_version_2(record)
+    if version < SCHEMA:
+        _to_version_3(record)
+    return record
 
 
-def _upgraded(record: dict) -> dict:
-    """A record of version 1, changed in place into one of version 2.
+def _to_version_2(record: dict) -> None:
+    """Changes a record of version 1 in place.
 
     Version 1 knew one rule, `params`, and had no `match`: what was asked and what was got stood under `parameters`,
     and the tolerance in the budget. The hash and the name of the cell stay those it was run under.
@@ -77,12 +82,22 @@ def _upgraded(record: dict) -> dict:
     if config:
         tolerance = config.get("budget", {}).pop("tolerance", None)
         config["match"] = {"rule": "params", "target": None, "reference": "transformer", "tolerance": tolerance}
-    record |= {"schema": SCHEMA, "match": None}
+    record |= {"schema": 2, "match": None}
     if parameters:
         moved = {key: parameters.pop(key, None) for key in ("target", "mismatch", "width")}
         got = {"rule": "params", "got": parameters.get("total"), "tolerance": tolerance, "reference": None}
         record["match"] = got | moved
-    return record
+
+
+def _to_version_3(record: dict) -> None:
+    """Changes a record of version 2 in place: it knew no choices of settings, no notes on its splits, one way to batch,
+    and every cell was evaluated."""
+    record |= {"schema": 3, "tuning": None}
+    if record.get("data"):
+        record["data"] = {"notes": {}, "order_free": None} | record["data"]
+    if config := record.get("config"):
+        config.setdefault("evaluate", True)
+        config.get("budget", {}).setdefault("batching", "length")
 
 
 def write(

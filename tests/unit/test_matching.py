@@ -324,6 +324,7 @@ def version_1(record: Mapping) -> dict:
     old = json.loads(json.dumps(record))
     match, asked = old.pop("match"), old["config"].pop("match")
     old["config"]["budget"]["tolerance"] = asked["tolerance"]
+    del old["tuning"], old["config"]["evaluate"], old["config"]["budget"]["batching"]
     if old["parameters"] is not None:
         old["parameters"] |= {key: match[key] for key in ("target", "mismatch", "width")}
     return old | {"schema": 1}
@@ -331,11 +332,11 @@ def version_1(record: Mapping) -> dict:
 
 @pytest.mark.parametrize("done", [True, False])
 def test_a_record_of_version_1_reads_as_one_of_today(done: bool, tmp_path: Path) -> None:
-    cell = schema.compose(["match.tolerance=0.07", "model=lstm_dot"])
+    cell = schema.compose(["match.tolerance=0.07", "model=lstm_dot", "budget.batching=length"])
     _, fit = building.fitted(cell.config, LETTERS, LENGTHS)
     config = {key: value for key, value in cell.config.items() if key != "out"}
     record = {
-        "schema": records.SCHEMA, "cell": "a", "status": "done" if done else "skipped", "config": config,
+        "schema": records.SCHEMA, "cell": "a", "status": "done" if done else "skipped", "config": config, "tuning": None,
         "match": building.matched(cell.config, fit) if done else None,
         "parameters": {"total": fit.parameters, "recurrent": 7} if done else None,
     }  # fmt: skip
@@ -346,7 +347,7 @@ def test_a_record_of_version_1_reads_as_one_of_today(done: bool, tmp_path: Path)
 
 
 def test_versions_that_are_not_known_are_refused(tmp_path: Path) -> None:
-    for version in (0, 3, None, "2"):
+    for version in (0, 4, None, "2"):
         records.write(tmp_path, {"schema": version, "cell": "a"})
         with pytest.raises(ValueError, match="schema version"):
             records.read(tmp_path / "a")
