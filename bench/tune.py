@@ -133,12 +133,16 @@ def write(rows: Sequence[dict[str, object]], out: Path, axes: Mapping[str, Seque
 
 
 def adopt(paths: Mapping[str, Path]) -> list[Path]:
-    """Put choices in the place of earlier ones for the same budget and arm; others stay. Returns the files changed."""
+    """Put choices in the place of earlier ones for the same budget and arm; what was not tried, and other arms, stay as
+    they are. Returns the files changed."""
     changed = []
     for task, path in paths.items():
         held = tuned.held_for(task)
         for budget, arms in tuned.held_for(task, path.parent).items():
-            held.setdefault(budget, {}).update(arms)
+            kept = held.setdefault(budget, {})
+            for arm, choice in arms.items():
+                earlier = kept[arm].set if arm in kept else {}
+                kept[arm] = tuned.Choice(earlier | choice.set, choice.trials)
         target = tuned.FOLDER / path.name
         building = target.with_suffix(".tmp")
         building.write_text(tuned.written(task, held), encoding="utf-8")

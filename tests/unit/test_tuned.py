@@ -155,6 +155,8 @@ def test_adopting_keeps_what_it_does_not_replace(choices: Path, tmp_path: Path) 
     tuned._held.cache_clear()
     assert rate("model=gru_none", "budget=quick") == 0.001
     assert rate("model=gru_none", "model.encoder=uni") == 0.007
+    held = tuned.held_for("parity", choices)["quick"]["gru_none"]
+    assert held.set == {"optim.lr": 0.001, "model.dropout": 0.25}, "the dropout was not tried, so it stays"
     assert tuned.held_for("copy", choices)["quick"]["new"].trials == {"optim.lr=1e-3": 0.5}
 
 
