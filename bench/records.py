@@ -197,11 +197,15 @@ def read_outputs(folder: Path) -> pd.DataFrame:
     return pd.read_csv(folder / OUTPUTS, sep="\t", quoting=csv.QUOTE_NONE, keep_default_na=False, dtype=columns)
 
 
+WHOLE = ("config", "tuning")
+"""Parts of a record whose keys are settings: one column each, not one for every setting."""
+
+
 def _flatten(record: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     flat: dict[str, object] = {}
     for key, value in record.items():
         name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and name != "config":
+        if isinstance(value, Mapping) and name not in WHOLE:
             flat.update(_flatten(value, f"{name}."))
         else:
             flat[name] = value

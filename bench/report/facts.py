@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -11,7 +11,7 @@ from bench.matching import COUNTED, RULES
 from bench.records import STATUSES
 from bench.report import arms
 from bench.report.evidence import Evidence, Setting, column, given
-from bench.report.tables import Table, differing_options, table
+from bench.report.tables import NONE, Table, differing_options, table
 
 NOT_SHOWN = ("name", "_target_")
 
@@ -77,6 +77,31 @@ def data(evidence: Evidence) -> Table:
     unique = list(dict.fromkeys(tuple(row) for row in rows))
     note = "Equal checksums mean equal data; more than one value means that the cells did not share their data."
     return table("data", "Data", note, ["task", "what", "name", "value"], unique)
+
+
+def trials(evidence: Evidence) -> Table:
+    """What every arm's settings were chosen from: one row an arm, all trials with their validation loss."""
+    rows = []
+    for setting in evidence.settings():
+        cells = evidence.of(setting)
+        for arm in evidence.arms(setting):
+            own = column(cells[cells["arm"] == arm], "tuning")
+            held = next((choice for choice in own if isinstance(choice, Mapping) and choice.get("set")), None)
+            if held is not None:
+                tried = held.get("trials") or {}
+                shown = [f"{what}: {_loss(loss)}" for what, loss in tried.items()]
+                chosen = ", ".join(f"{key}={value}" for key, value in held["set"].items())
+                rows.append([evidence.name(setting), arm, chosen, str(len(tried)), "; ".join(shown) or NONE])
+    note = (
+        "Settings that do not come from the arm's own file, and the trials behind them with their validation loss, on "
+        "a seed that no result uses. Without trials: set by hand or carried over from another budget."
+    )
+    columns = ["task", "arm", "chosen", "trials", "validation loss of each trial"]
+    return table("trials", "What the settings were chosen from", note, columns, rows)
+
+
+def _loss(loss: float | None) -> str:
+    return "failed" if loss is None else f"{loss:.3g}"
 
 
 def options(evidence: Evidence) -> Table:

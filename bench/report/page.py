@@ -103,6 +103,7 @@ def contents(found: records.Records, folder: Path, building: Path) -> dict:
         "doubtful": tables.doubtful(evidence),
         "literature": tables.literature(evidence),
         "tuned": tables.tuned(evidence),
+        "trials": facts.trials(evidence),
         "components": tables.components(evidence),
         "options": facts.options(evidence),
         "data": facts.data(evidence),

@@ -103,6 +103,8 @@ class Folder:
                 for key, factor in (("train", 10.0), ("decode", 4.0), ("decode_one", 0.4))
             },
             "memory": {"peak_rss_bytes": 600 * 2**20, "peak_gpu_bytes": None},
+            "tuning": {"set": {"optim.lr": 0.002}, "trials": {"optim.lr=1e-3": 0.75, "optim.lr=2e-3": 0.5, "optim.lr=1": None}}
+            if task == "reverse" else None,
             "selection": {"metric": "valid_loss", "step": 900, "value": 0.5},
             "scores": rows,
             "sanity": {

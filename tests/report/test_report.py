@@ -279,6 +279,14 @@ def test_csv_of_figures_equals_the_records(full):
     assert len(scores) == sum(len(record["scores"]) for record in written.values())
 
 
+def test_every_trial_is_shown(full):
+    trials = pd.read_csv(full.path / "tables" / "trials.csv")
+    assert set(trials["task"]) == {"reverse"}, "the others had none"
+    assert set(trials["chosen"]) == {"optim.lr=0.002"} and set(trials["trials"]) == {3}
+    assert set(trials["validation loss of each trial"]) == {"optim.lr=1e-3: 0.75; optim.lr=2e-3: 0.5; optim.lr=1: failed"}
+    assert "optim.lr=2e-3: 0.5" in (full.path / "report.md").read_text(encoding="utf-8")
+
+
 def test_splits_and_searches_never_share_a_column(full):
     reverse = pd.read_csv(full.path / "tables" / "results-reverse-quick-100000-cpu.csv")
     inside = reverse.loc[reverse["arm"] == "transformer", "exact_match, test (in-distribution)"].iloc[0]
