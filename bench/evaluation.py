@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from bench.data.batches import Batcher
 from bench.decoding import Hypotheses
 from bench.metrics import METRICS
-from bench.tasks.base import Split, Task
-from bench.training import validate
+from bench.tasks.base import ABSENT, Split, Task
+from bench.training import losses, validate
 from models.interface import Seq2Seq
 
 FEWEST = 5
@@ -19,6 +20,8 @@ FEWEST = 5
 FORCED = "teacher-forced"
 """Instead of a search's name, where the model reads the reference and not its own output."""
 
+DECISIVE_SIGNATURE = "decisive word|free-running|at the reference's place"
+CONTRAST_SIGNATURE = "reference against one wrong word|teacher-forced|whole sentence"
 LOSS_UNIT, LOSS_SIGNATURE = "nats a position", "loss|teacher-forced|no smoothing"
 
 
@@ -49,6 +52,63 @@ def score_rows(
                 _score(split, search, name, value, METRICS[name].unit, len(rows), axis, at, signature)
             )
     return scores
+
+
+def marked_rows(
+    split: Split, search: str, hypotheses: Sequence[str], references: Sequence[str]
+) -> list[dict[str, object]]:
+    """For each phenomenon, a row for how often the decisive word is right: whole, and for each distance. It is right where
+    the hypothesis has the reference's word at the reference's place."""
+    rows = []
+    for name, marks in split.marks.items():
+        has = np.flatnonzero(marks.at != ABSENT)
+        right = [word_at(hypotheses[i], int(marks.at[i])) == word_at(references[i], int(marks.at[i])) for i in has]
+        rows += _by_distance(split, search, f"{name}_word", DECISIVE_SIGNATURE, name, np.array(right, dtype=float), has)
+    return rows
+
+
+def word_at(text: str, place: int) -> str | None:
+    """The word at a place of a line; None where the line ends before it.
+
+    >>> word_at("er hat es", 1), word_at("er", 1)
+    ('hat', None)
+    """
+    words = text.split()
+    return words[place] if place < len(words) else None
+
+
+def contrast_rows(model: Seq2Seq, split: Split, batch_tokens: int, device: str) -> list[dict[str, object]]:
+    """For each phenomenon, a row for how often the reference is more probable than the same with the decisive word wrong:
+    whole, and for each distance (Sennrich 2017; Tang et al. 2018)."""
+    if not split.marks:
+        return []
+    right = losses(model, Batcher(split, batch_tokens, device))
+    rows = []
+    for name, marks in split.marks.items():
+        has = np.flatnonzero(marks.at != ABSENT)
+        if len(has) == 0:
+            continue
+        src, tgt = split.src.take(has), split.tgt.take(has)
+        tokens = tgt.tokens.copy()
+        tokens[tgt.offsets[:-1] + marks.at[has]] = marks.wrong[has]
+        wrong = losses(model, Batcher(Split(split.name, src, replace(tgt, tokens=tokens)), batch_tokens, device))
+        better = (right[has] < wrong).astype(float)
+        rows += _by_distance(split, FORCED, f"{name}_contrast", CONTRAST_SIGNATURE, name, better, has)
+    return rows
+
+
+def _by_distance(
+    split: Split, search: str, metric: str, signature: str, name: str, right: np.ndarray, has: np.ndarray
+) -> list[dict[str, object]]:
+    """Rows of one phenomenon. right (M,): 1 or 0 for each of the examples `has` (M,) that have it."""
+    distances = split.marks[name].distance[has]
+    parts = [(None, None, np.ones(len(has), dtype=bool))]
+    parts += [(f"{name}_distance", int(value), distances == value) for value in np.unique(distances)]
+    return [
+        _score(split, search, metric, float(right[rows].mean()), "share", int(rows.sum()), axis, at, signature)
+        for axis, at, rows in parts
+        if rows.sum() >= FEWEST
+    ]
 
 
 def _score(
@@ -83,7 +143,18 @@ def loss_row(model: Seq2Seq, task: Task, split: Split, batcher: Batcher) -> dict
     return _score(split, FORCED, "loss", total / positions, LOSS_UNIT, len(split), None, None, LOSS_SIGNATURE)
 
 
+def _marked(task: Task, split: Split, row: int) -> dict[str, object]:
+    """Of every phenomenon the place of the decisive word, its distance and the wrong word; ABSENT and "" without."""
+    found: dict[str, object] = {}
+    for name, marks in split.marks.items():
+        wrong = int(marks.wrong[row])
+        found |= {f"{name}_at": int(marks.at[row]), f"{name}_distance": int(marks.distance[row])}
+        found[f"{name}_wrong"] = "" if wrong == ABSENT else task.target_text([wrong])
+    return found
+
+
 def output_rows(
+    task: Task,
     split: Split,
     search: str,
     sources: Sequence[str],
@@ -102,6 +173,7 @@ def output_rows(
             "hypothesis": hypotheses[i],
             "correct": bool(right[i]),
             **{axis: int(values[i]) for axis, values in split.axes.items()},
+            **_marked(task, split, i),
         }
         for i in range(len(split))
     ]

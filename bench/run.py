@@ -198,8 +198,9 @@ def _evaluate(
             decoded = decode_split(model, split, limits, how, batch_tokens, device, progress)
             hypotheses = [task.target_text(ids) for ids in decoded.hypotheses.tokens]
             record["scores"] += evaluation.score_rows(task.metrics, split, how.name, hypotheses, references)
+            record["scores"] += evaluation.marked_rows(split, how.name, hypotheses, references)
             right = task.correct(hypotheses, references)
-            outputs += evaluation.output_rows(split, how.name, sources, hypotheses, references, right)
+            outputs += evaluation.output_rows(task, split, how.name, sources, hypotheses, references, right)
             if how.beam == 1:
                 samples += decoded.samples
                 if number == 0:
@@ -207,6 +208,8 @@ def _evaluate(
         if model.outputs == "tokens":
             batcher = Batcher(split, cell.config["budget"]["batch_tokens"], device)
             record["scores"].append(evaluation.loss_row(model, task, split, batcher))
+            tokens = cell.config["budget"]["batch_tokens"]
+            record["scores"] += evaluation.contrast_rows(model, split, tokens, device)
     first = next(iter(data.tests.values()))
     record["throughput"] |= {
         "decode": profiling.summary(samples, profiling.TOKENS_PER_SECOND),

@@ -133,6 +133,19 @@ def validate(model: Seq2Seq, batches: Iterable[Batch]) -> tuple[float, float | N
     return loss / tokens, right / tokens if model.outputs == "tokens" else None
 
 
+@torch.inference_mode()
+def losses(model: Seq2Seq, batcher: Batcher) -> np.ndarray:
+    """(N,) of each example of the batcher's split: the teacher-forced loss in nats, summed over its target tokens."""
+    model.eval()
+    found = np.zeros(len(batcher.split))
+    for batch in batcher.epoch():
+        features, targets = real_features(model, batch)
+        each = F.cross_entropy(model.project(features), targets, reduction="none").double().cpu().numpy()
+        row = np.repeat(np.arange(len(batch.rows)), batcher.tgt_lengths[batch.rows])
+        found[batch.rows] = np.bincount(row, weights=each, minlength=len(batch.rows))
+    return found
+
+
 class Trainer:
     """One model's training, which can stop at any validation and go on as if it had not."""
 

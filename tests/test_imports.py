@@ -76,7 +76,7 @@ class Rule:
 
 CONCRETE_TASKS = "a concrete task"
 
-SHARED_BY_TASKS = ("bench.tasks.base", "bench.tasks.kinds")
+SHARED_BY_TASKS = ("bench.tasks.base", "bench.tasks.kinds", "bench.tasks.grammar")
 """What of `bench.tasks` is no task itself."""
 
 RULES = (

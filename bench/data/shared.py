@@ -19,7 +19,7 @@ from safetensors.numpy import save as pack
 import bench
 from bench.data import kept
 from bench.data.corpora import cache_folder
-from bench.tasks.base import Ragged, Split, Task, TaskData
+from bench.tasks.base import Marks, Ragged, Split, Task, TaskData
 
 LIMIT = 4 << 30
 """Bytes of data kept; what was not used for longest goes first."""
@@ -29,11 +29,15 @@ LIBRARIES = ("numpy", "sentencepiece")
 CODE = ("tasks", "data", "seeding.py")
 """What of `bench` can change a task's data."""
 
+KINDS = (".py", ".tsv")
+"""Files of these: code, and tables that code reads."""
+
 SAID = ("src_size", "tgt_size", "shared", "checksums", "counts", "notes")
 """What of the data is neither a split nor bytes."""
 
 SIDES = ("src", "tgt")
 TEXTS = ("sources", "references")
+MARKED = ("at", "distance", "wrong")
 
 
 def load(task: Task) -> TaskData:
@@ -66,9 +70,10 @@ def to_bytes(data: TaskData) -> bytes:
             arrays[f"{place}.{side}.tokens"] = getattr(split, side).tokens
             arrays[f"{place}.{side}.offsets"] = getattr(split, side).offsets
         arrays |= {f"{place}.axes.{axis}": np.ascontiguousarray(values) for axis, values in split.axes.items()}
-        said["splits"].append(
-            {"name": split.name, "axes": list(split.axes), **{text: getattr(split, text) for text in TEXTS}}
-        )
+        for name, marks in split.marks.items():
+            arrays |= {f"{place}.marks.{name}.{part}": np.ascontiguousarray(getattr(marks, part)) for part in MARKED}
+        known = {"name": split.name, "axes": list(split.axes), "marks": list(split.marks)}
+        said["splits"].append({**known, **{text: getattr(split, text) for text in TEXTS}})
     arrays["said"] = np.frombuffer(json.dumps(said).encode(), dtype=np.uint8)
     return pack(arrays)
 
@@ -81,7 +86,10 @@ def from_bytes(content: bytes) -> TaskData:
     for place, about in enumerate(said.pop("splits")):
         sides = {side: Ragged(arrays[f"{place}.{side}.tokens"], arrays[f"{place}.{side}.offsets"]) for side in SIDES}
         axes = {axis: arrays[f"{place}.axes.{axis}"] for axis in about.pop("axes")}
-        splits.append(Split(**about, **sides, axes=axes))
+        marks = {
+            name: Marks(*(arrays[f"{place}.marks.{name}.{part}"] for part in MARKED)) for name in about.pop("marks")
+        }
+        splits.append(Split(**about, **sides, axes=axes, marks=marks))
     train, valid, *tests = splits
     tests = {split.name: split for split in tests}
     return TaskData(train=train, valid=valid, tests=tests, vocabulary=arrays["vocabulary"].tobytes(), **said)
@@ -110,6 +118,7 @@ def _code() -> str:
     digest = hashlib.sha256()
     for part in CODE:
         path = root / part
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+        files = [file for kind in KINDS for file in path.rglob(f"*{kind}")] if path.is_dir() else [path]
+        for file in sorted(files):
             digest.update(f"\n{file.relative_to(root).as_posix()}\n".encode() + file.read_bytes())
     return digest.hexdigest()

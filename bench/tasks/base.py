@@ -21,6 +21,23 @@ PAD, BOS, EOS, UNK = 0, 1, 2, 3
 SPECIALS = ("<pad>", "<s>", "</s>", "<unk>")
 FIRST_FREE_ID = len(SPECIALS)
 
+ABSENT = -1
+"""Of an example that lacks a phenomenon; see `Marks`."""
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Of one phenomenon, each (N,) int64: the place in the target of the word that shows it, how far away that is which
+    decides the word, and the id that would be there if it were wrong. All are ABSENT where an example has none."""
+
+    at: np.ndarray
+    distance: np.ndarray
+    wrong: np.ndarray
+
+    def take(self, places: np.ndarray) -> Marks:
+        """Those of the examples at these places, or where a mask is True."""
+        return Marks(self.at[places], self.distance[places], self.wrong[places])
+
 
 @dataclass(frozen=True)
 class Split:
@@ -28,6 +45,7 @@ class Split:
 
     axes: for each axis a score is broken down by, one integer an example (already binned: a score is reported for
     each distinct value). `length` and `distance` are the usual ones, in source tokens.
+    marks: by phenomenon, the word that decides whether an example shows it rightly; scored by distance.
     sources, references: the text shown and scored where it is not simply the tokens written out (raw corpus lines).
     """
 
@@ -37,6 +55,7 @@ class Split:
     axes: dict[str, np.ndarray] = field(default_factory=dict)
     sources: list[str] | None = None
     references: list[str] | None = None
+    marks: dict[str, Marks] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.src)

@@ -32,7 +32,14 @@ MOVING = ("kommen", "laufen", "folgen")
 """Verbs with which `in` would be where to, which German says in another case."""
 
 STANDING = ("behind", "next to", "in front of")
-AT = ("place", "door", "thing")
+AT = ("building", "door", "thing")
+STATIVE = ("lieben", "hassen", "kennen", "brauchen", "gehören", "gefallen", "vertrauen", "verlieren", "vergessen", "verschwinden")
+"""Verbs that nobody is able, allowed or obliged to do, or hardly."""
+
+POSSESSIVES = ("my", "our", "his", "her")
+UNOWNED = ("Mann", "Frau", "Herr", "Dame", "Mädchen", "Richter", "Präsident")
+"""Nouns that mean something else, or are odd, after a possessive: `seine Frau` is his wife."""
+
 FRAMES = ("none", "none", "accusative", "accusative", "accusative", "dative", "double", "clause")
 AFTER_PAST, AFTER_PRESENT = ("because", "although", "while", "when", "until"), ("because", "although", "while", "if", "until")
 PEOPLE = ("he", "she", "they", "we", "i")
@@ -109,8 +116,8 @@ class Builder:
 
     # Clauses
 
-    def _clause(self, past: bool, depth: int, main: bool = False, nested: bool = False) -> Clause:
-        """A clause with a subject. nested: a complement or an adverbial clause."""
+    def _clause(self, past: bool, depth: int, main: bool = False) -> Clause:
+        """A clause with a subject."""
         dice = self.dice
         if "copula" in self.rules and dice.chance(0.12):
             return self._is(past, depth, main)
@@ -139,7 +146,7 @@ class Builder:
             return
         if frame in ("clause", "question"):
             conjunction = "whether" if frame == "question" else "that"
-            clause.complement = (conjunction, self._clause(past, depth - 1, nested=True))
+            clause.complement = (conjunction, self._clause(past, depth - 1))
             return
         noun = self._object(verb)
         if frame == "double":
@@ -170,7 +177,8 @@ class Builder:
     def _tense(self, past: bool, person: bool, verb: Verb) -> str:
         dice = self.dice
         roll = dice.number()
-        if person and "modals" in self.rules and verb.frame not in ("clause", "question") and roll < 0.25:
+        active = person and verb.infinitive not in STATIVE and verb.frame not in ("clause", "question")
+        if active and "modals" in self.rules and roll < 0.25:
             return dice.pick(PAST_MODALS if past else PRESENT_MODALS)
         if not past and "perfect" in self.rules and roll < 0.6:
             return "perfect"
@@ -224,7 +232,10 @@ class Builder:
         if "anaphora" in self.rules and dice.chance(0.6):
             inner = self._about(clause, past, depth)
         front = inner is None and "fronting" in self.rules and dice.chance(0.4)
-        inner = inner or self._clause(past, depth - 1, nested=True)
+        inner = inner or self._clause(past, depth - 1)
+        if inner.verb is None:
+            # States have no beginning and no end that a clause with `until` or `while` could be about.
+            conjunction = dice.pick(("because", "although"))
         clause.adverbial = (conjunction, inner)
         if front and clause.first == "subject":
             clause.first = "clause"
@@ -294,7 +305,7 @@ class Builder:
         verb = dice.pick(verbs)
         clause = Clause(verb, "past" if past else "present", None, asks=asks)
         roll = dice.number()
-        if "modals" in self.rules and roll < 0.25:
+        if "modals" in self.rules and verb.infinitive not in STATIVE and roll < 0.25:
             modals = [modal for modal in ASKABLE if MODALS[modal].past is past]
             clause.tense = dice.pick(modals)
         elif "perfect" in self.rules and not past and roll < 0.6 and asks not in ("where", "when"):
@@ -325,7 +336,7 @@ class Builder:
     def _bare(self, noun: Noun, negative: bool) -> Phrase:
         """Without modifier and clause."""
         many = self.dice.chance(0.35)
-        return Phrase(self._det(many, negative, True), noun, many, adjective=self._adjective(noun))
+        return Phrase(self._det(noun, many, negative, True, joined=True), noun, many, adjective=self._adjective(noun))
 
     def _phrase(
         self, noun: Noun, depth: int, past: bool, negative: bool,
@@ -333,9 +344,12 @@ class Builder:
     ) -> Phrase:  # fmt: skip
         dice = self.dice
         many = dice.chance(0.35)
-        det = self._det(many, negative, as_subject or clause_free)
+        det = self._det(noun, many, negative, as_subject or clause_free)
         phrase = Phrase(det, noun, many, adjective=self._adjective(noun))
         if clause_free:
+            if det == "bare":
+                # Between subject and object nothing would show the case of a noun without an article.
+                phrase.det = "the"
             return phrase
         roll = dice.number()
         if depth > 0 and "relatives" in self.rules and roll < 0.3:
@@ -344,13 +358,15 @@ class Builder:
             self._modifier(phrase)
         return phrase
 
-    def _det(self, many: bool, negative: bool, subject: bool) -> str:
+    def _det(self, noun: Noun, many: bool, negative: bool, subject: bool, joined: bool = False) -> str:
         dice = self.dice
         if "determiners" not in self.rules:
             return "the" if negative and subject else dice.pick(ARTICLES[many])
         banned = () if not negative else NOT_SUBJECT_NEGATED if subject else NOT_NEGATED
         det = dice.pick(PLURAL if many else SINGULAR)
-        return "the" if det in banned else det
+        if det in banned or (joined and det == "every"):
+            return "the"
+        return _owned(det, noun)
 
     def _adjective(self, noun: Noun):
         dice = self.dice
@@ -363,14 +379,7 @@ class Builder:
 
     def _modifier(self, phrase: Phrase) -> None:
         dice, noun = self.dice, phrase.noun
-        alive = noun.classes[0] in ("person", "animal")
-        choices = [*STANDING]
-        if alive:
-            choices += ["with", "without"]
-        if noun.person:
-            choices += ["from"]
-        elif noun.classes[0] != "place":
-            choices += ["of", "of", "of"]
+        choices = [*STANDING, *(("with", "without", "from") if noun.person else ("of", "of", "of"))]
         word = dice.pick(choices)
         kinds = {"with": ("thing",), "without": ("thing",), "from": ("place",), "of": ("person",)}.get(word, AT)
         kinds = [kind for kind in kinds if kind in self.nouns]
@@ -378,7 +387,7 @@ class Builder:
             return
         other = dice.pick(self.nouns[dice.pick(kinds)])
         many = dice.chance(0.3) and word != "from"
-        det = dice.pick((GENITIVE if word == "of" else AFTER_A_PREPOSITION)[many])
+        det = _owned(dice.pick((GENITIVE if word == "of" else AFTER_A_PREPOSITION)[many]), other)
         phrase.modifier = (word, Phrase(det, other, many, adjective=self._adjective(other)))
 
     def _relative(self, phrase: Phrase, depth: int, past: bool) -> None:
@@ -410,6 +419,10 @@ class Builder:
             if dice.chance(0.4):
                 clause.place = self._place()
         phrase.relative = clause
+
+
+def _owned(det: str, noun: Noun) -> str:
+    return "the" if det in POSSESSIVES and noun.german in UNOWNED else det
 
 
 def _closed(phrase: Phrase | Pronoun | None) -> bool:

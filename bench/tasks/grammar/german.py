@@ -388,8 +388,8 @@ def _nonfinite(clause: Clause, verb: str) -> str:
         return forms.PARTICIPLES["sein"]
     if clause.tense == "perfect":
         return forms.PARTICIPLES[clause.verb.auxiliary]
-    participle = clause.verb.participle
-    return forms.infinitive(clause.verb) if participle == verb else participle
+    fitting = (clause.verb.participle, forms.infinitive(clause.verb), forms.PARTICIPLES["sein"])
+    return next(form for form in fitting if form != verb)
 
 
 class _Plural(str):

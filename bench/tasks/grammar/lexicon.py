@@ -126,7 +126,7 @@ def everything() -> Lexicon:
 
 @cache
 def lexicon(most: int | None = None) -> Lexicon:
-    """The first `most` words of every class; None: all. Adjectives and adverbs are one class each.
+    """The first `most` words of every class; None: all.
 
     >>> [noun.german for noun in lexicon(2).nouns][:4]
     ['Mann', 'Frau', 'Hund', 'Katze']
@@ -139,4 +139,5 @@ def lexicon(most: int | None = None) -> Lexicon:
     nouns = {noun: None for name in NOUN_CLASSES for noun in [n for n in words.nouns if n.classes[0] == name][:most]}
     verbs = {verb: None for name in FRAMES for verb in [v for v in words.verbs if v.frame == name][:most]}
     kinds = [[a for a in words.adverbs if a.kind == kind][:most] for kind in ("time", "place")]
-    return Lexicon(tuple(nouns), tuple(verbs), words.adjectives[:most], tuple(a for kind in kinds for a in kind))
+    adjectives = {a: None for name in NOUN_CLASSES for a in [a for a in words.adjectives if name in a.classes][:most]}
+    return Lexicon(tuple(nouns), tuple(verbs), tuple(adjectives), tuple(a for kind in kinds for a in kind))

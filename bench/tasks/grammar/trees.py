@@ -146,3 +146,16 @@ def person(subject: Phrase | Pronoun) -> str:
     if plural(subject):
         return "p"
     return "i" if isinstance(subject, Pronoun) and subject.person == "i" else "s"
+
+
+def depth_of(tree: Clause | Phrase | Pronoun | None) -> int:
+    """How many clauses lie inside each other below this one."""
+    if tree is None or isinstance(tree, Pronoun):
+        return 0
+    if isinstance(tree, Phrase):
+        return 0 if tree.relative is None else 1 + depth_of(tree.relative)
+    inner = [depth_of(phrase) for phrase in (tree.subject, tree.object, tree.receiver, tree.second)]
+    inner += [1 + depth_of(joined[1]) for joined in (tree.complement, tree.adverbial) if joined is not None]
+    if tree.also is not None:
+        inner.append(depth_of(tree.also[1]))
+    return max(inner)

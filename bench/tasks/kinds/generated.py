@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 
 import numpy as np
@@ -25,7 +25,7 @@ from bench.data.ragged import Ragged
 from bench.data.splits import belongs, share_of, source_hashes
 from bench.errors import UserError
 from bench.seeding import numpy_generator
-from bench.tasks.base import Split, Task, TaskData, fingerprint
+from bench.tasks.base import Marks, Split, Task, TaskData, fingerprint
 
 CHUNK = 2048
 """Examples drawn at once, before those that belong to another split are left out."""
@@ -61,23 +61,29 @@ class Part:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Examples as a task draws them; axes: one whole number an example, not binned."""
+    """Examples as a task draws them; axes: one whole number an example, not binned. marks: as in `Split`."""
 
     src: Ragged
     tgt: Ragged
     axes: dict[str, np.ndarray]
+    marks: dict[str, Marks] = field(default_factory=dict)
 
     def take(self, places: np.ndarray) -> Drawn:
         """The examples at these places, or where a mask is True."""
         axes = {axis: values[places] for axis, values in self.axes.items()}
-        return Drawn(self.src.take(places), self.tgt.take(places), axes)
+        marks = {name: one.take(places) for name, one in self.marks.items()}
+        return Drawn(self.src.take(places), self.tgt.take(places), axes, marks)
 
     @classmethod
     def joined(cls, parts: list[Drawn]) -> Drawn:
         """All examples of the parts, in order."""
         axes = {axis: np.concatenate([part.axes[axis] for part in parts]) for axis in parts[0].axes}
         sides = (Ragged.joined([getattr(part, side) for part in parts]) for side in ("src", "tgt"))
-        return cls(*sides, axes)
+        marks = {
+            name: Marks(*(np.concatenate([getattr(part.marks[name], one) for part in parts]) for one in ("at", "distance", "wrong")))
+            for name in parts[0].marks
+        }
+        return cls(*sides, axes, marks)
 
 
 @dataclass
@@ -216,7 +222,7 @@ def _drawn(task: Generated, part: Part, mapping: Mapping) -> tuple[Split, np.nda
             raise UserError(_too_many(task, part, have))
     whole, hashes = Drawn.joined([drawn for drawn, _ in kept]), np.concatenate([hashes for _, hashes in kept])
     axes = {axis: _binned(values, *_bounds(task, part, axis, values)) for axis, values in whole.axes.items()}
-    return Split(part.name, whole.src, whole.tgt, axes), hashes, _note(task, part, whole, hashes, repeats)
+    return Split(part.name, whole.src, whole.tgt, axes, marks=whole.marks), hashes, _note(task, part, whole, hashes, repeats)
 
 
 def _added(seen: set[int], one: int) -> bool:
