@@ -57,8 +57,8 @@ def score_rows(
 def marked_rows(
     split: Split, search: str, hypotheses: Sequence[str], references: Sequence[str]
 ) -> list[dict[str, object]]:
-    """For each phenomenon, a row for how often the decisive word is right: whole, and for each distance. It is right where
-    the hypothesis has the reference's word at the reference's place."""
+    """For each phenomenon, a row for how often the decisive word is right: whole, and for each distance. It is right
+    where the hypothesis has the reference's word at the reference's place."""
     rows = []
     for name, marks in split.marks.items():
         has = np.flatnonzero(marks.at != ABSENT)
@@ -78,8 +78,8 @@ def word_at(text: str, place: int) -> str | None:
 
 
 def contrast_rows(model: Seq2Seq, split: Split, batch_tokens: int, device: str) -> list[dict[str, object]]:
-    """For each phenomenon, a row for how often the reference is more probable than the same with the decisive word wrong:
-    whole, and for each distance (Sennrich 2017; Tang et al. 2018)."""
+    """For each phenomenon, a row for how often the reference is more probable than the same with the decisive word
+    wrong: whole, and for each distance (Sennrich 2017; Tang et al. 2018)."""
     if not split.marks:
         return []
     right = losses(model, Batcher(split, batch_tokens, device))

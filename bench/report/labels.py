@@ -20,6 +20,7 @@ AXES = {
     "pairs": "facts in the source",
     "kept": "symbols among the noise",
     "depth": "depth",
+    "attractors": "nouns of the other number in between",
 }
 
 

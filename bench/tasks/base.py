@@ -38,6 +38,11 @@ class Marks:
         """Those of the examples at these places, or where a mask is True."""
         return Marks(self.at[places], self.distance[places], self.wrong[places])
 
+    @classmethod
+    def joined(cls, parts: Sequence[Marks]) -> Marks:
+        """Those of all examples of the parts, in order."""
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("at", "distance", "wrong")))
+
 
 @dataclass(frozen=True)
 class Split:

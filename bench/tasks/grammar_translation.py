@@ -1,13 +1,14 @@
 """Translation between two languages of one grammar: English sentences and their German, without any corpus.
 
-Input: an English sentence, in words. Output: its German, in words. The grammar (`bench.tasks.grammar`) gives every English
-sentence exactly one German one, so that exact match is a fair measure, and knows of every decisive German word what it
-depends on and how far away that is. So beside BLEU there are two scores for each phenomenon, against distance: how often
-the decisive word is right in the output (it stands where the reference has it), and how often the reference is more
-probable than the same sentence with that one word wrong (Linzen et al. 2016; Sennrich 2017, Lingeval97; Tang et al. 2018).
+Input: an English sentence, in words. Output: its German, in words. The grammar (`bench.tasks.grammar`) gives every
+English sentence exactly one German one, so that exact match is a fair measure, and knows of every decisive German
+word what it depends on and how far away that is. So beside BLEU there are two scores for each phenomenon, against
+distance: how often the decisive word is right in the output (it stands where the reference has it), and how often the
+reference is more probable than the same sentence with that one word wrong (Linzen et al. 2016; Sennrich 2017,
+Lingeval97; Tang et al. 2018).
 
-Three test sets: `test`, as in training; `test_longer`, longer and deeper; `test_unseen`, where in every sentence words are
-together (an adjective and its noun, a verb and its object) that are known, but never together in training.
+Three test sets: `test`, as in training; `test_longer`, longer and deeper; `test_unseen`, where in every sentence
+words are together (an adjective and its noun, a verb and its object) that are known, but never together in training.
 
     >>> task = Grammar(train_size=20, valid_size=5, test_size=5)
     >>> data = task.load()

@@ -18,14 +18,18 @@ RULES = (
 
 ARTICLES = (("the", "the", "a"), ("the", "the", "bare"))
 SINGULAR = (*("the",) * 8, *("a",) * 5, *("this",) * 2, "every", "my", "our", "his", "her")
-PLURAL = (*("the",) * 6, *("bare",) * 3, "this", "my", "our", "his", "her", "two", "three", "four", "five", "ten", "many", "some", "all")
+PLURAL = (
+    *(*("the",) * 6, *("bare",) * 3, "this", "my", "our", "his", "her"),
+    *("two", "three", "four", "five", "ten", "many", "some", "all"),
+)
 AFTER_A_PREPOSITION = (("the", "the", "a", "this", "my", "our"), ("the", "the", "bare", "my", "two", "this"))
 GENITIVE = (("the", "the", "a", "this", "my", "our"), ("the", "this", "my"))
 NOT_NEGATED = ("every", "all", "many", "some", "two", "three", "four", "five", "ten")
 """Determiners that `not` would be ambiguous with."""
 
 NOT_SUBJECT_NEGATED = (*NOT_NEGATED, "bare", "a")
-PRESENT_MODALS, PAST_MODALS = ("can", "must", "want", "may", "should", "will", "will"), ("could", "had", "wanted", "was")
+PRESENT_MODALS = ("can", "must", "want", "may", "should", "will", "will")
+PAST_MODALS = ("could", "had", "wanted", "was")
 ASKABLE = ("can", "should", "will", "could")
 UNNEGATED = ("must", "had")
 MOVING = ("kommen", "laufen", "folgen")
@@ -33,22 +37,29 @@ MOVING = ("kommen", "laufen", "folgen")
 
 STANDING = ("behind", "next to", "in front of")
 AT = ("building", "door", "thing")
-STATIVE = ("lieben", "hassen", "kennen", "brauchen", "gehören", "gefallen", "vertrauen", "verlieren", "vergessen", "verschwinden")
+STATIVE = (
+    *("lieben", "hassen", "kennen", "brauchen", "gehören", "gefallen", "vertrauen"),
+    *("verlieren", "vergessen", "verschwinden"),
+)
 """Verbs that nobody is able, allowed or obliged to do, or hardly."""
 
 POSSESSIVES = ("my", "our", "his", "her")
 UNOWNED = ("Mann", "Frau", "Herr", "Dame", "Mädchen", "Richter", "Präsident")
 """Nouns that mean something else, or are odd, after a possessive: `seine Frau` is his wife."""
 
+OF_ONE = ("accusative", "dative")
+"""Frames of verbs with one object."""
+
 FRAMES = ("none", "none", "accusative", "accusative", "accusative", "dative", "double", "clause")
-AFTER_PAST, AFTER_PRESENT = ("because", "although", "while", "when", "until"), ("because", "although", "while", "if", "until")
+AFTER_PAST = ("because", "although", "while", "when", "until")
+AFTER_PRESENT = ("because", "although", "while", "if", "until")
 PEOPLE = ("he", "she", "they", "we", "i")
 MALE, FEMALE, INANIMATE = "he", "she", ("thing", "door", "device", "text", "food")
 
 
 class Builder:
-    """Draws trees. rules: names of RULES. combinations: whether pairs of words that training does not see are drawn too;
-    `unseen` counts them, sentence by sentence."""
+    """Draws trees. rules: names of RULES. combinations: whether pairs of words that training does not see are drawn
+    too; `unseen` counts them, sentence by sentence."""
 
     def __init__(self, lexicon: Lexicon, rules: Collection[str], combinations: bool = False) -> None:
         self.rules = frozenset(rules)
@@ -67,7 +78,8 @@ class Builder:
             noun: [a for a in lexicon.adjectives if set(a.classes) & set(noun.classes)] for noun in lexicon.nouns
         }
         verbs = [verb for verb in lexicon.verbs if verb.prefix is None or "separable" in self.rules]
-        self.verbs = {frame: [v for v in verbs if v.frame == frame] for frame in ("none", "accusative", "dative", "double")}
+        simple = ("none", "accusative", "dative", "double")
+        self.verbs = {frame: [v for v in verbs if v.frame == frame] for frame in simple}
         self.verbs["clause"] = [v for v in verbs if v.frame in ("clause", "question")]
         self.objects: dict[Verb, list[Noun]] = {}
         for verb in verbs:
@@ -79,10 +91,11 @@ class Builder:
         self.frames = [f for f in FRAMES if self.verbs[f] and (f not in allowed or allowed[f] in self.rules)]
         # For relative clauses: verbs by the class of the subject, and by the noun that can be their object.
         self.doing = {
-            name: [v for f in self.frames if f != "clause" for v in self.verbs[f] if name in v.subjects] for name in self.nouns
+            name: [v for f in self.frames if f != "clause" for v in self.verbs[f] if name in v.subjects]
+            for name in self.nouns
         }
         self.undergoing = {
-            noun: [v for f in ("accusative", "dative") if f in self.frames for v in self.verbs[f] if noun in self.objects[v]]
+            noun: [v for f in self.frames if f in OF_ONE for v in self.verbs[f] if noun in self.objects[v]]
             for noun in lexicon.nouns
         }
         self.times = {
@@ -167,7 +180,8 @@ class Builder:
 
     def _is(self, past: bool, depth: int, main: bool) -> Clause:
         dice = self.dice
-        noun = dice.pick(self.nouns[dice.pick([n for n in ("person", "person", "animal", "thing", "text") if n in self.nouns])])
+        kinds = [kind for kind in ("person", "person", "animal", "thing", "text") if kind in self.nouns]
+        noun = dice.pick(self.nouns[dice.pick(kinds)])
         negative = "negation" in self.rules and dice.chance(0.15)
         subject = self._phrase(noun, depth, past, negative, as_subject=True)
         return Clause(
@@ -209,7 +223,8 @@ class Builder:
         if tense == "perfect" or dice.chance(0.35):
             if "event" in self.nouns and "modifiers" in self.rules:
                 word = dice.pick(("after", "before", "during"))
-                return Time(preposition=word, phrase=Phrase(dice.pick(("the", "the", "this")), dice.pick(self.nouns["event"])))
+                event = Phrase(dice.pick(("the", "the", "this")), dice.pick(self.nouns["event"]))
+                return Time(preposition=word, phrase=event)
             if tense == "perfect":
                 return None
         if tense in MODALS:
@@ -221,7 +236,8 @@ class Builder:
         if "place" not in self.nouns or dice.chance(0.3):
             return Place(adverb=dice.pick(self.places))
         noun = dice.pick(self.nouns["place"])
-        return Place(phrase=Phrase(dice.pick(("the", "the", "the", "a", "this", "our")), noun, adjective=self._adjective(noun)))
+        det = dice.pick(("the", "the", "the", "a", "this", "our"))
+        return Place(phrase=Phrase(det, noun, adjective=self._adjective(noun)))
 
     # What is joined to a clause
 
@@ -241,8 +257,8 @@ class Builder:
             clause.first = "clause"
 
     def _about(self, clause: Clause, past: bool, depth: int) -> Clause | None:
-        """A clause with a pronoun for a noun of `clause`: its object where that is no person, or else its subject. None:
-        there is none that `it`, `he`, `she` or `they` stands for without a doubt."""
+        """A clause with a pronoun for a noun of `clause`: its object where that is no person, or else its subject.
+        None: there is none that `it`, `he`, `she` or `they` stands for without a doubt."""
         dice, subject, goal = self.dice, clause.subject, clause.object
         tense = "past" if past else "present"
         if _plain(goal) and not goal.noun.person:
@@ -415,9 +431,9 @@ class Builder:
         if "negation" in self.rules and clause.tense not in UNNEGATED and dice.chance(0.1):
             clause.negative = True
         self._fill(clause, depth, past)
-        if verb.frame == "none" and not clause.negative and "adverbials" in self.rules and verb.infinitive not in MOVING:
-            if dice.chance(0.4):
-                clause.place = self._place()
+        placed = verb.frame == "none" and verb.infinitive not in MOVING and not clause.negative
+        if placed and "adverbials" in self.rules and dice.chance(0.4):
+            clause.place = self._place()
         phrase.relative = clause
 
 

@@ -197,5 +197,5 @@ def infinitive(verb: Verb) -> str:
     return (verb.prefix or "") + verb.infinitive
 
 
-CONTRACTED = {("in", "dem"): "im", ("von", "dem"): "vom", ("bei", "dem"): "beim", ("zu", "dem"): "zum", ("zu", "der"): "zur"}
+CONTRACTED = {("in", "dem"): "im"}
 """A preposition and the definite article as one word, wherever they meet."""

@@ -1,9 +1,8 @@
 """A tree in German words, with the marks of what depends on what.
 
-The order of words: in a main clause the finite verb is second and the rest of the verb last; in a subordinate one all of
-it is last. Between them stand the subject (where it is not first), pronouns, time, the receiver, the object, place and
-`nicht`. A relative clause follows its noun at once; complement and adverbial clauses follow the whole clause.
-"""
+The order of words: in a main clause the finite verb is second and the rest of the verb last; in a subordinate one all
+of it is last. Between them stand the subject (where it is not first), pronouns, time, the receiver, the object, place
+and `nicht`. A relative clause follows its noun at once; complement and adverbial clauses follow the whole clause. """
 
 from __future__ import annotations
 
@@ -13,7 +12,10 @@ from bench.tasks.grammar.marks import Mark, Word
 from bench.tasks.grammar.trees import MODALS, Clause, Phrase, Place, Pronoun, Time
 
 OTHER_CASE = {"nom": ("acc", "dat"), "acc": ("nom", "dat"), "dat": ("acc", "nom"), "gen": ("nom", "dat")}
-OTHER_PREFIX = {"auf": "zu", "zu": "auf", "an": "aus", "aus": "an", "ein": "auf", "zurück": "an", "weg": "ein", "ab": "auf", "mit": "weg"}
+OTHER_PREFIX = {
+    "auf": "zu", "zu": "auf", "an": "aus", "aus": "an", "ein": "auf", "zurück": "an",
+    "weg": "ein", "ab": "auf", "mit": "weg",
+}  # fmt: skip
 OTHER_GENDER = {"m": "f", "f": "n", "n": "m", "p": "m"}
 ENDINGS = ("en", "e", "er", "es", "em")
 ASKED = {"where": "wo", "when": "wann", "why": "warum", "what": "was"}

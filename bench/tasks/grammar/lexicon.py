@@ -118,7 +118,11 @@ def everything() -> Lexicon:
             for row in _rows("adjectives")
         ),
         tuple(
-            Adverb(*(tuple(row[side].split()) for side in ("english", "german")), row["kind"], tuple(row["tenses"].split(",")))
+            Adverb(
+                *(tuple(row[side].split()) for side in ("english", "german")),
+                kind=row["kind"],
+                tenses=tuple(row["tenses"].split(",")),
+            )
             for row in _rows("adverbs")
         ),
     )

@@ -1,7 +1,7 @@
 """Back from an English sentence to its tree, by the grammar's own readings.
 
-A recursive descent that yields what fits, the longest first: what follows a clause inside another one belongs to the inner
-one, as it does in the sentences that are drawn. The first reading of the whole sentence is taken.
+A recursive descent that yields what fits, the longest first: what follows a clause inside another one belongs to the
+inner one, as it does in the sentences that are drawn. The first reading of the whole sentence is taken.
 
     >>> translated("yesterday the old man turned off the lamp .")
     'gestern machte der alte Mann die Lampe aus .'
@@ -9,7 +9,7 @@ one, as it does in the sentences that are drawn. The first reading of the whole 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 
 from bench.tasks.grammar import german
@@ -22,6 +22,12 @@ from bench.tasks.grammar.trees import Clause, Phrase, Place, Pronoun, Time, pers
 
 Found = Iterator[tuple]
 """Pairs of what was read and the place after it."""
+
+SINGULAR, PLURAL = (False,), (True,)
+NUMBERS = {"a": SINGULAR, "every": SINGULAR} | dict.fromkeys(
+    ("bare", "many", "some", "all", "two", "three", "four", "five", "ten"), PLURAL
+)
+"""Determiners that go with one number alone."""
 
 
 def translated(text: str, words: Lexicon | None = None) -> str:
@@ -75,8 +81,9 @@ class _Reader:
     def adjectives(self) -> dict[str, object]:
         return {adjective.english: adjective for adjective in self.known.adjectives}
 
-    def verbs(self, text: str, form: Callable[[Verb], str]) -> list[Verb]:
-        return [verb for verb in self.known.verbs if form(verb) == text]
+    def verbs(self, at: int, form: int) -> list[Verb]:
+        """Those with the word at a place as their base, third person, past or participle: form 0 to 3."""
+        return [verb for verb in self.known.verbs if verb.english[form] == self.word(at)]
 
     # Sentences and clauses
 
@@ -154,7 +161,7 @@ class _Reader:
         if self.word(at) not in ("did", wanted):
             return
         tense = "past" if self.word(at) == "did" else "present"
-        for verb in self.verbs(self.word(at + 1), lambda verb: verb.english[0]):
+        for verb in self.verbs(at + 1, 0):
             yield from self.rest(Clause(verb, tense, subject), at + 2, gap)
 
     def predicate(self, at: int, who: str, subject: Phrase | Pronoun | None, gap: bool = False) -> Found:
@@ -176,11 +183,11 @@ class _Reader:
                 texts = forms[place].split() if forms is not None else ["."]
                 if self.said(at, *texts):
                     after = at + len(texts)
-                    yield from ((tense, negative, v, None, after + 1) for v in self.verbs(self.word(after), lambda v: v.english[0]))
+                    yield from ((tense, negative, v, None, after + 1) for v in self.verbs(after, 0))
         if self.word(at) == ("has" if who == "s" else "have"):
             negative = self.said(at + 1, "not")
             after = at + 1 + negative
-            yield from (("perfect", negative, v, None, after + 1) for v in self.verbs(self.word(after), lambda v: v.english[3]))
+            yield from (("perfect", negative, v, None, after + 1) for v in self.verbs(after, 3))
         for past, tense in ((False, "present"), (True, "past")):
             if self.word(at) == BE[past][who]:
                 negative = self.said(at + 1, "not")
@@ -189,9 +196,9 @@ class _Reader:
                     yield tense, negative, None, quality, at + 2 + negative
             helper = "did" if past else "does" if who == "s" else "do"
             if self.said(at, helper, "not"):
-                yield from ((tense, True, v, None, at + 3) for v in self.verbs(self.word(at + 2), lambda v: v.english[0]))
+                yield from ((tense, True, v, None, at + 3) for v in self.verbs(at + 2, 0))
             form = 2 if past else 1 if who == "s" else 0
-            yield from ((tense, False, v, None, at + 1) for v in self.verbs(self.word(at), lambda v: v.english[form]))
+            yield from ((tense, False, v, None, at + 1) for v in self.verbs(at, form))
 
     def rest(self, clause: Clause, at: int, gap: bool) -> Found:
         """What follows the verb."""
@@ -293,7 +300,8 @@ class _Reader:
         adjective = self.adjectives.get(self.word(after))
         after += adjective is not None
         noun, many = self.nouns.get(self.word(after), (None, False))
-        if noun is not None and (det != "bare" or many):
+        fits = many in NUMBERS.get(det, (False, True)) and (det != "this" or (word == "these") is many)
+        if noun is not None and fits:
             yield Phrase(det, noun, many, adjective=adjective), after + 1
 
     def modified(self, phrase: Phrase, at: int) -> Found:

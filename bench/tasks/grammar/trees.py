@@ -52,11 +52,12 @@ class Place:
 
 @dataclass(slots=True, eq=False)
 class Clause:
-    """verb None: the copula, with the adjective `quality`. tense: present, past, perfect, or a key of MODALS. subject or
-    object None: it is not there or is the gap of a relative clause. first: what stands before the verb of a main clause,
-    `subject`, `time`, `place` or `clause` (the adverbial clause). complement, adverbial: conjunction and clause. second:
-    a second verb phrase with the same subject, joined by `and`. also: conjunction and a second main clause. asks: None,
-    or what is asked for: `yes`, `who` (subject), `whom` or `what` (object), `where`, `when`, `why`."""
+    """verb None: the copula, with the adjective `quality`. tense: present, past, perfect, or a key of MODALS. subject
+    or object None: it is not there or is the gap of a relative clause. first: what stands before the verb of a main
+    clause, `subject`, `time`, `place` or `clause` (the adverbial clause). complement, adverbial: conjunction and
+    clause. second: a second verb phrase with the same subject, joined by `and`. also: conjunction and a second main
+    clause. asks: None, or what is asked for: `yes`, `who` (subject), `whom` or `what` (object), `where`, `when`,
+    `why`."""
 
     verb: Verb | None
     tense: str
@@ -96,7 +97,8 @@ MODALS = {
     "can": Modal(_same("can"), _same("can not"), "können", False, False),
     "must": Modal(_same("must"), None, "müssen", False, False),
     "want": Modal(
-        ("want to", "wants to", "want to"), ("do not want to", "does not want to", "do not want to"), "wollen", False, False
+        ("want to", "wants to", "want to"),
+        ("do not want to", "does not want to", "do not want to"), "wollen", False, False,
     ),
     "may": Modal(
         ("am allowed to", "is allowed to", "are allowed to"),
@@ -122,8 +124,8 @@ ATTACHED = {
     "from": ("aus", "dat"),
     "of": (None, "gen"),
 }
-"""Prepositions of phrases that belong to a noun: German word and case. None of them begins an adverbial, so that there is
-one reading."""
+"""Prepositions of phrases that belong to a noun: German word and case. None of them begins an adverbial, so that
+there is one reading."""
 
 TEMPORAL = {"after": ("nach", "dat"), "before": ("vor", "dat"), "during": ("während", "gen")}
 LOCAL = ("in", "dat")

@@ -77,7 +77,8 @@ def german_words(lexicon: Lexicon, rules: Collection[str]) -> tuple[str, ...]:
     if {"adverbials", "modifiers"} & set(rules):
         words |= {"in", "im", *(word for adverb in lexicon.adverbs for word in adverb.german)}
     if "modifiers" in rules:
-        words.update(preposition for preposition, _ in (*trees.ATTACHED.values(), *trees.TEMPORAL.values()) if preposition)
+        prepositions = (*trees.ATTACHED.values(), *trees.TEMPORAL.values())
+        words.update(preposition for preposition, _ in prepositions if preposition)
     words.update(form for three in forms.PRONOUNS.values() for form in three)
     if "questions" in rules:
         words |= {"?", "wer", "wen", "wem", *ASKED.values()}

@@ -79,10 +79,7 @@ class Drawn:
         """All examples of the parts, in order."""
         axes = {axis: np.concatenate([part.axes[axis] for part in parts]) for axis in parts[0].axes}
         sides = (Ragged.joined([getattr(part, side) for part in parts]) for side in ("src", "tgt"))
-        marks = {
-            name: Marks(*(np.concatenate([getattr(part.marks[name], one) for part in parts]) for one in ("at", "distance", "wrong")))
-            for name in parts[0].marks
-        }
+        marks = {name: Marks.joined([part.marks[name] for part in parts]) for name in parts[0].marks}
         return cls(*sides, axes, marks)
 
 
@@ -222,7 +219,8 @@ def _drawn(task: Generated, part: Part, mapping: Mapping) -> tuple[Split, np.nda
             raise UserError(_too_many(task, part, have))
     whole, hashes = Drawn.joined([drawn for drawn, _ in kept]), np.concatenate([hashes for _, hashes in kept])
     axes = {axis: _binned(values, *_bounds(task, part, axis, values)) for axis, values in whole.axes.items()}
-    return Split(part.name, whole.src, whole.tgt, axes, marks=whole.marks), hashes, _note(task, part, whole, hashes, repeats)
+    split = Split(part.name, whole.src, whole.tgt, axes, marks=whole.marks)
+    return split, hashes, _note(task, part, whole, hashes, repeats)
 
 
 def _added(seen: set[int], one: int) -> bool:

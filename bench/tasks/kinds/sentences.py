@@ -1,4 +1,5 @@
-"""Tasks whose examples are sentences of the grammar: which rules and words they have, how long and how deep they are."""
+"""Tasks whose examples are sentences of the grammar: which rules and words they have, how long and how deep they
+are."""
 
 from __future__ import annotations
 
@@ -91,8 +92,8 @@ class Sentences(Generated):
         """What the task makes of a tree; None: nothing."""
 
     def draw(self, generator: np.random.Generator, count: int, part: Part) -> Drawn:
-        """`count` examples with a source of part.low to part.high words; those of UNSEEN with a combination of words that
-        no other part has."""
+        """`count` examples with a source of part.low to part.high words; those of UNSEEN with a combination of words
+        that no other part has."""
         unseen = part.name == UNSEEN
         builder = self._builder(unseen)
         dice = Dice(generator)
@@ -195,6 +196,6 @@ def _text(words: Sequence[str], ids: Sequence[int]) -> str:
 
 def _none(task: Sentences, part: Part) -> str:
     return (
-        f"no sentence of {part.low}-{part.high} words was found for split {part.name} with task.deepest={task.deepest}, "
-        f"task.test_deepest={task.test_deepest} and these task.rules; choose other lengths or more rules"
+        f"no sentence of {part.low}-{part.high} words was found for split {part.name} with "
+        f"task.deepest={task.deepest}, task.test_deepest={task.test_deepest} and these task.rules; choose other lengths or more rules"
     )

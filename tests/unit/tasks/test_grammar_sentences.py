@@ -157,8 +157,8 @@ STEMS = {adjective.stem for adjective in lexicon().adjectives}
 
 
 def phrase_cells(words: list[str], at: int) -> set[str]:
-    """What the noun at a place may be, by itself, its adjective and its determiner; empty: they do not agree. A word that
-    may be a relative or a personal pronoun and no determiner is read both ways."""
+    """What the noun at a place may be, by itself, its adjective and its determiner; empty: they do not agree. A word
+    that may be a relative or a personal pronoun and no determiner is read both ways."""
     before = at - 1
     end = None
     for ending in ("e", "en", "er", "es", "em"):
@@ -193,9 +193,10 @@ def _agreeing(words: list[str], at: int, before: int, end: str | None, known: tu
 
 
 def test_the_checker_tells_right_from_wrong() -> None:
-    good = ("der alte Mann", "den alten Mann", "einem klugen Studenten", "alte Männer", "ein kleines Kind", "unser alter Herr")
-    bad = ("der alten Mann", "den alter Mann", "einem klugen Student", "die alte Männer", "ein kleine Kind", "das alte Frau",
-           "viele alten Frauen", "dem Lehrern", "unser alte Herr")  # fmt: skip
+    good = ("der alte Mann", "den alten Mann", "einem klugen Studenten", "alte Männer", "ein kleines Kind",
+            "unser alter Herr")  # fmt: skip
+    bad = ("der alten Mann", "den alter Mann", "einem klugen Student", "die alte Männer", "ein kleine Kind",
+           "das alte Frau", "viele alten Frauen", "dem Lehrern", "unser alte Herr")  # fmt: skip
     for text in good:
         assert phrase_cells(text.split(), len(text.split()) - 1), text
     for text in bad:
@@ -227,3 +228,30 @@ def test_determiners_adjectives_nouns_and_verbs_agree() -> None:
                 assert (words[mark.at] in plurals) is number.pop(), " ".join(words)
                 checked["verbs"] += 1
     assert checked["phrases"] > 5000 and checked["verbs"] > 800, checked
+
+
+def test_there_are_more_than_ten_million_sentences() -> None:
+    """Counted, not drawn: subject, transitive verb and object alone, each of the two with one of five determiners of a
+    number and one or no adjective that training may put before it, in the present and the past."""
+    builder = Builder(lexicon(), RULES)
+
+    def phrases(nouns: list) -> int:
+        return sum(2 * 5 * (1 + len(builder.adjectives[noun])) for noun in nouns)
+
+    count = 0
+    for verb in builder.verbs["accusative"]:
+        subjects = {noun for name in verb.subjects for noun in builder.nouns[name]}
+        count += 2 * phrases(list(subjects)) * phrases(builder.objects[verb])
+    assert count > 10_000_000, count
+    sources = {" ".join(english.words(tree)) for tree in drawn(13, 4000, 2)}
+    long = [" ".join(words) for words in map(english.words, drawn(17, 4000, 2)) if len(words) >= 12]
+    assert len(set(long)) == len(long) and len(sources) > 3900
+
+
+def test_a_broken_sentence_is_not_one_of_the_grammar() -> None:
+    for text in (
+        *("the man sleep .", "the man the dog saw .", "the man whom the dog saw the cat slept .", "a men slept ."),
+        *("the man slept", "these man slept .", "the man slept the dog .", "the apple bought a man .", ""),
+    ):
+        with pytest.raises(ValueError, match="not a sentence of the grammar"):
+            parsing.parsed(text)

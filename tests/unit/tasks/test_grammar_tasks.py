@@ -35,7 +35,7 @@ def data(task: Grammar):
 
 
 @pytest.mark.parametrize("kind", [Grammar, Agreement])
-def test_the_same_seed_gives_the_same_data_and_another_gives_others(kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_seed_gives_the_same_data_and_another_gives_others(kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.tasks.kinds.generated.CHUNK", 400)
     one, same, other = (kind(**FEW, data_seed=seed).load() for seed in (3, 3, 4))
     assert one.checksums == same.checksums
