@@ -19,7 +19,7 @@ CELLS = {
     # One key and its value, then the key again. The value is asked for after the key, so it is two tokens back: one of the
     # source and one that was written.
     "recall": (*TINY, "task=recall", "task.slots=1", "task.pairs=1", "task.keys=20", "task.values=10",
-               "task.test_size=16", "model=lstm_none", "optim.lr=1e-2", "budget.epochs=16"),
+               "task.test_size=16", "model=lstm_dot", "optim.lr=1e-2", "budget.epochs=16"),
     "adding": (*TINY, "task=adding", "task.train_shortest=6", "task.train_longest=6", "task.test_longest=12",
                "task.test_size=30", "model=gru_dot", "budget.epochs=0.1"),
 }  # fmt: skip
@@ -60,10 +60,9 @@ def test_a_cell_reaches_as_far_as_it_has_learnt_to_look(copied, capsys):
     assert list(kept) == [0, 1, 2, 3, 4] and kept[2].value < 0.4 and kept[3].value > 0.8
     assert all(row.n == 16 and row.low <= row.value <= row.high for row in kept.values())
     share = {row.k: row.value for row in found.curve(rows.GRADIENT)}
-    # Where exactly a gradient is largest is the arm's own affair; the unit tests hold it to models with a known one.
-    assert sum(share.values()) == pytest.approx(1, abs=1e-4) and share[3] > 0.1, "the value is looked at"
+    assert share[3] > share[2] and share[3] > share[4]
     line = said.splitlines()[-1].split()
-    assert line == [folder.name, "test", f"{whole:.3f}", f"{nothing:.3f}", f"{found.constant:.3f}", str(found.context), str(found.half)]
+    assert line == [folder.name, "test", f"{whole:.3f}", f"{nothing:.3f}", f"{found.constant:.3f}", str(found.context), "3"]
     assert not list(folder.glob(".*"))
 
 

@@ -11,7 +11,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from models.cost import state_bytes, training_flops
 from models.dropout import set_dropout_generator
-from models.encoder import EncoderOnly
 from models.interface import Seq2Seq
 from models.recurrent import Recurrent, RecurrentSeq2Seq
 from models.residual import ResidualSeq2Seq
@@ -78,7 +77,7 @@ def test_what_a_state_grows_with(name: str) -> None:
     short, longer_source, longer_target = (state_bytes(model, *size) for size in ((7, 5), (8, 5), (7, 6)))
     assert state_bytes(model, 70, 0) - state_bytes(model, 7, 0) == 63 * (longer_source - short), "evenly"
     assert (longer_source > short) == (described(name).get("attention") != "none")
-    assert (longer_target > short) == (isinstance(model, Transformer) and not isinstance(model, EncoderOnly))
+    assert (longer_target > short) == (isinstance(model, Transformer) and model.decodes)
 
 
 def test_bytes_of_known_states() -> None:
