@@ -292,7 +292,10 @@ def _check_writable(file: Path) -> None:
     """Raises UserError where a file cannot be written, before hours of work for it."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+        new = not file.exists()
         file.open("a").close()
+        if new:
+            file.unlink()  # work that is stopped shall leave no empty file
     except OSError as error:
         raise UserError(f"{file} cannot be written: {error.strerror}") from error
 

@@ -11,7 +11,7 @@ from bench.matching import COUNTED, RULES
 from bench.records import STATUSES
 from bench.report import arms
 from bench.report.evidence import Evidence, Setting, column, given
-from bench.report.tables import NONE, Table, differing_options, table
+from bench.report.tables import NONE, Table, differing_options, measured, table
 
 NOT_SHOWN = ("name", "_target_")
 
@@ -91,10 +91,10 @@ def trials(evidence: Evidence) -> Table:
                 tried = held.get("trials") or {}
                 shown = [f"{what}: {_loss(loss)}" for what, loss in tried.items()]
                 chosen = ", ".join(f"{key}={value}" for key, value in held["set"].items())
-                rows.append([evidence.name(setting), arm, chosen, str(len(tried)), "; ".join(shown) or NONE])
+                rows.append([evidence.name(setting), arm, chosen, measured(len(tried)), "; ".join(shown) or NONE])
     note = (
-        "Settings that do not come from the arm's own file, and the trials behind them with their validation loss, on "
-        "a seed that no result uses. Without trials: set by hand or carried over from another budget."
+        "Settings that do not come from the arm's own file, and the trials behind them with their validation loss; no "
+        "trial touches a test set. Without trials: set by hand or carried over from another budget."
     )
     columns = ["task", "arm", "chosen", "trials", "validation loss of each trial"]
     return table("trials", "What the settings were chosen from", note, columns, rows)

@@ -7,10 +7,12 @@ from functools import cache
 
 import hydra
 import torch
+import yaml
 from torch import Tensor
 
 from bench import schema
 from bench.building import FILLED_IN
+from bench.tuned import CONF
 from models.interface import Seq2Seq
 
 SOURCE_SIZE, TARGET_SIZE, WIDTH = 23, 19, 16
@@ -36,8 +38,8 @@ VARIANTS: dict[str, dict[str, object]] = {
 
 @cache
 def described(name: str) -> dict[str, object]:
-    """The `model` section of a shipped configuration."""
-    return schema.compose([f"model={name}"]).config["model"]
+    """The file of an arm as shipped: without what was chosen for it on some task."""
+    return yaml.safe_load((CONF / "model" / f"{name}.yaml").read_text(encoding="utf-8"))
 
 
 def _has(name: str, options: dict[str, object]) -> bool:

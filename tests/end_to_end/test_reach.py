@@ -19,7 +19,7 @@ CELLS = {
     # One key and its value, then the key again. The value is asked for after the key, so it is two tokens back: one of the
     # source and one that was written.
     "recall": (*TINY, "task=recall", "task.slots=1", "task.pairs=1", "task.keys=20", "task.values=10",
-               "task.test_size=16", "model=lstm_none", "optim.lr=1e-2", "budget.epochs=16"),
+               "task.test_size=16", "model=lstm_dot", "optim.lr=1e-2", "budget.epochs=16"),
     "adding": (*TINY, "task=adding", "task.train_shortest=6", "task.train_longest=6", "task.test_longest=12",
                "task.test_size=30", "model=gru_dot", "budget.epochs=0.1"),
 }  # fmt: skip

@@ -150,13 +150,13 @@ def test_the_same_without_what_is_wrong_can_be_built() -> None:
     assert RecurrentSeq2Seq.of_width(10, 9, 9, n_heads=4).d_model == 10
 
 
-def test_a_width_of_heads_is_rounded_down_where_it_may_be() -> None:
-    """To an even number for rotary positions, of the Transformer alone."""
+def test_a_width_of_heads_is_rounded_where_it_may_be() -> None:
+    """Down; for rotary positions, of the Transformer alone, to the nearest even number."""
     widths = {
         positions: Transformer.of_width(23, 9, 9, n_heads=4, positions=positions).encoder[0].mixer.attention.d_k
         for positions in ("none", "rotary")
     }
-    assert widths == {"none": 5, "rotary": 4}
+    assert widths == {"none": 5, "rotary": 6}
     assert ResidualSeq2Seq.of_width(22, 9, 9, n_heads=4).decoder[0].cross_attention.d_v == 5
     assert RecurrentSeq2Seq.of_width(22, 9, 9, n_heads=4).attention.heads.d_v == 5
 

@@ -184,6 +184,22 @@ def test_the_command_writes_a_table_and_tells_how_far_it_is(tmp_path: Path, caps
         assert row[:3] == ["adding", "small", "60 / 20 / 30"] and text.endswith("|\n")
 
 
+def test_a_command_that_is_stopped_leaves_no_empty_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stopped(Exception):
+        pass
+
+    def stop(*_: object) -> None:
+        raise Stopped
+
+    monkeypatch.setattr(generators, "measured", stop)
+    kept = tmp_path / "kept.md"
+    kept.write_text("earlier\n", encoding="utf-8")
+    for file in (tmp_path / "table.md", kept):
+        with pytest.raises(Stopped):
+            main(["data", "generators", "parity", "--budgets", "smoke", "--out", str(file)])
+    assert [file.read_text(encoding="utf-8") for file in tmp_path.iterdir()] == ["earlier\n"]
+
+
 @pytest.mark.parametrize(
     ("words", "needle"),
     [
