@@ -404,6 +404,8 @@ class Builder:
         other = dice.pick(self.nouns[dice.pick(kinds)])
         many = dice.chance(0.3) and word != "from"
         det = _owned(dice.pick((GENITIVE if word == "of" else AFTER_A_PREPOSITION)[many]), other)
+        if word == "of" and phrase.det in POSSESSIVES:
+            phrase.det = "the"  # a thing has one owner
         phrase.modifier = (word, Phrase(det, other, many, adjective=self._adjective(other)))
 
     def _relative(self, phrase: Phrase, depth: int, past: bool) -> None:
