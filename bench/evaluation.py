@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from bench import phenomena
 from bench.data.batches import Batcher
 from bench.decoding import Hypotheses
 from bench.metrics import METRICS
@@ -63,7 +64,8 @@ def marked_rows(
     for name, marks in split.marks.items():
         has = np.flatnonzero(marks.at != ABSENT)
         right = [word_at(hypotheses[i], int(marks.at[i])) == word_at(references[i], int(marks.at[i])) for i in has]
-        rows += _by_distance(split, search, f"{name}_word", DECISIVE_SIGNATURE, name, np.array(right, dtype=float), has)
+        found = np.array(right, dtype=float)
+        rows += _by_distance(split, search, phenomena.WORD, DECISIVE_SIGNATURE, name, found, has)
     return rows
 
 
@@ -93,17 +95,17 @@ def contrast_rows(model: Seq2Seq, split: Split, batch_tokens: int, device: str) 
         tokens[tgt.offsets[:-1] + marks.at[has]] = marks.wrong[has]
         wrong = losses(model, Batcher(Split(split.name, src, replace(tgt, tokens=tokens)), batch_tokens, device))
         better = (right[has] < wrong).astype(float)
-        rows += _by_distance(split, FORCED, f"{name}_contrast", CONTRAST_SIGNATURE, name, better, has)
+        rows += _by_distance(split, FORCED, phenomena.CONTRAST, CONTRAST_SIGNATURE, name, better, has)
     return rows
 
 
 def _by_distance(
-    split: Split, search: str, metric: str, signature: str, name: str, right: np.ndarray, has: np.ndarray
+    split: Split, search: str, kind: str, signature: str, name: str, right: np.ndarray, has: np.ndarray
 ) -> list[dict[str, object]]:
-    """Rows of one phenomenon. right (M,): 1 or 0 for each of the examples `has` (M,) that have it."""
-    distances = split.marks[name].distance[has]
+    """Rows of one phenomenon and kind of score. right (M,): 1 or 0 for each of the examples `has` (M,) that have it."""
+    metric, distances = phenomena.metric(name, kind), split.marks[name].distance[has]
     parts = [(None, None, np.ones(len(has), dtype=bool))]
-    parts += [(f"{name}_distance", int(value), distances == value) for value in np.unique(distances)]
+    parts += [(phenomena.axis(name), int(value), distances == value) for value in np.unique(distances)]
     return [
         _score(split, search, metric, float(right[rows].mean()), "share", int(rows.sum()), axis, at, signature)
         for axis, at, rows in parts

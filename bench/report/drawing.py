@@ -39,6 +39,12 @@ def canvas() -> tuple[Canvas, Axes]:
     return figure, figure.subplots()
 
 
+def panels(down: int, across: int) -> tuple[Canvas, list[Axes]]:
+    """Several axes on one canvas, row by row."""
+    figure = Canvas(figsize=(WIDTH, HEIGHT))
+    return figure, list(figure.subplots(down, across, squeeze=False, gridspec_kw={"hspace": 0.75, "wspace": 0.28}).flat)
+
+
 def line(axes: Axes, arm: str, x: pd.Series, y: pd.Series, thin: bool = False) -> None:
     """One arm's line; a thin one has about eight markers, however many points."""
     look = style.look(arm)
@@ -50,9 +56,10 @@ def line(axes: Axes, arm: str, x: pd.Series, y: pd.Series, thin: bool = False) -
 
 def finish(
     figure: Canvas, axes: Axes, folder: Path, name: str, title: str, caption: str, numbers: pd.DataFrame,
-    extra: Sequence[Patch] = (),
+    extra: Sequence[Patch] = (), height: float = HEIGHT,
 ) -> Figure:  # fmt: skip
-    """Add the legend below the axes and write the files."""
+    """Add the legend below the axes and write the files. height: in inches, without the legend; axes: those, or one of
+    those, whose ticks and labels say what room is needed."""
     entries: list[Line2D | Patch] = []
     for arm in arms.ordered(numbers["arm"]):
         look = style.look(arm)
@@ -62,11 +69,12 @@ def finish(
         )  # fmt: skip
     entries += axes.get_legend_handles_labels()[0] + list(extra)
     legend = LEGEND_ROW * -(-len(entries) // 3)
-    height = HEIGHT + legend
+    height += legend
     lines = max(label.get_text().count("\n") + 1 for label in axes.get_xticklabels())
     below = legend + max(AXIS_BELOW, 0.40 + 0.17 * lines)
+    top = 0.12 + (0.14 if axes.get_title() else 0)
     figure.set_size_inches(WIDTH, height)
-    figure.subplots_adjust(left=0.72 / WIDTH, right=1 - 0.15 / WIDTH, top=1 - 0.12 / height, bottom=below / height)
+    figure.subplots_adjust(left=0.72 / WIDTH, right=1 - 0.15 / WIDTH, top=1 - top / height, bottom=below / height)
     figure.legend(handles=entries, ncols=3, loc="lower center", handlelength=2.6, columnspacing=1.2, borderaxespad=0.2)
     folder.mkdir(parents=True, exist_ok=True)
     # Straight to the canvases: `savefig` draws everything twice.

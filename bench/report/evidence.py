@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from bench import phenomena
 from bench.matching import RULES, amount
 from bench.metrics import LESS_IS_BETTER
 from bench.records import Records
@@ -89,6 +90,8 @@ class Evidence:
 
     cells: the records' table with `setting`, `arm` and `doubt` (a sentence, or "" where the cell may enter a verdict).
     scores: finished cells' scores with `setting`, `arm` and `doubt`; curves likewise, for cells of every status.
+    phenomena: likewise, with `phenomenon` and `kind` (see bench.phenomena). They are of the same outputs as scores, looked
+    at word by word, so they count as no comparisons of their own and are not among scores.
     """
 
     def __init__(self, records: Records) -> None:
@@ -111,7 +114,13 @@ class Evidence:
         scores = records.scores[records.scores["status"] == "done"].copy()
         for name in ("value", "n", "at"):
             scores[name] = pd.to_numeric(scores[name], errors="coerce")
-        self.scores = scores.dropna(subset=["value"]).merge(more, on="cell", how="inner")
+        scores = scores.dropna(subset=["value"]).merge(more, on="cell", how="inner")
+        parts = [phenomena.parts(str(name)) for name in scores["metric"]]
+        of_words = pd.Series([part is not None for part in parts], index=scores.index, dtype=bool)
+        self.scores = scores[~of_words]
+        self.phenomena = scores[of_words].assign(
+            phenomenon=[part[0] for part in parts if part], kind=[part[1] for part in parts if part]
+        )
         self.curves = records.curves.merge(more, on="cell", how="inner")
         self._scores = {setting: rows for setting, rows in self.scores.groupby("setting", sort=False)}
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
+import pandas as pd
 from markupsafe import Markup
 
 from bench import claims, records
 from bench.errors import UserError
-from bench.report import examples, facts, figures, reach_figures, solving, style, tables
+from bench.report import examples, facts, figures, phenomena, reach_figures, solving, style, tables
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting
 from bench.report.examples import Example
@@ -38,8 +39,13 @@ class Section:
     results: Table
     solved: Table | None
     other: Table | None
+    phenomena: Table | None
     figures: list[Figure]
     examples: list[Example]
+
+    @property
+    def tables(self) -> list[Table | None]:
+        return [self.results, self.solved, self.other, self.phenomena]
 
 
 def build(folder: Path, out: Path | None = None) -> Path:
@@ -71,7 +77,9 @@ def _write(found: records.Records, folder: Path, building: Path) -> None:
     context = contents(found, folder, building)
     for name in ("report.html", "report.md"):
         (building / name).write_text(_environment().get_template(f"{name}.j2").render(context), encoding="utf-8")
-    context["evidence"].scores.drop(columns=["setting"]).to_csv(building / "results.csv", index=False)
+    evidence = context["evidence"]
+    every = pd.concat([evidence.scores, evidence.phenomena]).sort_index()
+    every.drop(columns=["setting", "phenomenon", "kind"]).to_csv(building / "results.csv", index=False)
     listed = [figure for section in context["sections"] for figure in section.figures] + context["sizes"]
     (building / "tables").mkdir(exist_ok=True)
     (building / "figures").mkdir(exist_ok=True)
@@ -92,7 +100,10 @@ def contents(found: records.Records, folder: Path, building: Path) -> dict:
             tables.results(evidence, setting),
             solving.solved_table(evidence, setting),
             tables.other_scores(evidence, setting),
-            figures.of_setting(evidence, setting, drawn) + reach_figures.of_setting(evidence, setting, folder, drawn),
+            phenomena.table_of(evidence, setting),
+            figures.of_setting(evidence, setting, drawn)
+            + phenomena.figures_of(evidence, setting, drawn)
+            + reach_figures.of_setting(evidence, setting, folder, drawn),
             examples.of_setting(evidence, setting, folder),
         )
         for setting in evidence.settings()
@@ -108,7 +119,7 @@ def contents(found: records.Records, folder: Path, building: Path) -> dict:
         "options": facts.options(evidence),
         "data": facts.data(evidence),
     }
-    every = [*fixed.values(), *(table for section in sections for table in (section.results, section.solved, section.other))]
+    every = [*fixed.values(), *(table for section in sections for table in section.tables)]
     return {
         "title": TITLE,
         "evidence": evidence,

@@ -1,0 +1,137 @@
+"""Phenomena of a translation: how often the word that decides each is right, as a table and against distance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+
+from bench.phenomena import CONTRAST, WORD
+from bench.report import arms, drawing, style
+from bench.report.drawing import Figure
+from bench.report.evidence import Evidence, Setting
+from bench.report.tables import NONE, Table, spread, table
+
+ACROSS = 3
+PANEL_HEIGHT = 1.32
+"""Panels side by side, and the inches of one with what stands above and below it."""
+
+SAID = {
+    WORD: (
+        "Decisive words right",
+        "share of outputs",
+        "A line that falls to the right loses what lies far back: how often an output has the word that shows the phenomenon "
+        "at the place where the reference has it, so that a word lost before it makes it wrong too (greedy search)",
+    ),
+    CONTRAST: (
+        "Reference above the wrong word",
+        "share of references",
+        "How often the reference is more probable than the same sentence with the decisive word wrong; guessing gives 0.5",
+    ),
+}
+
+
+def figures_of(evidence: Evidence, setting: Setting, folder: Path) -> list[Figure]:
+    """A figure for each kind of score on the in-distribution split and on the one with the longest distances, written to
+    `folder` as SVG and PNG: a panel a phenomenon, a line an arm."""
+    found = []
+    splits = _shown(_of(evidence, setting), evidence.splits(setting))
+    with mpl.rc_context({**style.RC, "font.size": 8, "lines.markersize": 3.5, "svg.hashsalt": f"phenomena {setting.slug}"}):
+        for kind, split in product(SAID, splits):
+            numbers = by_distance(evidence, setting, kind, split)
+            if len(numbers):
+                found.append(_figure(numbers, kind, split, setting, folder))
+    return found
+
+
+def _of(evidence: Evidence, setting: Setting) -> pd.DataFrame:
+    return evidence.phenomena[evidence.phenomena["setting"] == setting]
+
+
+def _shown(rows: pd.DataFrame, splits: Sequence[str]) -> list[str]:
+    reach = rows.groupby("split")["at"].max()
+    return list(dict.fromkeys([*splits[:1], *reach.sort_values(kind="stable").index[-1:]]))
+
+
+def by_distance(evidence: Evidence, setting: Setting, kind: str, split: str) -> pd.DataFrame:
+    """A row a phenomenon, arm and distance (1, 2, from 4, from 8, ...; `at` is the lower edge): mean, min and max over
+    seeds, and the examples that one cell's number is of, on average."""
+    rows = _of(evidence, setting)
+    rows = rows[(rows["kind"] == kind) & (rows["split"] == split) & rows["axis"].notna()]
+    rows = rows.assign(at=[_bin(int(at)) for at in rows["at"]], right=rows["value"] * rows["n"])
+    keys = ["task", "budget_name", "arm", "split", "phenomenon", "kind", "at"]
+    cells = rows.groupby([*keys, "cell"], sort=False)[["right", "n"]].sum().reset_index()
+    cells["value"] = cells["right"] / cells["n"]
+    numbers = cells.groupby(keys, sort=False).agg(
+        mean=("value", "mean"), min=("value", "min"), max=("value", "max"), seeds=("value", "size"),
+        examples=("n", "mean"),
+    )  # fmt: skip
+    return numbers.reset_index().sort_values(["phenomenon", "arm", "at"]).reset_index(drop=True)
+
+
+def _bin(distance: int) -> int:
+    """The largest power of two that is not above a distance; distances of 3 stand with 2.
+
+    >>> [_bin(distance) for distance in (1, 2, 3, 4, 7, 8)]
+    [1, 2, 2, 4, 4, 8]
+    """
+    return 1 << (max(1, distance).bit_length() - 1)
+
+
+def _figure(numbers: pd.DataFrame, kind: str, split: str, setting: Setting, folder: Path) -> Figure:
+    names = list(dict.fromkeys(numbers["phenomenon"]))
+    down = -(-len(names) // ACROSS)
+    figure, axes = drawing.panels(down, ACROSS)
+    title, unit, caption = SAID[kind]
+    for place, name in enumerate(names):
+        _panel(axes[place], name, numbers[numbers["phenomenon"] == name])
+    for empty in axes[len(names) :]:
+        empty.set_visible(False)
+    for place in range(0, len(names), ACROSS):
+        axes[place].set_ylabel(unit)
+    for place in range(max(0, len(names) - ACROSS), len(names)):
+        axes[place].set_xlabel("distance (words)")
+    caption = (
+        f"{caption}. Points stand at the lower edge of their bin; distances with fewer than five examples are left out; "
+        "bands run from the lowest to the highest seed."
+    )
+    name, title = f"phenomena-{kind}-{setting.slug}-{split}", f"{title}, split {split}"
+    return drawing.finish(figure, axes[0], folder, name, title, caption, numbers, height=PANEL_HEIGHT * down)
+
+
+def _panel(axes: Axes, name: str, numbers: pd.DataFrame) -> None:
+    for arm in arms.ordered(numbers["arm"]):
+        line = numbers[numbers["arm"] == arm]
+        drawing.line(axes, arm, line["at"], line["mean"], thin=True)
+        axes.fill_between(line["at"], line["min"], line["max"], color=style.look(arm).colour, alpha=0.15, lw=0)
+    axes.set_title(name.replace("_", " "), fontsize=8, pad=3)
+    axes.set_ylim(-0.04, 1.04)
+    axes.set_yticks([0, 0.5, 1])
+    axes.set_xscale("log", base=2)
+    axes.set_xlim(0.8, max(4, numbers["at"].max()) * 1.25)
+    marks = [1 << power for power in range(max(4, int(numbers["at"].max())).bit_length())]
+    axes.set_xticks(marks, [str(mark) for mark in marks])
+
+
+def table_of(evidence: Evidence, setting: Setting) -> Table | None:
+    """A row a phenomenon, kind of score and split, a column an arm: every distance together."""
+    rows = _of(evidence, setting)
+    rows = rows[rows["axis"].isna()]
+    if rows.empty:
+        return None
+    names, lines = evidence.arms(setting), []
+    for (phenomenon, kind, split), part in rows.groupby(["phenomenon", "kind", "split"], sort=False):
+        values = [part[part["arm"] == arm]["value"] for arm in names]
+        found = [spread(value, "share") if len(value) else NONE for value in values]
+        lines.append([phenomenon.replace("_", " "), SAID[kind][0].lower(), split, f"{part['n'].iloc[0]:,.0f}", *found])
+    signatures = "; ".join(dict.fromkeys(str(text) for text in rows["signature"]))
+    note = (
+        "Shares of the examples that have the phenomenon: mean over seeds, [95 % bootstrap interval over seeds], "
+        f"(lowest-highest seed). Signatures: {signatures}. They are parts of the same outputs, so no verdict counts them."
+    )
+    columns = ["phenomenon", "score", "split", "examples", *names]
+    return table(f"phenomena-{setting.slug}", "Phenomena", note, columns, lines)
