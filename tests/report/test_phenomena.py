@@ -1,0 +1,89 @@
+"""Scores of phenomena in a report, from made-up records whose truth is known."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+
+from bench import claims, records
+from bench.phenomena import CONTRAST, WORD
+from bench.report import page, phenomena
+from bench.report.evidence import Evidence
+
+SIGNATURE = {WORD: "decisive word", CONTRAST: "wrong word"}
+
+
+def rows(kind: str, values: dict[int, tuple[float, int]], split: str = "test", name: str = "agreement") -> list[dict]:
+    """values: at a distance, the share and the number of examples."""
+    total = sum(n for _, n in values.values())
+    whole = sum(value * n for value, n in values.values()) / total
+    base = {"split": split, "search": "greedy" if kind == WORD else "teacher-forced", "metric": f"{name}_{kind}",
+            "unit": "share", "signature": SIGNATURE[kind]}  # fmt: skip
+    parts = [(None, None, whole, total), *((f"{name}_distance", at, value, n) for at, (value, n) in values.items())]
+    return [base | {"axis": axis, "at": at, "value": value, "n": n} for axis, at, value, n in parts]
+
+
+def planted(folder, more: bool = True) -> None:
+    """Three seeds of reverse for three arms; more: with scores of two phenomena."""
+    for arm, low in (("transformer", 0.9), ("lstm_dot", 0.8), ("lstm_none", 0.2)):
+        for seed in (1, 2, 3):
+            right = low + 0.01 * seed
+            made = folder.cell("reverse", arm, seed, level=lambda split, at, low=low: low, noise=0.02)
+            extra = [
+                *rows(WORD, {1: (1.0, 50), 2: (right, 30), 3: (0.5, 10)}),
+                *rows(CONTRAST, {1: (1.0, 50), 2: (right, 30), 3: (0.5, 10)}),
+                *rows(WORD, {16: (right / 2, 20)}, "test_longer"),
+                *rows(WORD, {1: (1.0, 90)}, name="verb_final"),
+            ]
+            if more:
+                folder.cell("reverse", arm, seed, level=lambda split, at, low=low: low, noise=0.02,
+                            change={"scores": [*made["scores"], *extra]})  # fmt: skip
+
+
+def test_distances_are_put_into_bins_by_the_number_of_examples(folder):
+    planted(folder)
+    evidence = Evidence(records.load(folder.path))
+    (setting,) = evidence.settings()
+    table = phenomena.by_distance(evidence, setting, WORD, "test")
+    (row,) = table[(table.arm == "transformer") & (table.phenomenon == "agreement") & (table["at"] == 2)].itertuples()
+    shares = [(right * 30 + 0.5 * 10) / 40 for right in (0.91, 0.92, 0.93)]
+    assert (row.mean, row.min, row.max) == pytest.approx((shares[1], shares[0], shares[2]))
+    assert (row.seeds, row.examples) == (3, 40)
+    assert set(table["at"]) == {1, 2} and set(table.phenomenon) == {"agreement", "verb_final"}
+
+
+def test_figures_are_of_the_first_split_and_of_the_one_that_reaches_farthest(folder, tmp_path):
+    planted(folder)
+    evidence = Evidence(records.load(folder.path))
+    (setting,) = evidence.settings()
+    found = phenomena.figures_of(evidence, setting, tmp_path)
+    assert [figure.title for figure in found] == [
+        "Decisive words right, split test",
+        "Decisive words right, split test_longer",
+        "Reference above the wrong word, split test",
+    ]
+    assert all("verb final" in figure.svg for figure in found[:1]) and "verb final" not in found[1].svg
+    assert {path.name for path in tmp_path.glob("*.png")} == {f"{figure.name}.png" for figure in found}
+
+
+def test_they_are_shown_and_written_out_but_count_for_no_verdict(folder, tmp_path):
+    planted(folder, more=False)
+    before = claims.verdicts(records.load(folder.path))
+    planted(folder)
+    found = records.load(folder.path)
+    assert claims.verdicts(found) == before
+    page.build(folder.path)
+    text = (folder.path / "report.md").read_text()
+    assert "| verb final | decisive words right | test | 90 |" in text
+    assert "agreement\\_word" not in text.split("### Phenomena")[0]
+    with (folder.path / "results.csv").open() as file:
+        written = list(csv.DictReader(file))
+    assert len(written) == len(found.scores) and any(row["metric"] == "agreement_contrast" for row in written)
+
+
+def test_a_report_without_phenomena_says_nothing_of_them(folder, tmp_path):
+    planted(folder, more=False)
+    page.build(folder.path)
+    assert "Phenomena" not in (folder.path / "report.md").read_text()
+    assert not list((folder.path / "figures").glob("phenomena*"))
