@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from bench.tasks.grammar.dice import Dice
-from bench.tasks.grammar.held_out import held_out, seen
-from bench.tasks.grammar.lexicon import Lexicon, Noun, Verb
+from bench.tasks.grammar.held_out import held_out
+from bench.tasks.grammar.lexicon import Noun, Verb
+from bench.tasks.grammar.phrases import Phrases
 from bench.tasks.grammar.trees import MODALS, Clause, Phrase, Place, Pronoun, Time
 
 RULES = (
@@ -16,18 +15,6 @@ RULES = (
 )
 """What can be switched off. A plain sentence is a subject, a verb and perhaps an object, in the present or the past."""
 
-ARTICLES = (("the", "the", "a"), ("the", "the", "bare"))
-SINGULAR = (*("the",) * 8, *("a",) * 5, *("this",) * 2, "every", "my", "our", "his", "her")
-PLURAL = (
-    *(*("the",) * 6, *("bare",) * 3, "this", "my", "our", "his", "her"),
-    *("two", "three", "four", "five", "ten", "many", "some", "all"),
-)
-AFTER_A_PREPOSITION = (("the", "the", "a", "this", "my", "our"), ("the", "the", "bare", "my", "two", "this"))
-GENITIVE = (("the", "the", "a", "this", "my", "our"), ("the", "this", "my"))
-NOT_NEGATED = ("every", "all", "many", "some", "two", "three", "four", "five", "ten")
-"""Determiners that `not` would be ambiguous with."""
-
-NOT_SUBJECT_NEGATED = (*NOT_NEGATED, "bare", "a")
 PRESENT_MODALS = ("can", "must", "want", "may", "should", "will", "will")
 PAST_MODALS = ("could", "had", "wanted", "was")
 ASKABLE = ("can", "should", "will", "could")
@@ -35,79 +22,21 @@ UNNEGATED = ("must", "had")
 MOVING = ("kommen", "laufen", "folgen")
 """Verbs with which `in` would be where to, which German says in another case."""
 
-STANDING = ("behind", "next to", "in front of")
-AT = ("building", "door", "thing")
 STATIVE = (
     *("lieben", "hassen", "kennen", "brauchen", "gehören", "gefallen", "vertrauen"),
     *("verlieren", "vergessen", "verschwinden"),
 )
 """Verbs that nobody is able, allowed or obliged to do, or hardly."""
 
-POSSESSIVES = ("my", "our", "his", "her")
-UNOWNED = ("Mann", "Frau", "Herr", "Dame", "Mädchen", "Richter", "Präsident")
-"""Nouns that mean something else, or are odd, after a possessive: `seine Frau` is his wife."""
-
-OF_ONE = ("accusative", "dative")
-"""Frames of verbs with one object."""
-
-FRAMES = ("none", "none", "accusative", "accusative", "accusative", "dative", "double", "clause")
 AFTER_PAST = ("because", "although", "while", "when", "until")
 AFTER_PRESENT = ("because", "although", "while", "if", "until")
 PEOPLE = ("he", "she", "they", "we", "i")
-MALE, FEMALE, INANIMATE = "he", "she", ("thing", "door", "device", "text", "food")
+MALE, FEMALE = "he", "she"
 
 
-class Builder:
+class Builder(Phrases):
     """Draws trees. rules: names of RULES. combinations: whether pairs of words that training does not see are drawn
     too; `unseen` counts them, sentence by sentence."""
-
-    def __init__(self, lexicon: Lexicon, rules: Collection[str], combinations: bool = False) -> None:
-        self.rules = frozenset(rules)
-        self.combinations = combinations
-        self.unseen = 0
-        self.dice: Dice
-        self.nouns: dict[str, list[Noun]] = {}
-        for noun in lexicon.nouns:
-            for name in noun.classes:
-                self.nouns.setdefault(name, []).append(noun)
-        self.adjectives = {
-            noun: self._known(noun.german, [a for a in lexicon.adjectives if set(a.classes) & set(noun.classes)])
-            for noun in lexicon.nouns
-        }
-        self.qualities = {
-            noun: [a for a in lexicon.adjectives if set(a.classes) & set(noun.classes)] for noun in lexicon.nouns
-        }
-        verbs = [verb for verb in lexicon.verbs if verb.prefix is None or "separable" in self.rules]
-        simple = ("none", "accusative", "dative", "double")
-        self.verbs = {frame: [v for v in verbs if v.frame == frame] for frame in simple}
-        self.verbs["clause"] = [v for v in verbs if v.frame in ("clause", "question")]
-        self.objects: dict[Verb, list[Noun]] = {}
-        for verb in verbs:
-            fitting = list(dict.fromkeys(noun for name in verb.objects for noun in self.nouns.get(name, ())))
-            self.objects[verb] = self._known(verb.infinitive, fitting)
-        for frame in ("accusative", "dative", "double"):
-            self.verbs[frame] = [v for v in self.verbs[frame] if self.objects[v]]
-        allowed = {"dative": "dative", "double": "double", "clause": "complements"}
-        self.frames = [f for f in FRAMES if self.verbs[f] and (f not in allowed or allowed[f] in self.rules)]
-        # For relative clauses: verbs by the class of the subject, and by the noun that can be their object.
-        self.doing = {
-            name: [v for f in self.frames if f != "clause" for v in self.verbs[f] if name in v.subjects]
-            for name in self.nouns
-        }
-        self.undergoing = {
-            noun: [v for f in self.frames if f in OF_ONE for v in self.verbs[f] if noun in self.objects[v]]
-            for noun in lexicon.nouns
-        }
-        self.times = {
-            tense: [a for a in lexicon.adverbs if a.kind == "time" and tense in a.tenses]
-            for tense in ("past", "present", "future")
-        }
-        self.places = [a for a in lexicon.adverbs if a.kind == "place"]
-
-    def _known(self, word: str, others: list) -> list:
-        if self.combinations:
-            return others
-        return [others[i] for i in seen(word, [other.german for other in others])]
 
     def sentence(self, dice: Dice, depth: int) -> Clause:
         """A tree. depth: how many clauses may lie inside each other below the main one."""
@@ -217,27 +146,6 @@ class Builder:
             if clause.time is not None and clause.place is not None and dice.chance(0.3):
                 first = "place"
             clause.first = first
-
-    def _time(self, tense: str) -> Time | None:
-        dice = self.dice
-        if tense == "perfect" or dice.chance(0.35):
-            if "event" in self.nouns and "modifiers" in self.rules:
-                word = dice.pick(("after", "before", "during"))
-                event = Phrase(dice.pick(("the", "the", "this")), dice.pick(self.nouns["event"]))
-                return Time(preposition=word, phrase=event)
-            if tense == "perfect":
-                return None
-        if tense in MODALS:
-            tense = "future" if MODALS[tense].future else "past" if MODALS[tense].past else "present"
-        return Time(adverb=dice.pick(self.times[tense])) if self.times[tense] else None
-
-    def _place(self) -> Place:
-        dice = self.dice
-        if "place" not in self.nouns or dice.chance(0.3):
-            return Place(adverb=dice.pick(self.places))
-        noun = dice.pick(self.nouns["place"])
-        det = dice.pick(("the", "the", "the", "a", "this", "our"))
-        return Place(phrase=Phrase(det, noun, adjective=self._adjective(noun)))
 
     # What is joined to a clause
 
@@ -349,11 +257,6 @@ class Builder:
                 return one
         return self._phrase(noun, depth, past, negative, as_subject=True)
 
-    def _bare(self, noun: Noun, negative: bool) -> Phrase:
-        """Without modifier and clause."""
-        many = self.dice.chance(0.35)
-        return Phrase(self._det(noun, many, negative, True, joined=True), noun, many, adjective=self._adjective(noun))
-
     def _phrase(
         self, noun: Noun, depth: int, past: bool, negative: bool,
         as_subject: bool = False, as_object: bool = False, clause_free: bool = False,
@@ -373,40 +276,6 @@ class Builder:
         elif "modifiers" in self.rules and roll > 0.87:
             self._modifier(phrase)
         return phrase
-
-    def _det(self, noun: Noun, many: bool, negative: bool, subject: bool, joined: bool = False) -> str:
-        dice = self.dice
-        if "determiners" not in self.rules:
-            return "the" if negative and subject else dice.pick(ARTICLES[many])
-        banned = () if not negative else NOT_SUBJECT_NEGATED if subject else NOT_NEGATED
-        det = dice.pick(PLURAL if many else SINGULAR)
-        if det in banned or (joined and det == "every"):
-            return "the"
-        return _owned(det, noun)
-
-    def _adjective(self, noun: Noun):
-        dice = self.dice
-        if "adjectives" not in self.rules or not dice.chance(0.3) or not self.adjectives[noun]:
-            return None
-        adjective = dice.pick(self.adjectives[noun])
-        if self.combinations and held_out(noun.german, adjective.german):
-            self.unseen += 1
-        return adjective
-
-    def _modifier(self, phrase: Phrase) -> None:
-        dice, noun = self.dice, phrase.noun
-        choices = [*STANDING, *(("with", "without", "from") if noun.person else ("of", "of", "of"))]
-        word = dice.pick(choices)
-        kinds = {"with": ("thing",), "without": ("thing",), "from": ("place",), "of": ("person",)}.get(word, AT)
-        kinds = [kind for kind in kinds if kind in self.nouns]
-        if not kinds:
-            return
-        other = dice.pick(self.nouns[dice.pick(kinds)])
-        many = dice.chance(0.3) and word != "from"
-        det = _owned(dice.pick((GENITIVE if word == "of" else AFTER_A_PREPOSITION)[many]), other)
-        if word == "of" and phrase.det in POSSESSIVES:
-            phrase.det = "the"  # a thing has one owner
-        phrase.modifier = (word, Phrase(det, other, many, adjective=self._adjective(other)))
 
     def _relative(self, phrase: Phrase, depth: int, past: bool) -> None:
         dice, noun = self.dice, phrase.noun
@@ -437,10 +306,6 @@ class Builder:
         if placed and "adverbials" in self.rules and dice.chance(0.4):
             clause.place = self._place()
         phrase.relative = clause
-
-
-def _owned(det: str, noun: Noun) -> str:
-    return "the" if det in POSSESSIVES and noun.german in UNOWNED else det
 
 
 def _closed(phrase: Phrase | Pronoun | None) -> bool:
