@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
 from bench.data.batches import Batcher
 from bench.decoding import Hypotheses
 from bench.metrics import METRICS
-from bench.tasks.base import Split, Task
+from bench.tasks.base import PAD, Split, Task
 from bench.training import validate
 from models.interface import Seq2Seq
 
@@ -19,6 +20,7 @@ FEWEST = 5
 FORCED = "teacher-forced"
 """Instead of a search's name, where the model reads the reference and not its own output."""
 
+FORCED_SIGNATURE = "teacher-forced|token by token"
 LOSS_UNIT, LOSS_SIGNATURE = "nats a position", "loss|teacher-forced|no smoothing"
 
 
@@ -81,6 +83,23 @@ def loss_row(model: Seq2Seq, task: Task, split: Split, batcher: Batcher) -> dict
     positions = int(task.loss_positions(split).sum())
     total = loss * int(batcher.tgt_lengths.sum())
     return _score(split, FORCED, "loss", total / positions, LOSS_UNIT, len(split), None, None, LOSS_SIGNATURE)
+
+
+@torch.inference_mode()
+def forced_rows(model: Seq2Seq, task: Task, split: Split, batcher: Batcher) -> list[dict[str, object]]:
+    """The score that `Task.forced` names, as a list of one row; none for a task that names none."""
+    if task.forced is None:
+        return []
+    name, places = task.forced
+    right = count = 0
+    for batch in batcher.epoch():
+        features_BTD = model.features(batch.src, batch.tgt_in, batch.src_mask)
+        wanted = batch.tgt_out[:, places]
+        real = wanted != PAD
+        right += int((model.project(features_BTD[:, places]).argmax(dim=-1) == wanted)[real].sum())
+        count += int(real.sum())
+    signature = f"{name}|{FORCED_SIGNATURE}"
+    return [_score(split, FORCED, name, right / count, "share", len(split), None, None, signature)]
 
 
 def output_rows(

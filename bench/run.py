@@ -207,6 +207,7 @@ def _evaluate(
         if model.outputs == "tokens":
             batcher = Batcher(split, cell.config["budget"]["batch_tokens"], device)
             record["scores"].append(evaluation.loss_row(model, task, split, batcher))
+            record["scores"] += evaluation.forced_rows(model, task, split, batcher)
     first = next(iter(data.tests.values()))
     record["throughput"] |= {
         "decode": profiling.summary(samples, profiling.TOKENS_PER_SECOND),
