@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import torch
 
 from bench import phenomena
 from bench.data.batches import Batcher
 from bench.decoding import Hypotheses
 from bench.metrics import METRICS
-from bench.tasks.base import ABSENT, Split, Task
+from bench.tasks.base import ABSENT, PAD, Split, Task
 from bench.training import losses, validate
 from models.interface import Seq2Seq
 
@@ -23,6 +24,7 @@ FORCED = "teacher-forced"
 
 DECISIVE_SIGNATURE = "decisive word|free-running|at the reference's place"
 CONTRAST_SIGNATURE = "reference against one wrong word|teacher-forced|whole sentence"
+FORCED_SIGNATURE = "teacher-forced|token by token"
 LOSS_UNIT, LOSS_SIGNATURE = "nats a position", "loss|teacher-forced|no smoothing"
 
 
@@ -153,6 +155,23 @@ def _marked(task: Task, split: Split, row: int) -> dict[str, object]:
         found |= {f"{name}_at": int(marks.at[row]), f"{name}_distance": int(marks.distance[row])}
         found[f"{name}_wrong"] = "" if wrong == ABSENT else task.target_text([wrong])
     return found
+
+
+@torch.inference_mode()
+def forced_rows(model: Seq2Seq, task: Task, split: Split, batcher: Batcher) -> list[dict[str, object]]:
+    """The score that `Task.forced` names, as a list of one row; none for a task that names none."""
+    if task.forced is None:
+        return []
+    name, places = task.forced
+    right = count = 0
+    for batch in batcher.epoch():
+        features_BTD = model.features(batch.src, batch.tgt_in, batch.src_mask)
+        wanted = batch.tgt_out[:, places]
+        real = wanted != PAD
+        right += int((model.project(features_BTD[:, places]).argmax(dim=-1) == wanted)[real].sum())
+        count += int(real.sum())
+    signature = f"{name}|{FORCED_SIGNATURE}"
+    return [_score(split, FORCED, name, right / count, "share", len(split), None, None, signature)]
 
 
 def output_rows(

@@ -208,6 +208,7 @@ def _evaluate(
         if model.outputs == "tokens":
             batcher = Batcher(split, cell.config["budget"]["batch_tokens"], device)
             record["scores"].append(evaluation.loss_row(model, task, split, batcher))
+            record["scores"] += evaluation.forced_rows(model, task, split, batcher)
             tokens = cell.config["budget"]["batch_tokens"]
             record["scores"] += evaluation.contrast_rows(model, split, tokens, device)
     first = next(iter(data.tests.values()))

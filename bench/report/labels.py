@@ -8,6 +8,7 @@ METRICS = {
     "exact_match": "Exact match",
     "token_accuracy": "Token accuracy",
     "facts": "Facts recalled",
+    "values": "Values recalled, the key given",
     "mse": "Mean squared error",
     "close": "Within 0.04 of the sum",
     "loss": "Test loss",

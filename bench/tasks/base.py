@@ -126,6 +126,10 @@ class Task(ABC):
     answer_at: int | None = None
     """The place in the target of the token that the task is about; None: every one is."""
 
+    forced: tuple[str, slice] | None = None
+    """A score's name and the target places it is of: how often the token there is right where all before it is given, for
+    papers that ask for one token at a time. None: no such score."""
+
     order_free = False
     """Whether the answer is the same for every order of the source's elements."""
 

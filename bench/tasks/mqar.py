@@ -6,8 +6,9 @@ even places after the facts, early places a little more often (a power law), and
 (`random_fillers`).
 
 What differs: there, one stack of layers predicts the value at every question, where it has the key in hand; here, a
-decoder writes the facts out, so it has to find the next question too. So that a filler cannot be taken for a question,
-it is never one of the source's own keys, which it may be there.
+decoder writes the facts out, so it has to find the next question too. The paper's own measure, the value where the key is
+given, is the score `values` (teacher-forced); `facts` and `exact_match` are free-running. So that a filler cannot be taken
+for a question, it is never one of the source's own keys, which it may be there.
 
     >>> task = Mqar(length=16, pairs=2, vocabulary=12, random_fillers=False, train_size=20, valid_size=5, test_size=5)
     >>> drawn = task.draw(np.random.default_rng(1), 1, task.parts()[0])
@@ -46,6 +47,7 @@ class Mqar(Symbols):
     random_fillers: bool = True  # fillers are random keys and values; false: one token of their own
 
     answer_at = 1
+    forced = ("values", slice(1, None, 2))
     axis = "pairs"
     metrics = ("facts", "exact_match")
 
@@ -65,7 +67,7 @@ class Mqar(Symbols):
         super().__post_init__()
         # Keys can be copied; a value is one of a half of the vocabulary.
         value, numbers = 2.0 / self.vocabulary, range(least, self.pairs + 1)
-        self.chance = {"facts": value, "exact_match": sum(value**pairs for pairs in numbers) / len(numbers)}
+        self.chance = {"facts": value, "values": value, "exact_match": sum(value**pairs for pairs in numbers) / len(numbers)}
 
     @property
     def seen(self) -> tuple[int, int]:

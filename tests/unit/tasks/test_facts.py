@@ -151,7 +151,7 @@ def test_questions_are_placed_by_the_power_law(power: float) -> None:
 
 def test_the_chance_of_all_answers_is_the_mean_over_their_numbers() -> None:
     task = Mqar(length=32, pairs=3, fewest_pairs=1, vocabulary=8)
-    assert task.chance == {"facts": 1 / 4, "exact_match": pytest.approx((1 / 4 + 1 / 16 + 1 / 64) / 3)}
+    assert task.chance == {"facts": 1 / 4, "values": 1 / 4, "exact_match": pytest.approx((1 / 4 + 1 / 16 + 1 / 64) / 3)}
     assert Mqar(length=32, pairs=3, vocabulary=8).chance["exact_match"] == pytest.approx(1 / 64)
 
 
