@@ -16,7 +16,7 @@ OURS = ("bench", "models")
 HYDRA = ("hydra", "omegaconf")
 HARNESS = (
     *("bench.training", "bench.losses", "bench.optimiser", "bench.precision"),
-    *("bench.decoding", "bench.evaluation", "bench.profiling"),
+    *("bench.decoding", "bench.evaluation", "bench.penalty", "bench.profiling"),
 )
 
 
