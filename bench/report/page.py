@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from bench import claims, records
 from bench.errors import UserError
-from bench.report import examples, facts, figures, reach_figures, solving, style, tables
+from bench.report import examples, facts, figures, reach_figures, solving, style, tables, translation
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting
 from bench.report.examples import Example
@@ -37,9 +37,14 @@ class Section:
     anchor: str
     results: Table
     solved: Table | None
+    translation: Table | None
     other: Table | None
     figures: list[Figure]
     examples: list[Example]
+
+    @property
+    def tables(self) -> list[Table | None]:
+        return [self.results, self.solved, self.translation, self.other]
 
 
 def build(folder: Path, out: Path | None = None) -> Path:
@@ -91,6 +96,7 @@ def contents(found: records.Records, folder: Path, building: Path) -> dict:
             setting.slug,
             tables.results(evidence, setting),
             solving.solved_table(evidence, setting),
+            translation.table_of(evidence, setting),
             tables.other_scores(evidence, setting),
             figures.of_setting(evidence, setting, drawn) + reach_figures.of_setting(evidence, setting, folder, drawn),
             examples.of_setting(evidence, setting, folder),
@@ -104,11 +110,12 @@ def contents(found: records.Records, folder: Path, building: Path) -> dict:
         "literature": tables.literature(evidence),
         "tuned": tables.tuned(evidence),
         "trials": facts.trials(evidence),
+        "penalties": facts.penalties(evidence),
         "components": tables.components(evidence),
         "options": facts.options(evidence),
         "data": facts.data(evidence),
     }
-    every = [*fixed.values(), *(table for section in sections for table in (section.results, section.solved, section.other))]
+    every = [*fixed.values(), *(table for section in sections for table in section.tables)]
     return {
         "title": TITLE,
         "evidence": evidence,
