@@ -13,10 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import sacrebleu
 from sacrebleu.metrics import BLEU, CHRF
-from sacrebleu.metrics.base import Metric, Score, Signature
 from sacrebleu.significance import PairedTest
 
 from bench import records
@@ -26,29 +24,9 @@ from bench.hypotheses import Answers, of_cell
 UNIT = "segment"
 
 
-class ExactMatch(Metric):
-    """Share of lines that equal their reference, in the form whose segments sacrebleu's tests can draw."""
-
-    _SIGNATURE_TYPE = Signature
-
-    def _preprocess_segment(self, sent: str) -> str:
-        return sent
-
-    def _extract_reference_info(self, refs: Sequence[str]) -> dict[str, str]:
-        return {"reference": refs[0]}
-
-    def _compute_segment_statistics(self, hypothesis: str, ref_kwargs: dict[str, str]) -> list[int]:
-        return [int(hypothesis == ref_kwargs["reference"]), 1]
-
-    def _compute_score_from_stats(self, stats: Sequence[float]) -> Score:
-        return Score("exact_match", float(stats[0] / stats[1]))
-
-    def _aggregate_and_compute(self, stats: Sequence[Sequence[int]]) -> Score:
-        return self._compute_score_from_stats(np.sum(stats, axis=0))
-
-
-METRICS = {"bleu": BLEU, "chrf": CHRF, "exact_match": ExactMatch}
-"""Scores that are computed from sums over segments, by their names in records. As in `bench.metrics`."""
+METRICS = {"bleu": BLEU, "chrf": CHRF}
+"""By their names in records, and as `bench.metrics` computes them. Not exact match: its differences take few values,
+and sacrebleu, which counts draws with a greater difference and none with an equal one, would call chance a finding."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +47,14 @@ class Tested:
 
 @dataclass(frozen=True)
 class Compared:
-    """Two cells on one split under one search; tested: a row a metric."""
+    """Two cells on one split under one search. differing: segments that they do not answer alike; tested: a row a
+    metric."""
 
     cells: tuple[str, str]
     split: str
     search: str
     segments: int
+    differing: int
     seed: int
     resamples: int
     trials: int
@@ -107,8 +87,17 @@ def compare(
     _, theirs = _answers(second, split, search)
     _check_same(first, second, split, ours, theirs)
     chosen = _metrics((first, second), split, search, metrics)
-    tested = [_tested(name, ours, theirs, seed, resamples, trials) for name in chosen]
-    return Compared((str(first), str(second)), split, search, len(ours.references), seed, resamples, trials, tested)
+    return Compared(
+        cells=(str(first), str(second)),
+        split=split,
+        search=search,
+        segments=len(ours.references),
+        differing=_differing(ours, theirs),
+        seed=seed,
+        resamples=resamples,
+        trials=trials,
+        tested=[_tested(name, ours, theirs, seed, resamples, trials) for name in chosen],
+    )
 
 
 def _answers(cell: Path, split: str | None, search: str) -> tuple[str, Answers]:
@@ -147,16 +136,15 @@ def _metrics(cells: Sequence[Path], split: str, search: str, asked: Sequence[str
             raise UserError(f"no test for the metric {name!r}; there are {', '.join(METRICS)}")
     scored = [_scored(cell, split, search) for cell in cells]
     common = [name for name in METRICS if all(name in names for names in scored)]
+    if not common:
+        raise UserError(
+            f"{split} of {cells[0]} and {cells[1]} is not scored by {' or '.join(METRICS)}, and these tests are for "
+            "translations"
+        )
     for name in asked:
         if name not in common:
-            raise UserError(f"{split} of {cells[0]} and {cells[1]} is not scored by {name}: {_listed(common)}")
-    if not common:
-        raise UserError(f"{split} of {cells[0]} and {cells[1]} is scored by none of {', '.join(METRICS)}")
+            raise UserError(f"{split} of {cells[0]} and {cells[1]} is not scored by {name}, but by {', '.join(common)}")
     return list(dict.fromkeys(asked)) or common
-
-
-def _listed(common: Sequence[str]) -> str:
-    return f"there are {', '.join(common)}" if common else f"there is none of {', '.join(METRICS)}"
 
 
 def _scored(cell: Path, split: str, search: str) -> set[str]:
@@ -168,31 +156,34 @@ def _scored(cell: Path, split: str, search: str) -> set[str]:
 
 
 def _tested(name: str, ours: Answers, theirs: Answers, seed: int, resamples: int, trials: int) -> Tested:
-    systems = [("first", ours.hypotheses), ("second", theirs.hypotheses)]
-    found = {}
+    systems = [("A", ours.hypotheses), ("B", theirs.hypotheses)]
+    found = []
     for kind, count in (("bs", resamples), ("ar", trials)):
         with _seeded(seed):
-            signatures, results = PairedTest(
-                systems, {name: METRICS[name]()}, [ours.references], test_type=kind, n_samples=count
-            )()
+            test = PairedTest(systems, {name: METRICS[name]()}, [ours.references], test_type=kind, n_samples=count)
+            signatures, results = test()
         ((key, signature),) = signatures.items()
-        one, other = results[key]
-        # sacrebleu counts trials with a greater difference: none where no segment differs, which is no evidence at all.
-        nothing = one.score == other.score and other.p_value == 1 / (count + 1)
-        found[kind] = one, other, 1.0 if nothing else other.p_value, str(signature)
-    one, other, bootstrap_p, bootstrap = found["bs"]
-    _, _, randomisation_p, randomisation = found["ar"]
+        found.append((results[key], str(signature)))
+    ((one, other), bootstrap), ((_, shuffled), randomisation) = found
+    differing = _differing(ours, theirs)
     return Tested(
         metric=name,
         first=float(one.score),
         second=float(other.score),
         means=(float(one.mean), float(other.mean)),
         halves=(float(one.ci), float(other.ci)),
-        bootstrap_p=float(bootstrap_p),
-        randomisation_p=float(randomisation_p),
+        bootstrap_p=float(other.p_value) if differing else 1.0,
+        # Of the 2^N ways to swap N answers two give the difference as it is. sacrebleu counts greater ones alone and
+        # leaves these out; that matters where N is small.
+        randomisation_p=max(float(shuffled.p_value), min(1.0, 2.0 ** (1 - differing))),
         bootstrap_signature=bootstrap,
         randomisation_signature=randomisation,
     )
+
+
+def _differing(ours: Answers, theirs: Answers) -> int:
+    """Segments that are not answered alike."""
+    return sum(one != other for one, other in zip(ours.hypotheses, theirs.hypotheses, strict=True))
 
 
 @contextmanager
@@ -211,17 +202,17 @@ def _seeded(seed: int) -> Iterator[None]:
 
 def told(compared: Compared) -> Iterator[str]:
     """A comparison in lines of text."""
-    yield f"{compared.split}, {compared.search} search, {compared.segments:,} segments"
+    counts = f"{compared.segments:,} segments, {compared.differing:,} of them not answered alike"
+    yield f"{compared.split}, {compared.search} search, {counts}"
     for letter, cell in zip("AB", compared.cells):
         yield f"{letter} = {cell}"
     for row in compared.tested:
-        form = "{:.4f}" if row.metric == "exact_match" else "{:.2f}"
         sides = [
-            f"{letter} {form.format(score)} [{form.format(mean - half)}, {form.format(mean + half)}]"
+            f"{letter} {score:.2f} [{mean - half:.2f}, {mean + half:.2f}]"
             for letter, score, mean, half in zip("AB", (row.first, row.second), row.means, row.halves)
         ]
         yield (
-            f"{row.metric}: {', '.join(sides)}, B - A {form.format(row.second - row.first)}; p {row.bootstrap_p:.4f} "
+            f"{row.metric}: {', '.join(sides)}, B - A {row.second - row.first:+.2f}; p {row.bootstrap_p:.4f} "
             f"by paired bootstrap, {row.randomisation_p:.4f} by paired approximate randomisation"
         )
     yield (

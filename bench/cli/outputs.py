@@ -51,7 +51,7 @@ def hypotheses_command(folder: Path, out: Path | None) -> int:
 @click.argument("second", metavar="DIR_B", type=click.Path(path_type=Path))
 @click.option("--split", metavar="NAME", help="Test split.  [default: the first]")
 @click.option("--search", default="greedy", show_default=True, help="Or beam5, as records call it.")
-@click.option("--metric", metavar="A,B", help="Of bleu, chrf, exact_match.  [default: those the cells are scored by]")
+@click.option("--metric", metavar="A,B", help="Of bleu, chrf.  [default: both]")
 @click.option("--seed", type=click.IntRange(min=1), default=SEED, show_default=True, help="sacrebleu knows no seed 0.")
 @click.option("--resamples", type=click.IntRange(min=1), default=RESAMPLES, show_default=True, help="Of the bootstrap.")
 @click.option("--trials", type=click.IntRange(min=1), default=TRIALS, show_default=True, help="Of the randomisation.")

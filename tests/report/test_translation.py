@@ -89,6 +89,17 @@ def test_the_headline_is_drawn_once_and_under_its_own_name(translated):
     assert set(numbers["search"]) == {"greedy"} and set(numbers["metric"]) == {"bleu"}
 
 
+def test_without_a_beam_greedy_search_is_all_there_is(folder):
+    greedy = [row for row in scores(0.0) if row["search"] == "greedy"]
+    folder.cell("multi30k", "lstm_dot", 1, change={"scores": greedy})
+    page.build(folder.path)
+    table = pd.read_csv(folder.path / "tables" / "translation-multi30k-quick-100000-cpu.csv")
+    assert list(table.columns) == ["split", "arm", "BLEU, greedy", "chrF, greedy"]
+    names = {path.stem for path in (folder.path / "figures").glob("length-*.svg")}
+    assert names == {f"length-{measure}multi30k-quick-100000-cpu-{split}" for split in SPLITS
+                     for measure in ("", "chrf-greedy-")}  # fmt: skip
+
+
 def test_without_points_there_is_no_translation(folder):
     folder.cell("recall", "lstm_dot", 1)
     page.build(folder.path)
