@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -30,8 +31,8 @@ class Search:
     def __post_init__(self) -> None:
         if self.beam < 1:
             raise ValueError(f"search.beam must be at least 1, got {self.beam}")
-        if self.length_penalty < 0:
-            raise ValueError(f"search.length_penalty must be at least 0, got {self.length_penalty}")
+        if not 0 <= self.length_penalty < math.inf:
+            raise ValueError(f"search.length_penalty must be at least 0 and finite, got {self.length_penalty}")
         precision.check("search.precision", self.precision)
 
     @property

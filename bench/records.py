@@ -197,8 +197,8 @@ def read_outputs(folder: Path) -> pd.DataFrame:
     return pd.read_csv(folder / OUTPUTS, sep="\t", quoting=csv.QUOTE_NONE, keep_default_na=False, dtype=columns)
 
 
-WHOLE = ("config", "tuning")
-"""Parts of a record whose keys are settings: one column each, not one for every setting."""
+WHOLE = ("config", "tuning", "selection.length_penalty")
+"""Parts of a record that are one column each: settings, and a choice among candidates."""
 
 
 def _flatten(record: Mapping[str, object], prefix: str = "") -> dict[str, object]:

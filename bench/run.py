@@ -18,6 +18,7 @@ from bench.data import shared
 from bench.data.batches import Batcher
 from bench.decoding import Search, decode_split, decoder
 from bench.errors import DataError, DataUnavailable, UserError
+from bench.penalty import choose
 from bench.progress import Progress, Silent
 from bench.tasks.base import Split, Task, TaskData
 from bench.training import Diverged, Settings, Trainer
@@ -50,7 +51,7 @@ def run_cell(
     if cell.config["device"] == "cuda" and not torch.cuda.is_available():
         raise UserError("device=cuda, but torch sees no GPU here; use device=cpu")
     settings = training_settings(cell.config)
-    _search(cell.config)
+    _searches(cell.config)
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     record = blank(cell, suite, "failed", concurrent=concurrent, gpu=gpu)
     times = record["times"]
@@ -108,15 +109,22 @@ def training_settings(config: Mapping[str, Mapping]) -> Settings:
     return schema.typed(Settings, {**config["optim"], **shared}, "optim")
 
 
-def _search(config: Mapping[str, Mapping]) -> tuple[list[Search], int]:
-    """The searches the test sets are decoded with, greedy first, and the tokens in a batch. Raises UserError."""
+def _searches(config: Mapping[str, Mapping]) -> tuple[Search, list[Search], int]:
+    """Greedy search; beam search with each length penalty that may be chosen, none of it where the beam is 1; and the
+    tokens in a batch. Raises UserError."""
     section = dict(config["search"])
-    batch_tokens = section.pop("batch_tokens")
+    batch_tokens, penalty = section.pop("batch_tokens"), section.pop("length_penalty")
     if not isinstance(batch_tokens, int) or batch_tokens < 1:
         raise UserError(f"search.batch_tokens must be a whole number above 0, got {batch_tokens!r}")
-    asked = schema.typed(Search, section, "search")
-    greedy = replace(asked, beam=1)
-    return ([greedy] if asked.beam == 1 else [greedy, asked]), batch_tokens
+    listed = penalty if isinstance(penalty, list) else [penalty]
+    asked = [schema.typed(Search, section | {"length_penalty": each}, "search") for each in listed]
+    if isinstance(penalty, list):
+        where = f"search.length_penalty={penalty}"
+        if len(penalty) < 2 or len(set(asked)) < len(asked):
+            raise UserError(f"{where}: to choose from, list two numbers or more, each once; else write a number alone")
+        if asked[0].beam == 1:
+            raise UserError(f"{where}: greedy search has no use for one; use search.beam=5, or write a number alone")
+    return replace(asked[0], beam=1), [how for how in asked if how.beam > 1], batch_tokens
 
 
 def _check_ends(config: Mapping[str, Mapping], data: TaskData) -> None:
@@ -172,6 +180,7 @@ def _training(trainer: Trainer, model: Seq2Seq, data: TaskData) -> dict:
             "metric": "valid_loss",
             "step": history.best_step,
             "value": history.best_loss if losses else None,
+            "length_penalty": None,
         },
         "sanity": {
             "loss_finite": bool(losses) and history.steps == trainer.total_steps,
@@ -186,15 +195,19 @@ def _training(trainer: Trainer, model: Seq2Seq, data: TaskData) -> dict:
 def _evaluate(
     record: dict, cell: schema.Cell, task: Task, data: TaskData, model: Seq2Seq, progress: Progress
 ) -> list[dict]:
-    """Decode and score every test split once. Fills the record; returns the rows of `outputs.tsv`."""
-    searches, batch_tokens = _search(cell.config)
+    """Choose the length penalty where it is open, then decode and score every test split once. Fills the record;
+    returns the rows of `outputs.tsv`."""
+    greedy, beams, batch_tokens = _searches(cell.config)
     device = cell.config["device"]
+    if len(beams) > 1:
+        best, choice = choose(model, task, data.valid, beams, batch_tokens, device, progress)
+        beams, record["selection"]["length_penalty"] = [best], choice
     outputs: list[dict] = []
     samples: list[float] = []
     for number, split in enumerate(data.tests.values()):
         sources, references = evaluation.texts(task, split)
         limits = task.target_limit(split.src.lengths)
-        for how in searches:
+        for how in (greedy, *beams):
             decoded = decode_split(model, split, limits, how, batch_tokens, device, progress)
             hypotheses = [task.target_text(ids) for ids in decoded.hypotheses.tokens]
             record["scores"] += evaluation.score_rows(task.metrics, split, how.name, hypotheses, references)
@@ -214,7 +227,7 @@ def _evaluate(
     first = next(iter(data.tests.values()))
     record["throughput"] |= {
         "decode": profiling.summary(samples, profiling.TOKENS_PER_SECOND),
-        "decode_one": profiling.summary(_one_by_one(model, first, task, searches[0], device), profiling.TOKENS_PER_SECOND),
+        "decode_one": profiling.summary(_one_by_one(model, first, task, greedy, device), profiling.TOKENS_PER_SECOND),
     }
     return outputs
 

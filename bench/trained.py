@@ -20,12 +20,14 @@ from models.interface import Seq2Seq
 
 @dataclass(frozen=True)
 class Trained:
-    """model: with the selected weights, in evaluation mode, on the CPU."""
+    """model: with the selected weights, in evaluation mode, on the CPU. length_penalty: of its beam, as configured or
+    as chosen on validation; None where it was to be chosen and the cell was not evaluated."""
 
     cell: schema.Cell
     task: Task
     data: TaskData
     model: Seq2Seq
+    length_penalty: float | None
 
 
 def record(folder: Path) -> dict:
@@ -65,4 +67,8 @@ def load(folder: Path) -> Trained:
     data = shared.load(task)
     model, _ = build_model(cell.config, data.sizes, data.mean_lengths, cell.seed)
     load_weights(model, folder / records.WEIGHTS)
-    return Trained(cell, task, data, model.eval())
+    penalty = cell.config["search"]["length_penalty"]
+    if isinstance(penalty, list):
+        choice = held["selection"]["length_penalty"]
+        penalty = None if choice is None else choice["chosen"]
+    return Trained(cell, task, data, model.eval(), penalty)

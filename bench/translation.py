@@ -21,9 +21,13 @@ def translate(run_folder: Path, lines: Iterable[str], *, beam: int = 5) -> Itera
     read.
     """
     found = trained.load(run_folder)
-    task, model, config = found.task, found.model, found.cell.config
+    task, model, penalty = found.task, found.model, found.length_penalty
+    if penalty is None:
+        if beam > 1:
+            raise UserError(f"{run_folder}: evaluate=false left the length penalty of its beam open; use --beam 1")
+        penalty = 0.0  # greedy search has no use for one
     try:
-        how = Search(beam, config["search"]["length_penalty"])
+        how = Search(beam, penalty)
     except ValueError as error:
         raise UserError(str(error)) from error
     for line in lines:

@@ -16,7 +16,7 @@ OURS = ("bench", "models")
 HYDRA = ("hydra", "omegaconf")
 HARNESS = (
     *("bench.training", "bench.losses", "bench.optimiser", "bench.precision"),
-    *("bench.decoding", "bench.evaluation", "bench.profiling"),
+    *("bench.decoding", "bench.evaluation", "bench.penalty", "bench.profiling"),
 )
 
 
@@ -184,7 +184,10 @@ RULES = (
 
 WITHOUT = {
     # These work from records: nothing they reach may need torch, a model or a task.
-    ("bench.report", "bench.claims", "bench.stats", "bench.records"): ("torch", "models", "bench.tasks", *HYDRA),
+    (
+        *("bench.report", "bench.claims", "bench.stats", "bench.records"),
+        *("bench.hypotheses", "bench.significance"),
+    ): ("torch", "models", "bench.tasks", *HYDRA),
     # These start at once, and the parent of a suite's cells stays small.
     ("bench.__main__", "bench.suite", "bench.worker", "bench.display", "bench.schema", "bench.cli"): ("torch",),
     ("bench.profile.plan", "bench.profile.session", "bench.profile.process"): ("torch",),

@@ -1,1 +1,10 @@
-"""What stands behind the commands of `bench.__main__`. Every import that is slow happens inside a command."""
+"""The commands, a module for each subject, gathered by `bench.__main__`. Every slow import happens inside a command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+GOOD, BAD, WRONG, INTERRUPTED = 0, 1, 2, 130
+"""Exit statuses: fine; a cell or a file is not as it should be; the input is wrong; Ctrl-C."""
+
+RUNS = Path("results") / "runs"

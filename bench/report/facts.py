@@ -100,6 +100,27 @@ def trials(evidence: Evidence) -> Table:
     return table("trials", "What the settings were chosen from", note, columns, rows)
 
 
+def penalties(evidence: Evidence) -> Table:
+    """The length penalty of each cell's beam, where it was chosen, and the validation score of every candidate."""
+    rows = []
+    for setting in evidence.settings():
+        cells = evidence.of(setting)
+        for arm in evidence.arms(setting):
+            for row in cells[cells["arm"] == arm].sort_values("seed").to_dict("records"):
+                choice = row.get("selection.length_penalty")
+                if isinstance(choice, Mapping):
+                    tried = [f"{each['length_penalty']:g}: {each['value']:.4g}" for each in choice["candidates"]]
+                    by = f"{choice['search']}, {choice['metric']} ({choice['unit']})"
+                    chosen = measured(choice["chosen"], "{:g}")
+                    rows.append([evidence.name(setting), arm, measured(row["seed"]), by, chosen, "; ".join(tried)])
+    note = (
+        "What the beam's length penalty was chosen from: the validation split, decoded once with each candidate. Of "
+        "equal scores the candidate named first is taken; the test sets are decoded once, with the chosen one."
+    )
+    columns = ["task", "arm", "seed", "search and score", "chosen", "validation score of each candidate"]
+    return table("length-penalties", "Length penalties chosen on validation", note, columns, rows)
+
+
 def _loss(loss: float | None) -> str:
     return "failed" if loss is None else f"{loss:.3g}"
 

@@ -14,7 +14,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from bench.matching import COUNTED
 from bench.metrics import LESS_IS_BETTER
-from bench.report import arms, drawing, labels, series, style
+from bench.report import arms, drawing, labels, series, style, translation
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting, given
 
@@ -25,6 +25,8 @@ def of_setting(evidence: Evidence, setting: Setting, folder: Path) -> list[Figur
         found = [_scores(evidence, setting, folder)]
         for axis in evidence.axes(setting):
             found += _by_axis(evidence, setting, axis, folder)
+        for measure in translation.by_length(evidence, setting):
+            found += _by_axis(evidence, setting, "length", folder, measure)
         found += [_learning(evidence, setting, x, folder) for x in ("seconds", "target_tokens")]
         found += [_speed(evidence, setting, folder), _memory(evidence, setting, folder)]
     return [figure for figure in found if figure is not None]
@@ -61,9 +63,13 @@ def _scores(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None
     )  # fmt: skip
 
 
-def _by_axis(evidence: Evidence, setting: Setting, axis: str, folder: Path) -> list[Figure]:
-    """One figure where the splits lie side by side on the axis, else one for each split."""
-    table = series.by_axis(evidence, setting, axis)
+def _by_axis(
+    evidence: Evidence, setting: Setting, axis: str, folder: Path, measure: tuple[str, str] | None = None
+) -> list[Figure]:
+    """One figure where the splits lie side by side on the axis, else one for each split. measure: metric and search;
+    None: the headline's."""
+    metric, search = measure or series.headline(evidence, setting)
+    table = series.by_axis(evidence, setting, axis, metric, search)
     if table.empty:
         return []
     spans = [(rows["at"].min(), rows["at"].max()) for _, rows in table.groupby("split", sort=False)]
@@ -72,7 +78,7 @@ def _by_axis(evidence: Evidence, setting: Setting, axis: str, folder: Path) -> l
     found = []
     bounds = evidence.fact(setting, f"data.train_range.{axis}")
     for split, rows in parts:
-        metric, unit = rows["metric"].iloc[0], rows["unit"].iloc[0]
+        unit = rows["unit"].iloc[0]
         figure, axes = drawing.canvas()
         shaded = isinstance(bounds, list | tuple) and len(bounds) == 2
         if shaded:
@@ -89,14 +95,14 @@ def _by_axis(evidence: Evidence, setting: Setting, axis: str, folder: Path) -> l
         where = f", split {split}" if split else ""
         seen = "shaded: seen in training; " if shaded else ""
         extra = [Patch(color=style.SHADE, label="seen in training")] if shaded else []
-        name = "-".join(filter(None, [axis, setting.slug, split]))
+        name = "-".join(filter(None, [axis, *(measure or ()), setting.slug, split]))
         binned = "points stand at the lower edge of their bin; " if _gap(rows["at"]) > 2 else ""
         stays = "low" if unit in LESS_IS_BETTER else "high"
         caption = (
             f"A line that stays {stays} towards the right holds up as the {axis} grows ({seen}{binned}bands run from the "
             "lowest to the highest seed)."
         )
-        title = f"{labels.words(metric)} against {axis}{where}"
+        title = f"{labels.words(metric)} against {axis}, {search} search{where}"
         drawn = drawing.finish(figure, axes, folder, name, title, caption, rows.reset_index(drop=True), extra)
         found += [drawn] if drawn is not None else []
     return found

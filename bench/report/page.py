@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from bench import claims, records
 from bench.errors import UserError
-from bench.report import examples, facts, figures, phenomena, reach_figures, solving, style, tables
+from bench.report import examples, facts, figures, phenomena, reach_figures, solving, style, tables, translation
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting
 from bench.report.examples import Example
@@ -38,6 +38,7 @@ class Section:
     anchor: str
     results: Table
     solved: Table | None
+    translation: Table | None
     other: Table | None
     phenomena: Table | None
     figures: list[Figure]
@@ -45,7 +46,7 @@ class Section:
 
     @property
     def tables(self) -> list[Table | None]:
-        return [self.results, self.solved, self.other, self.phenomena]
+        return [self.results, self.solved, self.translation, self.other, self.phenomena]
 
 
 def build(folder: Path, out: Path | None = None) -> Path:
@@ -99,6 +100,7 @@ def contents(found: records.Records, folder: Path, building: Path) -> dict:
             setting.slug,
             tables.results(evidence, setting),
             solving.solved_table(evidence, setting),
+            translation.table_of(evidence, setting),
             tables.other_scores(evidence, setting),
             phenomena.table_of(evidence, setting),
             figures.of_setting(evidence, setting, drawn)
@@ -115,6 +117,7 @@ def contents(found: records.Records, folder: Path, building: Path) -> dict:
         "literature": tables.literature(evidence),
         "tuned": tables.tuned(evidence),
         "trials": facts.trials(evidence),
+        "penalties": facts.penalties(evidence),
         "components": tables.components(evidence),
         "options": facts.options(evidence),
         "data": facts.data(evidence),

@@ -24,9 +24,8 @@ def every_seed(evidence: Evidence, setting: Setting) -> pd.DataFrame:
     return rows[[*KEYS, "split", "search", "metric", "unit", "value", "n"]].reset_index(drop=True)
 
 
-def by_axis(evidence: Evidence, setting: Setting, axis: str) -> pd.DataFrame:
-    """Headline metric: a row an arm, split and place on the axis, over seeds; examples: in one cell's mean."""
-    metric, search = headline(evidence, setting)
+def by_axis(evidence: Evidence, setting: Setting, axis: str, metric: str, search: str) -> pd.DataFrame:
+    """A row an arm, split and place on the axis, over seeds; examples: in one cell's mean."""
     rows = evidence.select(setting, metric=metric, search=search, axis=axis)
     keys = ["task", "budget_name", "arm", "split", "search", "metric", "unit", "at"]
     table = rows.groupby(keys, sort=False, dropna=False).agg(

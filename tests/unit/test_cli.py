@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench import __main__, suite
-from bench.cli import hydra_run
+from bench.cli import cells, hydra_run, listing
 from bench.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,6 +92,16 @@ BAD_INPUT = {
     "data nope": "nope",
     "data fetch nope": "nope",
     "data check nope": "nope",
+    "hypotheses": "Missing argument 'FOLDER'",
+    "hypotheses absent": "absent is not a folder",
+    "hypotheses foreign": "foreign holds no results",
+    "hypotheses broken": "holds no outputs.tsv",
+    "significance": "Missing argument 'DIR_A'",
+    "significance absent": "Missing argument 'DIR_B'",
+    "significance absent foreign": "absent holds no outputs.tsv",
+    "significance absent absent": "are the same cell",
+    "significance absent foreign --seed 0": "0 is not in the range",
+    "significance absent foreign --trials x": "x",
     "translate": "--run",
     "translate --run": "--run",
     "translate --run absent": "absent",
@@ -173,7 +183,7 @@ def test_help_comes_at_once():
 
 def test_list_gives_every_configuration_a_line_that_describes_it(capsys):
     whole = []
-    for heading, group in __main__.LISTED.items():
+    for heading, group in listing.LISTED.items():
         assert __main__.main(["list", heading]) == 0
         lines = capsys.readouterr().out.splitlines()
         names = sorted(path.stem for path in (ROOT / "bench" / "conf" / group).glob("*.yaml"))
@@ -249,7 +259,7 @@ def test_exit_status(command, status, code, ran, here):
 
 
 def test_a_suite_writes_its_report_also_where_a_cell_failed(ran, here, monkeypatch, capsys):
-    monkeypatch.setattr(__main__, "_write_report", lambda folder: print(f"report of {folder}"))
+    monkeypatch.setattr(cells, "_write_report", lambda folder: print(f"report of {folder}"))
     ran.status = "failed"
     assert __main__.main(["suite", "smoke"]) == 1
     assert f"report of {Path('results', 'runs', 'smoke')}" in capsys.readouterr().out

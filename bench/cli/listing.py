@@ -1,0 +1,54 @@
+"""`bench list`: what there is to choose from."""
+
+from __future__ import annotations
+
+import click
+
+from bench.cli import GOOD
+from bench.errors import UserError
+
+LISTED = {"tasks": "task", "models": "model", "budgets": "budget", "suites": "suite"}
+
+
+@click.command("list")
+@click.argument("what", required=False, type=click.Choice([*LISTED, "model"]))
+@click.argument("name", required=False)
+@click.argument("settings", nargs=-1)
+@click.option("--table", is_flag=True, help="With model: all of them side by side, as Markdown.")
+def list_command(what: str | None, name: str | None, settings: tuple[str, ...], table: bool) -> int:
+    """Name the tasks, models, budgets and suites there are, one a line.
+
+    bench list model NAME [SETTINGS] prints a model's card: layers, shapes, parameters, FLOPs, state, papers, at the
+    size that SETTINGS give it (task=multi30k budget=multi30k_cpu if not given).
+    """
+    if what == "model":
+        return _list_models(name, settings, table)
+    if name is not None or table:
+        raise UserError("only a model has more to list: bench list model NAME, or bench list model --table")
+    from bench import schema
+
+    for heading, group in LISTED.items():
+        if what not in (None, heading):
+            continue
+        found = schema.choices(group)
+        if what is None:
+            click.echo(f"{heading}:")
+        width = max(map(len, found), default=0)
+        for entry, description in found.items():
+            click.echo(f"{'' if what else '  '}{entry:{width}}  {description}".rstrip())
+    return GOOD
+
+
+def _list_models(name: str | None, settings: tuple[str, ...], table: bool) -> int:
+    """The card of one model, or the table of all."""
+    from bench import cards, schema
+    from bench.report import arms
+
+    if table:
+        words = settings if name is None else (name, *settings)
+        click.echo(cards.table(cards.card(model, words) for model in arms.ordered(schema.choices("model"))), nl=False)
+    elif name is None:
+        raise UserError(f"which model? there are {', '.join(schema.choices('model'))}; or all with --table")
+    else:
+        click.echo(cards.text(cards.card(name, settings)))
+    return GOOD
