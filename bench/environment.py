@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench import __version__
 
-LIBRARIES = ("torch", "numpy", "hydra-core", "pandas", "sacrebleu", "sentencepiece", "safetensors")
+LIBRARIES = ("torch", "numpy", "hydra-core", "pandas", "sacrebleu", "sacremoses", "sentencepiece", "safetensors")
 
 
 def cpu_name() -> str:

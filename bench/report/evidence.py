@@ -14,7 +14,7 @@ import pandas as pd
 
 from bench import phenomena
 from bench.matching import RULES, amount
-from bench.metrics import LESS_IS_BETTER
+from bench.metrics import LESS_IS_BETTER, LITERATURE
 from bench.records import Records
 from bench.report import arms
 
@@ -171,8 +171,9 @@ class Evidence:
         return sorted(found, key=lambda name: (name != "greedy", str(name)))
 
     def metrics(self, setting: Setting) -> list[str]:
-        """Metrics in the order of the records: the first is the headline."""
-        return list(dict.fromkeys(self.select(setting)["metric"]))
+        """Metrics that a verdict or a figure may rest on, in the order of the records: the first is the headline. Of the
+        two kinds of BLEU only sacreBLEU's default is one."""
+        return [name for name in dict.fromkeys(self.select(setting)["metric"]) if not name.startswith(LITERATURE)]
 
     def axes(self, setting: Setting) -> list[str]:
         """Axes that scores are broken down by, in the order of the records: the first is the one the task controls."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bench.matching import COUNTED
+from bench.metrics import LITERATURE
 from bench.report import arms, published, series
 from bench.report.evidence import Evidence, Setting, column, flat, given, option
 from bench.report.rules import form, number
@@ -208,7 +209,7 @@ def components(evidence: Evidence) -> Table:
 
 
 def literature(evidence: Evidence) -> Table | None:
-    """Published BLEU on Multi30k beside ours, never in one column."""
+    """Published BLEU on Multi30k and ours, the two kinds of BLEU in columns of their own."""
     settings = [setting for setting in evidence.settings() if setting.task.split(" [")[0] == "multi30k"]
     if not settings:
         return None
@@ -217,20 +218,14 @@ def literature(evidence: Evidence) -> Table | None:
         for row in published.MULTI30K
     ]
     for setting in settings:
-        direction = "-".join(_text(evidence.fact_of_config(setting, "task", side)) for side in ("source", "target"))
+        source, target = (_text(evidence.fact_of_config(setting, "task", side)) for side in ("source", "target"))
         for search in evidence.searches(setting):
-            scores = evidence.select(setting, "test_2016_flickr", "bleu", search)
-            for arm in arms.ordered(scores["arm"]):
-                found = spread(scores[scores["arm"] == arm]["value"], "points")
-                rows.append(
-                    [
-                        f"{arm} (ours)",
-                        direction,
-                        Cell(NONE, ""),
-                        found,
-                        f"{search} search, budget {setting.budget}, target {setting.aim}",
-                    ]
-                )
+            scores = evidence.select(setting, "test_2016_flickr", search=search)
+            kinds = [scores[scores["metric"] == metric] for metric in (LITERATURE + target, "bleu")]
+            note = f"{search} search, budget {setting.budget}, target {setting.aim}"
+            for arm in arms.ordered(kinds[-1]["arm"]):
+                ours = [spread(kind[kind["arm"] == arm]["value"], "points") for kind in kinds]
+                rows.append([f"{arm} (ours)", f"{source}-{target}", *ours, note])
     columns = ["system", "direction", "literature-style BLEU", "sacreBLEU 13a, cased", "notes"]
     return table("literature", "Multi30k test_2016_flickr: published and ours", published.NOTE, columns, rows)
 

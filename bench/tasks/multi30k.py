@@ -24,6 +24,7 @@ from bench.data import corpora
 from bench.data.multi30k import CORPUS, LANGUAGES, TESTS
 from bench.data.subwords import Subwords, learn
 from bench.errors import UserError
+from bench.metrics import LITERATURE
 from bench.tasks.base import Ragged, Sizes, Split, Task, TaskData
 
 DEFAULT_TESTS = ("test_2016_flickr", "test_2017_flickr", "test_2017_mscoco")
@@ -50,7 +51,9 @@ class Multi30k(Task):
     max_length: int = 100  # training pairs with more subwords than this on either side are left out
     tests: list[str] | None = None  # test sets in the order of reports; None: 2016 and 2017, where both sides exist
 
-    metrics = ("bleu", "chrf", "exact_match")
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("bleu", LITERATURE + self.target, "chrf", "exact_match")
 
     def __post_init__(self) -> None:
         for field in ("source", "target"):

@@ -27,6 +27,9 @@ SIGNATURE = {"bleu": "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.5.1
 class Folder:
     """Writes cells under `path`. level(task, arm, split, at) -> expected score of a place on the task's axis."""
 
+    above = 40.0
+    """Points that literature-style BLEU is above the default: more than any two arms are apart."""
+
     def __init__(self, path: Path) -> None:
         self.path = path
 
@@ -62,6 +65,9 @@ class Folder:
                         {"split": split, "search": search, "metric": metric, "value": value, "unit": unit, "n": 40,
                          "axis": where, "at": at, "signature": SIGNATURE.get(metric, f"{metric}|whole line")}
                     )  # fmt: skip
+                    if metric == "bleu":
+                        literature = {"metric": "bleu_lit_de", "value": value + self.above, "signature": "moses"}
+                        rows.append(rows[-1] | literature)
         feed_forward = 40_000 if arm == "transformer" else 0
         record = {
             "schema": records.SCHEMA,

@@ -299,11 +299,31 @@ def test_splits_and_searches_never_share_a_column(full):
 def test_published_numbers_stand_in_a_column_of_their_own(full):
     table = pd.read_csv(full.path / "tables" / "literature.csv", keep_default_na=False)
     ours = table["system"].str.endswith("(ours)")
-    assert (table.loc[ours, "literature-style BLEU"] == "-").all() and ours.sum() == 10
-    assert (table.loc[~ours, "sacreBLEU 13a, cased"] == "-").all()
+    assert (table.loc[~ours, "sacreBLEU 13a, cased"] == "-").all() and ours.sum() == 10
+    kinds = ("literature-style BLEU", "sacreBLEU 13a, cased")
+    literature, default = (table.loc[ours, kind].str.split().str[0].astype(float) for kind in kinds)
+    assert (literature - default).tolist() == pytest.approx([full.above] * 10, abs=0.11)
     assert set(table.loc[ours, "direction"]) == {"en-de"}
     unconfirmed = {"33.36", "29.88", "61.80", "53.46", "44.52", "2.6"}
     assert not any(number in value for number in unconfirmed for value in table.astype(str).to_numpy().ravel())
+
+
+def test_literature_style_bleu_stands_apart_and_enters_no_verdict(full, folder):
+    other = pd.read_csv(full.path / "tables" / "other-scores-multi30k-quick-100000-cpu.csv")
+    assert set(other.loc[other["metric"] == "bleu_lit_de (points)", "signature"]) == {"moses"}
+    assert not other.loc[other["metric"] == "bleu (points)", "signature"].str.contains("moses").any()
+    results = pd.read_csv(full.path / "tables" / "results-multi30k-quick-100000-cpu.csv")
+    assert not any("bleu_lit" in column for column in results)
+    for seed in range(1, 5):  # so that claim C has something to say of every metric it looks at
+        folder.cell("multi30k", "transformer", seed, level=lambda split, at: 0.3, noise=0.001)
+        folder.cell("multi30k", "lstm_dot", seed, level=lambda split, at: 0.4, noise=0.001)
+    older = folder.cell("multi30k", "gru_dot")
+    older["scores"] = [row for row in older["scores"] if row["metric"] == "bleu"]
+    records.write(folder.path, older)
+    verdicts = section(built(folder)[1], "Claim by claim").replace("\\", "")
+    assert "test_2016_flickr, bleu, " in verdicts and "bleu_lit" not in verdicts
+    table = pd.read_csv(folder.path / "tables" / "literature.csv").set_index("system")["literature-style BLEU"]
+    assert set(table.loc["gru_dot (ours)"]) == {"-"} and "-" not in set(table.loc["transformer (ours)"])
 
 
 def test_looks_are_fixed_and_tell_arms_apart():

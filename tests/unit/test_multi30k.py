@@ -271,7 +271,7 @@ def test_default_tests_are_those_of_the_pair():
 
 
 def test_the_metrics_exist():
-    assert set(Multi30k.metrics) <= set(metrics.METRICS)
+    assert set(Multi30k().metrics) <= set(metrics.METRICS)
 
 
 # The real files
