@@ -11,7 +11,7 @@ from bench.data.batches import Batcher
 from bench.decoding import Hypotheses
 from bench.metrics import METRICS
 from bench.tasks.base import ABSENT, Split, Task
-from bench.training import losses, validate
+from bench.teacher_forcing import losses, validate
 from models.interface import Seq2Seq
 
 FEWEST = 5
