@@ -18,7 +18,7 @@ from bench.training import END, PATIENCE, Trainer
 from tests.contract.arms import SOURCE_SIZE, build
 from tests.contract.test_training import SETTINGS, KillAt, Killed, data, one_thread, same, weights  # noqa: F401
 
-NOISY = dataclasses.replace(SETTINGS, epochs=12, validations=12, lr=0.05)
+NOISY = dataclasses.replace(SETTINGS, epochs=12, validations=12, lr=0.05, schedule="constant")
 """A rate so high that validation gets worse now and then."""
 
 OPTIONS: dict[str, tuple[str, Settings, dict[str, object]]] = {
@@ -92,7 +92,8 @@ def test_plateau_lowers_the_rate_after_validations_without_a_new_best() -> None:
     for row in curve:
         expected.append(scale * 0.05)
         scale, lowest = (scale, row["valid_loss"]) if row["valid_loss"] < lowest else (scale / 2, lowest)
-    after_warm_up = [(row["learning_rate"], rate) for row, rate in zip(curve, expected) if row["step"] > 0.1 * run.total_steps]
+    warm = 0.1 * run.total_steps
+    after_warm_up = [(row["learning_rate"], rate) for row, rate in zip(curve, expected) if row["step"] > warm]
     assert len(after_warm_up) > 8 and scale < 0.5
     assert all(rate == pytest.approx(wanted) for rate, wanted in after_warm_up)
 
@@ -100,8 +101,9 @@ def test_plateau_lowers_the_rate_after_validations_without_a_new_best() -> None:
 def test_patience_ends_training_and_the_schedule_stays_the_planned_one() -> None:
     name, settings, _ = OPTIONS["patience"]
     runs = {
-        patience: Trainer(build(name, shared=True, dropout=0.2), *data(), dataclasses.replace(settings, patience=patience), 0)
+        patience: Trainer(build(name, shared=True, dropout=0.2), *data(), changed, 0)
         for patience in (None, 3)
+        for changed in [dataclasses.replace(settings, patience=patience)]
     }
     whole, stopped = (run.run() for run in runs.values())
     assert (whole.stopped, stopped.stopped) == (END, PATIENCE)
@@ -114,31 +116,26 @@ def test_patience_ends_training_and_the_schedule_stays_the_planned_one() -> None
     assert max(waits) < 3, "not later than asked"
 
 
-@pytest.mark.parametrize("which", ["last", "best"])
-@pytest.mark.parametrize("chosen", ["always", "validation"])
-def test_the_average_is_measured_and_only_validation_chooses(which: str, chosen: str) -> None:
-    settings = dataclasses.replace(NOISY, average=4, average_of=which, average_chosen=chosen)
-    run = Trainer(build("gru_none", shared=True, dropout=0.2), *data(), settings, 0)
+@pytest.mark.parametrize(
+    ("lr", "which", "by", "chosen"),
+    [
+        (0.05, "best", "validation", True),  # back and forth around something better
+        (3e-4, "last", "validation", False),  # still getting better, so the last one is
+        (3e-4, "last", "always", True),
+    ],
+)
+def test_the_average_is_measured_and_only_validation_chooses(lr: float, which: str, by: str, chosen: bool) -> None:
+    settings = dataclasses.replace(NOISY, lr=lr, average=4, average_of=which, average_chosen=by)
+    run = Trainer(build("gru_none", shared=True), *data(), settings, 0)
     history = run.run()
     steps = [row["step"] for row in history.curve]
     losses = {row["step"]: row["valid_loss"] for row in history.curve}
     wanted = steps[-4:] if which == "last" else sorted(sorted(steps, key=losses.__getitem__)[:4])
     assert (history.average["of"], history.average["steps"]) == (which, wanted)
-    assert history.average["chosen"] == (chosen == "always" or history.average["value"] < history.best_loss)
+    assert history.average["chosen"] == chosen
+    assert (history.average["value"] < history.best_loss) == (lr == 0.05)
     loss, _ = validate(run.model, run.valid_batches)
-    assert loss == (history.average["value"] if history.average["chosen"] else history.best_loss)
-    assert history.average["value"] not in losses.values(), "weights of its own"
-
-
-def test_both_sides_of_the_choice_occur() -> None:
-    """The average of the last is better where the rate is constant, and worse than the best where it has fallen."""
-    def chosen(**changes: object) -> bool:
-        settings = dataclasses.replace(SETTINGS, epochs=12, validations=12, average=4, **changes)
-        run = Trainer(build("gru_none", shared=True), *data(), settings, 0)
-        return run.run().average["chosen"]
-
-    assert chosen(schedule="constant", lr=0.02)
-    assert not chosen(schedule="constant", lr=3e-4)
+    assert loss == (history.average["value"] if chosen else history.best_loss)
 
 
 @pytest.mark.parametrize(
