@@ -9,7 +9,7 @@ from bench import environment, records
 from bench.schema import UNHASHED, Cell
 from bench.seeding import derive
 
-PURPOSES = ("initialisation", "order", "dropout")
+PURPOSES = ("initialisation", "order", "dropout", "segmentation")
 """What a cell's seed is split into; each has a generator of its own."""
 
 UNREACHED = ("match", "parameters", "flops", "budget", "throughput", "memory", "selection", "sanity", "data")

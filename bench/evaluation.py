@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import torch
 
 from bench import phenomena
 from bench.data.batches import Batcher
 from bench.decoding import Hypotheses
 from bench.metrics import METRICS
-from bench.tasks.base import ABSENT, PAD, Split, Task
-from bench.training import losses, validate
+from bench.tasks.base import ABSENT, Split, Task
+from bench.teacher_forcing import accuracy_at, losses, validate
 from models.interface import Seq2Seq
 
 FEWEST = 5
@@ -157,21 +156,13 @@ def _marked(task: Task, split: Split, row: int) -> dict[str, object]:
     return found
 
 
-@torch.inference_mode()
 def forced_rows(model: Seq2Seq, task: Task, split: Split, batcher: Batcher) -> list[dict[str, object]]:
     """The score that `Task.forced` names, as a list of one row; none for a task that names none."""
     if task.forced is None:
         return []
     name, places = task.forced
-    right = count = 0
-    for batch in batcher.epoch():
-        features_BTD = model.features(batch.src, batch.tgt_in, batch.src_mask)
-        wanted = batch.tgt_out[:, places]
-        real = wanted != PAD
-        right += int((model.project(features_BTD[:, places]).argmax(dim=-1) == wanted)[real].sum())
-        count += int(real.sum())
-    signature = f"{name}|{FORCED_SIGNATURE}"
-    return [_score(split, FORCED, name, right / count, "share", len(split), None, None, signature)]
+    right = accuracy_at(model, batcher.epoch(), places)
+    return [_score(split, FORCED, name, right, "share", len(split), None, None, f"{name}|{FORCED_SIGNATURE}")]
 
 
 def output_rows(

@@ -20,8 +20,9 @@ from bench.decoding import Search, decode_split, decoder
 from bench.errors import DataError, DataUnavailable, UserError
 from bench.penalty import choose
 from bench.progress import Progress, Silent
+from bench.recipe import Settings
 from bench.tasks.base import Split, Task, TaskData
-from bench.training import Diverged, Settings, Trainer
+from bench.training import Diverged, Trainer
 from bench.weights import save
 from models.cost import parameters, training_flops
 from models.interface import Seq2Seq
@@ -69,7 +70,8 @@ def run_cell(
         progress.say(f"{cell.model} on {cell.task}: {building.told(cell.config, fit)}")
         record |= {"match": building.matched(cell.config, fit), "parameters": parameters(model)}
         model.to(cell.config["device"])
-        trainer = Trainer(model, data.train, data.valid, settings, cell.seed, cell.config["device"])
+        redraw = task.redrawn(data.train, settings.bpe_dropout) if settings.bpe_dropout else None
+        trainer = Trainer(model, data.train, data.valid, settings, cell.seed, cell.config["device"], redraw)
         try:
             trainer.run(work / "state.pt", progress)
         finally:
@@ -105,8 +107,14 @@ def run_cell(
 
 def training_settings(config: Mapping[str, Mapping]) -> Settings:
     """What the trainer is told, from `optim` and `budget`. Raises UserError."""
-    shared = {key: config["budget"][key] for key in ("epochs", "batch_tokens", "batching", "validations")}
-    return schema.typed(Settings, {**config["optim"], **shared}, "optim")
+    names = ("epochs", "batch_tokens", "batching", "validations", "patience")
+    shared = {key: value for key, value in config["budget"].items() if key in names}
+    settings = schema.typed(Settings, {**config["optim"], **shared}, "optim")
+    try:
+        settings.check_used()
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    return settings
 
 
 def _searches(config: Mapping[str, Mapping]) -> tuple[Search, list[Search], int]:
@@ -155,17 +163,24 @@ def _training(trainer: Trainer, model: Seq2Seq, data: TaskData) -> dict:
     """What of the record training decides; also where it ended early."""
     history = trainer.history
     mean_source, mean_target = data.mean_lengths
+    trained_source, trained_target = mean_source, mean_target
+    if trainer.redraw is not None and history.examples:
+        trained_source, trained_target = (
+            round(count / history.examples) for count in (history.source_tokens, history.target_tokens)
+        )
     tokens = history.source_tokens + history.target_tokens
     losses = [row["train_loss"] for row in history.curve]
+    averaged = history.average is not None and history.average["chosen"]
     return {
         "flops": {
             "forward_per_target_token": model.matmul_flops(mean_source, mean_target) / mean_target,
-            "training_total": training_flops(model, mean_source, mean_target) * history.examples,
+            "training_total": training_flops(model, trained_source, trained_target) * history.examples,
         },
         "budget": {
             "epochs": trainer.settings.epochs,
             "steps": history.steps,
             "planned_steps": trainer.total_steps,
+            "stopped": history.stopped,
             "examples": history.examples,
             "target_tokens": history.target_tokens,
             "source_tokens": history.source_tokens,
@@ -178,12 +193,13 @@ def _training(trainer: Trainer, model: Seq2Seq, data: TaskData) -> dict:
         },
         "selection": {
             "metric": "valid_loss",
-            "step": history.best_step,
-            "value": history.best_loss if losses else None,
+            "step": None if averaged else history.best_step,
+            "value": history.average["value"] if averaged else history.best_loss if losses else None,
+            "average": history.average,
             "length_penalty": None,
         },
         "sanity": {
-            "loss_finite": bool(losses) and history.steps == trainer.total_steps,
+            "loss_finite": history.stopped is not None,
             "loss_fell": losses[-1] < losses[0] if len(losses) > 1 else None,
             "eos_share": None,
             "empty_share": None,

@@ -19,7 +19,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from bench import tuned
+from bench import later, tuned
 from bench.errors import UserError
 from bench.matching import RULES
 
@@ -41,7 +41,8 @@ class Budget:
     epochs: float  # passes over the training data
     batch_tokens: int  # rows times longest side, padding included
     validations: int
-    batching: str = "length"  # or mixed: see bench/training.py, Settings
+    batching: str = "length"  # or mixed: see bench/recipe.py, Settings
+    patience: int | None = None  # stop after so many validations in a row without a new lowest loss; null: never
 
     def __post_init__(self) -> None:
         for name in ("parameters", "epochs", "batch_tokens", "validations"):
@@ -191,6 +192,7 @@ def checked(config: dict) -> Cell:
     config["budget"] = vars(typed(Budget, config["budget"], "budget"))
     asked = {key: value for key, value in config["match"].items() if key != "reference_model"}
     config["match"] = config["match"] | vars(typed(Match, asked, "match"))
+    config = later.without(config)
     task = build_task(config["task"])
     config["task"] = config["task"] | {key: getattr(task, key) for key in config["task"] if hasattr(task, key)}
     hashed = {key: value for key, value in config.items() if key not in UNHASHED}

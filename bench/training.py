@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from bench import precision
+from bench.checkpoints import ALWAYS, Checkpoints
 from bench.data.batches import Batch, Batcher
-from bench.losses import cross_entropy
 from bench.optimiser import AdamW
 from bench.profiling import clock
 from bench.progress import Progress, Silent
+from bench.recipe import Settings
 from bench.seeding import numpy_generator, torch_generator
-from bench.tasks.base import Split
+from bench.tasks.base import Redraw, Split
+from bench.teacher_forcing import real_features, training_loss, validate
 from models.dropout import set_dropout_generator
 from models.interface import Seq2Seq
 
-SCHEDULES = ("cosine", "linear", "constant")
-BATCHING = ("length", "mixed")
 SAMPLES = 40
 """Training throughput is sampled this many times over a run."""
 
@@ -34,55 +32,14 @@ class Diverged(Exception):
     """The training loss is not a finite number."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What the optimiser is told. Everything that differs between arms stands in their configuration."""
-
-    epochs: float = 10.0  # passes over the training data; a part of one is allowed
-    batch_tokens: int = 2500  # rows times longest side, padding included
-    batching: str = "length"  # sequences of like length together, which pads little; or mixed, so that every step sees all
-    validations: int = 20  # evenly spaced; the last one is at the end
-    lr: float = 1e-3  # peak learning rate of AdamW (Loshchilov & Hutter 2019)
-    schedule: str = "cosine"  # after the warm-up: cosine or linear to zero, or constant
-    warmup: float = 0.1  # share of all steps over which the learning rate rises linearly from zero
-    weight_decay: float = 0.01  # of matrices; gains, biases and embeddings are left alone
-    beta1: float = 0.9
-    beta2: float = 0.98
-    clip: float = 1.0  # largest norm of the gradient
-    label_smoothing: float = 0.0
-    precision: str = "fp32"  # bf16: matrix products of training in bfloat16 (autocast); weights and sums stay fp32
-
-    def __post_init__(self) -> None:
-        if self.schedule not in SCHEDULES:
-            raise ValueError(f"optim.schedule must be one of {', '.join(SCHEDULES)}; got {self.schedule!r}")
-        if self.batching not in BATCHING:
-            raise ValueError(f"budget.batching must be one of {', '.join(BATCHING)}; got {self.batching!r}")
-        precision.check("optim.precision", self.precision)
-        for name in ("epochs", "lr", "clip", "batch_tokens", "validations"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        for name in ("warmup", "label_smoothing", "beta1", "beta2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"optim.{name} must be at least 0 and below 1, got {getattr(self, name)}")
-        if self.weight_decay < 0:
-            raise ValueError(f"optim.weight_decay must be at least 0, got {self.weight_decay}")
-
-    def rate(self, step: int, total: int) -> float:
-        """Learning rate of step 0 <= step < total."""
-        warm = max(1, round(self.warmup * total))
-        if step < warm:
-            return self.lr * (step + 1) / warm
-        share = (step - warm) / max(1, total - warm)
-        if self.schedule == "cosine":
-            return self.lr * 0.5 * (1.0 + math.cos(math.pi * share))
-        return self.lr * (1.0 - share) if self.schedule == "linear" else self.lr
-
-
 @dataclass
 class History:
     """What happened. curve: a row a validation, columns as in `bench.records`; losses in nats a target token, or squared
     error a target value; accuracies None for values.
-    samples: training throughput, non-padding target tokens a second, the first sample of a process left out."""
+    samples: training throughput, non-padding target tokens a second, the first sample of a process left out.
+    stopped: why training ended, END or PATIENCE; None where it has not.
+    average: None where there is none, else `of` (one of `bench.checkpoints.WHICH`), `steps` (of the checkpoints), `value`
+    (the validation loss of their mean) and `chosen` (whether the model has it)."""
 
     curve: list[dict[str, float]] = field(default_factory=list)
     samples: list[float] = field(default_factory=list)
@@ -95,65 +52,34 @@ class History:
     validate_seconds: float = 0.0
     best_step: int = 0
     best_loss: float = math.inf
+    stopped: str | None = None
+    average: dict | None = None
 
 
-def real_features(model: Seq2Seq, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Features (N, D) and wanted tokens (N,), or values (N, C), of a batch's real target positions: padding never reaches
-    the vocabulary projection, the widest product of a small model."""
-    features = model.features(batch.src, batch.tgt_in, batch.src_mask).flatten(0, 1)
-    targets = batch.tgt_out.flatten(0, 1)
-    if batch.real is None:
-        return features, targets
-    return features.index_select(0, batch.real), targets.index_select(0, batch.real)
-
-
-def training_loss(model: Seq2Seq, features: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
-    """Of what `real_features` gives, summed over positions: cross-entropy, or squared error of values (mean over their
-    channels)."""
-    if targets.is_floating_point():
-        return F.mse_loss(model.project(features).float(), targets, reduction="sum") / targets.shape[-1]
-    return cross_entropy(features, targets, model.projection, label_smoothing)
-
-
-@torch.inference_mode()
-def validate(model: Seq2Seq, batches: Iterable[Batch]) -> tuple[float, float | None]:
-    """Teacher-forced loss in nats a target token, without smoothing, and token accuracy; of values squared error a
-    value, and None."""
-    model.eval()
-    loss, right, tokens = 0.0, 0, 0
-    for batch in batches:
-        features, targets = real_features(model, batch)
-        predicted = model.project(features)
-        tokens += batch.target_tokens
-        if targets.is_floating_point():
-            loss += float(F.mse_loss(predicted, targets, reduction="sum")) / targets.shape[-1]
-            continue
-        loss += float(F.cross_entropy(predicted, targets, reduction="sum"))
-        right += int((predicted.argmax(dim=-1) == targets).sum())
-    return loss / tokens, right / tokens if model.outputs == "tokens" else None
-
-
-@torch.inference_mode()
-def losses(model: Seq2Seq, batcher: Batcher) -> np.ndarray:
-    """(N,) of each example of the batcher's split: the teacher-forced loss in nats, summed over its target tokens."""
-    model.eval()
-    found = np.zeros(len(batcher.split))
-    for batch in batcher.epoch():
-        features, targets = real_features(model, batch)
-        each = F.cross_entropy(model.project(features), targets, reduction="none").double().cpu().numpy()
-        row = np.repeat(np.arange(len(batch.rows)), batcher.tgt_lengths[batch.rows])
-        found[batch.rows] = np.bincount(row, weights=each, minlength=len(batch.rows))
-    return found
-
+END, PATIENCE = "end", "patience"
+"""Why training ended: all planned steps were run, or validation has not become better for long enough."""
 
 class Trainer:
-    """One model's training, which can stop at any validation and go on as if it had not."""
+    """One model's training, which can stop at any validation and go on as if it had not.
+
+    redraw: makes the training data anew for every epoch, from the seed and the epoch's number alone, where `train` is
+    not what every epoch has. Each epoch is cut into batches by its own lengths, and the steps planned are those of
+    all epochs: every one of them is a whole pass.
+    """
 
     def __init__(
-        self, model: Seq2Seq, train: Split, valid: Split, settings: Settings, seed: int, device: str = "cpu"
+        self,
+        model: Seq2Seq,
+        train: Split,
+        valid: Split,
+        settings: Settings,
+        seed: int,
+        device: str = "cpu",
+        redraw: Redraw | None = None,
     ) -> None:
-        self.model, self.settings, self.seed, self.device = model, settings, seed, device
+        self.model, self.settings, self.seed, self.device, self.redraw = model, settings, seed, device, redraw
         self.batcher = Batcher(train, settings.batch_tokens, device)
+        self.drawn: int | None = None  # the epoch whose data the batcher has, if they are drawn anew
         self.valid_batches = list(Batcher(valid, settings.batch_tokens, device).epoch())
         self.history = History()
         decayed = [p for n, p in model.named_parameters() if p.dim() > 1 and "embedding" not in n]
@@ -167,21 +93,25 @@ class Trainer:
         self.parameters = decayed + plain
         self.dropout = torch_generator(seed, "dropout", device=device)
         set_dropout_generator(model, self.dropout)
-        self.best = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        self.checkpoints = Checkpoints(settings.average, settings.average_of)
+        self.plan_sizes = [len(self._plan(epoch)) for epoch in range(math.ceil(settings.epochs))]
         self.total_steps = self._count_steps()
+        self.schedule = settings.schedule_over(self.total_steps)
 
     def _plan(self, epoch: int) -> list[np.ndarray]:
         """The batches of an epoch: they depend on the seed and the epoch, not on the model or on what came before."""
+        if self.redraw is not None and self.drawn != epoch:
+            split = self.redraw(numpy_generator(self.seed, "segmentation", epoch))
+            self.batcher, self.drawn = Batcher(split, self.settings.batch_tokens, self.device), epoch
         return self.batcher.plan(numpy_generator(self.seed, "order", epoch), self.settings.batching == "mixed")
 
     def _count_steps(self) -> int:
         whole = int(self.settings.epochs)
-        steps = sum(len(self._plan(epoch)) for epoch in range(whole))
         part = self.settings.epochs - whole
-        return max(1, steps + (round(part * len(self._plan(whole))) if part else 0))
+        return max(1, sum(self.plan_sizes[:whole]) + (round(part * self.plan_sizes[whole]) if part else 0))
 
     def run(self, state_path: Path | None = None, progress: Progress | None = None) -> History:
-        """Train to the end and leave the model with the weights of the best validation loss.
+        """Train to the end, or until patience is over, and leave the model with the weights that validation selects.
 
         state_path: where to keep the resumable state, read first if it is there. Raises Diverged.
         """
@@ -198,7 +128,7 @@ class Trainer:
         sampled_tokens, warm = 0, False
         begun = sampled_at = clock(self.device)
         self.model.train()
-        while self.history.steps < self.total_steps:
+        while self.history.stopped is None:
             if skip == len(plan):
                 epoch, skip = epoch + 1, 0
                 plan = self._plan(epoch)
@@ -219,19 +149,18 @@ class Trainer:
                 self._validate(float(loss_sum) / loss_tokens)
                 progress.advance(step, f"valid loss {self.history.curve[-1]['valid_loss']:.3f}")
                 loss_sum, loss_tokens = torch.zeros((), device=self.device), 0
-                if state_path is not None and step < self.total_steps:
+                if state_path is not None and self.history.stopped is None:
                     self._save(state_path)
                 begun = sampled_at = clock(self.device)
                 sampled_tokens = 0
-        self.model.load_state_dict(self.best)
-        self.model.eval()
+        self._select()
         return self.history
 
     def _step(self, batch: Batch) -> Tensor:
         """One update. Returns the summed training loss, on the device, so that nothing waits for it."""
         history = self.history
         for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.rate(history.steps, self.total_steps)
+            group["lr"] = self.schedule.rate(history.steps)
         with precision.products_in(self.settings.precision, self.device):
             features, targets = real_features(self.model, batch)
         # A last norm gives float32 again; the projection is the widest product of all.
@@ -256,10 +185,8 @@ class Trainer:
 
     def _validate(self, train_loss: float) -> None:
         history = self.history
-        begun = clock(self.device)
-        loss, accuracy = validate(self.model, self.valid_batches)
+        loss, accuracy = self._measure()
         self.model.train()
-        history.validate_seconds += clock(self.device) - begun
         if not (math.isfinite(loss) and math.isfinite(train_loss)):
             raise Diverged(f"the loss is not finite at step {history.steps}; lower optim.lr")
         history.curve.append(
@@ -270,18 +197,51 @@ class Trainer:
                 "train_loss": round(train_loss, 6),
                 "valid_loss": round(loss, 6),
                 "valid_token_accuracy": None if accuracy is None else round(accuracy, 6),
-                "learning_rate": self.settings.rate(history.steps - 1, self.total_steps),
+                "learning_rate": self.schedule.rate(history.steps - 1),
             }
         )
-        if loss < history.best_loss:
+        lowest = loss < history.best_loss
+        if lowest:
             history.best_loss, history.best_step = loss, history.steps
-            self.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+        self.checkpoints.add(self.model, history.steps, loss, lowest)
+        self.schedule.validated(loss)
+        waited = sum(row["step"] > history.best_step for row in history.curve)
+        if history.steps == self.total_steps:
+            history.stopped = END
+        elif waited == self.settings.patience:
+            history.stopped = PATIENCE
+
+    def _measure(self) -> tuple[float, float | None]:
+        """`validate` of the model as it is, its time noted."""
+        begun = clock(self.device)
+        found = validate(self.model, self.valid_batches)
+        self.history.validate_seconds += clock(self.device) - begun
+        return found
+
+    def _select(self) -> None:
+        """Leave the model with the weights of the lowest validation loss, or with the average as the settings say."""
+        history, settings = self.history, self.settings
+        if settings.average:
+            self.model.load_state_dict(self.checkpoints.averaged())
+            loss, _ = self._measure()
+            if not math.isfinite(loss):
+                raise Diverged("the loss of the averaged weights is not finite; lower optim.lr")
+            chosen = settings.average_chosen == ALWAYS or loss < history.best_loss
+            history.average = {
+                "of": settings.average_of,
+                "steps": self.checkpoints.steps,
+                "value": loss,
+                "chosen": chosen,
+            }
+        if history.average is None or not history.average["chosen"]:
+            self.model.load_state_dict(self.checkpoints.best)
+        self.model.eval()
 
     def _position(self) -> tuple[int, int]:
         """The epoch and the batch within it that come next."""
         epoch, left = 0, self.history.steps
-        while left >= (size := len(self._plan(epoch))):
-            epoch, left = epoch + 1, left - size
+        while left >= self.plan_sizes[epoch]:
+            epoch, left = epoch + 1, left - self.plan_sizes[epoch]
         return epoch, left
 
     def _save(self, path: Path) -> None:
@@ -289,7 +249,8 @@ class Trainer:
         building = path.with_suffix(".tmp")
         state = {
             "model": self.model.state_dict(),
-            "best": self.best,
+            **self.checkpoints.state,
+            "schedule": self.schedule.state,
             "optimizer": self.optimizer.state_dict(),
             "dropout": self.dropout.get_state(),
             "history": asdict(self.history),
@@ -303,7 +264,9 @@ class Trainer:
     def _load(self, path: Path) -> None:
         state = torch.load(path, map_location=self.device, weights_only=True)
         self.model.load_state_dict(state["model"])
-        self.best = state["best"]
+        # A state that was written before there were averages and plateaus has nothing of either.
+        self.checkpoints.state = {"kept": []} | state
+        self.schedule.state = state.get("schedule", self.schedule.state)
         self.optimizer.load_state_dict(state["optimizer"])
         self.dropout.set_state(state["dropout"].cpu())
         self.history = History(**state["history"])

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from models.checks import at_least, known
 from models.cost import linear_flops
+from models.dropout import Dropout
 from models.interface import SOURCE, State
 from models.positional import Alibi, Rotary
 
@@ -36,20 +37,25 @@ def attend(
     *,
     causal: bool = False,
     scale: float | None = None,
+    dropout: Dropout | None = None,
 ) -> Tensor:
     """softmax(Q K^T * scale + mask) V (Vaswani et al. 2017, eq. 1).
 
     queries (B, H, T, K); keys (B, H, S, K); values (B, H, S, V), or both in parts of the same lengths; mask
     broadcastable to (B, H, T, S), boolean with True = may be attended to, or a float that is added to the scores.
-    `scale` defaults to 1 / sqrt(K). `causal` (T == S, no mask) hides later positions. Returns (B, H, T, V).
+    `scale` defaults to 1 / sqrt(K). `causal` (T == S, no mask) hides later positions. `dropout` is of the weights, after
+    the softmax. Returns (B, H, T, V).
     """
-    if isinstance(keys, tuple):
-        weights_BHTS = attention_weights(queries, keys, mask, causal=causal, scale=scale)
-        pieces = weights_BHTS.split([part.shape[2] for part in values], dim=-1)
-        return sum(weights @ part for weights, part in zip(pieces, values, strict=True))
-    if queries.device.type == "cpu" and keys.shape[2] <= SHORT:
-        return attention_weights(queries, keys, mask, causal=causal, scale=scale) @ values
-    return F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, is_causal=causal, scale=scale)
+    # The fused kernels have a dropout of their own, but draw it from the global generator.
+    drops = dropout is not None and dropout.active
+    if not isinstance(keys, tuple) and not drops and not (queries.device.type == "cpu" and keys.shape[2] <= SHORT):
+        return F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, is_causal=causal, scale=scale)
+    weights_BHTS = attention_weights(queries, keys, mask, causal=causal, scale=scale)
+    weights_BHTS = dropout(weights_BHTS) if drops else weights_BHTS
+    if not isinstance(keys, tuple):
+        return weights_BHTS @ values
+    pieces = weights_BHTS.split([part.shape[2] for part in values], dim=-1)
+    return sum(weights @ part for weights, part in zip(pieces, values, strict=True))
 
 
 def attention_weights(
@@ -119,10 +125,12 @@ class MultiHeadAttention(Watched):
 
     d_k and d_v, the widths of a head's keys and values, are free: they need not be d_model / n_heads.
     positions: `rotary` or `alibi` for self-attention whose scores know the distance; any other kind changes nothing
-    here.
+    here. dropout: of the weights.
     """
 
-    def __init__(self, d_model: int, n_heads: int, d_k: int, d_v: int, positions: str = "none") -> None:
+    def __init__(
+        self, d_model: int, n_heads: int, d_k: int, d_v: int, positions: str = "none", dropout: float = 0.0
+    ) -> None:
         super().__init__()
         at_least(1, d_model=d_model, n_heads=n_heads, d_k=d_k, d_v=d_v)
         self.n_heads, self.d_k, self.d_v = n_heads, d_k, d_v
@@ -132,6 +140,7 @@ class MultiHeadAttention(Watched):
         self.output = nn.Linear(n_heads * d_v, d_model)
         self.rotary = Rotary(d_k) if positions == "rotary" else None
         self.alibi = Alibi(n_heads) if positions == "alibi" else None
+        self.dropout = Dropout(dropout, "dropout_attention")
         for part in (self.query, self.key_value, self.output):
             nn.init.xavier_uniform_(part.weight)
             nn.init.zeros_(part.bias)
@@ -168,7 +177,7 @@ class MultiHeadAttention(Watched):
             mask = _masked(self.alibi(1 if standing else T, length, first).to(queries), mask)
         if self.seen is not None:
             self.show(attention_weights(queries, keys, mask, causal=causal))
-        heads_BHTV = attend(queries, keys, values, mask, causal=causal)
+        heads_BHTV = attend(queries, keys, values, mask, causal=causal, dropout=self.dropout)
         return self.output(heads_BHTV.transpose(1, 2).reshape(B, T, self.n_heads * self.d_v))
 
     def matmul_flops(self, queries: int, keys: int) -> int:
@@ -187,14 +196,15 @@ class GlobalAttention(Watched):
 
     n_heads > 1 (`dot` only) is the Transformer's multi-head attention in the same place: scaled, with its own
     projections of queries, keys and values (of d_model / n_heads each, rounded down) and an output matrix. `general`
-    would only multiply two of them.
+    would only multiply two of them. dropout: of the weights.
     """
 
-    def __init__(self, d_model: int, score: str, n_heads: int = 1) -> None:
+    def __init__(self, d_model: int, score: str, n_heads: int = 1, dropout: float = 0.0) -> None:
         super().__init__()
         known("attention", score, SCORES)
         at_least(1, n_heads=n_heads)
         self.score, self.n_heads = score, n_heads
+        self.dropout = Dropout(dropout, "dropout_attention")
         self.heads = self.query = self.key = self.energy = None
         if n_heads > 1:
             if score != "dot":
@@ -202,7 +212,8 @@ class GlobalAttention(Watched):
             if d_model < n_heads:
                 raise ValueError(f"d_model must be at least n_heads={n_heads}, got {d_model}")
             self.looks = False
-            self.heads = MultiHeadAttention(d_model, n_heads, d_model // n_heads, d_model // n_heads)
+            head = d_model // n_heads
+            self.heads = MultiHeadAttention(d_model, n_heads, head, head, dropout=dropout)
         elif score != "dot":
             self.query = nn.Linear(d_model, d_model, bias=False)
             if score == "additive":
@@ -238,11 +249,13 @@ class GlobalAttention(Watched):
             scores_B1TS = self.energy(torch.tanh(sums_BTSD)).squeeze(-1).unsqueeze(1)
             weights = torch.softmax(_masked(scores_B1TS, mask_B11S), dim=-1)
             self.show(weights)
-            return (weights @ memory_B1SD).squeeze(1)
+            return (self.dropout(weights) @ memory_B1SD).squeeze(1)
         queries_B1TD = (hidden if self.query is None else self.query(hidden)).unsqueeze(1)
         if self.seen is not None:
             self.show(attention_weights(queries_B1TD, memory_B1SD, mask_B11S, scale=1.0))
-        return attend(queries_B1TD, memory_B1SD, memory_B1SD, mask_B11S, scale=1.0).squeeze(1)
+        return attend(
+            queries_B1TD, memory_B1SD, memory_B1SD, mask_B11S, scale=1.0, dropout=self.dropout
+        ).squeeze(1)
 
     def matmul_flops(self, queries: int, keys: int) -> int:
         """For one sequence of `queries` and one of `keys`."""

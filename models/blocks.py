@@ -83,7 +83,7 @@ class Residual(nn.Module):
         super().__init__()
         self.pre = known("norm", norm, NORMS) == "pre"
         self.norm = nn.LayerNorm(d_model)
-        self.dropout = Dropout(dropout)
+        self.dropout = Dropout(dropout, "dropout_residual")
 
     def before(self, inputs: Tensor) -> Tensor:
         """What the sublayer reads."""
@@ -96,16 +96,28 @@ class Residual(nn.Module):
 
 
 class EncoderLayer(nn.Module):
-    """A mixer, then a feed-forward network (left out at d_ff = 0), each in a residual frame."""
+    """A mixer, then a feed-forward network (left out at d_ff = 0), each in a residual frame.
+
+    dropout: of the feed-forward network's hidden layer. dropout_residual: of each sublayer's result before it is added
+    (Vaswani et al. 2017, sec. 5.4); None: as `dropout`.
+    """
 
     def __init__(
-        self, mixer: Mixer, d_model: int, d_ff: int, dropout: float, norm: str, activation: str = "relu"
+        self,
+        mixer: Mixer,
+        d_model: int,
+        d_ff: int,
+        dropout: float,
+        norm: str,
+        activation: str = "relu",
+        dropout_residual: float | None = None,
     ) -> None:
         super().__init__()
+        added = dropout if dropout_residual is None else dropout_residual
         self.mixer = mixer
-        self.mixer_frame = Residual(d_model, dropout, norm)
+        self.mixer_frame = Residual(d_model, added, norm)
         self.feed_forward = FeedForward(d_model, d_ff, dropout, activation) if d_ff else None
-        self.feed_forward_frame = Residual(d_model, dropout, norm) if d_ff else None
+        self.feed_forward_frame = Residual(d_model, added, norm) if d_ff else None
 
     def forward(self, inputs: Tensor, mask: Tensor | None) -> Tensor:
         """inputs (B, S, D), mask (B, S). Returns (B, S, D)."""
@@ -139,10 +151,11 @@ class DecoderLayer(EncoderLayer):
         dropout: float,
         norm: str,
         activation: str = "relu",
+        dropout_residual: float | None = None,
     ) -> None:
-        super().__init__(mixer, d_model, d_ff, dropout, norm, activation)
+        super().__init__(mixer, d_model, d_ff, dropout, norm, activation, dropout_residual)
         self.cross_attention = cross_attention
-        self.cross_frame = Residual(d_model, dropout, norm)
+        self.cross_frame = Residual(d_model, dropout if dropout_residual is None else dropout_residual, norm)
 
     def forward(
         self,

@@ -17,17 +17,23 @@ class Dropout(nn.Module):
     kept exactly. The draw comes from `generator`, which whoever trains must set with `set_dropout_generator`.
     """
 
-    def __init__(self, p: float) -> None:
+    def __init__(self, p: float, name: str = "dropout") -> None:
+        """name: of the option that gave `p`, for the message of the ValueError where it cannot be."""
         super().__init__()
         if not 0.0 <= p < 1.0:
-            raise ValueError(f"dropout must be at least 0 and below 1, got {p}")
+            raise ValueError(f"{name} must be at least 0 and below 1, got {p}")
         self.threshold = min(round(p * 256), 255)
         self.effective_p = self.threshold / 256
         self.generator: torch.Generator | None = None
 
+    @property
+    def active(self) -> bool:
+        """Whether it changes anything: not in evaluation mode, and not at p = 0."""
+        return self.training and self.threshold > 0
+
     def forward(self, values: Tensor) -> Tensor:
-        """values: any shape. Returns the same shape; the identity in evaluation mode or at p = 0."""
-        if not self.training or self.threshold == 0:
+        """values: any shape. Returns the same shape; the identity where it is not `active`."""
+        if not self.active:
             return values
         assert self.generator is not None, "set_dropout_generator(model, generator) comes before training"
         count = values.numel()

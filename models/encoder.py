@@ -40,7 +40,7 @@ class EncoderOnly(Transformer):
     def start(self, src: Tensor, src_mask: Tensor | None = None) -> State:
         state: State = {} if src_mask is None else {f"{SOURCE}mask": src_mask}
         mask_B11S = None if src_mask is None else src_mask[:, None, None, :]
-        hidden = self.dropout(self.placed(self.src_embedding(src)))
+        hidden = self.embedding_dropout(self.placed(self.src_embedding(src)))
         for i, layer in enumerate(self.encoder):
             inputs = layer.mixer_frame.before(hidden)
             keys, values = layer.mixer.attention.keys_values(inputs)
@@ -58,7 +58,7 @@ class EncoderOnly(Transformer):
     def _read(self, embedded: Tensor, state: State) -> Tensor:
         """embedded (B, T, D): all target positions, or (N, 1, D): one of each hypothesis. Returns features alike."""
         first = state["read"].shape[1]
-        hidden = self.dropout(self.positional(embedded + self.mark, first))
+        hidden = self.embedding_dropout(self.positional(embedded + self.mark, first))
         mask = state.get(f"{SOURCE}mask")
         mask_B11S = None if mask is None else mask[:, None, None, :]
         for i, layer in enumerate(self.encoder):

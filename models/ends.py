@@ -39,12 +39,13 @@ class ValueEmbedding(nn.Linear):
 
 
 class EncoderDecoder(Seq2Seq):
-    """A `Seq2Seq` with its ends: embeddings, dropout, and the projection to predictions.
+    """A `Seq2Seq` with its ends: embeddings, dropout on them, and the projection to predictions.
 
     input_dim, output_dim: vocabulary sizes where `inputs`, `outputs` are `tokens`, numbers of channels where they are
     `values` (then the source is projected, and the output is a regression head).
     shared: one embedding for source and target (needs equal vocabularies). tied: token predictions use the target
-    embedding transposed, without a bias (Press & Wolf 2017); values have no embedding to tie.
+    embedding transposed, without a bias (Press & Wolf 2017); values have no embedding to tie. dropout_embedding: of
+    each value of what has been embedded, positions included.
 
     Raises ValueError for sizes that cannot be built.
     """
@@ -54,7 +55,7 @@ class EncoderDecoder(Seq2Seq):
         input_dim: int,
         output_dim: int,
         d_model: int,
-        dropout: float,
+        dropout_embedding: float,
         *,
         shared: bool,
         tied: bool,
@@ -71,7 +72,7 @@ class EncoderDecoder(Seq2Seq):
         self.input_dim, self.output_dim, self.d_model = input_dim, output_dim, d_model
         self.tgt_embedding = _embedding(outputs, output_dim, d_model)
         self.src_embedding = self.tgt_embedding if shared else _embedding(inputs, input_dim, d_model)
-        self.dropout = Dropout(dropout)
+        self.embedding_dropout = Dropout(dropout_embedding, "dropout_embedding")
         tied = tied and outputs == "tokens"
         self.projection = nn.Linear(d_model, output_dim, bias=not tied)
         if tied:

@@ -8,103 +8,21 @@ the teacher-forced pass is one fused call a layer; with it, a Python loop over t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from models.attention import SCORES, GlobalAttention
-from models.checks import at_least, each_direction, known
+from models.cells import Hidden, Recurrent
+from models.checks import at_least, known
 from models.cost import linear_flops
+from models.dropout import Dropout
 from models.ends import EncoderDecoder
 from models.interface import Depth, State
 
-CELLS: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
-GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 ATTENTIONS = ("none", *SCORES)
 ENCODERS = ("uni", "bi")
-
-FEW = 32
-"""Rows up to which one step of an LSTM on a CPU is faster as plain products than in the fused kernel, which lays its
-weights out anew at every call: for one row of 512 channels, eight times."""
-
-Hidden = tuple[Tensor, ...]
-"""The state of one recurrent layer, (B, D) each: (h, c) of an LSTM, (h,) of the others."""
-
-
-class Recurrent(nn.Module):
-    """One layer of a cell over time: `rnn` (Elman 1990, tanh), `lstm` (Hochreiter & Schmidhuber 1997, with a forget
-    gate) or `gru` (Cho et al. 2014, in cuDNN's form).
-
-    A stack of these, rather than `num_layers`, so that the dropout between layers draws from an explicit generator.
-    """
-
-    def __init__(self, cell: str, d_in: int, d_out: int, bidirectional: bool = False) -> None:
-        super().__init__()
-        known("cell", cell, tuple(CELLS))
-        width = each_direction(d_out, bidirectional)
-        self.run = CELLS[cell](d_in, width, batch_first=True, bidirectional=bidirectional)
-        for name, parameter in self.run.named_parameters():
-            if "bias" in name:
-                nn.init.zeros_(parameter)
-                if cell == "lstm" and "bias_ih" in name:
-                    # Remember by default (Jozefowicz et al. 2015): gates come in the order input, forget, cell, output.
-                    nn.init.ones_(parameter.data[width : 2 * width])
-            elif "weight_hh" in name:
-                for gate in parameter.data.chunk(GATES[cell]):
-                    nn.init.orthogonal_(gate)
-            else:
-                for gate in parameter.data.chunk(GATES[cell]):
-                    nn.init.xavier_uniform_(gate)
-
-    @property
-    def n_states(self) -> int:
-        """Tensors in the state of a layer."""
-        return 2 if isinstance(self.run, nn.LSTM) else 1
-
-    def forward(
-        self, inputs: Tensor, hidden: Hidden | None = None, lengths: Tensor | None = None
-    ) -> tuple[Tensor, Hidden]:
-        """inputs (B, T, D_in); hidden (B, D) each, zero if None; lengths (B,) on the CPU where rows are padded.
-
-        Returns outputs (B, T, D_out), zero at padding, and the state after each row's last real token, the two
-        directions side by side.
-        """
-        if self._lacks_kernel(inputs):
-            with torch.autocast("cpu", enabled=False):
-                return self(inputs.float(), None if hidden is None else tuple(part.float() for part in hidden), lengths)
-        initial = None
-        if hidden is not None:
-            # Under autocast a state may come in another type than the inputs; the kernels want one.
-            hidden = tuple(part.to(inputs.dtype) for part in hidden)
-            if self._is_small_step(inputs):
-                last = torch.lstm_cell(inputs.squeeze(1), hidden, *self.run.all_weights[0])
-                return last[0].unsqueeze(1), last
-            initial = tuple(part.unsqueeze(0).contiguous() for part in hidden)
-            initial = initial if len(initial) == 2 else initial[0]
-        if lengths is None:
-            outputs, last = self.run(inputs, initial)
-        else:
-            packed = pack_padded_sequence(inputs, lengths, batch_first=True, enforce_sorted=False)
-            packed_outputs, last = self.run(packed, initial)
-            outputs, _ = pad_packed_sequence(packed_outputs, batch_first=True, total_length=inputs.shape[1])
-        parts = last if isinstance(last, tuple) else (last,)
-        return outputs, tuple(part.transpose(0, 1).flatten(1) for part in parts)
-
-    def _lacks_kernel(self, inputs: Tensor) -> bool:
-        """Whether autocast asks for an LSTM in bfloat16 of a CPU that has no such products, where torch 2.13 refuses
-        instead of computing it in another way."""
-        asked = inputs.device.type == "cpu" and torch.is_autocast_enabled("cpu") and isinstance(self.run, nn.LSTM)
-        return asked and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
-
-    def _is_small_step(self, inputs: Tensor) -> bool:
-        """Whether this is one step of few rows for which plain products are faster than the fused kernel."""
-        alone = isinstance(self.run, nn.LSTM) and inputs.shape[1] == 1 and len(inputs) <= FEW
-        return alone and inputs.device.type == "cpu" and not torch.is_grad_enabled()
-
-    def matmul_flops(self, length: int) -> int:
-        """Of one sequence: every weight of every gate once a position, in both directions."""
-        weights = sum(p.numel() for name, p in self.run.named_parameters() if name.startswith("weight"))
-        return 2 * length * weights
 
 
 class RecurrentSeq2Seq(EncoderDecoder):
@@ -113,8 +31,9 @@ class RecurrentSeq2Seq(EncoderDecoder):
     cell: `rnn`, `lstm` or `gru`. encoder: `uni`, or `bi` with half the width in each direction. The decoder's layer i
     starts from the encoder's layer i through a tanh bridge. attention: `none`, or a score of
     `models.attention.GlobalAttention`, which also says what n_heads means. input_feeding: what attention gave at one
-    step is read again at the next, beside the token (Luong et al. 2015, sec. 3.3). The rest: see
-    `models.ends.EncoderDecoder`.
+    step is read again at the next, beside the token (Luong et al. 2015, sec. 3.3). dropout: of what goes from layer to
+    layer and leaves the last one, and of embeddings where `dropout_embedding` is None; dropout_attention: of attention
+    weights; dropout_recurrent: see `models.cells.Recurrent`. The rest: see `models.ends.EncoderDecoder`.
 
     Raises ValueError for sizes and names that cannot be built.
     """
@@ -132,13 +51,17 @@ class RecurrentSeq2Seq(EncoderDecoder):
         n_heads: int = 1,
         input_feeding: bool = False,
         encoder: str = "bi",
+        dropout_embedding: float | None = None,
+        dropout_attention: float = 0.0,
+        dropout_recurrent: float = 0.0,
         shared: bool = False,
         tied: bool = True,
         inputs: str = "tokens",
         outputs: str = "tokens",
     ) -> None:
+        embedded = dropout if dropout_embedding is None else dropout_embedding
         super().__init__(
-            input_dim, output_dim, d_model, dropout, shared=shared, tied=tied, inputs=inputs, outputs=outputs
+            input_dim, output_dim, d_model, embedded, shared=shared, tied=tied, inputs=inputs, outputs=outputs
         )
         known("attention", attention, ATTENTIONS)
         at_least(1, n_layers=n_layers, n_heads=n_heads)
@@ -146,17 +69,23 @@ class RecurrentSeq2Seq(EncoderDecoder):
             raise ValueError(f"n_heads must be 1 where attention is none, got {n_heads}")
         if attention == "none" and input_feeding:
             raise ValueError("input_feeding needs an attention whose output can be fed; got attention none")
+        if attention == "none" and dropout_attention:
+            raise ValueError(f"dropout_attention must be 0 where attention is none, got {dropout_attention}")
         self.n_layers, self.input_feeding = n_layers, input_feeding
+        self.dropout = Dropout(dropout)
         self.bidirectional = known("encoder", encoder, ENCODERS) == "bi"
         self.encoder = nn.ModuleList(
-            Recurrent(cell, d_model, d_model, self.bidirectional) for _ in range(n_layers)
+            Recurrent(cell, d_model, d_model, self.bidirectional, dropout_recurrent) for _ in range(n_layers)
         )
         self.decoder = nn.ModuleList(
-            Recurrent(cell, 2 * d_model if input_feeding and i == 0 else d_model, d_model) for i in range(n_layers)
+            Recurrent(cell, 2 * d_model if input_feeding and i == 0 else d_model, d_model, dropout=dropout_recurrent)
+            for i in range(n_layers)
         )
         self.n_states = self.decoder[0].n_states
         self.bridge = nn.ModuleList(nn.Linear(d_model, d_model) for _ in range(n_layers * self.n_states))
-        self.attention = None if attention == "none" else GlobalAttention(d_model, attention, n_heads)
+        self.attention = None
+        if attention != "none":
+            self.attention = GlobalAttention(d_model, attention, n_heads, dropout_attention)
 
     @classmethod
     def of_width(
@@ -179,7 +108,7 @@ class RecurrentSeq2Seq(EncoderDecoder):
     def encode(self, src: Tensor, src_mask: Tensor | None = None) -> tuple[Tensor, list[Hidden]]:
         """src (B, S), src_mask (B, S). Returns the memory (B, S, D) and the decoder's first state, layer by layer."""
         lengths = None if src_mask is None else src_mask.sum(1).cpu()
-        hidden = self.dropout(self.src_embedding(src))
+        hidden = self.embedding_dropout(self.src_embedding(src))
         first: list[Hidden] = []
         for i, layer in enumerate(self.encoder):
             hidden, last = layer(hidden if i == 0 else self.dropout(hidden), lengths=lengths)
@@ -192,12 +121,13 @@ class RecurrentSeq2Seq(EncoderDecoder):
     ) -> Tensor:
         # tgt_mask is not needed: padding stands on the right, and no position looks there.
         state = self.start(src, src_mask)
-        embedded = self.dropout(self.tgt_embedding(tgt))
+        embedded = self.embedding_dropout(self.tgt_embedding(tgt))
         if not self.input_feeding:
             return self._decode(embedded, state)[0]
         outputs = []
+        weights = [layer.weights() for layer in self.decoder]
         for t in range(tgt.shape[1]):
-            features, state = self._decode(embedded[:, t : t + 1], state)
+            features, state = self._decode(embedded[:, t : t + 1], state, weights)
             outputs.append(features)
         return torch.cat(outputs, dim=1)
 
@@ -211,12 +141,15 @@ class RecurrentSeq2Seq(EncoderDecoder):
         return state
 
     def step(self, token: Tensor, state: State) -> tuple[Tensor, State]:
-        embedded = self.dropout(self.tgt_embedding(token.unsqueeze(1)))
+        embedded = self.embedding_dropout(self.tgt_embedding(token.unsqueeze(1)))
         features, state = self._decode(embedded, state)
         return self.project(features.squeeze(1)), state
 
-    def _decode(self, embedded: Tensor, state: State) -> tuple[Tensor, State]:
-        """embedded (B, T, D): all target positions, or one. Returns features (B, T, D) and the state after them."""
+    def _decode(
+        self, embedded: Tensor, state: State, weights: Sequence[list[Tensor] | None] | None = None
+    ) -> tuple[Tensor, State]:
+        """embedded (B, T, D): all target positions, or one; weights: of each layer, as `Recurrent.forward` has it. Returns
+        features (B, T, D) and the state after them."""
         outputs = embedded
         if self.input_feeding:
             assert embedded.shape[1] == 1, "what is fed at a position is known after the one before"
@@ -224,7 +157,8 @@ class RecurrentSeq2Seq(EncoderDecoder):
         last: list[Hidden] = []
         for i, layer in enumerate(self.decoder):
             hidden = tuple(state[f"hidden.{i}.{part}"] for part in range(self.n_states))
-            outputs, new = layer(outputs if i == 0 else self.dropout(outputs), hidden)
+            of_pass = None if weights is None else weights[i]
+            outputs, new = layer(outputs if i == 0 else self.dropout(outputs), hidden, weights=of_pass)
             last.append(new)
         if self.attention is not None:
             outputs = self.attention(outputs, state)

@@ -9,15 +9,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from models import minimal, recurrent
+from models import cells, minimal
 from models.blocks import Mixer
+from models.cells import Recurrent
 from models.checks import each_direction, known
 from models.interface import State
 from models.minimal import Minimal
-from models.recurrent import ENCODERS, Recurrent
+from models.recurrent import ENCODERS
 from models.stack import BlockSeq2Seq
 
-CELLS = (*recurrent.CELLS, *minimal.CELLS)
+CELLS = (*cells.CELLS, *minimal.CELLS)
 
 
 class RecurrentMixer(Mixer):
@@ -25,10 +26,10 @@ class RecurrentMixer(Mixer):
 
     component = "recurrent"
 
-    def __init__(self, cell: str, d_model: int, bidirectional: bool) -> None:
+    def __init__(self, cell: str, d_model: int, bidirectional: bool, dropout: float = 0.0) -> None:
         super().__init__()
         self.bidirectional = bidirectional
-        self.layer = Recurrent(cell, d_model, d_model, bidirectional)
+        self.layer = Recurrent(cell, d_model, d_model, bidirectional, dropout)
 
     def forward(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         # Padding stands on the right: only a layer that comes from there has to know where it begins.
@@ -108,7 +109,8 @@ class ResidualSeq2Seq(BlockSeq2Seq):
     """An encoder and a decoder of `n_layers` blocks each with a recurrent cell in place of self-attention.
 
     cell: `rnn`, `lstm`, `gru`, `minlstm` or `mingru`. encoder: `uni`, or `bi` with half the width in each direction.
-    The decoder's states start at zero: the source is seen through attention alone. The rest: see
+    The decoder's states start at zero: the source is seen through attention alone. dropout_recurrent: see
+    `models.cells.Recurrent`; `minlstm` and `mingru` have no weights from state to state. The rest: see
     `models.stack.BlockSeq2Seq`.
 
     Raises ValueError for sizes and names that cannot be built.
@@ -127,11 +129,21 @@ class ResidualSeq2Seq(BlockSeq2Seq):
         *,
         cell: str = "lstm",
         encoder: str = "bi",
+        dropout_recurrent: float = 0.0,
         **options: object,
     ) -> None:
         known("cell", cell, CELLS)
         both = known("encoder", encoder, ENCODERS) == "bi"
-        kind = MinimalMixer if cell in minimal.CELLS else RecurrentMixer
+        if cell in minimal.CELLS and dropout_recurrent:
+            raise ValueError(
+                f"dropout_recurrent must be 0 where cell is {cell}, which has no weights from state to state; "
+                f"got {dropout_recurrent}"
+            )
+
+        def mixer(both: bool) -> Mixer:
+            if cell in minimal.CELLS:
+                return MinimalMixer(cell, d_model, both)
+            return RecurrentMixer(cell, d_model, both, dropout_recurrent)
 
         super().__init__(
             input_dim,
@@ -142,7 +154,7 @@ class ResidualSeq2Seq(BlockSeq2Seq):
             d_v,
             d_model,
             dropout,
-            encoder_mixer=lambda: kind(cell, d_model, both),
-            decoder_mixer=lambda: kind(cell, d_model, False),
+            encoder_mixer=lambda: mixer(both),
+            decoder_mixer=lambda: mixer(False),
             **options,
         )

@@ -18,8 +18,10 @@ class BlockSeq2Seq(EncoderDecoder):
 
     encoder_mixer, decoder_mixer: make the mixer of one layer. n_heads heads of key width d_k and value width d_v look
     at the source. d_ff: width of the feed-forward network, 0 = none. norm: `pre` (normalise, mix, add), which trains
-    without a long warm-up (Xiong et al. 2020), or `post`, the original order. The rest: see
-    `models.ends.EncoderDecoder`.
+    without a long warm-up (Xiong et al. 2020), or `post`, the original order. dropout: of embeddings and residuals
+    where `dropout_embedding` and `dropout_residual` are None, and of the feed-forward network's hidden layer;
+    dropout_attention: of the weights of attention over the source, and of self-attention where a mixer has it. The rest:
+    see `models.ends.EncoderDecoder`.
 
     Raises ValueError for sizes that cannot be built.
     """
@@ -43,21 +45,26 @@ class BlockSeq2Seq(EncoderDecoder):
         d_ff: int | None = None,
         activation: str = "relu",
         norm: str = "pre",
+        dropout_embedding: float | None = None,
+        dropout_residual: float | None = None,
+        dropout_attention: float = 0.0,
         shared: bool = False,
         tied: bool = True,
         inputs: str = "tokens",
         outputs: str = "tokens",
     ) -> None:
+        embedded = dropout if dropout_embedding is None else dropout_embedding
         super().__init__(
-            input_dim, output_dim, d_model, dropout, shared=shared, tied=tied, inputs=inputs, outputs=outputs
+            input_dim, output_dim, d_model, embedded, shared=shared, tied=tied, inputs=inputs, outputs=outputs
         )
         d_ff = 4 * d_model if d_ff is None else d_ff
         at_least(1, n_layers=n_layers)
         at_least(0, d_ff=d_ff)
-        layer = (d_model, d_ff, dropout, norm, activation)
+        layer = (d_model, d_ff, dropout, norm, activation, dropout_residual)
+        heads = (d_model, n_heads, d_k, d_v)
         self.encoder = nn.ModuleList(EncoderLayer(encoder_mixer(), *layer) for _ in range(n_layers))
         self.decoder = nn.ModuleList(
-            DecoderLayer(decoder_mixer(), MultiHeadAttention(d_model, n_heads, d_k, d_v), *layer)
+            DecoderLayer(decoder_mixer(), MultiHeadAttention(*heads, dropout=dropout_attention), *layer)
             for _ in range(n_layers if self.decodes else 0)
         )
         # Pre-norm layers leave their sum unnormalised; one norm closes each stack.
@@ -102,7 +109,7 @@ class BlockSeq2Seq(EncoderDecoder):
 
     def encode(self, src: Tensor, src_mask: Tensor | None = None) -> Tensor:
         """src (B, S), src_mask (B, S). Returns the memory (B, S, D)."""
-        hidden = self.dropout(self.placed(self.src_embedding(src)))
+        hidden = self.embedding_dropout(self.placed(self.src_embedding(src)))
         for layer in self.encoder:
             hidden = layer(hidden, src_mask)
         return self.encoder_norm(hidden)
@@ -111,7 +118,7 @@ class BlockSeq2Seq(EncoderDecoder):
         self, src: Tensor, tgt: Tensor, src_mask: Tensor | None = None, tgt_mask: Tensor | None = None
     ) -> Tensor:
         memory = self.encode(src, src_mask)
-        hidden = self.dropout(self.placed(self.tgt_embedding(tgt)))
+        hidden = self.embedding_dropout(self.placed(self.tgt_embedding(tgt)))
         for layer in self.decoder:
             hidden = layer(hidden, tgt_mask, layer.cross_attention.keys_values(memory), src_mask)
         return self.decoder_norm(hidden)
@@ -128,7 +135,7 @@ class BlockSeq2Seq(EncoderDecoder):
 
     def step(self, token: Tensor, state: State) -> tuple[Tensor, State]:
         new = dict(state)
-        hidden = self.dropout(self.placed(self.tgt_embedding(token.unsqueeze(1)), state))
+        hidden = self.embedding_dropout(self.placed(self.tgt_embedding(token.unsqueeze(1)), state))
         for i, layer in enumerate(self.decoder):
             source = state[f"{SOURCE}keys.{i}"], state[f"{SOURCE}values.{i}"]
             hidden, past = layer.step(hidden, under(f"past.{i}.", state), source, state.get(f"{SOURCE}mask"))

@@ -34,11 +34,19 @@ class SelfAttention(Mixer):
     component = "attention"
 
     def __init__(
-        self, d_model: int, n_heads: int, d_k: int, d_v: int, positions: str = "none", *, causal: bool
+        self,
+        d_model: int,
+        n_heads: int,
+        d_k: int,
+        d_v: int,
+        positions: str = "none",
+        *,
+        causal: bool,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.causal = causal
-        self.attention = MultiHeadAttention(d_model, n_heads, d_k, d_v, positions)
+        self.attention = MultiHeadAttention(d_model, n_heads, d_k, d_v, positions, dropout)
 
     def forward(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         mask_B1TS = None if mask is None else mask[:, None, None, :]
@@ -99,12 +107,13 @@ class Transformer(BlockSeq2Seq):
         *,
         positions: str = "sinusoidal",
         max_len: int = 1024,
+        dropout_attention: float = 0.0,
         **options: object,
     ) -> None:
         known("positions", positions, POSITIONS)
 
         def mixer(causal: bool) -> SelfAttention:
-            return SelfAttention(d_model, n_heads, d_k, d_v, positions, causal=causal)
+            return SelfAttention(d_model, n_heads, d_k, d_v, positions, causal=causal, dropout=dropout_attention)
 
         super().__init__(
             input_dim,
@@ -117,6 +126,7 @@ class Transformer(BlockSeq2Seq):
             dropout,
             encoder_mixer=lambda: mixer(causal=False),
             decoder_mixer=lambda: mixer(causal=True),
+            dropout_attention=dropout_attention,
             **options,
         )
         self.positional = Positional("none" if positions in RELATIVE else positions, d_model, max_len)

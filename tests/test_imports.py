@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 OURS = ("bench", "models")
 HYDRA = ("hydra", "omegaconf")
 HARNESS = (
-    *("bench.training", "bench.losses", "bench.optimiser", "bench.precision"),
+    *("bench.training", "bench.teacher_forcing", "bench.losses", "bench.optimiser", "bench.precision"),
+    *("bench.recipe", "bench.schedules", "bench.checkpoints"),
     *("bench.decoding", "bench.evaluation", "bench.penalty", "bench.profiling"),
 )
 

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import sentencepiece
 
 from bench.data import kept
@@ -47,6 +48,17 @@ class Subwords:
     def encode(self, lines: Sequence[str]) -> list[list[int]]:
         """Ids of each line, without start and end; characters never seen in training become UNK."""
         return self._processor.encode(list(lines), num_threads=1)
+
+    def sample(self, lines: Sequence[str], dropout: float, generator: np.random.Generator) -> list[list[int]]:
+        """As `encode`, but every merge that could be made is left out with this probability, drawn once for as long as
+        its two sides stay as they are (Provilkov et al. 2020; they draw again at every merge of a word).
+
+        SentencePiece has one random state for the process. It is set here from the generator and used up at once, so
+        that the same generator gives the same ids, whatever was drawn before.
+        """
+        # The one seed left out would ask for a random one.
+        sentencepiece.set_random_generator_seed(int(generator.integers(2**32 - 1)))
+        return self._processor.encode(list(lines), num_threads=1, enable_sampling=True, nbest_size=-1, alpha=dropout)
 
     def decode(self, ids: Iterable[int]) -> str:
         """One line of text; specials but UNK are left out, UNK is written as U+2047.

@@ -22,7 +22,8 @@ from bench.profiling import clock
 from bench.run import training_settings
 from bench.seeding import numpy_generator
 from bench.tasks.base import EOS, FIRST_FREE_ID, Ragged, Sizes, Split
-from bench.training import Trainer, real_features
+from bench.teacher_forcing import real_features
+from bench.training import Trainer
 from models.cost import parameters, training_flops
 from models.interface import Seq2Seq, State
 

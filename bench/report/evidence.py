@@ -26,7 +26,10 @@ MACHINE = ("environment.cpu", "environment.threads", "environment.gpu", "environ
 """What has to be equal before two speeds may be compared."""
 
 
-BUDGET_OPTIONS = ("budget.epochs", "budget.batch_tokens", "budget.batching", "budget.validations", "search.")
+BUDGET_OPTIONS = (
+    *("budget.epochs", "budget.batch_tokens", "budget.batching", "budget.validations", "budget.patience"),
+    "search.",
+)
 """What makes two budgets of one name different ones; what is matched is a part of the setting by itself."""
 
 

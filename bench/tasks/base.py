@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -111,6 +111,10 @@ class TaskData:
         return max(1, round(source)), max(1, round(target))
 
 
+Redraw = Callable[[np.random.Generator], Split]
+"""Makes the training data of one epoch with the generator: as many examples as in every other, in the same order."""
+
+
 class Task(ABC):
     """A task's configuration (the fields of a dataclass) and its behaviour."""
 
@@ -152,6 +156,15 @@ class Task(ABC):
 
     def adopt(self, data: TaskData) -> None:
         """Take over from data that another task with this identity loaded what it learnt on the way."""
+
+    def redrawn(self, train: Split, bpe_dropout: float) -> Redraw:
+        """What makes the training data anew for every epoch, merges of subwords left out with this probability; train:
+        the split of the data this task loaded or adopted. Raises bench.errors.UserError where it has no learnt
+        subwords."""
+        raise UserError(
+            f"optim.bpe_dropout={bpe_dropout} is for tasks with learnt subwords, and {type(self).__name__} has none; "
+            "use optim.bpe_dropout=0.0"
+        )
 
     @abstractmethod
     def source_text(self, ids: Sequence[int]) -> str:

@@ -21,11 +21,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.data import corpora
+from bench.data.bpe_dropout import redraws
 from bench.data.multi30k import CORPUS, LANGUAGES, TESTS
 from bench.data.subwords import Subwords, learn
 from bench.errors import UserError
 from bench.metrics import LITERATURE
-from bench.tasks.base import Ragged, Sizes, Split, Task, TaskData
+from bench.tasks.base import Ragged, Redraw, Sizes, Split, Task, TaskData
 
 DEFAULT_TESTS = ("test_2016_flickr", "test_2017_flickr", "test_2017_mscoco")
 BIN_WORDS, LAST_BIN = 5, 30
@@ -114,6 +115,9 @@ class Multi30k(Task):
     def _note_range(self, data: TaskData) -> None:
         bins = data.train.axes["length"]
         self.train_range = {"length": (int(bins.min()), int(bins.max()))}
+
+    def redrawn(self, train: Split, bpe_dropout: float) -> Redraw:
+        return redraws(self._vocabulary(), train, bpe_dropout)
 
     def source_text(self, ids: Sequence[int]) -> str:
         return self._vocabulary().decode(ids)

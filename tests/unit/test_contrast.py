@@ -11,7 +11,7 @@ from bench.data.batches import Batcher
 from bench.data.ragged import Ragged
 from bench.evaluation import contrast_rows
 from bench.tasks.base import ABSENT, Marks, Split
-from bench.training import losses, validate
+from bench.teacher_forcing import losses, validate
 
 VOCABULARY = 9
 

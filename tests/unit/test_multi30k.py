@@ -325,3 +325,33 @@ def test_tidied_references_score_as_the_raw_ones(mirror):
     hypotheses = [line[: 2 * len(line) // 3] for line in tidied]
     for score in (metrics.bleu, metrics.chrf):
         assert score(hypotheses, raw) == score(hypotheses, tidied)
+
+
+def test_bpe_dropout_cuts_training_text_anew_and_nothing_else(install):
+    from bench import records, schema
+    from bench.run import run_cell
+
+    install(made_up_corpus())
+    task = Multi30k(**SMALL)
+    data = task.load()
+    redraw = task.redrawn(data.train, 0.3)
+    first, second = (redraw(np.random.default_rng(seed)) for seed in (0, 1))
+    assert first.sources == data.train.sources and fingerprint(first) != fingerprint(second) != fingerprint(data.train)
+    for split in (first, second):
+        assert [task.source_text(ids) for ids in split.src] == data.train.sources
+        assert [task.target_text(ids) for ids in split.tgt] == data.train.references
+    adopted = Multi30k(**SMALL)
+    adopted.adopt(data)
+    assert fingerprint(adopted.redrawn(data.train, 0.3)(np.random.default_rng(0))) == fingerprint(first)
+    words = (
+        *("task=multi30k", "task.vocabulary=60", "task.tests=[test_2016_flickr]", "model=gru_none", "budget=smoke"),
+        *("budget.parameters=4000", "match.tolerance=1", "search.beam=1"),
+    )
+    out = Path(os.environ["BENCH_CACHE"]) / "out"
+    plain, dropped = (schema.compose([*words, *more]) for more in ((), ("optim.bpe_dropout=0.3",)))
+    assert [run_cell(cell, out) for cell in (plain, dropped)] == ["done", "done"]
+    budgets, flops = zip(*((r["budget"], r["flops"]) for r in (records.read(out / c.name) for c in (plain, dropped))))
+    assert budgets[0]["examples"] == budgets[1]["examples"] == 200, "one whole pass"
+    assert budgets[1]["target_tokens"] > budgets[0]["target_tokens"] and budgets[1]["steps"] > budgets[0]["steps"]
+    assert flops[1]["forward_per_target_token"] == flops[0]["forward_per_target_token"], "that of a sentence as it is"
+    assert flops[1]["training_total"] > flops[0]["training_total"]

@@ -20,7 +20,7 @@ from bench.evaluation import loss_row
 from bench.metrics import LESS_IS_BETTER, METRICS, close, errors, mse
 from bench.run import run_cell
 from bench.tasks.base import BOS, EOS, PAD, Split
-from bench.training import real_features, training_loss, validate
+from bench.teacher_forcing import real_features, training_loss, validate
 from models.interface import Seq2Seq
 
 ARMS = ("transformer", "lstm_dot", "gru_none", "residual_lstm")
