@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.data import corpora
+from bench.data import corpora, text
 from bench.errors import DataError, DataUnavailable, UserError
 
 TEXT = gzip.compress("ein Hund\n".encode(), mtime=0)
@@ -332,13 +332,13 @@ def written(tmp_path: Path, content: bytes, name: str = "text.en.gz") -> Path:
     ids=["plain", "no-last-newline", "crlf", "bom"],
 )
 def test_reads_lines(tmp_path, name, content):
-    assert corpora.read_lines(written(tmp_path, content.encode(), name)) == ["ein Hund", "zwei Hünde \u2028 dort"]
+    assert text.read_lines(written(tmp_path, content.encode(), name)) == ["ein Hund", "zwei Hünde \u2028 dort"]
 
 
 def test_tabs_become_spaces_and_are_counted(tmp_path):
     counts = Counter()
     path = written(tmp_path, b"a\tb\tc\nd e\n\tf\n")
-    assert corpora.read_lines(path, counts) == ["a b c", "d e", " f"]
+    assert text.read_lines(path, counts) == ["a b c", "d e", " f"]
     assert counts["tabs"] == 2
 
 
@@ -358,7 +358,7 @@ def test_tabs_become_spaces_and_are_counted(tmp_path):
 def test_broken_text_is_an_error_that_names_the_line(tmp_path, content, message):
     path = written(tmp_path, content)
     with pytest.raises(DataError, match=message) as error:
-        corpora.read_lines(path)
+        text.read_lines(path)
     assert str(path) in one_line(error)
 
 
@@ -371,23 +371,23 @@ def test_a_damaged_gzip_file_is_an_error(tmp_path, damage):
     path = tmp_path / "text.gz"
     path.write_bytes(damage(gzip.compress(b"one line\nand another\n" * 9)))
     with pytest.raises(DataError, match="not a whole gzip file") as error:
-        corpora.read_lines(path)
+        text.read_lines(path)
     assert str(path) in one_line(error)
 
 
 def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(DataError, match="cannot be read"):
-        corpora.read_lines(tmp_path / "none.gz")
+        text.read_lines(tmp_path / "none.gz")
 
 
 def test_pairs_are_as_long_as_each_other(tmp_path):
     source, target = written(tmp_path, b"a\tb\nc\n", "x.en.gz"), written(tmp_path, b"d\ne\n", "x.de")
     counts = Counter()
-    assert corpora.read_pair(source, target, counts) == (["a b", "c"], ["d", "e"])
+    assert text.read_pair(source, target, counts) == (["a b", "c"], ["d", "e"])
     assert counts["tabs"] == 1
     target.write_bytes(b"d\ne\nf\n")
     with pytest.raises(DataError) as error:
-        corpora.read_pair(source, target)
+        text.read_pair(source, target)
     message = one_line(error)
     assert f"{source} has 2 lines" in message and f"{target} has 3" in message
 
@@ -419,7 +419,7 @@ def test_every_side_has_as_many_lines_as_published(mirror, language):
         expected |= {"test_2017_flickr": 1000, "test_2017_mscoco": 461}
     corpus = corpora.corpora()["multi30k"]
     found = {
-        file.split(".")[0]: len(corpora.read_lines(corpora.obtain(corpus, file)))
+        file.split(".")[0]: len(text.read_lines(corpora.obtain(corpus, file)))
         for file in corpus.files
         if file.endswith(f".{language}.gz")
     }
@@ -428,5 +428,5 @@ def test_every_side_has_as_many_lines_as_published(mirror, language):
 
 def test_the_german_training_side_has_one_line_with_a_tab(mirror):
     counts = Counter()
-    corpora.read_lines(corpora.obtain(corpora.corpora()["multi30k"], "train.de.gz"), counts)
+    text.read_lines(corpora.obtain(corpora.corpora()["multi30k"], "train.de.gz"), counts)
     assert counts["tabs"] == 1

@@ -13,7 +13,8 @@ import pytest
 
 from bench import metrics
 from bench.data import shared
-from bench.data.corpora import Corpus, corpora, obtain, read_lines
+from bench.data.corpora import Corpus, corpora, obtain
+from bench.data.text import read_lines
 from bench.errors import DataError, DataUnavailable, UserError
 from bench.tasks import multi30k
 from bench.data.splits import source_hashes
