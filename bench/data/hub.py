@@ -5,9 +5,7 @@ The library is optional: pip install 'seq2seq-bench[datasets]'.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Sequence
 
 from bench.data.text import Parallel, side_by_side
 from bench.errors import DataError, DataUnavailable, UserError
@@ -28,7 +26,7 @@ def read_split(
         import datasets
     except ImportError as error:
         raise UserError(
-            "task.dataset needs the library `datasets`, which is not installed: pip install 'seq2seq-bench[datasets]'"
+            f"task.dataset needs the library `datasets` ({error}): pip install 'seq2seq-bench[datasets]'"
         ) from error
     where = f"{dataset}{f' ({subset})' if subset else ''}, {split}"
     try:
@@ -39,11 +37,6 @@ def read_split(
         raise DataUnavailable(f"{where}: cannot be had ({type(error).__name__}: {_line(error)})") from error
     sides = [_column(rows, field, where, counts) for field in fields]
     return side_by_side(sides, (f"{where}, {fields[0]}", f"{where}, {fields[1]}"), counts, blank)
-
-
-def checksum(lines: Sequence[str]) -> str:
-    """SHA-256 of one side as a text file would have it."""
-    return hashlib.sha256("".join(line + "\n" for line in lines).encode()).hexdigest()
 
 
 def _column(rows, field: str, where: str, counts: Counter[str]) -> list[str]:

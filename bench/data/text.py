@@ -75,18 +75,18 @@ def read_table(
 ) -> Parallel:
     """Two columns (counted from 1) of a file with tabs between columns; else as `read_pair`.
 
-    Raises DataError for a line with too few columns, too.
+    Raises DataError where the lines have too few columns or not all as many, too: a tab inside a text moves the others.
     """
     return table_of(_content(path), str(path), columns, counts, blank)
 
 
 def archived(path: Path | str, member: str) -> bytes:
-    """A file inside a zip or tar archive, read without writing it anywhere.
+    """A file inside an archive, zip where its name says so and tar else, read without writing it anywhere.
 
     Raises DataError for an archive that is broken or lacks the file.
     """
     try:
-        if zipfile.is_zipfile(path):
+        if str(path).endswith(".zip"):
             with zipfile.ZipFile(path) as archive:
                 return archive.read(member)
         with tarfile.open(path) as archive:
@@ -97,7 +97,8 @@ def archived(path: Path | str, member: str) -> bytes:
     except KeyError as error:
         raise DataError(f"{path}: there is no {member} in it") from error
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}: not a whole archive ({error}); delete it and fetch it again") from error
+        reason = str(error).split("\n", 1)[0].rstrip(":")
+        raise DataError(f"{path}: not a whole archive ({reason}); delete it and fetch it again") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
 
@@ -116,13 +117,13 @@ def table_of(
     raw: bytes, where: str, columns: tuple[int, int], counts: Counter[str] | None = None, blank: bool = False
 ) -> Parallel:
     """As `read_table`, from the content of a file; `where` names it in messages."""
-    sides: tuple[list[str], list[str]] = ([], [])
-    for number, line in enumerate(_decoded(raw, where), start=1):
-        cells = line.split("\t")
-        if len(cells) < max(columns):
-            raise DataError(f"{where}, line {number}: {len(cells)} columns, and column {max(columns)} is asked for")
-        for side, column in zip(sides, columns):
-            side.append(cells[column - 1])
+    rows = [line.split("\t") for line in _decoded(raw, where)]
+    if len(rows[0]) < max(columns):
+        raise DataError(f"{where}, line 1: {len(rows[0])} columns, and column {max(columns)} is asked for")
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(rows[0]):
+            raise DataError(f"{where}, line {number}: {len(row)} columns, and line 1 has {len(rows[0])}")
+    sides = [[row[column - 1] for row in rows] for column in columns]
     return side_by_side(sides, (where, where), counts, blank)
 
 

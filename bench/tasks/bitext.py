@@ -13,10 +13,12 @@ their own, or are split off by a hash of the source sentence, so that no source 
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from bench.data import hub
 from bench.data.corpora import file_checksum
@@ -54,14 +56,16 @@ class Bitext(Translation):
             self._check_set(name)
         self._check_held_out()
         paths = self._paths()
-        if self.files is None and paths:
+        self._read_sides: dict[str, str] = {}
+        if self.files is None:
             self.files = {path: file_checksum(path) for path in paths}
-        if set(self.files or {}) != set(paths):
-            raise ValueError(f"files: checksums of {', '.join(self.files) or 'nothing'}, and not of {', '.join(paths)}")
+        if set(self.files) != set(paths):
+            named = [", ".join(names) or "nothing" for names in (self.files, paths)]
+            raise ValueError(f"files: checksums of {named[0]}, and what is read is {named[1]}")
 
     def texts(self, counts: Counter[str]) -> dict[str, Parallel]:
         self._refuse_nothing()
-        for path, expected in (self.files or {}).items():
+        for path, expected in self.files.items():
             if file_checksum(path) != expected:
                 raise DataError(f"{path}: no longer the file this cell is of; run it again without task.files")
         apart = {name: self._read(getattr(self, name), counts) for name in SETS if getattr(self, name) is not None}
@@ -73,8 +77,12 @@ class Bitext(Translation):
         return {"train": rest, **{name: apart[name] for name in SETS}}
 
     def checksums(self) -> dict[str, str]:
+        return {**self.files, **self._read_sides}
+
+    def identity(self) -> dict[str, object]:
+        """The fields: `files`, or `dataset` and `revision`, say which text it is."""
         self._refuse_nothing()
-        return dict(self.files) if self.files else {"dataset": f"{self.dataset}@{self.revision}"}
+        return asdict(self)
 
     def _refuse_nothing(self) -> None:
         if self.source is None:
@@ -89,6 +97,8 @@ class Bitext(Translation):
             for name in ("source", "target"):
                 if not re.fullmatch("[1-9][0-9]*", getattr(self, name)):
                     raise ValueError(f"{name}={getattr(self, name)!r}: of a table, the number of a column, from 1 on")
+        if self.dataset is not None and Path(self.dataset).exists():
+            raise ValueError(f"dataset={self.dataset!r}: is here, and no commit says what is in it; name its files")
         if self.dataset is not None and not re.fullmatch("[0-9a-f]{40}", self.revision or ""):
             raise ValueError(
                 f"revision={self.revision!r}: not a commit (40 hexadecimal digits); the page of {self.dataset} on the "
@@ -136,7 +146,9 @@ class Bitext(Translation):
         if self.dataset is not None:
             (split,) = place or [self.split or "train"]
             fields = (self.source, self.target)
-            return hub.read_split(self.dataset, self.subset, self.revision, split, fields, counts, blank)
+            text = hub.read_split(self.dataset, self.subset, self.revision, split, fields, counts, blank)
+            self._read_sides |= {f"{split}.{field}": _checksum(side) for field, side in zip(fields, text)}
+            return text
         if self.table is not None:
             (path,) = place or [self.table]
             return read_table(path, (int(self.source), int(self.target)), counts, blank)
@@ -150,3 +162,8 @@ class Bitext(Translation):
         if not any(there) or all(there):
             raise UserError(f"held_out={self.held_out} of {len(there)} pairs leaves {name} or training empty; give more")
         return text.where(not one for one in there), text.where(there)
+
+
+def _checksum(lines: Sequence[str]) -> str:
+    """SHA-256 of a side as a text file would hold it."""
+    return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
