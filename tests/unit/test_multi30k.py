@@ -217,22 +217,6 @@ def test_a_language_that_is_missing_is_unavailable(install):
         Multi30k(**SMALL).load()
 
 
-def test_a_broken_mirror_is_an_error(install):
-    folder = install(made_up_corpus())
-    (folder / "val.de.gz").write_bytes((folder / "val.en.gz").read_bytes())
-    with pytest.raises(DataError, match=r"val\.de\.gz: SHA-256") as error:
-        Multi30k(**SMALL).load()
-    assert not isinstance(error.value, DataUnavailable)
-
-
-def test_sides_of_different_length_are_an_error(install):
-    files = made_up_corpus()
-    files["train.de.gz"].pop(7)
-    install(files)
-    with pytest.raises(DataError, match=r"train\.en\.gz has 200 lines and .*train\.de\.gz has 199"):
-        Multi30k(**SMALL).load()
-
-
 def test_a_vocabulary_that_does_not_suit_the_text_is_an_error(install):
     install(made_up_corpus())
     with pytest.raises(UserError, match="vocabulary=8000 is too large"):
