@@ -73,7 +73,7 @@ def apart(train: Parallel, held_out: Mapping[str, Parallel], rules: Cleaning, co
 def fitting(sources: np.ndarray, targets: np.ndarray, rules: Cleaning, counts: Counter[str]) -> np.ndarray:
     """(N,) bool: the pairs that may be trained on by their lengths in subwords, `max_length` and `max_ratio`.
 
-    sources, targets: (N,) lengths. Counted: pairs too long, pairs among the others that are too uneven, and what is left.
+    sources, targets: (N,) lengths. Counted: pairs too long, of the others those too uneven, and what is left.
     """
     longer, shorter = np.maximum(sources, targets), np.minimum(sources, targets)
     short = longer <= rules.max_length

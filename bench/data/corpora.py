@@ -213,8 +213,9 @@ def https_opener() -> urllib.request.OpenerDirector:
 def download(address: str, target: Path, expected: str | None, largest: int) -> str:
     """Fetch a file over HTTPS, check it, and only then give it its name; returns its SHA-256.
 
-    expected: SHA-256; None: whatever comes. largest: bytes. Raises DataUnavailable where the network gives nothing, DataError where it gives
-    something else than the file or where `target`'s folder cannot be written; neither leaves anything behind.
+    expected: SHA-256; None: whatever comes. largest: bytes. Raises DataUnavailable where the network gives nothing,
+    DataError where it gives something else than the file or where `target`'s folder cannot be written; neither leaves
+    anything behind.
     """
     if not address.startswith("https://"):
         raise DataError(f"{address}: only HTTPS addresses are fetched")

@@ -15,12 +15,18 @@ NESTED = "translation"
 
 
 def read_split(
-    dataset: str, subset: str | None, revision: str, split: str, fields: tuple[str, str], counts: Counter[str], blank: bool
+    dataset: str,
+    subset: str | None,
+    revision: str,
+    split: str,
+    fields: tuple[str, str],
+    counts: Counter[str],
+    blank: bool,
 ) -> Parallel:
     """Two fields of one split at one commit; each is a column, or a language of the column `translation`.
 
-    counts, blank: as of `bench.data.text.read_pair`. Raises UserError where the library is not there or the data set has
-    no such split or field, DataUnavailable where it cannot be had.
+    counts, blank: as of `bench.data.text.read_pair`. Raises UserError where the library is not there or the data set
+    has no such split or field, DataUnavailable where it cannot be had.
     """
     try:
         import datasets
@@ -33,7 +39,7 @@ def read_split(
         rows = datasets.load_dataset(dataset, subset, split=split, revision=revision)
     except ValueError as error:
         raise UserError(f"{where}: {_line(error)}") from error
-    except Exception as error:  # of the network, of the Hub, of a file's format: the library has no common base for them
+    except Exception as error:  # of network, Hub or a file's format: they have no common base
         raise DataUnavailable(f"{where}: cannot be had ({type(error).__name__}: {_line(error)})") from error
     sides = [_column(rows, field, where, counts) for field in fields]
     return side_by_side(sides, (f"{where}, {fields[0]}", f"{where}, {fields[1]}"), counts, blank)

@@ -1,7 +1,7 @@
 """What WMT 2014 English-German is, and where it comes from. Untested: nobody here has read the files.
 
-Europarl 7, Common Crawl and News Commentary 9, raw, 4.5 million pairs (https://www.statmt.org/wmt14/translation-task.html);
-newstest2013 is for validation and newstest2014 for the test. The checksums are those that TensorFlow Datasets publishes
+Europarl 7, Common Crawl and News Commentary 9, raw, 4.5 million pairs
+(https://www.statmt.org/wmt14/translation-task.html); newstest2013 is for validation and newstest2014 for the test. The checksums are those that TensorFlow Datasets publishes
 for the same files (url_checksums/wmt14_translate.txt). All of it is held in memory: tens of GiB.
 """
 
@@ -48,6 +48,7 @@ def read(counts: Counter[str]) -> dict[str, Parallel]:
     return {"train": train, "valid": held_out[newstest.VALIDATION], newstest.TEST: held_out[newstest.TEST]}
 
 
-_HELD_OUT = tuple((newstest.CORPUS, file) for name in (newstest.VALIDATION, newstest.TEST) for file in newstest.SETS[name])
+_HELD_OUT = (*newstest.SETS[newstest.VALIDATION], *newstest.SETS[newstest.TEST])
+_NEEDED = (*((CORPUS, file) for file in CORPUS.files), *((newstest.CORPUS, file) for file in _HELD_OUT))
 
-TEXT = Published(("en", "de"), (newstest.TEST,), (*((CORPUS, file) for file in CORPUS.files), *_HELD_OUT), read)
+TEXT = Published(("en", "de"), (newstest.TEST,), _NEEDED, read)

@@ -160,7 +160,7 @@ class Bitext(Translation):
         low = SETS.index(name) * self.held_out
         there = [low <= fraction(" ".join(line.split())) < low + self.held_out for line in text.sources]
         if not any(there) or all(there):
-            raise UserError(f"held_out={self.held_out} of {len(there)} pairs leaves {name} or training empty; give more")
+            raise UserError(f"held_out={self.held_out} of {len(there)} pairs leaves {name} or training empty")
         return text.where(not one for one in there), text.where(there)
 
 

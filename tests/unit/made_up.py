@@ -35,8 +35,8 @@ Texts = dict[str, bytes]
 class Loader:
     """make(folder): the task over files that lie there. texts: its files. pack: what lies in the folder for these.
 
-    training, held_out: one side of either, a file of `texts`; None: they are in one. corpora: whose checksums are asked.
-    table: both sides are in one file. strict: a training line without text is an error and not left out.
+    training, held_out: one side of either, a file of `texts`; None: they are in one. corpora: whose checksums are
+    asked. table: both sides are in one file. strict: a training line without text is an error and not left out.
     """
 
     make: Callable[[Path], Translation]

@@ -14,7 +14,7 @@ import pytest
 from bench import schema
 from bench.data import hub, shared
 from bench.errors import DataError, DataUnavailable, UserError
-from bench.tasks.base import fingerprint
+from bench.tasks.base import Split, TaskData, fingerprint
 from bench.tasks.bitext import Bitext
 from tests.unit.made_up import VOCABULARY, joined, lines
 
@@ -43,17 +43,21 @@ def of_table(**options) -> Bitext:
     return task(table="train.tsv", source="2", target="3", **options)
 
 
+def splits(data: TaskData) -> list[Split]:
+    return [data.train, data.valid, *data.tests.values()]
+
+
 # What is read
 
 
 def test_files_and_tables_make_the_same_data():
-    given = [task(valid=["valid.en", "valid.de"], test=["test.en", "test.de"]), of_table(valid=["valid.tsv"], test=["test.tsv"])]
-    files, table = (one.load() for one in given)
-    for ours, theirs in zip((files.train, files.valid, files.tests["test"]), (table.train, table.valid, table.tests["test"])):
+    of_files = task(valid=["valid.en", "valid.de"], test=["test.en", "test.de"])
+    files, table = of_files.load(), of_table(valid=["valid.tsv"], test=["test.tsv"]).load()
+    for ours, theirs in zip(splits(files), splits(table)):
         assert fingerprint(ours) == fingerprint(theirs) and ours.sources == theirs.sources
-    assert {name: len(split) for name, split in (("train", files.train), ("valid", files.valid), *files.tests.items())} == SIZES
+    assert {split.name: len(split) for split in splits(files)} == SIZES
     assert files.train.sources == lines("en", 300, 0) and files.tests["test"].references == lines("de", 30, 2)
-    assert given[0].held_out is None and "test_split_off" not in files.counts
+    assert of_files.held_out is None and "test_split_off" not in files.counts
 
 
 def test_the_other_direction_of_a_table_has_the_same_vocabulary():
@@ -289,10 +293,10 @@ def test_rows_without_text_are_left_out_and_counted(library):
     ("load", "kind", "message"),
     [
         (lambda: Rows(text=["a"]), UserError, "a/b, train: there is no field 'en'; there are text$"),
-        (lambda: Rows(translation=[{"fr": "a", "de": "b"}]), UserError, "there are translation, translation.fr, translation.de"),
+        (lambda: Rows(translation=[{"fr": "a", "de": "b"}]), UserError, "translation, translation.fr, translation.de$"),
         (lambda: Rows(en=[1], de=["b"]), DataError, "row 1: en is no text but int"),
         (lambda: raising(ValueError('Unknown split "train".\nno')), UserError, 'Unknown split "train". no'),
-        (lambda: raising(ConnectionError("no\nnetwork")), DataUnavailable, r"cannot be had \(ConnectionError: no network"),
+        (lambda: raising(ConnectionError("no\nnetwork")), DataUnavailable, "had .ConnectionError: no network"),
     ],
 )
 def test_a_data_set_that_does_not_suit_is_one_line(library, load, kind, message):
@@ -315,7 +319,7 @@ def test_without_the_library_it_is_said_how_to_get_it(monkeypatch):
         return original(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(UserError, match=r"No module named 'datasets'.*pip install 'seq2seq-bench\[datasets\]'") as error:
+    with pytest.raises(UserError, match=r"No module named 'datasets'.*seq2seq-bench\[datasets\]") as error:
         of_hub().load()
     assert not isinstance(error.value, DataError)
 

@@ -88,12 +88,13 @@ def test_whole_files_make_data(name, monkeypatch, tmp_path):
     loader.write(tmp_path, loader.texts, monkeypatch)
     first, second = (loader.make(tmp_path).load() for _ in range(2))
     assert first.counts == second.counts and first.checksums == second.checksums
-    for ours, theirs in zip((first.train, first.valid, *first.tests.values()), (second.train, second.valid, *second.tests.values())):
+    ours_and_theirs = zip(*((data.train, data.valid, *data.tests.values()) for data in (first, second)))
+    for ours, theirs in ours_and_theirs:
         assert len(ours) > 0 and fingerprint(ours) == fingerprint(theirs)
     held_out = {line for split in (first.valid, *first.tests.values()) for line in split.sources}
     assert not held_out & set(first.train.sources)
-    for key in ("train_removed_overlap", "train_removed_duplicates", "train_dropped_long", "train_dropped_ratio", EMPTY):
-        assert first.counts[key] == 0
+    for key in ("removed_overlap", "removed_duplicates", "dropped_long", "dropped_ratio", "dropped_empty"):
+        assert first.counts[f"train_{key}"] == 0
     assert first.counts["train_kept"] == first.counts["train_pairs"] == len(first.train)
     assert all(len(checksum) == 64 for checksum in first.checksums.values())
 
@@ -193,11 +194,11 @@ def test_sides_of_unequal_length_are_an_error(name, read):
 
 
 @pytest.mark.parametrize("name", PACKED)
-@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b[: 7 * len(b) // 8]], ids=["half", "end-gone"])
-def test_a_truncated_archive_is_an_error(name, damage, read):
+@pytest.mark.parametrize("eighths", [1, 4, 7])
+def test_a_truncated_archive_is_an_error(name, eighths, read):
     loader = LOADERS[name]()
     with pytest.raises(DataError, match="not a whole (gzip file|archive)") as error:
-        read(loader, loader.texts, spoil=damage)
+        read(loader, loader.texts, spoil=lambda content: content[: eighths * len(content) // 8])
     one_line(error)
 
 
