@@ -1,8 +1,12 @@
-"""Public corpora: which files they are, where a copy is found, and how their text is read.
+"""Public corpora: which files they are, and where a copy is found.
 
 A file is looked for in the cache, then in the mirrors, then at its public addresses. Whichever way it came, it is used
 only with the SHA-256 written in the corpus's description. A copy that is there and differs is an error, never a reason
 to look further: whoever put it there ought to know.
+
+Of some files nobody has published a SHA-256. Theirs is written down in the cache (`<corpus>/<file>.sha256`, as
+sha256sum writes it) when a first copy is found or fetched, and from then on it is asked of every copy. Who knows the
+right one puts it there first.
 
 Environment: BENCH_CACHE (the cache), BENCH_MIRROR (folders to look in, separated as in PATH, each laid out like the
 cache: `<corpus>/<file>`), BENCH_OFFLINE (anything but empty or 0: no downloads).
@@ -10,17 +14,16 @@ cache: `<corpus>/<file>`), BENCH_OFFLINE (anything but empty or 0: no downloads)
 
 from __future__ import annotations
 
-import gzip
+import contextlib
 import hashlib
 import http.client
 import os
+import re
 import ssl
 import tempfile
 import time
 import urllib.error
 import urllib.request
-import zlib
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,15 +47,17 @@ class Corpus:
     description: str  # one line for people
     licence: str  # what its publishers say about use
     addresses: tuple[str, ...]  # where `<address><file>` is published, tried in this order
-    files: dict[str, str]  # file name to SHA-256
+    files: dict[str, str | None]  # file name to SHA-256; None: none is known, see above
     largest: int  # bytes; a download that goes on beyond this is not the file
+    tried: bool = True  # whether this project has ever read the files themselves
 
 
 def corpora() -> dict[str, Corpus]:
     """Every corpus the project knows, by name."""
-    from bench.data import multi30k
+    from bench.data import iwslt14, iwslt15, multi30k, newstest, tatoeba, wmt14
 
-    return {corpus.name: corpus for corpus in (multi30k.CORPUS,)}
+    modules = (multi30k, tatoeba, newstest, iwslt14, iwslt15, wmt14)
+    return {module.CORPUS.name: module.CORPUS for module in modules}
 
 
 def _chosen(name: str | None) -> list[Corpus]:
@@ -111,9 +116,43 @@ def find(corpus: Corpus, file: str) -> Path | None:
         path = root / corpus.name / file
         # A link that points nowhere is a broken copy, not a missing one.
         if os.path.lexists(path):
-            _verify(path, corpus.files[file])
+            expected = known_checksum(corpus, file)
+            if expected is None:
+                _write_down(corpus, file, file_checksum(path))
+            else:
+                _verify(path, expected)
             return path
     return None
+
+
+def known_checksum(corpus: Corpus, file: str) -> str | None:
+    """The SHA-256 asked of a corpus's file: as published, else as written down when it was first seen; None: neither.
+
+    Raises DataError where what was written down is no checksum.
+    """
+    if corpus.files[file] is not None:
+        return corpus.files[file]
+    path = _written_down(corpus, file)
+    try:
+        found = path.read_text(encoding="utf-8").split()[:1]
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read ({error})") from error
+    if not found or not re.fullmatch("[0-9a-f]{64}", found[0]):
+        raise DataError(f"{path}: holds no SHA-256; write one there, or delete the file to trust the copy that is here")
+    return found[0]
+
+
+def _written_down(corpus: Corpus, file: str) -> Path:
+    return cache_folder() / corpus.name / f"{file}.sha256"
+
+
+def _write_down(corpus: Corpus, file: str, checksum: str) -> None:
+    path = _written_down(corpus, file)
+    with contextlib.suppress(OSError):  # a cache that cannot be written: the next run sees its first copy again
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{checksum}  {file}\n", encoding="utf-8")
 
 
 def obtain(corpus: Corpus, file: str) -> Path:
@@ -131,13 +170,16 @@ def obtain(corpus: Corpus, file: str) -> Path:
             reasons.append("BENCH_OFFLINE forbids downloads")
             break
         try:
-            download(base + file, target, corpus.files[file], corpus.largest)
+            digest = download(base + file, target, known_checksum(corpus, file), corpus.largest)
+            if corpus.files[file] is None:
+                _write_down(corpus, file, digest)
             return target
         except DataUnavailable as error:
             reasons.append(str(error))
+    unknown = "" if corpus.files[file] else f"; no SHA-256 is published, so write one you trust to {file}.sha256 there"
     raise DataUnavailable(
         f"{corpus.name}: {file} is missing; fetch {corpus.addresses[0]}{file} and put it in {target.parent}"
-        f" ({'; '.join(dict.fromkeys(reasons))})"
+        f"{unknown} ({'; '.join(dict.fromkeys(reasons))})"
     )
 
 
@@ -168,11 +210,12 @@ def https_opener() -> urllib.request.OpenerDirector:
     return opener
 
 
-def download(address: str, target: Path, expected: str, largest: int) -> None:
-    """Fetch a file over HTTPS, check it, and only then give it its name.
+def download(address: str, target: Path, expected: str | None, largest: int) -> str:
+    """Fetch a file over HTTPS, check it, and only then give it its name; returns its SHA-256.
 
-    expected: SHA-256. largest: bytes. Raises DataUnavailable where the network gives nothing, DataError where it gives
-    something else than the file or where `target`'s folder cannot be written; neither leaves anything behind.
+    expected: SHA-256; None: whatever comes. largest: bytes. Raises DataUnavailable where the network gives nothing,
+    DataError where it gives something else than the file or where `target`'s folder cannot be written; neither leaves
+    anything behind.
     """
     if not address.startswith("https://"):
         raise DataError(f"{address}: only HTTPS addresses are fetched")
@@ -186,12 +229,13 @@ def download(address: str, target: Path, expected: str, largest: int) -> None:
     try:
         with os.fdopen(descriptor, "wb") as file:
             digest = _receive(address, file, largest)
-        if digest != expected:
+        if expected not in (None, digest):
             raise DataError(
                 f"{address}: SHA-256 is {digest[:16]}..., expected {expected[:16]}...; nothing was kept, fetch it again"
             )
         os.chmod(name, 0o644)  # mkstemp's own mode shuts out everyone a shared cache is for
         os.replace(name, target)
+        return digest
     finally:
         Path(name).unlink(missing_ok=True)
 
@@ -218,80 +262,43 @@ def _receive(address: str, file, largest: int) -> str:
 
 
 def fetch(name: str | None = None) -> Iterator[str]:
-    """Obtain every file of a corpus, or of all; one line for each as it is there.
+    """Obtain every file of a corpus, or of all that this project has tried; one line for each as it is there.
 
     Raises UserError for an unknown name, and what `obtain` raises.
     """
     for corpus in _chosen(name):
+        if name is None and not corpus.tried:
+            yield f"{corpus.name}: left out, untested; `bench data fetch {corpus.name}` fetches it"
+            continue
         for file in corpus.files:
-            yield f"{corpus.name}/{file}: ok, {obtain(corpus, file)}"
+            path = obtain(corpus, file)
+            yield f"{corpus.name}/{file}: ok, {path}{_remark(corpus, file)}"
 
 
 def check(name: str | None = None) -> Iterator[tuple[bool, str]]:
     """Verify what is there of a corpus, or of all, without the network: (all is well, one line) for each file.
 
+    A file that is missing is not well; but of all corpora, one that is not here at all is one line, and well.
     Raises UserError for an unknown name.
     """
     for corpus in _chosen(name):
-        for file in corpus.files:
-            try:
-                path = find(corpus, file)
-            except DataError as error:
-                yield False, f"{corpus.name}/{file}: broken, {error}"
-            else:
-                yield path is not None, f"{corpus.name}/{file}: {'missing' if path is None else f'ok, {path}'}"
+        found = [_checked(corpus, file) for file in corpus.files]
+        if name is None and all(state is None for state, _ in found):
+            yield True, f"{corpus.name}: not here; `bench data fetch {corpus.name}` fetches it"
+            continue
+        yield from ((bool(state), line) for state, line in found)
 
 
-# Text
-
-_BOM = b"\xef\xbb\xbf"
-
-
-def read_lines(path: Path | str, counts: Counter[str] | None = None) -> list[str]:
-    """The lines of a UTF-8 text file, gzip-compressed where its name ends in `.gz`, without their ends.
-
-    A byte order mark at the start is left out and `\\r\\n` ends a line like `\\n`: both say nothing about the text. A
-    tab becomes a space, because results are tab-separated; `counts["tabs"]` grows by the lines this changed. Anything
-    else wrong is an error: what is not read strictly shifts one side of a parallel text against the other.
-
-    Raises DataError for a file that is missing, empty, truncated or not UTF-8, and for a line without text.
-    """
+def _checked(corpus: Corpus, file: str) -> tuple[bool | None, str]:
+    """Whether a file is well (None: it is missing), and a line that says so."""
     try:
-        raw = Path(path).read_bytes()
-        if str(path).endswith(".gz"):
-            raw = gzip.decompress(raw)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(f"{path}: not a whole gzip file ({error}); delete it and fetch it again") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-    raw = raw.removeprefix(_BOM)
-    if not raw:
-        raise DataError(f"{path}: the file is empty")
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{path}, line {line}: not UTF-8 ({error.reason})") from error
-    # Not str.splitlines, which also splits at characters that stand inside a caption, such as U+2028.
-    lines = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            raise DataError(f"{path}, line {number}: no text on this line")
-    if counts is not None:
-        counts["tabs"] += sum("\t" in line for line in lines)
-    return [line.replace("\t", " ") for line in lines]
+        path = find(corpus, file)
+    except DataError as error:
+        return False, f"{corpus.name}/{file}: broken, {error}"
+    if path is None:
+        return None, f"{corpus.name}/{file}: missing"
+    return True, f"{corpus.name}/{file}: ok, {path}{_remark(corpus, file)}"
 
 
-def read_pair(
-    source_path: Path | str, target_path: Path | str, counts: Counter[str] | None = None
-) -> tuple[list[str], list[str]]:
-    """Both sides of a parallel text, line i a translation of line i; `counts` as in `read_lines`.
-
-    Raises DataError where the two have different numbers of lines, and as `read_lines` does.
-    """
-    sources, targets = read_lines(source_path, counts), read_lines(target_path, counts)
-    if len(sources) != len(targets):
-        raise DataError(
-            f"{source_path} has {len(sources)} lines and {target_path} has {len(targets)}; they must be as many"
-        )
-    return sources, targets
+def _remark(corpus: Corpus, file: str) -> str:
+    return "" if corpus.files[file] is not None else " (no published checksum: the same as when it was first seen)"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from bench.data.ragged import Ragged
 from bench.errors import DataUnavailable, UserError
 from bench.metrics import LESS_IS_BETTER, METRICS
 from bench.tasks.base import FIRST_FREE_ID, Split, Task, TaskData, fingerprint
+from tests.unit.made_up import VOCABULARY, joined, lines
 
 NAMES = sorted(schema.choices("task"))
 
@@ -21,16 +24,29 @@ SMALL = {"train_size": 3_000, "valid_size": 100, "test_size": 120}
 
 
 @pytest.fixture(scope="module", params=NAMES)
-def loaded(request: pytest.FixtureRequest) -> tuple[Task, TaskData]:
-    """The shipped task, with fewer examples where it says how many."""
+def loaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Task, TaskData]]:
+    """The shipped task, with fewer examples where it says how many; with made-up text where it needs a user's. A corpus
+    that is not here is not fetched: some are gigabytes."""
     base = [f"task={request.param}"]
+    if request.param == "bitext":
+        base += own_text(tmp_path_factory.mktemp("text"))
     known = schema.compose(base).config["task"]
     fewer = [f"task.{field}={size}" for field, size in SMALL.items() if field in known]
     task = schema.build_task(schema.compose([*base, *fewer]).config["task"])
-    try:
-        return task, task.load()
-    except DataUnavailable as error:
-        pytest.skip(str(error))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BENCH_OFFLINE", "1")
+        try:
+            yield task, task.load()
+        except DataUnavailable as error:
+            pytest.skip(str(error))
+
+
+def own_text(folder: Path) -> list[str]:
+    """What a user says to translate a text of his own."""
+    sides = {side: folder / f"text.{side}" for side in ("en", "de")}
+    for side, path in sides.items():
+        path.write_bytes(joined(lines(side, 300, 0)))
+    return [f"task.source={sides['en']}", f"task.target={sides['de']}", f"task.vocabulary={VOCABULARY}"]
 
 
 def test_the_same_at_every_call(loaded: tuple[Task, TaskData]) -> None:

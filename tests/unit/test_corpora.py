@@ -1,4 +1,4 @@
-"""Corpora: found, refused, downloaded and read, with made-up files, and with the real ones where a mirror is."""
+"""Corpora: found, refused and downloaded, with made-up files, and with the real ones where a mirror is."""
 
 import email.message
 import gzip
@@ -10,11 +10,12 @@ import ssl
 import urllib.request
 import urllib.response
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bench.data import corpora
+from bench.data import corpora, text
 from bench.errors import DataError, DataUnavailable, UserError
 
 TEXT = gzip.compress("ein Hund\n".encode(), mtime=0)
@@ -42,8 +43,8 @@ def toy(monkeypatch):
     monkeypatch.setattr(corpora, "corpora", lambda: {"toy": CORPUS})
 
 
-def put(root: Path, content: bytes = TEXT) -> Path:
-    path = root / "toy" / FILE
+def put(root: Path, content: bytes = TEXT, folder: str = "toy") -> Path:
+    path = root / folder / FILE
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
     return path
@@ -279,6 +280,67 @@ def test_a_cache_that_cannot_be_made_is_named(monkeypatch, tmp_path, serve):
     assert str(tmp_path / "file" / "below") in one_line(error)
 
 
+# A file of which nobody has published a checksum
+
+UNKNOWN = replace(CORPUS, files={FILE: None})
+
+
+def written_down(tmp_path: Path) -> Path:
+    return tmp_path / "cache" / "toy" / f"{FILE}.sha256"
+
+
+def test_the_first_download_is_written_down_and_asked_of_later_ones(tmp_path, serve):
+    address = CORPUS.addresses[0] + FILE
+    serve({address: (200, {}, TEXT)})
+    assert corpora.known_checksum(UNKNOWN, FILE) is None
+    path = corpora.obtain(UNKNOWN, FILE)
+    assert path.read_bytes() == TEXT
+    assert written_down(tmp_path).read_text() == f"{CORPUS.files[FILE]}  {FILE}\n"
+    assert corpora.known_checksum(UNKNOWN, FILE) == CORPUS.files[FILE]
+    path.write_bytes(b"another")
+    with pytest.raises(DataError, match="SHA-256"):
+        corpora.obtain(UNKNOWN, FILE)
+    path.unlink()
+    serve({address: (200, {}, b"another")})
+    with pytest.raises(DataError, match="SHA-256"):
+        corpora.obtain(UNKNOWN, FILE)
+    assert left_behind(tmp_path) == [written_down(tmp_path)]
+
+
+def test_the_first_copy_found_is_written_down(monkeypatch, tmp_path):
+    path = put(tmp_path / "mirror")
+    monkeypatch.setenv("BENCH_MIRROR", str(tmp_path / "mirror"))
+    monkeypatch.setattr(corpora, "corpora", lambda: {"toy": UNKNOWN})
+    ((well, line),) = corpora.check("toy")
+    assert well and "no published checksum" in line
+    path.write_bytes(b"another")
+    ((well, line),) = corpora.check("toy")
+    assert not well and "broken" in line
+
+
+def test_a_checksum_that_the_user_knows_is_asked_of_the_first_copy(tmp_path):
+    path = put(tmp_path / "cache", b"another")
+    written_down(tmp_path).write_text(CORPUS.files[FILE])
+    with pytest.raises(DataError, match="SHA-256"):
+        corpora.obtain(UNKNOWN, FILE)
+    path.write_bytes(TEXT)
+    assert corpora.obtain(UNKNOWN, FILE) == path
+
+
+@pytest.mark.parametrize("content", [b"", b"no checksum\n", b"\xff"])
+def test_what_is_written_down_has_to_be_a_checksum(tmp_path, content):
+    put(tmp_path / "cache")
+    written_down(tmp_path).write_bytes(content)
+    with pytest.raises(DataError) as error:
+        corpora.obtain(UNKNOWN, FILE)
+    assert str(written_down(tmp_path)) in one_line(error)
+
+
+def test_missing_says_that_no_checksum_is_known():
+    with pytest.raises(DataUnavailable, match=f"no SHA-256 is published.*{re.escape(FILE)}.sha256"):
+        corpora.obtain(UNKNOWN, FILE)
+
+
 # The command line
 
 
@@ -296,6 +358,28 @@ def test_fetch_and_check_say_a_line_a_file(tmp_path, toy, serve):
         list(corpora.fetch("toy"))
 
 
+def test_of_all_corpora_those_that_are_not_here_are_no_failure(monkeypatch, tmp_path, serve):
+    other = replace(CORPUS, name="other", files={FILE: CORPUS.files[FILE], "val.de.gz": "0" * 64})
+    untried = replace(CORPUS, name="untried", tried=False)
+    monkeypatch.setattr(corpora, "corpora", lambda: {"toy": CORPUS, "other": other, "untried": untried})
+    assert list(corpora.check()) == [
+        (True, f"{name}: not here; `bench data fetch {name}` fetches it") for name in ("toy", "other", "untried")
+    ]
+    put(tmp_path / "cache", folder="other")
+    found = list(corpora.check())
+    assert [well for well, _ in found] == [True, True, False, True] and found[2][1] == "other/val.de.gz: missing"
+    assert list(corpora.check("untried")) == [(False, f"untried/{FILE}: missing")]
+
+
+def test_what_was_never_tried_is_fetched_by_name_alone(monkeypatch, tmp_path, serve):
+    untried = replace(CORPUS, name="untried", tried=False)
+    monkeypatch.setattr(corpora, "corpora", lambda: {"untried": untried})
+    served = serve({CORPUS.addresses[0] + FILE: (200, {}, TEXT)})
+    assert list(corpora.fetch()) == ["untried: left out, untested; `bench data fetch untried` fetches it"]
+    assert served.asked == []
+    assert list(corpora.fetch("untried")) == [f"untried/{FILE}: ok, {tmp_path / 'cache' / 'untried' / FILE}"]
+
+
 @pytest.mark.parametrize("command", [corpora.fetch, corpora.check])
 def test_unknown_corpus_lists_the_known(command):
     with pytest.raises(UserError, match="'multi31k'.*known: .*multi30k"):
@@ -303,93 +387,18 @@ def test_unknown_corpus_lists_the_known(command):
 
 
 def test_descriptions_are_complete():
-    assert "multi30k" in corpora.corpora()
-    for name, corpus in corpora.corpora().items():
+    found = corpora.corpora()
+    tried = {name for name, corpus in found.items() if corpus.tried}
+    assert tried == {"multi30k", "tatoeba-deu-eng", "newstest-deu-eng"}
+    assert set(found) - tried == {"iwslt14-de-en", "iwslt15-en-vi", "wmt14-de-en"}
+    for name, corpus in found.items():
         assert corpus.name == name and corpus.description and corpus.licence and corpus.largest > 0
         assert corpus.addresses and all(re.fullmatch(r"https://\S+/", address) for address in corpus.addresses)
-        assert corpus.files and all(re.fullmatch("[0-9a-f]{64}", checksum) for checksum in corpus.files.values())
-        assert len(set(corpus.files.values())) == len(corpus.files)
-
-
-# Text
-
-
-def written(tmp_path: Path, content: bytes, name: str = "text.en.gz") -> Path:
-    path = tmp_path / name
-    path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
-    return path
-
-
-@pytest.mark.parametrize("name", ["text.en.gz", "text.en"])
-@pytest.mark.parametrize(
-    "content",
-    [
-        "ein Hund\nzwei Hünde \u2028 dort\n",
-        "ein Hund\nzwei Hünde \u2028 dort",
-        "ein Hund\r\nzwei Hünde \u2028 dort\r\n",
-        "\ufeffein Hund\nzwei Hünde \u2028 dort\n",
-    ],
-    ids=["plain", "no-last-newline", "crlf", "bom"],
-)
-def test_reads_lines(tmp_path, name, content):
-    assert corpora.read_lines(written(tmp_path, content.encode(), name)) == ["ein Hund", "zwei Hünde \u2028 dort"]
-
-
-def test_tabs_become_spaces_and_are_counted(tmp_path):
-    counts = Counter()
-    path = written(tmp_path, b"a\tb\tc\nd e\n\tf\n")
-    assert corpora.read_lines(path, counts) == ["a b c", "d e", " f"]
-    assert counts["tabs"] == 2
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "empty"),
-        (b"\xef\xbb\xbf", "empty"),
-        (b"a\n\nb\n", "line 2: no text"),
-        (b"a\nb\n \t\n", "line 3: no text"),
-        (b"\n", "line 1: no text"),
-        (b"a\nb\nc\xe4c\nd\n", "line 3: not UTF-8"),
-        ("ein Hund\n".encode("utf-16"), "line 1: not UTF-8"),
-    ],
-    ids=["empty", "bom-alone", "empty-line", "blank-line", "newline-alone", "latin-1", "utf-16"],
-)
-def test_broken_text_is_an_error_that_names_the_line(tmp_path, content, message):
-    path = written(tmp_path, content)
-    with pytest.raises(DataError, match=message) as error:
-        corpora.read_lines(path)
-    assert str(path) in one_line(error)
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [lambda b: b[:-9], lambda b: b[:20], lambda b: b"plain", lambda b: b[:12] + b"\xff" * 9 + b[21:]],
-    ids=["end-gone", "start-alone", "not-gzip", "overwritten"],
-)
-def test_a_damaged_gzip_file_is_an_error(tmp_path, damage):
-    path = tmp_path / "text.gz"
-    path.write_bytes(damage(gzip.compress(b"one line\nand another\n" * 9)))
-    with pytest.raises(DataError, match="not a whole gzip file") as error:
-        corpora.read_lines(path)
-    assert str(path) in one_line(error)
-
-
-def test_a_missing_file_is_an_error(tmp_path):
-    with pytest.raises(DataError, match="cannot be read"):
-        corpora.read_lines(tmp_path / "none.gz")
-
-
-def test_pairs_are_as_long_as_each_other(tmp_path):
-    source, target = written(tmp_path, b"a\tb\nc\n", "x.en.gz"), written(tmp_path, b"d\ne\n", "x.de")
-    counts = Counter()
-    assert corpora.read_pair(source, target, counts) == (["a b", "c"], ["d", "e"])
-    assert counts["tabs"] == 1
-    target.write_bytes(b"d\ne\nf\n")
-    with pytest.raises(DataError) as error:
-        corpora.read_pair(source, target)
-    message = one_line(error)
-    assert f"{source} has 2 lines" in message and f"{target} has 3" in message
+        known = [checksum for checksum in corpus.files.values() if checksum is not None]
+        assert all(re.fullmatch("[0-9a-f]{64}", checksum) for checksum in known) and len(set(known)) == len(known)
+        assert corpus.files and (not corpus.tried or len(known) == len(corpus.files))
+        assert corpus.tried != ("untested" in corpus.description)
+        assert ("no checksum" in corpus.description) == (len(known) < len(corpus.files))
 
 
 # The real files
@@ -400,26 +409,34 @@ MIRRORS = [folder for folder in NAMED or [Path(__file__).parents[3] / "shared" /
 
 @pytest.fixture
 def mirror(monkeypatch):
-    """The mirror's folders. Skips where there is none, and, but for CI, where there is one without this corpus."""
-    if not MIRRORS or ("CI" not in os.environ and not any((folder / "multi30k").is_dir() for folder in MIRRORS)):
-        pytest.skip("no mirror of the corpora: BENCH_MIRROR")
-    monkeypatch.setenv("BENCH_MIRROR", os.pathsep.join(map(str, MIRRORS)))
+    """mirror(*corpora): look in the mirror. Skips where there is none, and, but for CI, where it lacks one of these."""
+
+    def look(*names: str) -> None:
+        there = all(any((folder / name).is_dir() for folder in MIRRORS) for name in names)
+        if not MIRRORS or ("CI" not in os.environ and not there):
+            pytest.skip("no mirror of the corpora: BENCH_MIRROR")
+        monkeypatch.setenv("BENCH_MIRROR", os.pathsep.join(map(str, MIRRORS)))
+
+    return look
 
 
-def test_the_mirror_is_whole(mirror):
-    lines = list(corpora.check("multi30k"))
-    assert len(lines) == 22
+@pytest.mark.parametrize(("name", "files"), [("multi30k", 22), ("tatoeba-deu-eng", 1), ("newstest-deu-eng", 29)])
+def test_the_mirror_is_whole(mirror, name, files):
+    mirror(name)
+    lines = list(corpora.check(name))
+    assert len(lines) == files
     assert [line for well, line in lines if not well] == []
 
 
 @pytest.mark.parametrize("language", ["en", "de", "fr", "cs"])
 def test_every_side_has_as_many_lines_as_published(mirror, language):
+    mirror("multi30k")
     expected = {"train": 29000, "val": 1014, "test_2016_flickr": 1000, "test_2018_flickr": 1071}
     if language != "cs":
         expected |= {"test_2017_flickr": 1000, "test_2017_mscoco": 461}
     corpus = corpora.corpora()["multi30k"]
     found = {
-        file.split(".")[0]: len(corpora.read_lines(corpora.obtain(corpus, file)))
+        file.split(".")[0]: len(text.read_lines(corpora.obtain(corpus, file)))
         for file in corpus.files
         if file.endswith(f".{language}.gz")
     }
@@ -427,6 +444,7 @@ def test_every_side_has_as_many_lines_as_published(mirror, language):
 
 
 def test_the_german_training_side_has_one_line_with_a_tab(mirror):
+    mirror("multi30k")
     counts = Counter()
-    corpora.read_lines(corpora.obtain(corpora.corpora()["multi30k"], "train.de.gz"), counts)
+    text.read_lines(corpora.obtain(corpora.corpora()["multi30k"], "train.de.gz"), counts)
     assert counts["tabs"] == 1

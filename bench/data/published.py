@@ -1,0 +1,41 @@
+"""Published parallel text of two languages, described so that one task can read any of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bench.data import corpora
+from bench.data.corpora import Corpus
+from bench.data.text import Parallel
+from bench.errors import DataUnavailable
+
+
+@dataclass(frozen=True)
+class Published:
+    """languages: of the two sides. tests: names of the test sets, each like no other's. needed: the files that are
+    read. read(counts): `train`, `valid` and every test set, from the first language into the second."""
+
+    languages: tuple[str, str]
+    tests: tuple[str, ...]
+    needed: tuple[tuple[Corpus, str], ...]
+    read: Callable[[Counter[str]], dict[str, Parallel]]
+
+    @property
+    def checksums(self) -> dict[str, str | None]:
+        """Of every file that is read; None for one that nobody has published and that was never here."""
+        return {file: corpora.known_checksum(corpus, file) for corpus, file in self.needed}
+
+
+def known() -> dict[str, Published]:
+    """All there is, by name."""
+    from bench.data import iwslt14, iwslt15, newstest, tatoeba, wmt14
+
+    return {
+        "tatoeba": tatoeba.TEXT,
+        "news": newstest.TEXT,
+        "iwslt14": iwslt14.TEXT,
+        "iwslt15": iwslt15.TEXT,
+        "wmt14": wmt14.TEXT,
+    }

@@ -1,0 +1,82 @@
+"""Which training pairs are left out, and that each is counted once."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.data.cleaning import Cleaning, apart, fitting, tidied
+from bench.data.text import Parallel, paired
+
+ANY = Cleaning(overlap="source", duplicates=True, max_length=1000, max_ratio=None)
+HELD_OUT = {"val": paired([("a", "x"), ("b", "y")]), "test": paired([("c", "z"), ("c", "z")])}
+
+
+@pytest.mark.parametrize(
+    ("overlap", "kept"),
+    [("source", [("d", "x"), ("d", "w"), ("e", "z")]), ("either", [("d", "w")])],
+)
+def test_pairs_that_are_also_held_out_are_left_out_and_counted(overlap, kept):
+    train = paired([("a", "x"), ("d", "x"), ("c", "w"), ("d", "w"), ("e", "z"), ("a", "v")])
+    counts = Counter()
+    rules = Cleaning(overlap, True, 1000, None)
+    assert apart(train, HELD_OUT, rules, counts) == paired(kept)
+    assert counts["train_pairs"] == 6 and counts["train_removed_overlap"] == 6 - len(kept)
+    assert counts["train_overlap_val"] == 1 and counts["train_overlap_test"] == 2, "held-out lines, not training lines"
+
+
+@pytest.mark.parametrize(("allowed", "removed"), [(True, 0), (False, 2)])
+def test_duplicate_pairs_are_counted_and_left_out_where_asked(allowed, removed):
+    train = paired([("d", "w"), ("d", "v"), ("d", "w"), ("e", "w"), ("d", "w"), ("a", "x"), ("a", "x")])
+    counts = Counter()
+    kept = apart(train, HELD_OUT, Cleaning("source", allowed, 1000, None), counts)
+    assert counts["train_duplicate_pairs"] == 3 and counts["train_removed_duplicates"] == removed
+    assert len(kept.sources) == 5 - removed
+    assert list(dict.fromkeys(zip(*kept))) == [("d", "w"), ("d", "v"), ("e", "w")], "the first ones, in their order"
+
+
+def test_nothing_may_be_left():
+    counts = Counter()
+    kept = apart(paired([("a", "x")] * 2), HELD_OUT, Cleaning("source", False, 1000, None), counts)
+    assert kept == ([], []) and counts["train_removed_overlap"] == 2
+
+
+@given(st.lists(st.tuples(st.integers(1, 30), st.integers(1, 30)), min_size=1), st.integers(1, 30), st.floats(1, 10))
+def test_every_pair_that_does_not_fit_is_counted_once(lengths, longest, ratio):
+    sources, targets = np.array(lengths).T
+    counts = Counter()
+    fits = fitting(sources, targets, Cleaning("source", True, longest, ratio), counts)
+    for fit, source, target in zip(fits, sources, targets):
+        assert fit == (max(source, target) <= longest and max(source, target) / min(source, target) <= ratio + 1e-9)
+    assert counts["train_kept"] == fits.sum()
+    assert counts["train_dropped_long"] == sum(max(pair) > longest for pair in lengths)
+    assert sum(counts.values()) == len(lengths)
+
+
+def test_no_ratio_leaves_out_nothing():
+    counts = Counter()
+    assert fitting(np.array([1, 9]), np.array([9, 1000]), ANY, counts).all() and counts["train_dropped_ratio"] == 0
+
+
+def test_white_space_is_one_space_and_lines_changed_are_counted():
+    counts = Counter()
+    text = Parallel(["a b", " a\u00a0 b ", "a\u2028b"], ["c", "c ", "c\rd"])
+    assert tidied(text, counts) == (["a b"] * 3, ["c", "c", "c d"])
+    assert counts["lines_tidied"] == 4
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("overlap", value) for value in ("target", "", None)),
+        *(("duplicates", value) for value in (1, "yes", None)),
+        *(("max_length", value) for value in (0, True, 2.5, None)),
+        *(("max_ratio", value) for value in (0.5, -1, float("nan"))),
+    ],
+)
+def test_rules_that_cannot_be_are_refused(field, value):
+    rules = {"overlap": "source", "duplicates": True, "max_length": 100, "max_ratio": None}
+    with pytest.raises(ValueError, match=f"{field}="):
+        Cleaning(**{**rules, field: value})
