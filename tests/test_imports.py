@@ -94,10 +94,12 @@ RULES = (
         HARNESS,
         ours=(
             *("models.interface", "models.dropout", "bench.tasks.base", "bench.data.batches", "bench.metrics"),
-            *("bench.seeding", "bench.errors", "bench.progress", "bench.records", *HARNESS),
+            *("bench.seeding", "bench.errors", "bench.progress", "bench.records", "bench.phenomena"),
+            *HARNESS,
         ),
         never=HYDRA,
     ),
+    Rule("the names of scores, which the report reads too, need nothing", ("bench.phenomena",), ours=()),
     Rule(
         "building.py makes models, run.py joins them with tasks, trained.py reads them back, cards.py describes them, "
         "profile/measure.py measures them, reach/probe.py probes them; nobody else knows one",
