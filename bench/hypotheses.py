@@ -29,7 +29,6 @@ def of_cell(cell: Path) -> dict[tuple[str, str], Answers]:
     found = {}
     try:
         for key, rows in records.read_outputs(cell).groupby(["split", "search"], sort=False):
-            rows = rows.sort_values("index")
             found[key] = Answers(*(rows[name].tolist() for name in (SOURCE, REFERENCE, "hypothesis")))
     except FileNotFoundError as error:
         raise UserError(f"{cell} holds no {records.OUTPUTS}, so it has no answers to read") from error
