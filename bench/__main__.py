@@ -144,6 +144,25 @@ def report(folder: Path) -> int:
     return GOOD
 
 
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def score(folder: Path) -> int:
+    """Score the outputs of a results folder's finished cells again.
+
+    What a record says is checked against its outputs; metrics that its task has got since are added to it. `bench report`
+    then shows them. Exit status 2 where a score does not come out as recorded; that record stays as it is.
+    """
+    from bench import rescoring
+
+    folders, others = rescoring.cells(folder)
+    for line in others:
+        click.echo(f"bench: left out: {line}", err=True)
+    for cell in folders:
+        confirmed, added = rescoring.rescore(cell)
+        click.echo(f"{cell.name}: {confirmed} scores confirmed, added: {', '.join(added) or 'nothing'}")
+    return GOOD
+
+
 def _write_report(folder: Path) -> None:
     from bench.report.page import build
 
