@@ -14,7 +14,7 @@ from bench.errors import UserError
 COMMANDS = (
     *(cells.run, cells.suite_command, cells.tune_command, cells.report),
     *(measuring.profile, measuring.reach),
-    *(outputs.translate, outputs.hypotheses_command, outputs.significance),
+    *(outputs.translate, outputs.score, outputs.hypotheses_command, outputs.significance),
     *(listing.list_command, data.data),
 )
 

@@ -116,8 +116,7 @@ def write(
     building = work_folder(out, cell) / "finished"
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
-    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
-    (building / RECORD).write_text(text + "\n", encoding="utf-8")
+    (building / RECORD).write_text(_as_text(record), encoding="utf-8")
     if curve:
         with (building / CURVE).open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, CURVE_COLUMNS, lineterminator="\n")
@@ -140,6 +139,19 @@ def write(
     os.replace(building, target)
     shutil.rmtree(work_folder(out, cell), ignore_errors=True)
     return target
+
+
+def replace_scores(folder: Path, scores: Sequence[Mapping[str, object]]) -> None:
+    """Give a cell's record other scores, whole or not at all; the rest of it stays, in the schema version it has."""
+    path, new = folder / RECORD, folder / f".{RECORD}"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    new.write_text(_as_text(record | {"scores": list(scores)}), encoding="utf-8")
+    _flush(new)
+    os.replace(new, path)
+
+
+def _as_text(record: Mapping[str, object]) -> str:
+    return json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _one_cell(value: object) -> str:

@@ -1,4 +1,4 @@
-"""Commands about what cells answer: new lines, files for other programs, tests of a difference."""
+"""Commands about what cells answer: new lines, scores again, files for other programs, tests of a difference."""
 
 from __future__ import annotations
 
@@ -85,6 +85,25 @@ def significance(
     else:
         for line in testing.told(found):
             click.echo(line)
+    return GOOD
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def score(folder: Path) -> int:
+    """Score the outputs of a results folder's finished cells again.
+
+    What a record says is checked against its outputs; metrics that its task has got since are added to it. `bench report`
+    then shows them. Exit status 2 where a score does not come out as recorded; that record stays as it is.
+    """
+    from bench import rescoring
+
+    folders, others = rescoring.cells(folder)
+    for line in others:
+        click.echo(f"bench: left out: {line}", err=True)
+    for cell in folders:
+        confirmed, added = rescoring.rescore(cell)
+        click.echo(f"{cell.name}: {confirmed} scores confirmed, added: {', '.join(added) or 'nothing'}")
     return GOOD
 
 

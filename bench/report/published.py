@@ -16,9 +16,9 @@ class Published:
 
 
 NOTE = (
-    "Literature-style BLEU is of lowercased, normalised and tokenised text, as published numbers are; it is higher than "
-    "sacreBLEU's default (13a, cased, detokenised), which all other tables and the verdicts use. Compare within a "
-    "column, and mind the sizes and budgets. Signatures stand in the tables of other scores."
+    "Literature-style BLEU is of lowercased, normalised and tokenised text, as published numbers are. Verdicts use "
+    "sacreBLEU's default (13a, cased, detokenised). Compare within a column, and mind the sizes and budgets. Signatures "
+    "stand in the tables of other scores."
 )
 
 MULTI30K = (
