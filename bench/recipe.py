@@ -17,7 +17,7 @@ class Settings:
 
     epochs: float = 10.0  # passes over the training data; a part of one is allowed
     batch_tokens: int = 2500  # rows times longest side, padding included
-    batching: str = "length"  # sequences of like length together, which pads little; or mixed, so that every step sees all
+    batching: str = "length"  # sequences of like length together, which pads little; or mixed: every step sees all
     validations: int = 20  # evenly spaced; the last one is at the end
     patience: int | None = None  # stop after so many validations in a row without a new lowest loss; None: never
     lr: float = 1e-3  # peak learning rate of AdamW (Loshchilov & Hutter 2019)
@@ -68,7 +68,8 @@ class Settings:
         """Raises ValueError for a setting that would have no effect beside the others."""
         if self.average > self.validations:
             raise ValueError(
-                f"optim.average={self.average} is more than there are checkpoints: budget.validations={self.validations}"
+                f"optim.average={self.average} is more than there are checkpoints: "
+                f"budget.validations={self.validations}"
             )
         # The first validation is the best so far, and the last one ends the training by itself.
         if self.patience is not None and self.patience > self.validations - 2:

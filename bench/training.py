@@ -38,8 +38,8 @@ class History:
     error a target value; accuracies None for values.
     samples: training throughput, non-padding target tokens a second, the first sample of a process left out.
     stopped: why training ended, END or PATIENCE; None where it has not.
-    average: None where there is none, else `of` (one of `bench.checkpoints.WHICH`), `steps` (of the checkpoints), `value`
-    (the validation loss of their mean) and `chosen` (whether the model has it)."""
+    average: None where there is none, else `of` (one of `bench.checkpoints.WHICH`), `steps` (of the checkpoints),
+    `value` (the validation loss of their mean) and `chosen` (whether the model has it)."""
 
     curve: list[dict[str, float]] = field(default_factory=list)
     samples: list[float] = field(default_factory=list)

@@ -43,8 +43,8 @@ def attend(
 
     queries (B, H, T, K); keys (B, H, S, K); values (B, H, S, V), or both in parts of the same lengths; mask
     broadcastable to (B, H, T, S), boolean with True = may be attended to, or a float that is added to the scores.
-    `scale` defaults to 1 / sqrt(K). `causal` (T == S, no mask) hides later positions. `dropout` is of the weights, after
-    the softmax. Returns (B, H, T, V).
+    `scale` defaults to 1 / sqrt(K). `causal` (T == S, no mask) hides later positions. `dropout` is of the weights,
+    after the softmax. Returns (B, H, T, V).
     """
     # The fused kernels have a dropout of their own, but draw it from the global generator.
     drops = dropout is not None and dropout.active

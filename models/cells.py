@@ -1,4 +1,4 @@
-"""One layer of a recurrent cell over time: RNN, LSTM or GRU, run by torch's fused kernels. Shapes: see `models.interface`."""
+"""One layer of an RNN, LSTM or GRU over time, run by torch's fused kernels. Shapes: see `models.interface`."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Recurrent(nn.Module):
     gate) or `gru` (Cho et al. 2014, in cuDNN's form).
 
     A stack of these, rather than `num_layers`, so that the dropout between layers draws from an explicit generator.
-    dropout: of the weights from a state to the next, one draw a pass for all rows and steps (DropConnect as in Merity et
-    al. 2018, sec. 2), so that the fused kernels run the layer all the same. Gal & Ghahramani (2016) drop the states
+    dropout: of the weights from a state to the next, one draw a pass for all rows and steps (DropConnect as in Merity
+    et al. 2018, sec. 2), so that the fused kernels run the layer all the same. Gal & Ghahramani (2016) drop the states
     instead, each row's own channels at all steps, which no kernel does.
     """
 
@@ -73,8 +73,8 @@ class Recurrent(nn.Module):
         lengths: Tensor | None = None,
         weights: list[Tensor] | None = None,
     ) -> tuple[Tensor, Hidden]:
-        """inputs (B, T, D_in); hidden (B, D) each, zero if None; lengths (B,) on the CPU where rows are padded; weights:
-        of `weights`, drawn before by who makes a pass in several calls.
+        """inputs (B, T, D_in); hidden (B, D) each, zero if None; lengths (B,) on the CPU where rows are padded;
+        weights: of `weights`, drawn before by who makes a pass in several calls.
 
         Returns outputs (B, T, D_out), zero at padding, and the state after each row's last real token, the two
         directions side by side.
@@ -105,9 +105,12 @@ class Recurrent(nn.Module):
 
     @contextmanager
     def _run_with(self, weights: list[Tensor] | None) -> Iterator[None]:
-        """Inside, torch's layer computes with these weights in the place of its own parameters."""
+        """Inside, torch's layer computes with these weights in the place of its own parameters, if there are any."""
+        if weights is None:
+            yield
+            return
         own = self.run._flat_weights
-        self.run._flat_weights = own if weights is None else weights
+        self.run._flat_weights = weights
         try:
             yield
         finally:

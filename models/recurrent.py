@@ -148,8 +148,8 @@ class RecurrentSeq2Seq(EncoderDecoder):
     def _decode(
         self, embedded: Tensor, state: State, weights: Sequence[list[Tensor] | None] | None = None
     ) -> tuple[Tensor, State]:
-        """embedded (B, T, D): all target positions, or one; weights: of each layer, as `Recurrent.forward` has it. Returns
-        features (B, T, D) and the state after them."""
+        """embedded (B, T, D): all target positions, or one; weights: of each layer, as `Recurrent.forward` has them.
+        Returns features (B, T, D) and the state after them."""
         outputs = embedded
         if self.input_feeding:
             assert embedded.shape[1] == 1, "what is fed at a position is known after the one before"

@@ -20,8 +20,8 @@ class BlockSeq2Seq(EncoderDecoder):
     at the source. d_ff: width of the feed-forward network, 0 = none. norm: `pre` (normalise, mix, add), which trains
     without a long warm-up (Xiong et al. 2020), or `post`, the original order. dropout: of embeddings and residuals
     where `dropout_embedding` and `dropout_residual` are None, and of the feed-forward network's hidden layer;
-    dropout_attention: of the weights of attention over the source, and of self-attention where a mixer has it. The rest:
-    see `models.ends.EncoderDecoder`.
+    dropout_attention: of the weights of attention over the source, and of self-attention where a mixer has it. The
+    rest: see `models.ends.EncoderDecoder`.
 
     Raises ValueError for sizes that cannot be built.
     """

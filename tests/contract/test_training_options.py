@@ -167,7 +167,8 @@ def test_nonsense_is_refused(changes: dict[str, object], message: str) -> None:
 # BPE dropout
 
 
-LINES = [" ".join(["ababa", "abba", "baab", "bababb", "aabb"][(i * k) % 5] for k in range(1, 3 + i % 4)) for i in range(90)]
+WORDS = ("ababa", "abba", "baab", "bababb", "aabb")
+LINES = [" ".join(WORDS[(i * k) % 5] for k in range(1, 3 + i % 4)) for i in range(90)]
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.attention import GlobalAttention, MultiHeadAttention
-from models.recurrent import Recurrent, RecurrentSeq2Seq
+from models.cells import Recurrent
+from models.recurrent import RecurrentSeq2Seq
 
 State = tuple[Tensor, ...]
 """Of one recurrent layer: (h, c) of an LSTM, (h,) of the others."""

@@ -12,7 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from models.cost import state_bytes, training_flops
 from models.dropout import set_dropout_generator
 from models.interface import Seq2Seq
-from models.recurrent import Recurrent, RecurrentSeq2Seq
+from models.cells import Recurrent
+from models.recurrent import RecurrentSeq2Seq
 from models.residual import ResidualSeq2Seq
 from models.transformer import Transformer
 

@@ -8,7 +8,8 @@ import torch
 from tests.unit.oracles import Draw, plain_recurrent, real, unrolled
 
 from models.attention import watch_attention
-from models.recurrent import Recurrent, RecurrentSeq2Seq
+from models.cells import Recurrent
+from models.recurrent import RecurrentSeq2Seq
 
 B, S, T, D = 3, 7, 5, 8
 LENGTHS = (7, 4, 1)
