@@ -150,7 +150,7 @@ def _written_down(corpus: Corpus, file: str) -> Path:
 
 def _write_down(corpus: Corpus, file: str, checksum: str) -> None:
     path = _written_down(corpus, file)
-    with contextlib.suppress(OSError):  # a cache that cannot be written: the next run sees its first copy again
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs this check, and nothing else
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{checksum}  {file}\n", encoding="utf-8")
 
@@ -213,9 +213,8 @@ def https_opener() -> urllib.request.OpenerDirector:
 def download(address: str, target: Path, expected: str | None, largest: int) -> str:
     """Fetch a file over HTTPS, check it, and only then give it its name; returns its SHA-256.
 
-    expected: SHA-256; None: whatever comes. largest: bytes. Raises DataUnavailable where the network gives nothing,
-    DataError where it gives something else than the file or where `target`'s folder cannot be written; neither leaves
-    anything behind.
+    expected: SHA-256; None: any. largest: bytes. Raises DataUnavailable where the network gives nothing, DataError
+    where it gives something else or `target`'s folder cannot be written; neither leaves anything behind.
     """
     if not address.startswith("https://"):
         raise DataError(f"{address}: only HTTPS addresses are fetched")
@@ -258,9 +257,6 @@ def _receive(address: str, file, largest: int) -> str:
     return digest.hexdigest()
 
 
-# The command line
-
-
 def fetch(name: str | None = None) -> Iterator[str]:
     """Obtain every file of a corpus, or of all that this project has tried; one line for each as it is there.
 
@@ -278,8 +274,8 @@ def fetch(name: str | None = None) -> Iterator[str]:
 def check(name: str | None = None) -> Iterator[tuple[bool, str]]:
     """Verify what is there of a corpus, or of all, without the network: (all is well, one line) for each file.
 
-    A file that is missing is not well; but of all corpora, one that is not here at all is one line, and well.
-    Raises UserError for an unknown name.
+    A missing file is not well; but of all corpora, one that is not here at all is one line, and well. Raises UserError
+    for an unknown name.
     """
     for corpus in _chosen(name):
         found = [_checked(corpus, file) for file in corpus.files]

@@ -2,8 +2,8 @@
 
 TED talks (Cettolo et al. 2014, https://aclanthology.org/2014.iwslt-evaluation.1). Of the training lines every 23rd is
 for validation, and the test set is dev2010, dev2012, tst2010, tst2011 and tst2012 one after the other, as fairseq has
-it (prepare-iwslt14.sh). Our text is cased and not tokenised, and fairseq cleans and lowercases before it splits: scores do
-not compare with those published for its preparation.
+it (prepare-iwslt14.sh). Our text is cased and not tokenised, and fairseq cleans and lowercases before it splits: scores
+do not compare with those published for its preparation.
 
 No SHA-256 of the archive is published, so none stands here: that of the first copy is kept, see `corpora`.
 """

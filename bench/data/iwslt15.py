@@ -1,8 +1,8 @@
 """What IWSLT 2015 English-Vietnamese is, and where it comes from. Untested: nobody here has read the files.
 
 TED talks as Luong and Manning (2015, https://aclanthology.org/2015.iwslt-evaluation.11) prepared them: already
-tokenised and escaped, so BLEU is of tokenised text. tst2012 is for validation and tst2013 for the test, as with them. The
-checksums are those that Hugging Face published for the same addresses (datasets 1.x, mt_eng_vietnamese).
+tokenised and escaped, so BLEU is of tokenised text. tst2012 is for validation and tst2013 for the test, as with them.
+The checksums are those that Hugging Face published for the same addresses (datasets 1.x, mt_eng_vietnamese).
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from bench.data import corpora
 from bench.data.corpora import Corpus
 from bench.data.text import Parallel
-from bench.errors import DataUnavailable
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """What WMT 2014 English-German is, and where it comes from. Untested: nobody here has read the files.
 
 Europarl 7, Common Crawl and News Commentary 9, raw, 4.5 million pairs
-(https://www.statmt.org/wmt14/translation-task.html); newstest2013 is for validation and newstest2014 for the test. The checksums are those that TensorFlow Datasets publishes
-for the same files (url_checksums/wmt14_translate.txt). All of it is held in memory: tens of GiB.
+(https://www.statmt.org/wmt14/translation-task.html); newstest2013 is for validation and newstest2014 for the test. The
+checksums are those that TensorFlow Datasets publishes for the same files (url_checksums/wmt14_translate.txt). All of it
+is held in memory, which may take tens of GiB.
 """
 
 from __future__ import annotations
