@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from models.attention import MultiHeadAttention
 from models.checks import known
 from models.cost import linear_flops
-from models.dropout import Dropout
+from models.dropout import Dropout, dropout_at
 from models.interface import State
 
 NORMS = ("pre", "post")
@@ -79,11 +79,11 @@ class FeedForward(nn.Module):
 class Residual(nn.Module):
     """The frame around a sublayer: `x + f(norm(x))` before, `norm(x + f(x))` after."""
 
-    def __init__(self, d_model: int, dropout: float, norm: str) -> None:
+    def __init__(self, d_model: int, dropout: Dropout, norm: str) -> None:
         super().__init__()
         self.pre = known("norm", norm, NORMS) == "pre"
         self.norm = nn.LayerNorm(d_model)
-        self.dropout = Dropout(dropout, "dropout_residual")
+        self.dropout = dropout
 
     def before(self, inputs: Tensor) -> Tensor:
         """What the sublayer reads."""
@@ -113,11 +113,12 @@ class EncoderLayer(nn.Module):
         dropout_residual: float | None = None,
     ) -> None:
         super().__init__()
-        added = dropout if dropout_residual is None else dropout_residual
         self.mixer = mixer
-        self.mixer_frame = Residual(d_model, added, norm)
+        self.mixer_frame = Residual(d_model, dropout_at("residual", dropout_residual, dropout), norm)
         self.feed_forward = FeedForward(d_model, d_ff, dropout, activation) if d_ff else None
-        self.feed_forward_frame = Residual(d_model, added, norm) if d_ff else None
+        self.feed_forward_frame = None
+        if d_ff:
+            self.feed_forward_frame = Residual(d_model, dropout_at("residual", dropout_residual, dropout), norm)
 
     def forward(self, inputs: Tensor, mask: Tensor | None) -> Tensor:
         """inputs (B, S, D), mask (B, S). Returns (B, S, D)."""
@@ -155,7 +156,7 @@ class DecoderLayer(EncoderLayer):
     ) -> None:
         super().__init__(mixer, d_model, d_ff, dropout, norm, activation, dropout_residual)
         self.cross_attention = cross_attention
-        self.cross_frame = Residual(d_model, dropout if dropout_residual is None else dropout_residual, norm)
+        self.cross_frame = Residual(d_model, dropout_at("residual", dropout_residual, dropout), norm)
 
     def forward(
         self,

@@ -48,6 +48,11 @@ class Dropout(nn.Module):
         return f"p={self.effective_p:.4f}"
 
 
+def dropout_at(place: str, p: float | None, otherwise: float) -> Dropout:
+    """The dropout of a place that has an option of its own, `dropout_<place>`: that, or the model's where it is None."""
+    return Dropout(otherwise) if p is None else Dropout(p, f"dropout_{place}")
+
+
 def set_dropout_generator(model: nn.Module, generator: torch.Generator) -> None:
     """Make every `Dropout` of the model draw from this generator, in the order of the forward pass."""
     for module in model.modules():

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from models.checks import at_least, known
 from models.cost import linear_flops
-from models.dropout import Dropout
+from models.dropout import dropout_at
 from models.interface import Seq2Seq
 
 KINDS = ("tokens", "values")
@@ -45,7 +45,7 @@ class EncoderDecoder(Seq2Seq):
     `values` (then the source is projected, and the output is a regression head).
     shared: one embedding for source and target (needs equal vocabularies). tied: token predictions use the target
     embedding transposed, without a bias (Press & Wolf 2017); values have no embedding to tie. dropout_embedding: of
-    each value of what has been embedded, positions included.
+    each value of what has been embedded, positions included; None: as `dropout`.
 
     Raises ValueError for sizes that cannot be built.
     """
@@ -55,8 +55,9 @@ class EncoderDecoder(Seq2Seq):
         input_dim: int,
         output_dim: int,
         d_model: int,
-        dropout_embedding: float,
+        dropout: float,
         *,
+        dropout_embedding: float | None,
         shared: bool,
         tied: bool,
         inputs: str,
@@ -72,7 +73,7 @@ class EncoderDecoder(Seq2Seq):
         self.input_dim, self.output_dim, self.d_model = input_dim, output_dim, d_model
         self.tgt_embedding = _embedding(outputs, output_dim, d_model)
         self.src_embedding = self.tgt_embedding if shared else _embedding(inputs, input_dim, d_model)
-        self.embedding_dropout = Dropout(dropout_embedding, "dropout_embedding")
+        self.embedding_dropout = dropout_at("embedding", dropout_embedding, dropout)
         tied = tied and outputs == "tokens"
         self.projection = nn.Linear(d_model, output_dim, bias=not tied)
         if tied:

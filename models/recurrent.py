@@ -59,10 +59,8 @@ class RecurrentSeq2Seq(EncoderDecoder):
         inputs: str = "tokens",
         outputs: str = "tokens",
     ) -> None:
-        embedded = dropout if dropout_embedding is None else dropout_embedding
-        super().__init__(
-            input_dim, output_dim, d_model, embedded, shared=shared, tied=tied, inputs=inputs, outputs=outputs
-        )
+        ends = {"shared": shared, "tied": tied, "inputs": inputs, "outputs": outputs}
+        super().__init__(input_dim, output_dim, d_model, dropout, dropout_embedding=dropout_embedding, **ends)
         known("attention", attention, ATTENTIONS)
         at_least(1, n_layers=n_layers, n_heads=n_heads)
         if attention == "none" and n_heads > 1:

@@ -53,10 +53,8 @@ class BlockSeq2Seq(EncoderDecoder):
         inputs: str = "tokens",
         outputs: str = "tokens",
     ) -> None:
-        embedded = dropout if dropout_embedding is None else dropout_embedding
-        super().__init__(
-            input_dim, output_dim, d_model, embedded, shared=shared, tied=tied, inputs=inputs, outputs=outputs
-        )
+        ends = {"shared": shared, "tied": tied, "inputs": inputs, "outputs": outputs}
+        super().__init__(input_dim, output_dim, d_model, dropout, dropout_embedding=dropout_embedding, **ends)
         d_ff = 4 * d_model if d_ff is None else d_ff
         at_least(1, n_layers=n_layers)
         at_least(0, d_ff=d_ff)
