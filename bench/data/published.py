@@ -21,10 +21,12 @@ class Published:
     needed: tuple[tuple[Corpus, str], ...]
     read: Callable[[Counter[str]], dict[str, Parallel]]
 
-    @property
-    def checksums(self) -> dict[str, str | None]:
-        """Of every file that is read; None for one that nobody has published and that was never here."""
-        return {file: corpora.known_checksum(corpus, file) for corpus, file in self.needed}
+    def checksums(self) -> dict[str, str]:
+        """Of every file that is read. One whose checksum nobody has published has to be here for that, or is fetched.
+
+        Raises DataError, and DataUnavailable where it cannot be had.
+        """
+        return {file: _checksum(corpus, file) for corpus, file in self.needed}
 
 
 def known() -> dict[str, Published]:
@@ -38,3 +40,7 @@ def known() -> dict[str, Published]:
         "iwslt15": iwslt15.TEXT,
         "wmt14": wmt14.TEXT,
     }
+
+
+def _checksum(corpus: Corpus, file: str) -> str:
+    return corpora.known_checksum(corpus, file) or corpora.file_checksum(corpora.obtain(corpus, file))

@@ -52,4 +52,4 @@ class Published(Translation):
         return joined
 
     def checksums(self) -> dict[str, str]:
-        return {file: checksum for text in self._read for file, checksum in text.checksums.items()}
+        return {file: checksum for text in self._read for file, checksum in text.checksums().items()}

@@ -1,6 +1,8 @@
 """Published German-English text: how it is split, several corpora together, and the real files where a mirror is."""
 
+import hashlib
 import os
+import shutil
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -8,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from bench import schema
-from bench.data import newstest, published, tatoeba
+from bench.data import iwslt14, newstest, published, tatoeba
 from bench.data.text import Parallel, paired
+from bench.errors import DataError, DataUnavailable
 from bench.tasks.kinds.translation import Translation, length_bin
 from bench.tasks.published import Published
 from tests.unit.made_up import LOADERS
@@ -106,7 +109,24 @@ def test_every_task_names_its_corpora_and_untested_ones_say_so(name):
     assert schema.choices("task")[name].startswith("Untested. ") != tried
     back = schema.compose([f"task={name}", f"task.source={task.target}", f"task.target={task.source}"])
     assert back.hash != schema.compose([f"task={name}"]).hash
-    assert schema.build_task(back.config["task"]).identity() != task.identity()
+
+
+def test_data_are_of_one_file_also_where_no_checksum_is_published(monkeypatch, tmp_path):
+    talks = LOADERS["iwslt14"]()
+    path = talks.write(tmp_path, talks.texts, monkeypatch)
+    monkeypatch.setitem(iwslt14.CORPUS.files, iwslt14.ARCHIVE, None)
+    expected = {iwslt14.ARCHIVE: hashlib.sha256(path.read_bytes()).hexdigest()}
+    before = talks.make(tmp_path).identity()
+    data = talks.make(tmp_path).load()
+    assert before["files"] == expected == {file: data.checksums[file] for file in expected}
+    assert talks.make(tmp_path).identity() == before
+    path.write_bytes(path.read_bytes() + b"more")
+    with pytest.raises(DataError, match="SHA-256"):
+        talks.make(tmp_path).load()
+    path.unlink()
+    shutil.rmtree(tmp_path / "cache")
+    with pytest.raises(DataUnavailable, match="no SHA-256 is published"):
+        talks.make(tmp_path).identity()
 
 
 # Several together
