@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from bench import schema
-from bench.data.corpora import obtain, read_lines
+from bench.data.corpora import obtain
 from bench.data.multi30k import CORPUS, LANGUAGES, TESTS
+from bench.data.text import read_lines
 from bench.metrics import LITERATURE, METRICS
 
 NAMED = [Path(folder) for folder in os.environ.get("BENCH_MIRROR", "").split(os.pathsep) if folder]
