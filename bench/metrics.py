@@ -76,8 +76,8 @@ def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, s
 
 
 def literature_bleu(hypotheses: Sequence[str], references: Sequence[str], language: str) -> tuple[float, str]:
-    """Corpus BLEU as papers on Multi30k give it: of lowercased, normalised tokens, which `bench.moses` makes of both raw
-    sides. Not to be compared with `bleu`."""
+    """Corpus BLEU as papers on Multi30k give it: of lowercased, normalised tokens, which `bench.moses` makes of both
+    raw sides. Not to be compared with `bleu`."""
     from importlib.metadata import version
 
     from sacrebleu.metrics import BLEU

@@ -13,7 +13,7 @@ LANGUAGES = ("en", "de", "fr", "cs")
 """Those compared with the corpus's own files. For a language they do not know the scripts take English rules."""
 
 
-@lru_cache(maxsize=1 << 15)  # a line is scored several times: with its split, in its bin, a reference under every search
+@lru_cache(maxsize=1 << 15)  # a line is scored several times: with its split, in its bin, under every search
 def tokenised(line: str, language: str) -> str:
     """A raw line as tokens with one space between them. What XML reserves is escaped, as the scripts do.
 
@@ -32,5 +32,5 @@ def _tools(language: str):
     from sacremoses import MosesPunctNormalizer, MosesTokenizer  # a second, which only translation has to spend
 
     assert language in LANGUAGES, language
-    # perl_parity: an apostrophe beside a letter outside a-z, as in "coup d’œil", becomes a double quote, as it does there
+    # perl_parity: a curly apostrophe beside a letter outside a-z ("coup d’œil") becomes a double quote, as it does there
     return MosesPunctNormalizer(language, perl_parity=True), MosesTokenizer(language)

@@ -1,4 +1,4 @@
-"""Finished cells scored again from their outputs alone: what is recorded is checked, metrics that came later are added."""
+"""Finished cells scored again from their outputs alone: scores are checked, metrics that came later are added."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def rescore(folder: Path) -> tuple[int, list[str]]:
         if signature == row["signature"]:  # another version of a library may well say something else
             if not math.isclose(value, row["value"], rel_tol=TOLERANCE, abs_tol=TOLERANCE):
                 raise DataError(
-                    f"{folder}: {_named(row)} is {row['value']} in {records.RECORD} and {value} from {records.OUTPUTS}; "
-                    "one of the files was changed, restore it or run the cell again"
+                    f"{folder}: {_named(row)} is {row['value']} in {records.RECORD} and {value} from "
+                    f"{records.OUTPUTS}; one of the files was changed, restore it or run the cell again"
                 )
             confirmed += 1
         for name in missing if row["metric"] == first else ():
@@ -97,8 +97,8 @@ def _part(folder: Path, outputs: pd.DataFrame, row: dict) -> pd.DataFrame:
     part = outputs[chosen]
     if len(part) != row["n"]:
         raise DataError(
-            f"{folder}: {_named(row)} is of {row['n']} examples, and {records.OUTPUTS} has {len(part)} of them; restore "
-            "the file or run the cell again"
+            f"{folder}: {_named(row)} is of {row['n']} examples, and {records.OUTPUTS} has {len(part)} of them; "
+            "restore the file or run the cell again"
         )
     return part
 

@@ -174,8 +174,8 @@ class Evidence:
         return sorted(found, key=lambda name: (name != "greedy", str(name)))
 
     def metrics(self, setting: Setting) -> list[str]:
-        """Metrics that a verdict or a figure may rest on, in the order of the records: the first is the headline. Of the
-        two kinds of BLEU only sacreBLEU's default is one."""
+        """Metrics that a verdict or a figure may rest on, in the order of the records: the first is the headline. Of
+        the two kinds of BLEU only sacreBLEU's default is one."""
         return [name for name in dict.fromkeys(self.select(setting)["metric"]) if not name.startswith(LITERATURE)]
 
     def axes(self, setting: Setting) -> list[str]:

@@ -17,8 +17,8 @@ class Published:
 
 NOTE = (
     "Literature-style BLEU is of lowercased, normalised and tokenised text, as published numbers are. Verdicts use "
-    "sacreBLEU's default (13a, cased, detokenised). Compare within a column, and mind the sizes and budgets. Signatures "
-    "stand in the tables of other scores."
+    "sacreBLEU's default (13a, cased, detokenised). Compare within a column, and mind the sizes and budgets. "
+    "Signatures stand in the tables of other scores."
 )
 
 MULTI30K = (

@@ -17,7 +17,7 @@ NAMED = [Path(folder) for folder in os.environ.get("BENCH_MIRROR", "").split(os.
 MIRRORS = [folder for folder in NAMED or [Path(__file__).parents[3] / "shared" / "data"] if folder.is_dir()]
 SETS = {"val": LANGUAGES, **TESTS}
 
-LINES = {"val": 1014, "test_2016_flickr": 1000, "test_2017_flickr": 1000, "test_2017_mscoco": 461, "test_2018_flickr": 1071}
+LINES = dict(zip(SETS, (1014, 1000, 1000, 461, 1071), strict=True))
 DIFFERENT = {("test_2018_flickr", "en"): 3, ("test_2018_flickr", "de"): 2, ("test_2018_flickr", "cs"): 1}
 """Lines whose tokens are not those of the corpus's own file; none in all other sets and languages."""
 

@@ -1,4 +1,4 @@
-"""Every direction of Multi30k: composes, loads, and has the test sets that both languages have, as the real files do."""
+"""Every direction of Multi30k composes, loads the real files and has the test sets that both languages have."""
 
 import gzip
 import hashlib

@@ -21,7 +21,8 @@ def cell(out: Path, **changes: object) -> tuple[Path, list[dict]]:
     """A finished cell and its scores. Its second split has an axis more than the first, so that outputs have gaps."""
     task = Multi30k(source="en", target="fr")
     scores, outputs = [], []
-    for name, axes in {"a": {"length": [5] * 5 + [10] * 5}, "b": {"length": [5] * 10, "depth": [1] * 6 + [2] * 4}}.items():
+    both = {"a": {"length": [5] * 5 + [10] * 5}, "b": {"length": [5] * 10, "depth": [1] * 6 + [2] * 4}}
+    for name, axes in both.items():
         references = LINES * 2
         ids = Ragged.of([[4]] * len(references))
         split = Split(name, ids, ids, {axis: np.array(values) for axis, values in axes.items()})
@@ -45,7 +46,7 @@ def test_what_is_added_is_what_a_new_cell_records(tmp_path, capsys):
     folder, scores = cell(tmp_path)
     assert {"length", "depth"} == {row["axis"] for row in scores if row["axis"] is not None}
     added = [row for row in scores if row["metric"] == "bleu_lit_fr"]
-    assert len(added) == 2 * (1 + 2) + 2 * (1 + 2), "whole splits and the values of their axes but one, which has too few"
+    assert len(added) == 2 * (1 + 2) + 2 * (1 + 2), "whole, and values of axes but one, which has too few"
     older = [row for row in scores if row["metric"] != "bleu_lit_fr"]
     records.replace_scores(folder, older)
     before = (folder / records.OUTPUTS).read_bytes()
