@@ -26,7 +26,7 @@ OPTIONS: dict[str, tuple[str, Settings, dict[str, object]]] = {
     "one_cycle": ("gru_dot", dataclasses.replace(SETTINGS, schedule="one_cycle", warmup=0.3), {}),
     "plateau": ("gru_none", dataclasses.replace(NOISY, schedule="plateau", plateau_patience=1), {}),
     "patience": ("lstm_none", dataclasses.replace(NOISY, patience=3), {}),
-    "average of the last": ("gru_none", dataclasses.replace(NOISY, average=4, average_chosen="always"), {}),
+    "average of the last": ("gru_none", dataclasses.replace(NOISY, average=6, average_chosen="always"), {}),
     "average of the best": ("gru_none", dataclasses.replace(NOISY, average=3, average_of="best"), {}),
     "dropout, Transformer": (
         "transformer",

@@ -37,7 +37,10 @@ def run(checkpoints: Checkpoints) -> list[dict[str, torch.Tensor]]:
 
 @pytest.mark.parametrize(
     ("count", "which", "places"),
-    [(2, LAST, [5, 6]), (3, LAST, [4, 5, 6]), (9, LAST, range(7)), (2, BEST, [3, 4]), (4, BEST, [1, 3, 4, 6])],
+    [
+        *((2, LAST, [5, 6]), (3, LAST, [4, 5, 6]), (9, LAST, range(7))),
+        *((1, BEST, [3]), (2, BEST, [3, 4]), (4, BEST, [1, 3, 4, 6])),
+    ],
 )
 def test_the_average_is_the_mean_of_the_right_ones(count: int, which: str, places: list[int]) -> None:
     checkpoints = Checkpoints(count, which)
