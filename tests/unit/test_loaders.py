@@ -107,6 +107,7 @@ def test_both_directions_have_the_same_pairs_and_vocabulary(name, monkeypatch, t
     back = type(task)(**{**asdict(task), "source": task.target, "target": task.source})
     there, again = task.load(), back.load()
     assert there.checksums["subwords"] == again.checksums["subwords"]
+    assert len(list((tmp_path / "cache" / "subwords").iterdir())) == 1, "learnt once"
     for ours, theirs in zip((there.train, there.valid), (again.train, again.valid)):
         assert (ours.sources, ours.references) == (theirs.references, theirs.sources)
         np.testing.assert_array_equal(ours.src.tokens, theirs.tgt.tokens)
