@@ -113,7 +113,7 @@ class Suite:
 def choices(group: str) -> dict[str, str]:
     """The shipped configurations of a group, with the one line each file opens with."""
     found = {}
-    for path in sorted((CONF / group).glob("*.yaml")):
+    for path in sorted((CONF / group).glob("*.yaml"), key=lambda path: path.stem):
         first = path.read_text(encoding="utf-8").split("\n", 1)[0]
         found[path.stem] = first.removeprefix("#").strip()
     return found

@@ -202,10 +202,14 @@ def unrolled(model: nn.Module) -> Iterator[None]:
 
 
 def _loop(
-    layer: Recurrent, inputs: Tensor, hidden: State | None = None, lengths: Tensor | None = None
+    layer: Recurrent,
+    inputs: Tensor,
+    hidden: State | None = None,
+    lengths: Tensor | None = None,
+    weights: list[Tensor] | None = None,
 ) -> tuple[Tensor, State]:
-    """`Recurrent.forward`, without padding."""
-    assert lengths is None, "a loop over unpadded rows"
+    """`Recurrent.forward`, without padding and without dropped weights."""
+    assert lengths is None and weights is None, "a loop over unpadded rows with the layer's own weights"
     step, states, width = STEPS[layer.run.mode]
     ends, outputs = [], []
     for direction in ("", "_reverse") if layer.run.bidirectional else ("",):
