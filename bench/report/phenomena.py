@@ -24,13 +24,15 @@ SAID = {
     WORD: (
         "Decisive words right",
         "share of outputs",
-        "A line that falls to the right loses what lies far back: how often an output has the word that shows the phenomenon "
-        "at the place where the reference has it, so that a word lost before it makes it wrong too (greedy search)",
+        "A line that falls to the right loses what lies far back: how often an output has the word that shows the "
+        "phenomenon at the place where the reference has it, so that a word lost before it makes it wrong too (greedy "
+        "search)",
     ),
     CONTRAST: (
         "Reference above the wrong word",
         "share of references",
-        "How often the reference is more probable than the same sentence with the decisive word wrong; guessing gives 0.5",
+        "How often the reference is more probable than the same sentence with the decisive word wrong; guessing gives "
+        "0.5",
     ),
 }
 
@@ -40,7 +42,8 @@ def figures_of(evidence: Evidence, setting: Setting, folder: Path) -> list[Figur
     `folder` as SVG and PNG: a panel a phenomenon, a line an arm."""
     found = []
     splits = _shown(_of(evidence, setting), evidence.splits(setting))
-    with mpl.rc_context({**style.RC, "font.size": 8, "lines.markersize": 3.5, "svg.hashsalt": f"phenomena {setting.slug}"}):
+    salt = f"phenomena {setting.slug}"
+    with mpl.rc_context({**style.RC, "font.size": 8, "lines.markersize": 3.5, "svg.hashsalt": salt}):
         for kind, split in product(SAID, splits):
             numbers = by_distance(evidence, setting, kind, split)
             if len(numbers):

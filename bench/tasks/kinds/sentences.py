@@ -197,5 +197,6 @@ def _text(words: Sequence[str], ids: Sequence[int]) -> str:
 def _none(task: Sentences, part: Part) -> str:
     return (
         f"no sentence of {part.low}-{part.high} words was found for split {part.name} with "
-        f"task.deepest={task.deepest}, task.test_deepest={task.test_deepest} and these task.rules; choose other lengths or more rules"
+        f"task.deepest={task.deepest}, task.test_deepest={task.test_deepest} and these task.rules; choose other lengths or "
+        "more rules"
     )
