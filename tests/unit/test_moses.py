@@ -11,6 +11,7 @@ from sacremoses import MosesPunctNormalizer, MosesTokenizer
 from bench import moses
 from bench.data import corpora
 from bench.data.multi30k import CORPUS, LANGUAGES, TESTS
+from bench.data.text import read_lines
 from bench.metrics import LITERATURE, METRICS, bleu, literature_bleu
 
 NAMED = [Path(folder) for folder in os.environ.get("BENCH_MIRROR", "").split(os.pathsep) if folder]
@@ -33,8 +34,8 @@ def pair(monkeypatch, tmp_path) -> Callable[[str, str], tuple[list[str], list[st
     monkeypatch.setenv("BENCH_OFFLINE", "1")
 
     def read(name: str, language: str) -> tuple[list[str], list[str]]:
-        raw = corpora.read_lines(corpora.obtain(CORPUS, f"{name}.{language}.gz"))
-        return raw, corpora.read_lines(found[0] / "multi30k" / "tok" / f"{name}.lc.norm.tok.{language}")
+        raw = read_lines(corpora.obtain(CORPUS, f"{name}.{language}.gz"))
+        return raw, read_lines(found[0] / "multi30k" / "tok" / f"{name}.lc.norm.tok.{language}")
 
     return read
 
