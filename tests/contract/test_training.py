@@ -118,13 +118,6 @@ def test_the_best_validation_loss_is_what_stays() -> None:
     assert loss == pytest.approx(best["valid_loss"], abs=1e-5)
 
 
-def test_learning_rate_rises_and_falls() -> None:
-    settings = Settings(lr=2.0, warmup=0.1)
-    rates = [settings.rate(step, 100) for step in range(100)]
-    assert rates[0] == pytest.approx(0.2) and max(rates) == rates[10] == pytest.approx(2.0)
-    assert rates[-1] < 0.01 and all(b <= a for a, b in zip(rates[10:], rates[11:]))
-
-
 def test_equal_lengths_need_no_mask_and_padding_is_counted() -> None:
     from bench.data.batches import Batcher
 
