@@ -54,6 +54,11 @@ def line(axes: Axes, arm: str, x: pd.Series, y: pd.Series, thin: bool = False) -
     )  # fmt: skip
 
 
+def band(axes: Axes, arm: str, x: pd.Series, low: pd.Series, high: pd.Series) -> None:
+    """What one arm's line lies between."""
+    axes.fill_between(x, low, high, color=style.look(arm).colour, alpha=0.15, lw=0)
+
+
 def finish(
     figure: Canvas, axes: Axes, folder: Path, name: str, title: str, caption: str, numbers: pd.DataFrame,
     extra: Sequence[Patch] = (), height: float = HEIGHT,

@@ -86,7 +86,7 @@ def _by_axis(
         for arm in arms.ordered(rows["arm"]):
             for _, line in rows[rows["arm"] == arm].groupby("split", sort=False):
                 drawing.line(axes, arm, line["at"], line["mean"])
-                axes.fill_between(line["at"], line["min"], line["max"], color=style.look(arm).colour, alpha=0.15, lw=0)
+                drawing.band(axes, arm, line["at"], line["min"], line["max"])
         axes.set_xlabel(labels.axis(axis))
         axes.set_ylabel(labels.label(metric, unit))
         _bounded(axes, unit)

@@ -14,6 +14,7 @@ from bench.phenomena import CONTRAST, WORD
 from bench.report import arms, drawing, style
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting
+from bench.report.series import over_seeds
 from bench.report.tables import NONE, Table, spread, table
 
 ACROSS = 3
@@ -61,19 +62,14 @@ def _shown(rows: pd.DataFrame, splits: Sequence[str]) -> list[str]:
 
 
 def by_distance(evidence: Evidence, setting: Setting, kind: str, split: str) -> pd.DataFrame:
-    """A row a phenomenon, arm and distance (1, 2, from 4, from 8, ...; `at` is the lower edge): mean, min and max over
-    seeds, and the examples that one cell's number is of, on average."""
+    """A row a phenomenon, arm and distance (1, 2, from 4, from 8, ...; `at` is the lower edge), over seeds."""
     rows = _of(evidence, setting)
     rows = rows[(rows["kind"] == kind) & (rows["split"] == split) & rows["axis"].notna()]
     rows = rows.assign(at=[_bin(int(at)) for at in rows["at"]], right=rows["value"] * rows["n"])
     keys = ["task", "budget_name", "arm", "split", "phenomenon", "kind", "at"]
     cells = rows.groupby([*keys, "cell"], sort=False)[["right", "n"]].sum().reset_index()
     cells["value"] = cells["right"] / cells["n"]
-    numbers = cells.groupby(keys, sort=False).agg(
-        mean=("value", "mean"), min=("value", "min"), max=("value", "max"), seeds=("value", "size"),
-        examples=("n", "mean"),
-    )  # fmt: skip
-    return numbers.reset_index().sort_values(["phenomenon", "arm", "at"]).reset_index(drop=True)
+    return over_seeds(cells, keys).sort_values(["phenomenon", "arm", "at"]).reset_index(drop=True)
 
 
 def _bin(distance: int) -> int:
@@ -110,7 +106,7 @@ def _panel(axes: Axes, name: str, numbers: pd.DataFrame) -> None:
     for arm in arms.ordered(numbers["arm"]):
         line = numbers[numbers["arm"] == arm]
         drawing.line(axes, arm, line["at"], line["mean"], thin=True)
-        axes.fill_between(line["at"], line["min"], line["max"], color=style.look(arm).colour, alpha=0.15, lw=0)
+        drawing.band(axes, arm, line["at"], line["min"], line["max"])
     axes.set_title(name.replace("_", " "), fontsize=8, pad=3)
     axes.set_ylim(-0.04, 1.04)
     axes.set_yticks([0, 0.5, 1])

@@ -65,8 +65,7 @@ def _against_length(
         line = numbers[numbers["arm"] == arm].sort_values("length")
         drawing.line(axes, arm, line["length"], line[column])
         if band is not None:
-            low, high = (line[edge] for edge in band)
-            axes.fill_between(line["length"], low, high, color=style.look(arm).colour, alpha=0.15, lw=0)
+            drawing.band(axes, arm, line["length"], *(line[edge] for edge in band))
     _logarithmic(axes, numbers)
     return figure, axes
 

@@ -16,7 +16,7 @@ from bench.reach import rows
 from bench.report import arms, drawing, style
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting
-from bench.report.series import KEYS
+from bench.report.series import KEYS, over_seeds
 
 SMALLEST, SPAN = 1e-6, 50.0
 """Where the axis of shares ends, however small they get: what has vanished has vanished. And how many times its least
@@ -64,13 +64,9 @@ def numbers(evidence: Evidence, setting: Setting, results: Path) -> pd.DataFrame
 
 
 def _over_seeds(own: pd.DataFrame) -> pd.DataFrame:
-    """A row an arm and distance; examples: those that one cell's number is of, on average."""
+    """A row an arm and distance."""
     keys = ["task", "budget_name", "arm", "split", "what", "k"]
-    table = own.groupby(keys, sort=False).agg(
-        mean=("value", "mean"), min=("value", "min"), max=("value", "max"), seeds=("value", "size"),
-        examples=("n", "mean"),
-    )  # fmt: skip
-    return table.reset_index().sort_values(["arm", "k"]).reset_index(drop=True)
+    return over_seeds(own, keys).sort_values(["arm", "k"]).reset_index(drop=True)
 
 
 def _gradient(table: pd.DataFrame, folder: Path, place: str, where: str) -> Figure:
@@ -120,7 +116,7 @@ def _against_distance(table: pd.DataFrame) -> tuple[Canvas, Axes]:
     for arm in arms.ordered(table["arm"]):
         line = table[table["arm"] == arm]
         drawing.line(axes, arm, line["k"], line["mean"], thin=True)
-        axes.fill_between(line["k"], line["min"], line["max"], color=style.look(arm).colour, alpha=0.15, lw=0)
+        drawing.band(axes, arm, line["k"], line["min"], line["max"])
     longest = int(table["k"].max())
     marks = [2**power for power in range(longest.bit_length())]
     axes.xaxis.set_major_locator(FixedLocator([*([0] if (table["k"] == 0).any() else []), *marks]))

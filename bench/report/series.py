@@ -28,14 +28,19 @@ def by_axis(evidence: Evidence, setting: Setting, axis: str, metric: str, search
     """A row an arm, split and place on the axis, over seeds; examples: in one cell's mean."""
     rows = evidence.select(setting, metric=metric, search=search, axis=axis)
     keys = ["task", "budget_name", "arm", "split", "search", "metric", "unit", "at"]
-    table = rows.groupby(keys, sort=False, dropna=False).agg(
-        mean=("value", "mean"), min=("value", "min"), max=("value", "max"), seeds=("value", "size"),
-        examples=("n", "mean"),
-    )  # fmt: skip
     order = {split: place for place, split in enumerate(evidence.splits(setting))}
-    return table.reset_index().sort_values(
+    return over_seeds(rows, keys).sort_values(
         ["split", "arm", "at"], key=lambda s: s.map(order) if s.name == "split" else s
     )
+
+
+def over_seeds(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Of rows with a `value` and its `n`, one a cell for each value of `keys`: mean and range over seeds, how many there
+    are, and the examples that one cell's number is of, on average."""
+    return rows.groupby(keys, sort=False, dropna=False).agg(
+        mean=("value", "mean"), min=("value", "min"), max=("value", "max"), seeds=("value", "size"),
+        examples=("n", "mean"),
+    ).reset_index()  # fmt: skip
 
 
 def learning(evidence: Evidence, setting: Setting) -> pd.DataFrame:
