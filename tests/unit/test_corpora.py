@@ -403,22 +403,6 @@ def test_descriptions_are_complete():
 
 # The real files
 
-NAMED = [Path(folder) for folder in os.environ.get("BENCH_MIRROR", "").split(os.pathsep) if folder]
-MIRRORS = [folder for folder in NAMED or [Path(__file__).parents[3] / "shared" / "data"] if folder.is_dir()]
-
-
-@pytest.fixture
-def mirror(monkeypatch):
-    """mirror(*corpora): look in the mirror. Skips where there is none, and, but for CI, where it lacks one of these."""
-
-    def look(*names: str) -> None:
-        there = all(any((folder / name).is_dir() for folder in MIRRORS) for name in names)
-        if not MIRRORS or ("CI" not in os.environ and not there):
-            pytest.skip("no mirror of the corpora: BENCH_MIRROR")
-        monkeypatch.setenv("BENCH_MIRROR", os.pathsep.join(map(str, MIRRORS)))
-
-    return look
-
 
 @pytest.mark.parametrize(("name", "files"), [("multi30k", 22), ("tatoeba-deu-eng", 1), ("newstest-deu-eng", 29)])
 def test_the_mirror_is_whole(mirror, name, files):

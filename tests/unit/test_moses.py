@@ -2,11 +2,11 @@
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from sacrebleu.metrics import BLEU
 from sacremoses import MosesPunctNormalizer, MosesTokenizer
+from tests.unit.mirrors import MIRRORS
 
 from bench import moses
 from bench.data import corpora
@@ -14,8 +14,6 @@ from bench.data.multi30k import CORPUS, LANGUAGES, TESTS
 from bench.data.text import read_lines
 from bench.metrics import LITERATURE, METRICS, bleu, literature_bleu
 
-NAMED = [Path(folder) for folder in os.environ.get("BENCH_MIRROR", "").split(os.pathsep) if folder]
-MIRRORS = [folder for folder in NAMED or [Path(__file__).parents[3] / "shared" / "data"] if folder.is_dir()]
 SETS = {"val": LANGUAGES, **TESTS}
 
 LINES = dict(zip(SETS, (1014, 1000, 1000, 461, 1071), strict=True))

@@ -21,8 +21,6 @@ from bench.data.splits import source_hashes
 from bench.tasks.base import PAD, UNK, fingerprint
 from bench.tasks.multi30k import Multi30k
 
-NAMED = [Path(folder) for folder in os.environ.get("BENCH_MIRROR", "").split(os.pathsep) if folder]
-MIRRORS = [folder for folder in NAMED or [Path(__file__).parents[3] / "shared" / "data"] if folder.is_dir()]
 SMALL = {"vocabulary": 60, "tests": ["test_2016_flickr"]}
 
 
@@ -263,14 +261,12 @@ def test_the_metrics_exist():
 
 
 @pytest.fixture
-def mirror(monkeypatch):
-    """The mirror's folders. Skips where there is none, and, but for CI, where there is one without this corpus."""
-    if not MIRRORS or ("CI" not in os.environ and not any((folder / "multi30k").is_dir() for folder in MIRRORS)):
-        pytest.skip("no mirror of the corpora: BENCH_MIRROR")
-    monkeypatch.setenv("BENCH_MIRROR", os.pathsep.join(map(str, MIRRORS)))
+def captions(mirror):
+    """The real files."""
+    mirror("multi30k")
 
 
-def test_the_real_corpus(mirror):
+def test_the_real_corpus(captions):
     task = Multi30k()
     data = task.load()
     assert data.counts["train_pairs"] == 29000 and len(data.valid) == 1014
@@ -293,7 +289,7 @@ def test_the_real_corpus(mirror):
 
 
 @pytest.mark.parametrize(("source", "target"), [("cs", "fr"), ("de", "en")])
-def test_every_test_set_of_other_pairs(mirror, source, target):
+def test_every_test_set_of_other_pairs(captions, source, target):
     names = [name for name, languages in multi30k.TESTS.items() if {source, target} <= set(languages)]
     data = Multi30k(source=source, target=target, tests=names).load()
     assert list(data.tests) == names
@@ -302,7 +298,7 @@ def test_every_test_set_of_other_pairs(mirror, source, target):
         assert [line.split() for line in raw] == [line.split() for line in split.references]
 
 
-def test_tidied_references_score_as_the_raw_ones(mirror):
+def test_tidied_references_score_as_the_raw_ones(captions):
     # Most Czech lines of 2018 end in a space, so this is where a difference would show.
     raw = read_lines(obtain(corpora()["multi30k"], "test_2018_flickr.cs.gz"))
     tidied = [" ".join(line.split()) for line in raw]

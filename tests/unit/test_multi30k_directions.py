@@ -4,9 +4,9 @@ import gzip
 import hashlib
 import itertools
 import os
-from pathlib import Path
 
 import pytest
+from tests.unit.mirrors import MIRRORS
 
 from bench import schema
 from bench.data.corpora import obtain
@@ -14,8 +14,6 @@ from bench.data.multi30k import CORPUS, LANGUAGES, TESTS
 from bench.data.text import read_lines
 from bench.metrics import LITERATURE, METRICS
 
-NAMED = [Path(folder) for folder in os.environ.get("BENCH_MIRROR", "").split(os.pathsep) if folder]
-MIRRORS = [folder for folder in NAMED or [Path(__file__).parents[3] / "shared" / "data"] if folder.is_dir()]
 LINES = {"test_2016_flickr": 1000, "test_2017_flickr": 1000, "test_2017_mscoco": 461, "test_2018_flickr": 1071}
 
 

@@ -1,11 +1,9 @@
 """Published German-English text: how it is split, several corpora together, and the real files where a mirror is."""
 
 import hashlib
-import os
 import shutil
 from collections import Counter
 from dataclasses import asdict
-from pathlib import Path
 
 import pytest
 
@@ -16,9 +14,6 @@ from bench.errors import DataError, DataUnavailable
 from bench.tasks.kinds.translation import Translation, length_bin
 from bench.tasks.published import Published
 from tests.unit.made_up import LOADERS
-
-NAMED = [Path(folder) for folder in os.environ.get("BENCH_MIRROR", "").split(os.pathsep) if folder]
-MIRRORS = [folder for folder in NAMED or [Path(__file__).parents[3] / "shared" / "data"] if folder.is_dir()]
 
 
 @pytest.fixture(autouse=True)
@@ -160,19 +155,6 @@ def test_what_one_corpus_holds_out_is_not_trained_on_in_the_other(monkeypatch, t
 
 
 # The real files
-
-
-@pytest.fixture
-def mirror(monkeypatch):
-    """mirror(*corpora): look in the mirror. Skips where there is none, and, but for CI, where it lacks one of these."""
-
-    def look(*names: str) -> None:
-        there = all(any((folder / name).is_dir() for folder in MIRRORS) for name in names)
-        if not MIRRORS or ("CI" not in os.environ and not there):
-            pytest.skip("no mirror of the corpora: BENCH_MIRROR")
-        monkeypatch.setenv("BENCH_MIRROR", os.pathsep.join(map(str, MIRRORS)))
-
-    return look
 
 
 def test_the_real_tatoeba(mirror):
