@@ -80,12 +80,12 @@ def word_at(text: str, place: int) -> str | None:
     return words[place] if place < len(words) else None
 
 
-def contrast_rows(model: Seq2Seq, split: Split, batch_tokens: int, device: str) -> list[dict[str, object]]:
+def contrast_rows(model: Seq2Seq, split: Split, batcher: Batcher) -> list[dict[str, object]]:
     """For each phenomenon, a row for how often the reference is more probable than the same with the decisive word
-    wrong: whole, and for each distance (Sennrich 2017; Tang et al. 2018)."""
+    wrong: whole, and for each distance (Sennrich 2017; Tang et al. 2018). batcher: of the split."""
     if not split.marks:
         return []
-    right = losses(model, Batcher(split, batch_tokens, device))
+    right = losses(model, batcher)
     rows = []
     for name, marks in split.marks.items():
         has = np.flatnonzero(marks.at != ABSENT)
@@ -94,7 +94,8 @@ def contrast_rows(model: Seq2Seq, split: Split, batch_tokens: int, device: str) 
         src, tgt = split.src.take(has), split.tgt.take(has)
         tokens = tgt.tokens.copy()
         tokens[tgt.offsets[:-1] + marks.at[has]] = marks.wrong[has]
-        wrong = losses(model, Batcher(Split(split.name, src, replace(tgt, tokens=tokens)), batch_tokens, device))
+        changed = Split(split.name, src, replace(tgt, tokens=tokens))
+        wrong = losses(model, Batcher(changed, batcher.batch_tokens, batcher.device))
         better = (right[has] < wrong).astype(float)
         rows += _by_distance(split, FORCED, phenomena.CONTRAST, CONTRAST_SIGNATURE, name, better, has)
     return rows

@@ -238,8 +238,7 @@ def _evaluate(
             batcher = Batcher(split, cell.config["budget"]["batch_tokens"], device)
             record["scores"].append(evaluation.loss_row(model, task, split, batcher))
             record["scores"] += evaluation.forced_rows(model, task, split, batcher)
-            tokens = cell.config["budget"]["batch_tokens"]
-            record["scores"] += evaluation.contrast_rows(model, split, tokens, device)
+            record["scores"] += evaluation.contrast_rows(model, split, batcher)
     first = next(iter(data.tests.values()))
     record["throughput"] |= {
         "decode": profiling.summary(samples, profiling.TOKENS_PER_SECOND),

@@ -59,6 +59,7 @@ class History:
 END, PATIENCE = "end", "patience"
 """Why training ended: all planned steps were run, or validation has not become better for long enough."""
 
+
 class Trainer:
     """One model's training, which can stop at any validation and go on as if it had not.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.data.text import EMPTY, Parallel
+from bench.data.text import EMPTY, Parallel, paired
 
 SIDES = {"source": (0,), "either": (0, 1)}
 """For each value of `Cleaning.overlap`, the sides of a training pair that are compared with held-out text."""
@@ -66,7 +66,7 @@ def apart(train: Parallel, held_out: Mapping[str, Parallel], rules: Cleaning, co
     if not rules.duplicates:
         pairs = dict.fromkeys(zip(*kept))
         counts["train_removed_duplicates"] = len(kept.sources) - len(pairs)
-        kept = Parallel(*map(list, zip(*pairs))) if pairs else Parallel([], [])
+        kept = paired(pairs)
     return kept
 
 

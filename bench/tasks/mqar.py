@@ -67,7 +67,8 @@ class Mqar(Symbols):
         super().__post_init__()
         # Keys can be copied; a value is one of a half of the vocabulary.
         value, numbers = 2.0 / self.vocabulary, range(least, self.pairs + 1)
-        self.chance = {"facts": value, "values": value, "exact_match": sum(value**pairs for pairs in numbers) / len(numbers)}
+        whole = sum(value**pairs for pairs in numbers) / len(numbers)
+        self.chance = {"facts": value, "values": value, "exact_match": whole}
 
     @property
     def seen(self) -> tuple[int, int]:

@@ -58,7 +58,7 @@ def test_the_reference_against_a_wrong_word() -> None:
     none = np.full(18, ABSENT)
     split = split_of(targets, {"case": Marks(at, distance, wrong), "question": Marks(none, none, none)})
     before = split.tgt.tokens.copy()
-    rows = contrast_rows(Table(logits), split, 20, "cpu")
+    rows = contrast_rows(Table(logits), split, Batcher(split, 20))
     assert {(row["metric"], row["axis"], row["at"]): (row["value"], row["n"]) for row in rows} == {
         ("case_contrast", None, None): (pytest.approx(1 / 3), 15),
         ("case_contrast", "case_distance", 1): (1.0, 5),

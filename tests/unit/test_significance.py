@@ -13,7 +13,6 @@ import pytest
 from tests.unit import answers
 
 from bench import __main__, hypotheses, significance
-from bench.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES, REFERENCES = answers.sentences(150, 1), answers.sentences(150, 2)

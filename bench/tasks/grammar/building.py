@@ -6,7 +6,7 @@ from bench.tasks.grammar.dice import Dice
 from bench.tasks.grammar.held_out import held_out
 from bench.tasks.grammar.lexicon import Noun, Verb
 from bench.tasks.grammar.phrases import Phrases
-from bench.tasks.grammar.trees import MODALS, Clause, Phrase, Place, Pronoun, Time
+from bench.tasks.grammar.trees import MODALS, Clause, Phrase, Pronoun
 
 RULES = (
     *("adjectives", "determiners", "modifiers", "relatives", "coordination", "adverbials", "fronting", "perfect"),

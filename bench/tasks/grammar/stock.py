@@ -28,13 +28,10 @@ class Stock:
         for noun in lexicon.nouns:
             for name in noun.classes:
                 self.nouns.setdefault(name, []).append(noun)
-        self.adjectives = {
-            noun: self._known(noun.german, [a for a in lexicon.adjectives if set(a.classes) & set(noun.classes)])
-            for noun in lexicon.nouns
-        }
         self.qualities = {
             noun: [a for a in lexicon.adjectives if set(a.classes) & set(noun.classes)] for noun in lexicon.nouns
         }
+        self.adjectives = {noun: self._known(noun.german, fitting) for noun, fitting in self.qualities.items()}
         verbs = [verb for verb in lexicon.verbs if verb.prefix is None or "separable" in self.rules]
         simple = ("none", "accusative", "dative", "double")
         self.verbs = {frame: [v for v in verbs if v.frame == frame] for frame in simple}
