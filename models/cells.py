@@ -44,8 +44,9 @@ class Recurrent(nn.Module):
         for name, parameter in self.run.named_parameters():
             if "bias" in name:
                 nn.init.zeros_(parameter)
-                if cell == "lstm" and "bias_ih" in name:
-                    # Remember by default (Jozefowicz et al. 2015): gates come in the order input, forget, cell, output.
+                if GATES[cell] > 1 and "bias_ih" in name:
+                    # Remember by default (Jozefowicz et al. 2015; for both cells Tallec & Ollivier 2018): the gate that
+                    # keeps the state, forget of an LSTM and update of a GRU, comes second in torch's order of either.
                     nn.init.ones_(parameter.data[width : 2 * width])
             elif "weight_hh" in name:
                 for gate in parameter.data.chunk(GATES[cell]):

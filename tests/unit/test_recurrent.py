@@ -82,12 +82,18 @@ def test_the_unrolled_layer_equals_the_fused_one(cell: str, bidirectional: bool,
     assert "forward" not in vars(layer), "and the fused one is put back"
 
 
-def test_a_forgetting_gate_starts_open() -> None:
-    """Of an LSTM alone, and in its own quarter of the biases: at zero input and state, f = sigmoid(1) of c is kept."""
+def test_the_gate_that_keeps_the_state_starts_open() -> None:
+    """At zero input and state, an LSTM keeps f = sigmoid(1) of c and a GRU z = sigmoid(1) of h; no other gate is open."""
     for cell in CELLS:
         layer = Recurrent(cell, D, D)
         biases = [p for name, p in layer.named_parameters() if "bias" in name]
         ones = torch.stack(biases).sum(0).nonzero().flatten().tolist()
-        assert ones == (list(range(D, 2 * D)) if cell == "lstm" else [])
-    _, (_, cell_state) = Recurrent("lstm", D, D)(torch.zeros(1, 1, D), (torch.zeros(1, D), torch.ones(1, D)))
-    torch.testing.assert_close(cell_state, torch.full((1, D), 1.0).sigmoid())
+        assert ones == ([] if cell == "rnn" else list(range(D, 2 * D)))
+    x, kept = torch.zeros(1, 1, D), torch.full((1, D), 1.0).sigmoid()
+    _, (_, cell_state) = Recurrent("lstm", D, D)(x, (torch.zeros(1, D), torch.ones(1, D)))
+    torch.testing.assert_close(cell_state, kept)
+    gru = Recurrent("gru", D, D)
+    with torch.no_grad():
+        gru.run.weight_hh_l0.zero_()
+    _, (state,) = gru(x, (torch.ones(1, D),))
+    torch.testing.assert_close(state, kept)
