@@ -74,15 +74,16 @@ def read(folder: Path) -> records.Records:
 
 def table(evidence: Evidence) -> pd.DataFrame:
     """The tidy table of what has been read; in the order of cells and of their records."""
-    scores = pd.concat([evidence.scores, evidence.phenomena]).sort_index()
-    cells = evidence.cells.set_index("cell", drop=False).reindex(scores["cell"])
-    parts = {"cell": _of_kind(scores["cell"], TEXT)}
-    parts |= {name: _of_kind(scores[name], kind) for name, kind in OF_SCORES.items()}
-    parts |= {name: _of_kind(column(cells, key), kind) for name, (key, kind) in OF_CELLS.items()}
-    parts["chance"] = pd.Series(float("nan"), index=range(len(scores)))
-    for metric in set(scores["metric"]):
-        rows = parts["metric"] == metric
-        parts["chance"][rows] = _of_kind(column(cells, f"data.chance.{metric}"), REAL)[rows]
+    scores = pd.concat([evidence.scores, evidence.phenomena]).sort_index().reset_index(drop=True)
+    cells = evidence.cells.drop_duplicates("cell")
+    every = pd.DataFrame({name: _of_kind(column(cells, key), kind) for name, (key, kind) in OF_CELLS.items()})
+    chances = {metric: _of_kind(column(cells, f"data.chance.{metric}"), REAL) for metric in set(scores["metric"])}
+    place = pd.Series(range(len(cells)), index=cells["cell"])[scores["cell"]]
+    parts = {name: _of_kind(scores[name], kind) for name, kind in OF_SCORES.items()}
+    parts |= {name: values.reset_index(drop=True) for name, values in every.iloc[place].items()}
+    parts["cell"] = _of_kind(scores["cell"], TEXT)
+    chance = [chances[metric][where] for metric, where in zip(scores["metric"], place, strict=True)]
+    parts["chance"] = pd.Series(chance, dtype=float)
     return pd.DataFrame({name: parts[name] for name in COLUMNS})
 
 
