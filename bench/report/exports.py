@@ -31,7 +31,9 @@ def scores(tidy: pd.DataFrame, folder: Path) -> None:
     """The tidy table as results.csv, and, where pyarrow is installed, as results.parquet."""
     tidy.to_csv(folder / RESULTS, index=False)
     if importlib.util.find_spec("pyarrow") is not None:
-        tidy.to_parquet(folder / PARQUET, index=False)
+        # A column without a value would have no type in the file, and folders could not be read as one.
+        text = {name: "string" for name in tidy if tidy[name].dtype == object}
+        tidy.astype(text).to_parquet(folder / PARQUET, index=False)
 
 
 def tables(found: Iterable[Table], folder: Path) -> None:
