@@ -1,4 +1,4 @@
-"""All scores of a results folder as one tidy table: what `bench.load` returns and `results.csv` holds. No torch here."""
+"""All scores of a results folder as one tidy table: `bench.load` returns it, `results.csv` holds it. No torch here."""
 
 from __future__ import annotations
 

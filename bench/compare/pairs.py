@@ -1,4 +1,4 @@
-"""Which setting and which cell of one results folder belongs to which of another, and what else is not the same in them."""
+"""Which setting and cell of one results folder belongs to which of another, and what else is not the same in them."""
 
 from __future__ import annotations
 
@@ -90,8 +90,8 @@ class Side:
 
 
 def sides(first: Evidence, second: Evidence, matched: Mapping[Setting, Setting]) -> tuple[Side, Side]:
-    """Both folders with arms named alike. Evidence tells arms of one name apart where their configurations differ within
-    a folder; where only some seeds of an arm were run otherwise, that is a change here and no other arm."""
+    """Both folders with arms named alike. Evidence tells arms of one name apart where their configurations differ
+    within a folder; where only some seeds of an arm were run otherwise, that is a change here and no other arm."""
     names: tuple[dict, dict] = ({}, {})
     for pair in matched.items():
         tables = [evidence.cells[evidence.cells["setting"] == setting] for evidence, setting in

@@ -1,7 +1,8 @@
 """Scores and speeds that two results folders both have: values, differences, and whether those are significant.
 
-The unit is the seed. Where both have at least three seeds in common, values are paired by seed (Student's t); else, where
-both have three seeds, they are not (Welch). Below that nothing is tested. All tests of a comparison are one family (Holm).
+The unit is the seed. Where both have at least three seeds in common, values are paired by seed (Student's t); else,
+where both have three seeds, they are not (Welch). Below that nothing is tested. All tests of a comparison are one
+family (Holm).
 """
 
 from __future__ import annotations
@@ -110,10 +111,8 @@ def speeds(first: Side, second: Side, matched: Mapping[Setting, Setting]) -> tup
                 unlike.append(f"{name}, {arm}")
                 continue
             for key, what in SPEEDS.items():
-                logs = [
-                    {seed: math.log(value) for seed, value in side.evidence.by_seed(cells, arm, key).items() if value > 0}
-                    for side, cells in ((first, one), (second, other))
-                ]
+                both = [side.evidence.by_seed(cells, arm, key) for side, cells in ((first, one), (second, other))]
+                logs = [{seed: math.log(value) for seed, value in medians.items() if value > 0} for medians in both]
                 gap = paired_difference(logs[1], logs[0])
                 if gap is not None:
                     ends = None if gap.outer is None else (math.exp(gap.outer[0]), math.exp(gap.outer[1]))

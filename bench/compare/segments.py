@@ -1,4 +1,4 @@
-"""Pairs of cells that two results folders both have, tested over the segments of their test sets (`bench.significance`)."""
+"""Pairs of cells that two results folders both have, tested over segments of their test sets (`bench.significance`)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from bench.errors import UserError
 
 @dataclass(frozen=True)
 class Tested:
-    """Two trained cells on one split under one search. p of the paired bootstrap and the paired approximate randomisation,
-    each corrected by Holm over all of this comparison's."""
+    """Two trained cells on one split under one search. p of the paired bootstrap and of the paired approximate
+    randomisation, each corrected by Holm over all of this comparison's."""
 
     cell: str
     split: str

@@ -19,16 +19,16 @@ LONG = 60
 """Longer values are cut in the middle; the JSON has all."""
 
 METHOD = (
-    f"Unit: the seed. Where both have at least {MIN_SEEDS} seeds in common, values are paired by seed (Student's t; the "
-    "interval is the wider of that and the bootstrap's), else, where both have as many, they are not (Welch); with fewer "
-    "nothing is tested. p is corrected by Holm over all {count} tests; significant: below {level}."
+    f"Unit: the seed. Where both have at least {MIN_SEEDS} seeds in common, values are paired by seed (Student's t; "
+    "the interval is the wider of that and the bootstrap's), else, where both have as many, they are not (Welch); with "
+    "fewer nothing is tested. p is corrected by Holm over all {count} tests; significant: below {level}."
 )
 NO_CHANGE = "No change: both have the same cells, configurations and scores."
 NOT_TESTED = f"not tested: fewer than {MIN_SEEDS} seeds"
 UNLIKE = "Speeds measured on unlike machines, with other threads or neighbours, are not compared: {}."
 SEGMENTS = (
-    f"Unit: the {UNIT}. This is about pairs of trained cells on a test set; about architectures only several seeds tell. "
-    "p is corrected by Holm over all tests of a kind here."
+    f"Unit: the {UNIT}. This is about pairs of trained cells on a test set; about architectures only several seeds "
+    "tell. p is corrected by Holm over all tests of a kind here."
 )
 
 
@@ -68,7 +68,8 @@ def _scores(scores: list[Score], alike: int) -> Iterator[str]:
     for (setting, split, search, metric, unit), part in groupby(sorted(differing, key=_place), key=_place):
         yield f"  {setting}, {split}, {search}, {metric} ({unit})"
         for score in part:
-            yield f"    {score.arm}: A {_value(score.first, unit)}, B {_value(score.second, unit)}, {_difference(score)}"
+            values = f"A {_value(score.first, unit)}, B {_value(score.second, unit)}"
+            yield f"    {score.arm}: {values}, {_difference(score)}"
     tests = sum(score.p is not None for score in scores)
     if differing:
         yield METHOD.format(count=tests, level=LEVEL)
@@ -122,8 +123,8 @@ def _speeds(speeds: list[Speed]) -> Iterator[str]:
 def _tested(row: Tested) -> str:
     return (
         f"{row.cell}, {row.split}, {row.search}, {row.metric}: A {row.first:.2f}, B {row.second:.2f}, B - A "
-        f"{row.second - row.first:+.2f}; corrected p {row.bootstrap_p:.4f} by paired bootstrap, {row.randomisation_p:.4f} by "
-        f"paired approximate randomisation ({row.segments:,} segments, {row.differing:,} not answered alike)"
+        f"{row.second - row.first:+.2f}; corrected p {row.bootstrap_p:.4f} by paired bootstrap, "
+        f"{row.randomisation_p:.4f} by paired approximate randomisation ({row.segments:,} segments, {row.differing:,} not answered alike)"
     )
 
 

@@ -24,7 +24,9 @@ RESULTS, PARQUET, VERDICTS = "results.csv", "results.parquet", "verdicts.json"
 VERDICTS_SCHEMA = 1
 """Of `verdicts.json`; raised when a key changes its meaning or goes."""
 
-NO_PARQUET = f"left out {PARQUET}: pyarrow is not installed; pip install 'seq2seq-bench[parquet]' and make the report again"
+NO_PARQUET = (
+    f"left out {PARQUET}: pyarrow is not installed; pip install 'seq2seq-bench[parquet]' and make the report again"
+)
 
 
 def scores(tidy: pd.DataFrame, folder: Path) -> None:
@@ -73,7 +75,7 @@ def _published(rows: Sequence[Beside]) -> list[object]:
 
 
 def _plain(value: object, *without: str) -> object:
-    """A value as JSON has it: dataclasses as objects, less functions and the fields named; what is no number, as null."""
+    """A value as JSON has it: dataclasses as objects, less functions and the fields named; NaN and infinity as null."""
     if isinstance(value, Setting):
         return str(value)
     if is_dataclass(value) and not isinstance(value, type):

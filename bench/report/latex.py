@@ -13,7 +13,7 @@ ROWS = 40
 NEEDS = "% \\usepackage{{{}}} in the preamble; where text is not Latin, XeLaTeX or LuaLaTeX with a font that has it."
 
 LONG = 40
-"""A column of text with more characters than this in a cell is broken into lines; such columns share the page's width."""
+"""A column with more characters than this in a cell is broken into lines; such columns share the page's width."""
 
 SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_",

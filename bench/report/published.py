@@ -1,5 +1,5 @@
-"""Published numbers by claim, for orientation: never evidence. Only numbers read in their source stand here, and of those
-only what a task or an arm of ours can be held against or what speaks of a claim itself."""
+"""Published numbers by claim, for orientation: never evidence. Only numbers read in their source stand here, and of
+those only what a task or an arm of ours can be held against or what speaks of a claim itself."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ NOTE = (
 )
 
 BESIDE = (
-    "For orientation: published numbers enter no verdict. Sizes, budgets, data and tuning are theirs, and the last column "
-    "says what else differs. Ours: mean over seeds (lowest-highest seed), in the published unit, of every setting that has "
-    "the nearest arm; cells that fail a sanity gate are left out."
+    "For orientation: published numbers enter no verdict. Sizes, budgets, data and tuning are theirs, and the last "
+    "column says what else differs. Ours: mean over seeds (lowest-highest seed), in the published unit, of every "
+    "setting that has the nearest arm; cells that fail a sanity gate are left out."
 )
 
 BEST_OF_30 = (
-    "test lengths 41-500 after training on 1-40; the best of 10 seeds times 3 learning rates, where ours is a mean over "
-    "seeds; their Transformer is an encoder alone, as is the arm beside it"
+    "test lengths 41-500 after training on 1-40; the best of 10 seeds times 3 learning rates, where ours is a mean "
+    "over seeds; their Transformer is an encoder alone, as is the arm beside it"
 )
 EVEN = BEST_OF_30 + "; the Transformer's number is a mean and its deviation over seeds"
 DECODED = BEST_OF_30 + "; ours is decoded freely, token by token"
@@ -56,7 +56,7 @@ ANSWERS = "the same loss, over all T + 20 positions; our T is that of the settin
 LENGTHS = "T = 600; ours is that of the setting; a constant answer has 0.1767"
 WORDS = "another measure, on English text; beside it stand our figures of reach, where there are any"
 LISTOPS = "96,000 training examples of length 500 to 2,000; its own vocabulary and classifier head, where ours decodes"
-KEPT = "16 symbols to keep out of a vocabulary of 16 (Gu and Dao 2023); ours is decoded freely, at the setting's lengths"
+KEPT = "16 symbols to keep, of a vocabulary of 16 (Gu and Dao 2023); ours is decoded freely, at the setting's lengths"
 WMT = "WMT14, millions of pairs and tokenised BLEU; nothing of ours is on this data"
 DEV = "newstest2013, WMT14 training data, tokenised BLEU; ours are the ablations under the claim, on other tasks"
 

@@ -58,7 +58,8 @@ def test_a_planted_difference_is_found_and_an_absent_one_is_not(two):
     assert planted.test == scoring.PAIRED and planted.adjusted == pytest.approx(2 * planted.p)
     gaps = noise[1, 0] - noise[0, 0] - 0.1
     assert planted.p == pytest.approx(distributions.ttest_rel(gaps, np.zeros(5)).pvalue)
-    assert f"transformer: A {planted.first.mean:.3f} [" in text and ": significant" in text and ": not significant" in text
+    assert f"transformer: A {planted.first.mean:.3f} [" in text
+    assert ": significant" in text and ": not significant" in text
 
 
 def test_other_seeds_are_tested_unpaired(two):
@@ -140,7 +141,8 @@ def test_what_is_missing_is_named_once(two):
     two[1].full(seeds=(1, 2), tasks=("recall",))
     for seed in (1, 2):
         two[1].cell("multi30k", "transformer", seed)
-    drop = [path for path in two[1].path.iterdir() if path.name.startswith(("recall-gru_none", "recall-lstm_dot-quick-s2"))]
+    dropped = ("recall-gru_none", "recall-lstm_dot-quick-s2")
+    drop = [path for path in two[1].path.iterdir() if path.name.startswith(dropped)]
     assert len(drop) == 3
     for path in drop:
         (path / "record.json").unlink()
@@ -214,7 +216,8 @@ def test_bad_input_is_one_line(two, capsys, tmp_path):
     (tmp_path / "empty").mkdir()
     broken = two[1].cell("recall", "transformer", 1)
     (two[1].path / broken["cell"] / "record.json").write_text("{", encoding="utf-8")
-    for other, words_ in ((tmp_path / "no", "is not a folder"), (tmp_path / "empty", "no results"), (two[1].path, "JSON")):
+    bad = ((tmp_path / "no", "is not a folder"), (tmp_path / "empty", "no results"), (two[1].path, "JSON"))
+    for other, words_ in bad:
         for pair in ((two[0].path, other), (other, two[0].path)):
             assert main(["compare", *map(str, pair)]) == 2
             said = capsys.readouterr()

@@ -67,9 +67,8 @@ def test_csv_and_parquet_hold_that_table(full):
     csv = pd.read_csv(full.path / "results.csv", keep_default_na=False, na_values={"value": "", "at": ""})
     assert list(csv.columns) == list(found.columns) and csv["value"].tolist() == found["value"].tolist()
     parquet = pytest.importorskip("pyarrow.parquet", reason="pip install 'seq2seq-bench[parquet]'")
-    read, expected = (
-        table.astype(object).where(table.notna(), None) for table in (pd.read_parquet(full.path / "results.parquet"), found)
-    )
+    both = pd.read_parquet(full.path / "results.parquet"), found
+    read, expected = (table.astype(object).where(table.notna(), None) for table in both)
     pd.testing.assert_frame_equal(read, expected)
     types = {field.name: str(field.type) for field in parquet.read_schema(full.path / "results.parquet")}
     assert "string" in types["gpu"], "a column without a value has a type too"
@@ -79,7 +78,8 @@ def test_without_pyarrow_parquet_is_left_out_and_that_is_said(folder, monkeypatc
     folder.cell("recall", "transformer")
     (folder.path / "results.parquet").write_text("of an earlier report")
     find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "pyarrow" else find(name, *more))
+    hidden = lambda name, *more: None if name == "pyarrow" else find(name, *more)  # noqa: E731
+    monkeypatch.setattr(importlib.util, "find_spec", hidden)
     assert main(["report", str(folder.path)]) == 0
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "results.parquet" in said and "seq2seq-bench[parquet]" in said
@@ -113,7 +113,8 @@ def read_back(source: str) -> tuple[str, list[list[str]]]:
     assert opened[::-1] == re.findall(r"\\end\{(\w+)\}", source) and len(opened) in (1, 2)
     assert source.count("\\bottomrule") == 1 and source.count("\\caption") == 1
     columns = re.search(r"\\begin\{(?:tabular|longtable)\}\{((?:[lr]|p\{0\.\d+\\linewidth\})*)\}", source).group(1)
-    lines = [line.removesuffix(r" \\") for line in source.splitlines() if line.endswith(r" \\") and "caption" not in line]
+    ended = [line for line in source.splitlines() if line.endswith(r" \\") and "caption" not in line]
+    lines = [line.removesuffix(r" \\") for line in ended]
     assert not any(re.search(r"\\\\", line) for line in lines)
     rows = [[unescaped(cell) for cell in re.split(r"(?<!\\)&", f" {line} ")] for line in lines]
     return re.sub(r"p\{.*?\}", "l", columns), [[cell[1:-1] for cell in row] for row in rows]
@@ -121,8 +122,8 @@ def read_back(source: str) -> tuple[str, list[list[str]]]:
 
 @pytest.mark.parametrize("rows", [1, latex.ROWS, latex.ROWS + 1])
 def test_latex_says_what_the_table_says(rows):
-    made = Table("a-b", "A 5 % table", "With_note & more", ["arm_", "value [%]"],
-                 [[Cell(f"{SPECIAL} {row}", ""), Cell(f"[{row}]", float(row))] for row in range(rows)], frozenset({1}))  # fmt: skip
+    cells = [[Cell(f"{SPECIAL} {row}", ""), Cell(f"[{row}]", float(row))] for row in range(rows)]
+    made = Table("a-b", "A 5 % table", "With_note & more", ["arm_", "value [%]"], cells, frozenset({1}))
     source = latex.source(made)
     columns, read = read_back(source)
     assert columns == "lr" and ("longtable" in source) == (rows > latex.ROWS)
@@ -154,7 +155,8 @@ def test_verdicts_for_programs(full):
     assert list(by_letter) == list("ABCDEFGH")
     for verdict in claims.verdicts(tidy.read(full.path)):
         each = by_letter[verdict.letter]
-        assert (each["verdict"], each["scope"], each["corrected"]) == (verdict.verdict, verdict.scope, verdict.corrected)
+        assert (each["verdict"], each["scope"]) == (verdict.verdict, verdict.scope)
+        assert each["corrected"] == verdict.corrected
         assert (each["sentence"], each["predicts"], each["rule"]) == (
             verdict.claim.sentence, verdict.claim.predicts, verdict.claim.rule
         )  # fmt: skip
