@@ -124,7 +124,8 @@ def _tested(row: Tested) -> str:
     return (
         f"{row.cell}, {row.split}, {row.search}, {row.metric}: A {row.first:.2f}, B {row.second:.2f}, B - A "
         f"{row.second - row.first:+.2f}; corrected p {row.bootstrap_p:.4f} by paired bootstrap, "
-        f"{row.randomisation_p:.4f} by paired approximate randomisation ({row.segments:,} segments, {row.differing:,} not answered alike)"
+        f"{row.randomisation_p:.4f} by paired approximate randomisation ({row.segments:,} segments, {row.differing:,} not "
+        "answered alike)"
     )
 
 
