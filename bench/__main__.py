@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import click
 
 from bench import __version__
-from bench.cli import GOOD, INTERRUPTED, WRONG, cells, data, listing, measuring, outputs
+from bench.cli import GOOD, INTERRUPTED, WRONG, cells, comparing, data, listing, measuring, outputs
 from bench.errors import UserError
 
 COMMANDS = (
     *(cells.run, cells.suite_command, cells.tune_command, cells.report),
-    *(measuring.profile, measuring.reach),
+    *(comparing.compare, measuring.profile, measuring.reach),
     *(outputs.translate, outputs.score, outputs.hypotheses_command, outputs.significance),
     *(listing.list_command, data.data),
 )

@@ -189,7 +189,7 @@ WITHOUT = {
     # These work from records: nothing they reach may need torch, a model or a task.
     (
         *("bench.report", "bench.claims", "bench.stats", "bench.records"),
-        *("bench.hypotheses", "bench.significance"),
+        *("bench.hypotheses", "bench.significance", "bench.tidy", "bench.compare"),
     ): ("torch", "models", "bench.tasks", *HYDRA),
     # These start at once, and the parent of a suite's cells stays small.
     ("bench.__main__", "bench.suite", "bench.worker", "bench.display", "bench.schema", "bench.cli"): ("torch",),

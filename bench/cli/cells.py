@@ -122,13 +122,22 @@ def tune_command(
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-def report(folder: Path) -> int:
-    """Write the report of a results folder and print its path."""
-    _write_report(folder)
+@click.option("--out", type=click.Path(path_type=Path), help="Where to.  [default: the folder itself]")
+def report(folder: Path, out: Path | None) -> int:
+    """Write the report of a results folder and print its path.
+
+    Pages (report.html, report.md), all scores (results.csv, results.parquet), verdicts.json, and every table and figure
+    in tables/ (CSV and LaTeX) and figures/ (SVG and PNG).
+    """
+    _write_report(folder, out)
     return GOOD
 
 
-def _write_report(folder: Path) -> None:
+def _write_report(folder: Path, out: Path | None = None) -> None:
+    from bench.report import exports
     from bench.report.page import build
 
-    click.echo(str(build(folder)))
+    page = build(folder, out)
+    if not (page.parent / exports.PARQUET).exists():
+        click.echo(f"bench: {exports.NO_PARQUET}", err=True)
+    click.echo(str(page))

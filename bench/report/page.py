@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import html
 import os
 import re
@@ -13,20 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
-import pandas as pd
 from markupsafe import Markup
 
-from bench import claims, records
+from bench import claims, records, tidy
 from bench.errors import UserError
-from bench.report import examples, facts, figures, phenomena, reach_figures, solving, style, tables, translation
+from bench.report import beside, examples, exports, facts, figures, phenomena, reach_figures, solving, style, tables
+from bench.report import translation
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting
 from bench.report.examples import Example
 from bench.report.tables import Table
 
 TITLE = "How does a Transformer differ from RNN, LSTM and GRU?"
-PRODUCED = ("report.md", "report.html", "results.csv", "figures", "tables")
-"""What a build puts into its folder, replacing what was there under these names."""
+PRODUCED = ("report.md", "report.html", exports.RESULTS, exports.PARQUET, exports.VERDICTS, "figures", "tables")
+"""What a build puts into its folder, replacing what was there under these names; what is not made anew goes."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +56,7 @@ def build(folder: Path, out: Path | None = None) -> Path:
     """
     folder = Path(folder)
     out = folder if out is None else Path(out)
-    try:
-        found = records.load(folder)
-    except (FileNotFoundError, ValueError) as error:
-        raise UserError(" ".join(str(error).split())) from error
+    found = tidy.read(folder)
     try:
         out.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=".report-", dir=out))
@@ -78,16 +74,14 @@ def _write(found: records.Records, folder: Path, building: Path) -> None:
     context = contents(found, folder, building)
     for name in ("report.html", "report.md"):
         (building / name).write_text(_environment().get_template(f"{name}.j2").render(context), encoding="utf-8")
-    evidence = context["evidence"]
-    every = pd.concat([evidence.scores, evidence.phenomena]).sort_index()
-    every.drop(columns=["setting", "phenomenon", "kind"]).to_csv(building / "results.csv", index=False)
+    exports.scores(tidy.table(context["evidence"]), building)
+    exports.verdicts(context["verdicts"], context["beside"], building)
     listed = [figure for section in context["sections"] for figure in section.figures] + context["sizes"]
     (building / "tables").mkdir(exist_ok=True)
     (building / "figures").mkdir(exist_ok=True)
     for figure in listed:
         figure.numbers.to_csv(building / "tables" / f"{figure.name}.csv", index=False)
-    for table in context["tables"]:
-        _csv(table, building / "tables" / f"{table.name}.csv")
+    exports.tables(context["tables"], building / "tables")
 
 
 def contents(found: records.Records, folder: Path, building: Path) -> dict:
@@ -122,7 +116,11 @@ def contents(found: records.Records, folder: Path, building: Path) -> dict:
         "options": facts.options(evidence),
         "data": facts.data(evidence),
     }
-    every = [*fixed.values(), *(table for section in sections for table in section.tables)]
+    others = {claim.letter: beside.beside(evidence, claim.letter) for claim in claims.CLAIMS}
+    published = {letter: beside.table_of(letter, rows) for letter, rows in others.items()}
+    verdicts = claims.verdicts(found)
+    every = [exports.verdict_table(verdicts), *fixed.values(), *published.values()]
+    every += [table for section in sections for table in section.tables]
     return {
         "title": TITLE,
         "evidence": evidence,
@@ -130,7 +128,9 @@ def contents(found: records.Records, folder: Path, building: Path) -> dict:
         "warnings": facts.warnings(evidence),
         "sections": sections,
         "sizes": figures.by_parameters(evidence, drawn),
-        "verdicts": claims.verdicts(found),
+        "verdicts": verdicts,
+        "beside": others,
+        "published": published,
         "called": claims.CALLED,
         "signatures": facts.signatures(evidence),
         "glossary": facts.glossary(evidence),
@@ -173,13 +173,6 @@ def inline(figure: Figure) -> Markup:
     return Markup(re.sub(r"<svg ", f'<svg role="img" aria-label="{label}" ', svg, count=1))
 
 
-def _csv(table: Table, path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(table.columns)
-        writer.writerows([cell.text for cell in row] for row in table.rows)
-
-
 def _put_in_place(building: Path, out: Path) -> None:
     """Move what was built to where it belongs; on an error put back what had been there."""
     earlier = building / "earlier"
@@ -191,8 +184,9 @@ def _put_in_place(building: Path, out: Path) -> None:
             if (out / name).exists():
                 os.replace(out / name, earlier / name)
                 saved.append(name)
-            os.replace(building / name, out / name)
-            placed.append(name)
+            if (building / name).exists():
+                os.replace(building / name, out / name)
+                placed.append(name)
     except BaseException:
         _take_back(out, placed)
         for name in saved:

@@ -214,7 +214,8 @@ def literature(evidence: Evidence) -> Table | None:
     if not settings:
         return None
     rows = [
-        [row.system, row.direction, measured(row.bleu, "{:.2f}"), Cell(NONE, ""), row.note]
+        [f"{row.system} ({row.source})", "-".join(row.ours.languages), measured(row.number, "{:.2f}"), Cell(NONE, ""),
+         row.differs]
         for row in published.MULTI30K
     ]
     for setting in settings:
