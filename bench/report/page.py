@@ -18,7 +18,8 @@ from markupsafe import Markup
 
 from bench import claims, records
 from bench.errors import UserError
-from bench.report import examples, facts, figures, phenomena, reach_figures, solving, style, tables, translation
+from bench.report import attention, examples, facts, figures, matrix, phenomena, reach_figures, solving, style, tables
+from bench.report import translation
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting
 from bench.report.examples import Example
@@ -82,6 +83,7 @@ def _write(found: records.Records, folder: Path, building: Path) -> None:
     every = pd.concat([evidence.scores, evidence.phenomena]).sort_index()
     every.drop(columns=["setting", "phenomenon", "kind"]).to_csv(building / "results.csv", index=False)
     listed = [figure for section in context["sections"] for figure in section.figures] + context["sizes"]
+    listed += [context["matrix"]] if context["matrix"] else []
     (building / "tables").mkdir(exist_ok=True)
     (building / "figures").mkdir(exist_ok=True)
     for figure in listed:
@@ -105,7 +107,8 @@ def contents(found: records.Records, folder: Path, building: Path) -> dict:
             phenomena.table_of(evidence, setting),
             figures.of_setting(evidence, setting, drawn)
             + phenomena.figures_of(evidence, setting, drawn)
-            + reach_figures.of_setting(evidence, setting, folder, drawn),
+            + reach_figures.of_setting(evidence, setting, folder, drawn)
+            + attention.of_setting(evidence, setting, folder, drawn),
             examples.of_setting(evidence, setting, folder),
         )
         for setting in evidence.settings()
@@ -130,6 +133,7 @@ def contents(found: records.Records, folder: Path, building: Path) -> dict:
         "warnings": facts.warnings(evidence),
         "sections": sections,
         "sizes": figures.by_parameters(evidence, drawn),
+        "matrix": matrix.drawn(evidence, drawn),
         "verdicts": claims.verdicts(found),
         "called": claims.CALLED,
         "signatures": facts.signatures(evidence),
