@@ -10,8 +10,8 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.patches import Rectangle
 
 from bench.errors import UserError
 from bench.report import drawing, labels, style
@@ -23,8 +23,8 @@ FILE = "attention.json"
 MOST, HEADS, CHARACTERS = 32, 4, 12
 """Tokens of a side, heads and characters of a token that are drawn."""
 COLOURS = "Greys"
-PAPER = 0.15
-"""Of a figure in inches: what is left free at its edges."""
+STEPS, PAPER = 11, 0.15
+"""Shades of the scale, and inches left free at a figure's edges."""
 
 
 @dataclass(frozen=True)
@@ -99,41 +99,52 @@ def _draw(mean: np.ndarray, heads: list[np.ndarray], maps: Maps, said: labels.Sa
     sources, outputs = ([labels.shown(token, CHARACTERS) for token in side] for side in (maps.source, maps.output))
     sources, outputs = sources[:columns], outputs[:rows]
     size = max(5.0, min(9.0, 150 / max(rows, columns)))
-    longest = [max(map(len, tokens)) * size * 0.0095 for tokens in (sources, outputs)]  # inches
-    left, below = 0.38 + longest[1], 0.38 + longest[0]
-    across = drawing.WIDTH - left - 0.75
+    longest = [max(map(len, tokens)) * size * 0.0085 for tokens in (sources, outputs)]
+    left, below = 0.38 + longest[1], 0.32 + longest[0]
+    across = drawing.WIDTH - left - 0.85
     up = min(across, max(1.2, across * rows / columns))
-    small = (drawing.WIDTH - 2 * PAPER - 0.1 * (HEADS - 1)) / HEADS
-    lower = small * min(1.0, max(0.35, rows / columns)) + 0.3 if heads else 0.0
-    height = up + below + lower + 2 * PAPER
+    lower = 0.35 + (drawing.WIDTH - 2 * PAPER) / HEADS * min(1.0, max(0.35, rows / columns)) if heads else 0.0
+    height, base = up + below + lower + 2 * PAPER, PAPER + lower + below
     figure = Canvas(figsize=(drawing.WIDTH, height))
+    inches = {"transform": figure.dpi_scale_trans}
+    most = max(float(matrix.max()) for matrix in (mean, *heads))
 
-    def place(x: float, y: float, width: float, tall: float) -> Axes:
-        return figure.add_axes((x / drawing.WIDTH, y / height, width / drawing.WIDTH, tall / height))
+    def panel(matrix: np.ndarray, x: float, y: float, width: float, tall: float) -> None:
+        axes = figure.add_axes((x / drawing.WIDTH, y / height, width / drawing.WIDTH, tall / height), xticks=[], yticks=[])
+        axes.spines[:].set_visible(matrix is mean)
+        axes.imshow(matrix, vmin=0, vmax=most or 1, cmap=COLOURS, interpolation="none", aspect="auto")
 
-    axes = place(left, PAPER + lower + below, across, up)
-    shown = _panel(axes, mean)
+    panel(mean, left, base, across, up)
     for number, token in enumerate(sources):
-        axes.text(number, rows - 0.4, token, size=size, rotation=90, ha="center", va="top")
+        x = left + (number + 0.5) * across / columns
+        figure.text(x, base - 0.05, token, size=size, rotation=90, ha="center", va="top", **inches)
     for number, token in enumerate(outputs):
-        axes.text(-0.6, number, token, size=size, ha="right", va="center")
-    figure.text((left + across / 2) / drawing.WIDTH, (PAPER + lower + 0.08) / height, said.x, ha="center", size=9)
-    figure.text(0.06 / drawing.WIDTH, (PAPER + lower + below + up / 2) / height, said.y, rotation=90, va="center", size=9)
-    scale = figure.colorbar(shown, cax=place(left + across + 0.1, PAPER + lower + below, 0.1, up), ticks=[0, 0.5, 1])
-    scale.ax.tick_params(labelsize=8)
-    scale.set_label(PARTS["weight"], size=8)
-    for number, matrix in enumerate(heads):
-        panel = place(PAPER + number * (small + 0.1), PAPER, small, lower - 0.3)
-        _panel(panel, matrix)
-        panel.set_title(PARTS["head"].format(number=number + 1), size=8, pad=3)
+        y = base + up - (number + 0.5) * up / rows
+        figure.text(left - 0.06, y, token, size=size, ha="right", va="center", **inches)
+    figure.text(left + across / 2, PAPER + lower + 0.02, said.x, ha="center", size=9, **inches)
+    figure.text(0.08, base + up / 2, said.y, rotation=90, va="center", size=9, **inches)
+    _scale(figure, most, left + across + 0.12, base, up)
+    if heads:  # as one picture, with empty columns between: an image an axes takes four times as long
+        gap = np.full((rows, max(1, columns // 12)), np.nan)
+        joined = np.hstack([part for matrix in heads for part in (gap, matrix)][1:])
+        step = (columns + gap.shape[1]) / joined.shape[1] * (drawing.WIDTH - 2 * PAPER)
+        panel(joined, PAPER, PAPER, drawing.WIDTH - 2 * PAPER, lower - 0.35)
+        for number in range(len(heads)):
+            said_of = PARTS["head"].format(number=number + 1)
+            figure.text(PAPER + number * step, PAPER + lower - 0.31, said_of, size=8, **inches)
     return figure
 
 
-def _panel(axes: Axes, matrix: np.ndarray) -> mpl.image.AxesImage:
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set_visible(True)
-    return axes.imshow(matrix, vmin=0, vmax=1, cmap=COLOURS, interpolation="none", aspect="auto")
+def _scale(figure: Canvas, most: float, x: float, y: float, tall: float) -> None:
+    """What the darkness of a field means: steps from no weight to the largest of the figure."""
+    inches = {"transform": figure.dpi_scale_trans}
+    for step in range(STEPS):
+        shade = mpl.colormaps[COLOURS](step / (STEPS - 1))
+        figure.add_artist(Rectangle((x, y + step * tall / STEPS), 0.1, tall / STEPS, fc=shade, lw=0, **inches))
+    figure.add_artist(Rectangle((x, y), 0.1, tall, fill=False, ec=style.INK, lw=0.6, **inches))
+    for value, place, side in ((0, y, "bottom"), (most, y + tall, "top")):
+        figure.text(x + 0.14, place, f"{value:.2g}", size=8, va=side, **inches)
+    figure.text(x + 0.48, y + tall / 2, PARTS["weight"], size=8, rotation=90, ha="center", va="center", **inches)
 
 
 def _slug(arm: str) -> str:

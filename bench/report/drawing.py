@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ WIDTH, HEIGHT = 5.0, 3.7
 LEGEND_ROW, AXIS_BELOW, LEFT = 0.21, 0.58, 0.78
 """Inches: a figure without its legend, a row of the legend, room for the axis below and to the left. Fixed margins keep
 the axes of neighbouring figures in line."""
-HANDLE, CHARACTER, LONGEST = 0.5, 0.082, 54
+HANDLE, CHARACTER, LONGEST = 0.5, 0.072, 60
 """Inches of a legend's line with the gap after it and of a character on average; the characters a row has room for."""
 PNG_DPI, PACKING = 120, {"compress_level": 1}
 """An eighth larger than packed as usual, in half of the time."""
@@ -94,13 +95,12 @@ def band(axes: Axes, arm: str, x: pd.Series, low: pd.Series, high: pd.Series) ->
 
 def finish(
     figure: Canvas, axes: Axes, folder: Path, name: str, said: Said, numbers: pd.DataFrame,
-    extra: Sequence[Patch] = (), height: float = HEIGHT, arms_in: str | None = "arm",
+    extra: Sequence[Patch] = (), height: float = HEIGHT, lines: int = 1,
 ) -> Figure:  # fmt: skip
     """Add the legend below the axes and write the files. height: in inches, without the legend; axes: those, or one of
-    those, whose ticks and labels say what room is needed; arms_in: the column of the arms in the legend, None for a
-    figure whose arms stand elsewhere."""
+    those, whose labels the legend has; lines: of the words at the marks of the axis below."""
     entries: list[Line2D | Patch] = []
-    for arm in arms.ordered(numbers[arms_in]) if arms_in else ():
+    for arm in arms.ordered(numbers["arm"]):
         look = style.look(arm)
         entries.append(
             Line2D([], [], color=look.colour, ls=look.line, marker=look.marker,
@@ -110,14 +110,13 @@ def finish(
     across = _columns(entries)
     legend = LEGEND_ROW * -(-len(entries) // across)
     height += legend
-    lines = max((label.get_text().count("\n") + 1 for label in axes.get_xticklabels()), default=0)
-    below = legend + max(AXIS_BELOW, 0.40 + 0.17 * lines)
+    below = legend + max(AXIS_BELOW, 0.50 + 0.17 * lines if lines > 1 else 0)
     top = 0.12 + (0.14 if axes.get_title() else 0)
     figure.set_size_inches(WIDTH, height)
     figure.subplots_adjust(left=LEFT / WIDTH, right=1 - 0.15 / WIDTH, top=1 - top / height, bottom=below / height)
     if len(figure.axes) == 1:  # where labels of axes stand is known: looking for it takes a fifth of the drawing
         axes.yaxis.set_label_coords(0.20, (below + height - top) / 2, transform=figure.dpi_scale_trans)
-        axes.xaxis.set_label_coords((LEFT + WIDTH - 0.15) / 2, below - 0.11 - 0.165 * max(1, lines),
+        axes.xaxis.set_label_coords((LEFT + WIDTH - 0.15) / 2, below - 0.11 - 0.17 * lines - (0.1 if lines > 1 else 0),
                                     transform=figure.dpi_scale_trans)  # fmt: skip
     _legend(figure, entries, across, legend)
     return written(figure, folder, name, said, numbers)
@@ -127,9 +126,11 @@ def written(figure: Canvas, folder: Path, name: str, said: Said, numbers: pd.Dat
     """Write a figure's files, SVG and PNG."""
     folder.mkdir(parents=True, exist_ok=True)
     # Straight to the canvases: `savefig` draws everything twice.
-    FigureCanvasSVG(figure).print_svg(folder / f"{name}.svg", metadata={"Date": None})
-    figure.set_dpi(PNG_DPI)
-    FigureCanvasAgg(figure).print_png(folder / f"{name}.png", metadata={"Software": None}, pil_kwargs=PACKING)
+    with warnings.catch_warnings():  # the SVG has every character; in the PNG one that no font has is a box
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        FigureCanvasSVG(figure).print_svg(folder / f"{name}.svg", metadata={"Date": None})
+        figure.set_dpi(PNG_DPI)
+        FigureCanvasAgg(figure).print_png(folder / f"{name}.png", metadata={"Software": None}, pil_kwargs=PACKING)
     return Figure(name, said.title, said.caption, numbers, (folder / f"{name}.svg").read_text(encoding="utf-8"))
 
 

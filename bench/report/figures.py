@@ -58,11 +58,11 @@ def _scores(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None
     table = series.with_means(table, ["arm", "split"], "value")
     said = labels.said("seeds", metric=labels.words(metric), intervals=labels.intervals("bars", table["seeds"]))
     figure, axes = drawing.canvas()
-    _dots(axes, table, "split", "value")
+    lines = _dots(axes, table, "split", "value")
     axes.set(xlabel=said.x, ylabel=labels.label(metric, unit))
     _bounded(axes, unit)
     _chance(axes, evidence, setting, metric)
-    return drawing.finish(figure, axes, folder, f"seeds-{setting.slug}", said, table)
+    return drawing.finish(figure, axes, folder, f"seeds-{setting.slug}", said, table, lines=lines)
 
 
 def _by_axis(
@@ -97,7 +97,7 @@ def _by_axis(
         if binned and rows["at"].nunique() <= 8:
             axes.set_xticks(sorted(rows["at"].unique()))
         else:
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         notes = [NOTES["shaded"]] * shaded + [NOTES["binned"]] * binned + [labels.intervals("bands", rows["seeds"])]
         said = labels.said(
             "axis, less is better" if unit in LESS_IS_BETTER else "axis",
@@ -122,7 +122,8 @@ def _learning(evidence: Evidence, setting: Setting, x: str, folder: Path) -> Fig
         drawing.lines(axes, arm, [(line[x].tolist(), line["valid_loss"].tolist()) for _, line in cells])
     axes.set(xlabel=said.x, ylabel=said.y)
     axes.set_ylim(bottom=0)
-    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
     if x != "seconds":
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     name = f"learning-{LEARNING[x]}-{setting.slug}"
@@ -183,6 +184,7 @@ def _memory(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None
         return None
     figure, axes = drawing.canvas()
     axes.set_ylim(bottom=0, top=1.06 * table["mebibytes"].max())
+    axes.yaxis.set_major_locator(MaxNLocator(5))
     return _costs(figure, axes, setting, "memory", table, "mebibytes", folder)
 
 
@@ -191,15 +193,15 @@ def _costs(
 ) -> Figure:
     """A figure of speeds or memory on axes that have their scale."""
     table = series.with_means(table, ["arm", "what"], value)
-    _dots(axes, table, "what", value)
+    lines = _dots(axes, table, "what", value)
     said = labels.said(what, intervals=labels.intervals("bars", table["seeds"]))
     axes.set(xlabel=said.x, ylabel=said.y)
-    return drawing.finish(figure, axes, folder, f"{what}-{setting.slug}", said, table)
+    return drawing.finish(figure, axes, folder, f"{what}-{setting.slug}", said, table, lines=lines)
 
 
-def _dots(axes: Axes, table: pd.DataFrame, group: str, value: str) -> None:
+def _dots(axes: Axes, table: pd.DataFrame, group: str, value: str) -> int:
     """A column for each group, in it a narrower column for each arm: one marker a seed, a bar at their mean, an upright
-    line over its interval."""
+    line over its interval. Returns how many lines the words below the columns have."""
     groups = list(dict.fromkeys(table[group]))
     names = arms.ordered(table["arm"])
     step = 0.8 / max(1, len(names))
@@ -211,23 +213,27 @@ def _dots(axes: Axes, table: pd.DataFrame, group: str, value: str) -> None:
         drawing.strokes(axes, arm, [(x - half, mean, x + half, mean) for x, (mean, _, _) in each.items()], width=2)
         drawing.strokes(axes, arm, [(x, low, x, high) for x, (_, low, high) in each.items()], width=1)
         drawing.points(axes, arm, places, own[value])
-    axes.set_xticks(range(len(groups)), [labels.wrapped(labels.shown(label, 40)) for label in groups])
+    words = [labels.wrapped(labels.shown(label, 40)) for label in groups]
+    axes.set_xticks(range(len(groups)), words)
     axes.set_xlim(-0.5, len(groups) - 0.5)
     axes.grid(visible=False, axis="x")
+    return max(text.count("\n") + 1 for text in words)
 
 
 def _chance(axes: Axes, evidence: Evidence, setting: Setting, metric: str) -> None:
     chance = evidence.fact(setting, f"data.chance.{metric}")
     if given(chance):
-        axes.axhline(float(chance), color=style.INK, lw=0.9, ls=(0, (1, 2)), label=PARTS["chance"])
+        axes.axhline(float(chance), color=style.INK, lw=0.9, ls=":", label=PARTS["chance"])
 
 
 def _bounded(axes: Axes, unit: str) -> None:
     """Shares fill their whole range, so that a small difference does not look large; points begin at zero."""
     if unit == "share":
         axes.set_ylim(-0.03, 1.03)
+        axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
     else:
         axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_locator(MaxNLocator(5))
 
 
 def _gap(places: pd.Series) -> float:

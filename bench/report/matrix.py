@@ -18,7 +18,9 @@ from bench.stats import paired_difference
 CALLS = {rules.ABOVE: "above", rules.BELOW: "below", rules.LEVEL: "level", rules.OPEN: "undecided"}
 OTHER_WAY = {rules.ABOVE: rules.BELOW, rules.BELOW: rules.ABOVE}
 STRONGEST = 0.55
-"""How much colour the most one-sided field has: words on it stay readable, on white paper and on dark."""
+CLOSE = 7
+"""How much colour the most one-sided field has: words on it stay readable, on white paper and on dark; and how
+many arms have room for loosely set words."""
 
 
 def drawn(evidence: Evidence, folder: Path) -> Figure | None:
@@ -31,7 +33,8 @@ def drawn(evidence: Evidence, folder: Path) -> Figure | None:
     said = labels.said("matrix")
     with mpl.rc_context({**style.RC, "svg.hashsalt": "matrix"}):
         figure, axes = drawing.canvas()
-        size = min(9.0, 54 / len(names))
+        size = max(5.5, min(9.0, 54 / len(names)))
+        gap = " " if len(names) <= CLOSE else ""
         for row in numbers.to_dict("records"):
             x, y = names.index(row["other"]), names.index(row["arm"])
             lead, settings = row["above"] - row["below"], sum(row[name] for name in CALLS.values())
@@ -39,7 +42,7 @@ def drawn(evidence: Evidence, folder: Path) -> Figure | None:
             axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fc=colour, lw=0, alpha=STRONGEST * abs(lead) / settings))
             if lead < 0:
                 axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, hatch="//", ec=style.GRID, lw=0))
-            text = f"{row['above']} : {row['below']}\n{row['level']} =  {row['undecided']} ?"
+            text = f"{row['above']}{gap}:{gap}{row['below']}\n{row['level']}{gap}={2 * gap}{row['undecided']}{gap}?"
             axes.text(x, y, text, size=size, ha="center", va="center", linespacing=1.4)
         axes.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(names) - 0.5, -0.5), xlabel=said.x, ylabel=said.y)
         short = [labels.shown(name, 22) for name in names]

@@ -30,6 +30,11 @@ PRODUCED = ("report.md", "report.html", "results.csv", "figures", "tables")
 """What a build puts into its folder, replacing what was there under these names."""
 
 
+TAG = re.compile(r"<[^<>]+>")
+COLOURS = ((style.INK, "ink"), (style.GRID, "grid"), (style.SHADE, "shade"), ("#ffffff", "paper"))
+"""Of a figure, and what the page has for them."""
+
+
 @dataclass(frozen=True)
 class Section:
     """All of one setting. name: short where that is enough; anchor: of its heading."""
@@ -167,12 +172,16 @@ def inline(figure: Figure) -> Markup:
     dark), and ids that nothing refers to go, because several figures share one document."""
     svg = figure.svg[figure.svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    used = set(re.findall(r"(?:href=\"|url\()#([^\")]+)", svg))
-    svg = re.sub(r' id="([^"]*)"', lambda found: found.group() if found.group(1) in used else "", svg)
-    for name in used:
-        svg = re.sub(rf'(id="|#){re.escape(name)}(?=["\)])', rf"\g<1>{figure.name}-{name}", svg)
-    for colour, variable in ((style.INK, "ink"), (style.GRID, "grid"), (style.SHADE, "shade"), ("#ffffff", "paper")):
-        svg = svg.replace(colour, f"var(--{variable})")
+    used = {name for tag in TAG.findall(svg) for name in re.findall(r"(?:href=\"|url\()#([^\")]+)", tag)}
+
+    def adapted(tag: re.Match[str]) -> str:
+        text = re.sub(r' id="([^"]*)"', lambda found: found.group() if found.group(1) in used else "", tag.group())
+        text = re.sub(r'(id="|href="#|url\(#)([^")]+)', rf"\g<1>{figure.name}-\g<2>", text)
+        for colour, variable in COLOURS:
+            text = text.replace(colour, f"var(--{variable})")
+        return text
+
+    svg = TAG.sub(adapted, svg)  # and not what a token in the figure says
     label = html.escape(f"{figure.title}. {figure.caption}", quote=True)
     return Markup(re.sub(r"<svg ", f'<svg role="img" aria-label="{label}" ', svg, count=1))
 

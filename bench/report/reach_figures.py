@@ -92,7 +92,7 @@ def _accuracy(table: pd.DataFrame, constant: pd.Series, folder: Path, place: str
     figure, axes = _against_distance(table, said)
     axes.set_ylim(-0.03, 1.03)
     if len(constant):
-        axes.axhline(constant.mean(), color=style.INK, lw=0.9, ls=(0, (1, 2)), label=PARTS["constant"])
+        axes.axhline(constant.mean(), color=style.INK, lw=0.9, ls=":", label=PARTS["constant"])
     return drawing.finish(figure, axes, folder, f"reach-accuracy-{place}", said, table)
 
 
