@@ -1,5 +1,5 @@
-"""Attention maps of one example, a figure for each attention arm: where every output token looked in the source. From the
-`attention.json` of a cell."""
+"""Attention maps of one example, a figure for each attention arm: where every output token looked in the source. From
+the `attention.json` of a cell."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Maps:
 
 
 def of_setting(evidence: Evidence, setting: Setting, results: Path, folder: Path) -> list[Figure]:
-    """A figure for each arm with maps, of its lowest seed, written to `folder` as SVG and PNG. results: the folder of the
-    cells. Raises UserError where a file is broken."""
+    """A figure for each arm with maps, of its lowest seed, written to `folder` as SVG and PNG. results: the folder of
+    the cells. Raises UserError where a file is broken."""
     cells, found = evidence.of(setting).sort_values("seed"), []
     with mpl.rc_context({**style.RC, "axes.grid": False, "svg.hashsalt": f"attention {setting.slug}"}):
         for arm in evidence.arms(setting):
@@ -51,7 +51,7 @@ def of_setting(evidence: Evidence, setting: Setting, results: Path, folder: Path
 
 
 def read(path: Path) -> Maps | None:
-    """The maps of a cell; None where it has none. Raises UserError with the path where they are not in the form above."""
+    """The maps of a cell; None where it has none. Raises UserError with the path where they are no such maps."""
     if not path.is_file():
         return None
     try:
@@ -61,7 +61,8 @@ def read(path: Path) -> Maps | None:
         for one in held["maps"]:
             matrix = np.array(one["weights"], dtype=float).reshape(-1, len(source))
             if len(matrix) != len(output) or not ((matrix >= 0) & (matrix <= 1.001)).all():
-                raise ValueError(f"map {one['name']!r} is not a weight for each of {len(output)} by {len(source)} tokens")
+                shape = f"{len(output)} by {len(source)} tokens"
+                raise ValueError(f"map {one['name']!r} is not a weight for each of {shape}")
             weights.setdefault(str(one["name"]), []).append(matrix)
     except (ValueError, KeyError, TypeError) as error:
         why = " ".join(f"{type(error).__name__}: {error}".split())
@@ -77,7 +78,8 @@ def _figure(cell: dict, maps: Maps, folder: Path, name: str) -> Figure:
     mean = np.mean(drawn, axis=0)
     notes = []
     if (rows, columns) != (len(maps.output), len(maps.source)):
-        notes.append(NOTES["cut"].format(rows=rows, outputs=len(maps.output), columns=columns, sources=len(maps.source)))
+        whole = {"outputs": len(maps.output), "sources": len(maps.source)}
+        notes.append(NOTES["cut"].format(rows=rows, columns=columns, **whole))
     if len(drawn) > len(several) > 0:
         notes.append(NOTES["heads"].format(shown=len(several), heads=len(drawn)))
     if len(maps.weights) > 1:
@@ -110,7 +112,8 @@ def _draw(mean: np.ndarray, heads: list[np.ndarray], maps: Maps, said: labels.Sa
     most = max(float(matrix.max()) for matrix in (mean, *heads))
 
     def panel(matrix: np.ndarray, x: float, y: float, width: float, tall: float) -> None:
-        axes = figure.add_axes((x / drawing.WIDTH, y / height, width / drawing.WIDTH, tall / height), xticks=[], yticks=[])
+        spot = (x / drawing.WIDTH, y / height, width / drawing.WIDTH, tall / height)
+        axes = figure.add_axes(spot, xticks=[], yticks=[])
         axes.spines[:].set_visible(matrix is mean)
         axes.imshow(matrix, vmin=0, vmax=most or 1, cmap=COLOURS, interpolation="none", aspect="auto")
 

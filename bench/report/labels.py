@@ -43,7 +43,8 @@ class Said:
 FIGURES = {
     "seeds": Said(
         "{metric}: every seed",
-        "Each marker is one seed, each bar an arm's mean: a gap counts for more if wide beside the scatter. {intervals}",
+        "Each marker is one seed, each bar an arm's mean: a gap counts for more if wide beside the scatter. "
+        "{intervals}",
         "test split",
     ),
     "axis": Said(
@@ -68,8 +69,9 @@ FIGURES = {
     ),
     "learning, flops": Said(
         "Validation loss against computing",
-        "The lowest line at a number of operations learns most from the same computing, on any machine (one line a seed). "
-        "Counted: floating-point operations of the matrix products of training, at the mean lengths of the data.",
+        "The lowest line at a number of operations learns most from the same computing, on any machine (one line a "
+        "seed). Counted: floating-point operations of the matrix products of training, at the mean lengths of "
+        "the data.",
         "training so far (FLOPs)",
         "validation loss ({unit})",
     ),
@@ -92,31 +94,33 @@ FIGURES = {
     ),
     "memory": Said(
         "Peak memory",
-        "Lower is cheaper; a process holds its libraries and data as well as the model (one marker a seed). {intervals}",
+        "Lower is cheaper; a process holds its libraries and data as well as the model (one marker a seed). "
+        "{intervals}",
         "memory of",
         "peak memory (MiB)",
     ),
     "matrix": Said(
         "Arm against arm: in how many settings",
         "A row of blue fields is an arm that is often above the others. In each field, of the settings that both arms "
-        "were run in: those where the row's arm is significantly above : below the column's; under it, where the two are "
-        "level (=) and where it is not decided (?). Blue: more above than below; hatched: more below. Significance is "
-        "that of the verdicts, for each setting by itself, on the first test split; no average over settings is formed.",
+        "were run in: those where the row's arm is significantly above : below the column's; under it, where the two "
+        "are level (=) and where it is not decided (?). Blue: more above than below; hatched: more below. Significance "
+        "is that of the verdicts, for each setting by itself, on the first test split; no average over settings "
+        "is formed.",
         "column's arm",
         "row's arm",
     ),
     "map, word": Said(
         "Decisive words right, by phenomenon and distance, split {split}",
-        "A row that pales to the right is a phenomenon that an arm loses over distance. Means over seeds of how often an "
-        "output has the decisive word; empty: fewer than five examples. The intervals are in the table.",
+        "A row that pales to the right is a phenomenon that an arm loses over distance. Means over seeds of how often "
+        "an output has the decisive word; empty: fewer than five examples. The intervals are in the table.",
         "distance (words, lower edge of the bin)",
         "share of outputs",
     ),
     "map, contrast": Said(
         "Reference above the wrong word, by phenomenon and distance, split {split}",
-        "A row that pales to the right is a phenomenon that an arm loses over distance. Means over seeds of how often the "
-        "reference is more probable than the same with the decisive word wrong; guessing gives 0.5; empty: fewer than "
-        "five examples. The intervals are in the table.",
+        "A row that pales to the right is a phenomenon that an arm loses over distance. Means over seeds of how often "
+        "the reference is more probable than the same with the decisive word wrong; guessing gives 0.5; empty: fewer "
+        "than five examples. The intervals are in the table.",
         "distance (words, lower edge of the bin)",
         "share of references",
     ),
@@ -146,16 +150,16 @@ FIGURES = {
     "reach, gradient": Said(
         "Where the gradient of an output goes{where}",
         "The lower a line lies at the right, the less far tokens count: of the gradient of an output's log probability "
-        "(of a value: of the value) at the embedded source, the share of its norms that one token has. What the task asks "
-        "for shows as well and is the same for all arms. Means over examples and seeds. {notes}",
+        "(of a value: of the value) at the embedded source, the share of its norms that one token has. What the task "
+        "asks for shows as well and is the same for all arms. Means over examples and seeds. {notes}",
         "distance of the source token from the output, k (tokens)",
         "share of the gradient a token gets",
     ),
     "reach, accuracy": Said(
         "Accuracy against the context that is kept{where}",
-        "Where a line stops rising, the arm gains nothing from tokens farther away: source tokens farther from the output "
-        "than k are another example's, at 0 all of them, at the right end none. The reference up to the output is given. "
-        "Means over examples and seeds. {notes}",
+        "Where a line stops rising, the arm gains nothing from tokens farther away: source tokens farther from the "
+        "output than k are another example's, at 0 all of them, at the right end none. The reference up to the output "
+        "is given. Means over examples and seeds. {notes}",
         "source kept up to distance k from the output (tokens)",
         "accuracy of one output (share)",
     ),

@@ -1,5 +1,5 @@
-"""Arm against arm: in how many settings one is significantly above the other, by the verdicts' own rule. Each setting is
-called by itself, and nothing is averaged over tasks."""
+"""Arm against arm: in how many settings one is significantly above the other, by the verdicts' own rule. Each setting
+is called by itself, and nothing is averaged over tasks."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def drawn(evidence: Evidence, folder: Path) -> Figure | None:
 
 
 def called(evidence: Evidence) -> list[dict]:
-    """A row a setting and pair of arms, by the headline score of the first test split, of cells that pass the gates: what
-    the verdicts' rule says of the first minus the second."""
+    """A row a setting and pair of arms, by the headline score of the first test split, of cells that pass the gates:
+    what the verdicts' rule says of the first minus the second."""
     found = []
     for setting in evidence.settings():
         split, metric, search = rules.headline(evidence, setting)

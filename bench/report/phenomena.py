@@ -30,8 +30,8 @@ KINDS = {WORD: "decisive words right", CONTRAST: "reference above the wrong word
 
 
 def figures_of(evidence: Evidence, setting: Setting, folder: Path) -> list[Figure]:
-    """Two figures for each kind of score on the in-distribution split and on the one with the longest distances, written
-    to `folder` as SVG and PNG: a panel a phenomenon with a line an arm, and a panel an arm with a field for each
+    """Two figures for each kind of score on the in-distribution split and on the one with the longest distances,
+    written to `folder` as SVG and PNG: a panel a phenomenon with a line an arm, and a panel an arm with a field for each
     phenomenon and distance."""
     found = []
     splits = _shown(_of(evidence, setting), evidence.splits(setting))
@@ -127,7 +127,7 @@ def _map(numbers: pd.DataFrame, kind: str, split: str, setting: Setting, folder:
         image = axes.imshow(fields, vmin=0, vmax=1, cmap="cividis_r", aspect="auto", interpolation="none")
         for i, j in zip(*np.nonzero(np.isfinite(fields)), strict=True):
             colour = "white" if fields[i, j] > 0.55 else "black"
-            axes.text(j, i, f"{fields[i, j]:.2f}".lstrip("0") , color=colour, size=6, ha="center", va="center_baseline")
+            axes.text(j, i, f"{fields[i, j]:.2f}".lstrip("0"), color=colour, size=6, ha="center", va="center_baseline")
         axes.set_title(labels.shown(arm, 24), size=8, pad=3)
         last = number + across >= len(shown)
         axes.set_xticks(range(len(places)), [f"{at:g}" for at in places] if last else [""] * len(places), size=7)
@@ -137,7 +137,8 @@ def _map(numbers: pd.DataFrame, kind: str, split: str, setting: Setting, folder:
         axes.spines[:].set_visible(False)
     figure.text((left + drawing.WIDTH - right) / 2 / drawing.WIDTH, 0.1 / height, said.x, ha="center", size=8)
     bottom, top = below / height, 1 - above / height
-    scale = figure.colorbar(image, cax=figure.add_axes((1 - 0.62 / drawing.WIDTH, bottom, 0.02, top - bottom)), ticks=[0, 0.5, 1])
+    beside = figure.add_axes((1 - 0.62 / drawing.WIDTH, bottom, 0.02, top - bottom))
+    scale = figure.colorbar(image, cax=beside, ticks=[0, 0.5, 1])
     scale.set_label(said.y, size=8)
     scale.ax.tick_params(labelsize=7)
     return drawing.written(figure, folder, f"map-{kind}-{setting.slug}-{split}", said, numbers)

@@ -29,8 +29,8 @@ def every_seed(evidence: Evidence, setting: Setting) -> pd.DataFrame:
 
 
 def with_means(table: pd.DataFrame, keys: Sequence[str], value: str) -> pd.DataFrame:
-    """Rows of one cell each, and on each the `mean` of the rows with the same keys, its 95 % interval over seeds (`low`,
-    `high`) and their number (`seeds`)."""
+    """Rows of one cell each, and on each the `mean` of the rows with the same keys, its 95 % interval over seeds
+    (`low`, `high`) and their number (`seeds`)."""
     keys = list(keys)
     means = over_seeds(table[keys].assign(value=table[value], n=1), keys)
     return table.merge(means[[*keys, "mean", "low", "high", "seeds"]], on=keys, how="left")
@@ -47,9 +47,9 @@ def by_axis(evidence: Evidence, setting: Setting, axis: str, metric: str, search
 
 
 def over_seeds(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Of rows with a `value` and its `n`, one a cell for each value of `keys`: mean over seeds, its 95 % bootstrap interval
-    (`low`, `high`; empty with one seed), range, how many seeds there are, and the examples that one cell's number is of, on
-    average."""
+    """Of rows with a `value` and its `n`, one a cell for each value of `keys`: mean over seeds, its 95 % bootstrap
+    interval (`low`, `high`; empty with one seed), range, how many seeds there are, and the examples that one cell's
+    number is of, on average."""
     groups = rows.groupby(keys, sort=False, dropna=False)
     table = groups.agg(
         mean=("value", "mean"), min=("value", "min"), max=("value", "max"), seeds=("value", "size"),
@@ -67,8 +67,8 @@ def over_seeds(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 
 def learning(evidence: Evidence, setting: Setting) -> pd.DataFrame:
-    """A row a cell and validation. flops: of training so far, the cell's total for its share of the target tokens; empty
-    where the record does not say."""
+    """A row a cell and validation. flops: of training so far, the cell's total for its share of the target tokens;
+    empty where the record does not say."""
     cells = evidence.of(setting).set_index("cell")
     rows = evidence.curves[evidence.curves["cell"].isin(set(cells.index))]
     total, tokens = (

