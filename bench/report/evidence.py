@@ -126,6 +126,8 @@ class Evidence:
         )
         self.curves = records.curves.merge(more, on="cell", how="inner")
         self._scores = {setting: rows for setting, rows in self.scores.groupby("setting", sort=False)}
+        self._finished = {setting: rows for setting, rows in self.done.groupby("setting", sort=False)}
+        self._selected: dict[tuple, pd.DataFrame] = {}  # figures, tables and rules ask for the same rows many times
 
     @property
     def done(self) -> pd.DataFrame:
@@ -133,7 +135,7 @@ class Evidence:
 
     def settings(self) -> list[Setting]:
         """Settings with a finished cell, in order."""
-        return sorted(set(self.done["setting"]))
+        return sorted(self._finished)
 
     def name(self, setting: Setting) -> str:
         """The task alone where that tells a setting from the others, else everything."""
@@ -142,7 +144,7 @@ class Evidence:
 
     def of(self, setting: Setting, trusted: bool = False) -> pd.DataFrame:
         """Finished cells of a setting; trusted: only those that pass the sanity gates."""
-        cells = self.done[[found == setting for found in self.done["setting"]]]
+        cells = self._finished.get(setting, self.cells.iloc[:0])
         return cells[cells["doubt"] == ""] if trusted else cells
 
     def arms(self, setting: Setting, *kinds: str, trusted: bool = False) -> list[str]:
@@ -154,6 +156,9 @@ class Evidence:
         axis: str | None = None, trusted: bool = False,
     ) -> pd.DataFrame:  # fmt: skip
         """Scores of a setting. axis None: whole splits only."""
+        asked = (setting, split, metric, search, axis, trusted)
+        if asked in self._selected:
+            return self._selected[asked]
         rows = self._scores.get(setting, self.scores.iloc[:0])
         keep = pd.Series(True, index=rows.index)
         for name, wanted in (("split", split), ("metric", metric), ("search", search)):
@@ -162,7 +167,8 @@ class Evidence:
         keep &= rows["axis"].isna() if axis is None else rows["axis"] == axis
         if trusted:
             keep &= rows["doubt"] == ""
-        return rows[keep]
+        self._selected[asked] = rows[keep]
+        return self._selected[asked]
 
     def splits(self, setting: Setting) -> list[str]:
         """Test splits in the order of the records: the first is the in-distribution one."""
@@ -190,9 +196,13 @@ class Evidence:
 
     def by_seed(self, rows: pd.DataFrame, arm: str, value: str = "value") -> dict[int, float]:
         """seed -> value of one arm's rows; the mean where a seed has several."""
-        numbers = pd.to_numeric(column(rows, value), errors="coerce")[rows["arm"] == arm].dropna()
-        seeds = pd.to_numeric(rows.loc[numbers.index, "seed"], errors="coerce").dropna().astype(int)
-        return {int(seed): float(mean) for seed, mean in numbers.loc[seeds.index].groupby(seeds).mean().items()}
+        own = (rows["arm"] == arm).to_numpy()  # of two columns: taking rows of a table with a hundred is slow
+        numbers, seeds = (pd.to_numeric(column(rows, name)[own], errors="coerce").tolist() for name in (value, "seed"))
+        found: dict[int, list[float]] = {}
+        for seed, number in zip(seeds, numbers, strict=True):
+            if given(seed) and given(number):
+                found.setdefault(int(seed), []).append(float(number))
+        return {seed: sum(found[seed]) / len(found[seed]) for seed in sorted(found)}
 
     def merit(self, rows: pd.DataFrame, arm: str, unit: str) -> dict[int, float]:
         """`by_seed`, with the sign that makes more better: errors are turned around."""

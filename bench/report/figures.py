@@ -9,16 +9,21 @@ from pathlib import Path
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Patch
-from matplotlib.ticker import EngFormatter, MaxNLocator
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator
 
 from bench.matching import COUNTED
 from bench.metrics import LESS_IS_BETTER
 from bench.report import arms, drawing, labels, series, style, translation
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting, given
+from bench.report.labels import NOTES, PARTS
 
 MATCHED = 0.1
+"""Of the largest size: the room beside the smallest and the largest."""
+
+
 def of_setting(evidence: Evidence, setting: Setting, folder: Path) -> list[Figure]:
     """All figures that a setting has numbers for, written to `folder` as SVG and PNG."""
     with mpl.rc_context({**style.RC, "svg.hashsalt": setting.slug}):
@@ -27,7 +32,7 @@ def of_setting(evidence: Evidence, setting: Setting, folder: Path) -> list[Figur
             found += _by_axis(evidence, setting, axis, folder)
         for measure in translation.by_length(evidence, setting):
             found += _by_axis(evidence, setting, "length", folder, measure)
-        found += [_learning(evidence, setting, x, folder) for x in ("seconds", "target_tokens")]
+        found += [_learning(evidence, setting, x, folder) for x in ("seconds", "target_tokens", "flops")]
         found += [_speed(evidence, setting, folder), _memory(evidence, setting, folder)]
     return [figure for figure in found if figure is not None]
 
@@ -50,17 +55,14 @@ def _scores(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None
     if table.empty:
         return None
     metric, unit = table["metric"].iloc[0], table["unit"].iloc[0]
+    table = series.with_means(table, ["arm", "split"], "value")
+    said = labels.said("seeds", metric=labels.words(metric), intervals=labels.intervals("bars", table["seeds"]))
     figure, axes = drawing.canvas()
-    _dots(axes, table, "split", list(dict.fromkeys(table["split"])), "value")
-    axes.set_ylabel(labels.label(metric, unit))
-    axes.set_xlabel("test split")
+    lines = _dots(axes, table, "split", "value")
+    axes.set(xlabel=said.x, ylabel=labels.label(metric, unit))
     _bounded(axes, unit)
     _chance(axes, evidence, setting, metric)
-    return drawing.finish(
-        figure, axes, folder, f"seeds-{setting.slug}", f"{labels.words(metric)}: every seed",
-        "Each marker is one seed, each bar an arm's mean: a gap counts for more if wide beside the scatter.",
-        table,
-    )  # fmt: skip
+    return drawing.finish(figure, axes, folder, f"seeds-{setting.slug}", said, table, lines=lines)
 
 
 def _by_axis(
@@ -77,58 +79,59 @@ def _by_axis(
     parts = [("", table)] if side_by_side else [(split, rows) for split, rows in table.groupby("split", sort=False)]
     found = []
     bounds = evidence.fact(setting, f"data.train_range.{axis}")
+    shaded = isinstance(bounds, list | tuple) and len(bounds) == 2
     for split, rows in parts:
         unit = rows["unit"].iloc[0]
         figure, axes = drawing.canvas()
-        shaded = isinstance(bounds, list | tuple) and len(bounds) == 2
         if shaded:
             axes.axvspan(*bounds, color=style.SHADE, lw=0, zorder=0)
         for arm in arms.ordered(rows["arm"]):
             for _, line in rows[rows["arm"] == arm].groupby("split", sort=False):
                 drawing.line(axes, arm, line["at"], line["mean"])
-                drawing.band(axes, arm, line["at"], line["min"], line["max"])
-        axes.set_xlabel(labels.axis(axis))
+                drawing.band(axes, arm, line["at"], line["low"], line["high"])
+        axes.set_xlabel(labels.axis(axis, in_words=bool(translation.metrics(evidence, setting))))
         axes.set_ylabel(labels.label(metric, unit))
         _bounded(axes, unit)
         _chance(axes, evidence, setting, metric)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        where = f", split {split}" if split else ""
-        seen = "shaded: seen in training; " if shaded else ""
-        extra = [Patch(color=style.SHADE, label="seen in training")] if shaded else []
+        binned = _gap(rows["at"]) > 2
+        if binned and rows["at"].nunique() <= 8:
+            axes.set_xticks(sorted(rows["at"].unique()))
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        notes = [NOTES["shaded"]] * shaded + [NOTES["binned"]] * binned + [labels.intervals("bands", rows["seeds"])]
+        said = labels.said(
+            "axis, less is better" if unit in LESS_IS_BETTER else "axis",
+            metric=labels.words(metric), axis=axis, search=search, notes=" ".join(notes),
+            where=PARTS["split"].format(split=split) if split else "",
+        )  # fmt: skip
+        extra = [Patch(color=style.SHADE, label=PARTS["trained"])] if shaded else []
         name = "-".join(filter(None, [axis, *(measure or ()), setting.slug, split]))
-        binned = "points stand at the lower edge of their bin; " if _gap(rows["at"]) > 2 else ""
-        stays = "low" if unit in LESS_IS_BETTER else "high"
-        caption = (
-            f"A line that stays {stays} towards the right holds up as the {axis} grows ({seen}{binned}bands run from the "
-            "lowest to the highest seed)."
-        )
-        title = f"{labels.words(metric)} against {axis}, {search} search{where}"
-        drawn = drawing.finish(figure, axes, folder, name, title, caption, rows.reset_index(drop=True), extra)
-        found += [drawn] if drawn is not None else []
+        found.append(drawing.finish(figure, axes, folder, name, said, rows.reset_index(drop=True), extra))
     return found
 
 
 def _learning(evidence: Evidence, setting: Setting, x: str, folder: Path) -> Figure | None:
-    table = series.learning(evidence, setting)
+    table = series.learning(evidence, setting).dropna(subset=[x])
     if table.empty:
         return None
+    values = evidence.unit(setting, series.headline(evidence, setting)[0]) == "squared error"
+    said = labels.said(f"learning, {x}", unit=PARTS["loss, values" if values else "loss, tokens"])
     figure, axes = drawing.canvas()
     for arm in arms.ordered(table["arm"]):
-        for _, line in table[table["arm"] == arm].groupby("cell"):
-            drawing.line(axes, arm, line[x], line["valid_loss"], thin=True)
-    axes.set_xlabel("training time (seconds)" if x == "seconds" else "target tokens trained on")
-    values = evidence.unit(setting, series.headline(evidence, setting)[0]) == "squared error"
-    axes.set_ylabel(f"validation loss ({'squared error' if values else 'nats a token'})")
+        cells = table[table["arm"] == arm].groupby("cell")
+        drawing.lines(axes, arm, [(line[x].tolist(), line["valid_loss"].tolist()) for _, line in cells])
+    axes.set(xlabel=said.x, ylabel=said.y)
     axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
     if x != "seconds":
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    against = "time" if x == "seconds" else "data"
-    caption = {
-        "seconds": "The lowest line at a given time learns fastest on this machine (one line a seed).",
-        "target_tokens": "The lowest line at a number of tokens learns most from the same data (one line a seed).",
-    }[x]
-    name = f"learning-{against}-{setting.slug}"
-    return drawing.finish(figure, axes, folder, name, f"Validation loss against {against}", caption, table)
+    name = f"learning-{LEARNING[x]}-{setting.slug}"
+    return drawing.finish(figure, axes, folder, name, said, table.reset_index(drop=True))
+
+
+LEARNING = {"seconds": "time", "target_tokens": "data", "flops": "flops"}
+"""In the names of files."""
 
 
 def _parameters(evidence: Evidence, settings: Sequence[Setting], folder: Path) -> Figure | None:
@@ -137,33 +140,29 @@ def _parameters(evidence: Evidence, settings: Sequence[Setting], folder: Path) -
     if table.empty:
         return None
     metric, unit, split = (table[name].iloc[0] for name in ("metric", "unit", "split"))
+    table = series.with_means(table, ["arm", "target"], "value")
     figure, axes = drawing.canvas()
     for arm in arms.ordered(table["arm"]):
         rows, look = table[table["arm"] == arm], style.look(arm)
-        face = look.colour if look.filled else "none"
-        axes.scatter(
-            rows["parameters"], rows["value"], s=28, marker=look.marker, facecolors=face, edgecolors=look.colour
-        )
-        means = rows.groupby("target")[["parameters", "value"]].mean()
-        axes.plot(means["parameters"], means["value"], color=look.colour, ls=look.line, lw=1)
-    axes.set_xlabel("trainable parameters")
-    axes.set_ylabel(labels.label(metric, unit))
+        drawing.points(axes, arm, rows["parameters"], rows["value"])
+        means = rows.groupby("target")[["parameters", "mean", "low", "high"]].mean()
+        axes.plot(means["parameters"], means["mean"], color=look.colour, ls=look.line, lw=1)
+        intervals = [(row.parameters, row.low, row.parameters, row.high) for row in means.itertuples()]
+        drawing.strokes(axes, arm, intervals, width=1)
+    target = settings[0]
+    said = labels.said(
+        "parameters" if target.rule == "params" else "parameters, other rule",
+        task=target.task, metric=labels.words(metric), split=split, rule=COUNTED[target.rule],
+        intervals=labels.intervals("bars", table["seeds"]),
+    )  # fmt: skip
+    axes.set(xlabel=said.x, ylabel=labels.label(metric, unit))
     low, high = table["parameters"].min(), table["parameters"].max()
     axes.set_xlim(low - MATCHED * high, high + MATCHED * high)  # arms within 5 % of each other stand close together
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.xaxis.set_major_locator(MaxNLocator(5))
     _bounded(axes, unit)
-    target = settings[0]
     name = f"parameters-{Setting(target.task, target.budget, -1, target.device, target.rule).slug}"
-    caption = (
-        "Arms of equal size stand above each other, and the higher is the better (one marker a seed)."
-        if target.rule == "params"
-        else f"Arms are matched by {COUNTED[target.rule]}: a line joins one arm's sizes (one marker a seed)."
-    )
-    return drawing.finish(
-        figure, axes, folder, name, f"{target.task}: {labels.words(metric)} against parameters, split {split}",
-        caption, table,
-    )  # fmt: skip
+    return drawing.finish(figure, axes, folder, name, said, table)
 
 
 def _speed(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None:
@@ -171,12 +170,12 @@ def _speed(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None:
     if table.empty:
         return None
     figure, axes = drawing.canvas()
-    _dots(axes, table, "what", list(dict.fromkeys(table["what"])), "tokens_per_second")
     axes.set_yscale("log")
-    axes.set_ylabel("target tokens a second (log scale)")
     axes.yaxis.set_major_formatter(EngFormatter(sep=""))
-    caption = "Higher is faster; compare within a column: training and decoding are different work (one marker a seed)."
-    return drawing.finish(figure, axes, folder, f"speed-{setting.slug}", "Throughput", caption, table)
+    axes.yaxis.set_minor_locator(NullLocator())
+    values = table["tokens_per_second"]
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if values.max() < 1e3 * values.min() else (1,)))
+    return _costs(figure, axes, setting, "speed", table, "tokens_per_second", folder)
 
 
 def _memory(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None:
@@ -184,51 +183,57 @@ def _memory(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None
     if table.empty:
         return None
     figure, axes = drawing.canvas()
-    _dots(axes, table, "what", list(dict.fromkeys(table["what"])), "mebibytes")
-    axes.set_ylabel("peak memory (MiB)")
-    axes.set_ylim(bottom=0)
-    caption = "Lower is cheaper; a process holds its libraries and data as well as the model (one marker a seed)."
-    return drawing.finish(figure, axes, folder, f"memory-{setting.slug}", "Peak memory", caption, table)
+    axes.set_ylim(bottom=0, top=1.06 * table["mebibytes"].max())
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    return _costs(figure, axes, setting, "memory", table, "mebibytes", folder)
 
 
-def _dots(axes: Axes, table: pd.DataFrame, group: str, groups: Sequence[str], value: str) -> None:
-    """A column for each group, in it a narrower column for each arm: one marker a seed, a bar at their mean."""
+def _costs(
+    figure: Canvas, axes: Axes, setting: Setting, what: str, table: pd.DataFrame, value: str, folder: Path
+) -> Figure:
+    """A figure of speeds or memory on axes that have their scale."""
+    table = series.with_means(table, ["arm", "what"], value)
+    lines = _dots(axes, table, "what", value)
+    said = labels.said(what, intervals=labels.intervals("bars", table["seeds"]))
+    axes.set(xlabel=said.x, ylabel=said.y)
+    return drawing.finish(figure, axes, folder, f"{what}-{setting.slug}", said, table, lines=lines)
+
+
+def _dots(axes: Axes, table: pd.DataFrame, group: str, value: str) -> int:
+    """A column for each group, in it a narrower column for each arm: one marker a seed, a bar at their mean, an upright
+    line over its interval. Returns how many lines the words below the columns have."""
+    groups = list(dict.fromkeys(table[group]))
     names = arms.ordered(table["arm"])
     step = 0.8 / max(1, len(names))
-    for place, label in enumerate(groups):
-        for number, arm in enumerate(names):
-            rows, look = table[(table[group] == label) & (table["arm"] == arm)], style.look(arm)
-            if rows.empty:
-                continue
-            x = place + (number - (len(names) - 1) / 2) * step
-            face = look.colour if look.filled else "none"
-            axes.hlines(rows[value].mean(), x - step * 0.42, x + step * 0.42, color=look.colour, lw=2)
-            axes.scatter(
-                [x] * len(rows),
-                rows[value],
-                s=26,
-                marker=look.marker,
-                facecolors=face,
-                edgecolors=look.colour,
-                zorder=3,
-            )
-    axes.set_xticks(range(len(groups)), [labels.wrapped(label) for label in groups])
+    for number, arm in enumerate(names):
+        own = table[table["arm"] == arm]
+        places = own[group].map(groups.index) + (number - (len(names) - 1) / 2) * step
+        each = dict(zip(places, zip(own["mean"], own["low"], own["high"])))
+        half = 0.42 * step
+        drawing.strokes(axes, arm, [(x - half, mean, x + half, mean) for x, (mean, _, _) in each.items()], width=2)
+        drawing.strokes(axes, arm, [(x, low, x, high) for x, (_, low, high) in each.items()], width=1)
+        drawing.points(axes, arm, places, own[value])
+    words = [labels.wrapped(labels.shown(label, 40)) for label in groups]
+    axes.set_xticks(range(len(groups)), words)
     axes.set_xlim(-0.5, len(groups) - 0.5)
     axes.grid(visible=False, axis="x")
+    return max(text.count("\n") + 1 for text in words)
 
 
 def _chance(axes: Axes, evidence: Evidence, setting: Setting, metric: str) -> None:
     chance = evidence.fact(setting, f"data.chance.{metric}")
     if given(chance):
-        axes.axhline(float(chance), color=style.INK, lw=0.9, ls=(0, (1, 2)), label="chance")
+        axes.axhline(float(chance), color=style.INK, lw=0.9, ls=":", label=PARTS["chance"])
 
 
 def _bounded(axes: Axes, unit: str) -> None:
     """Shares fill their whole range, so that a small difference does not look large; points begin at zero."""
     if unit == "share":
         axes.set_ylim(-0.03, 1.03)
+        axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
     else:
         axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_locator(MaxNLocator(5))
 
 
 def _gap(places: pd.Series) -> float:

@@ -16,8 +16,8 @@ from markupsafe import Markup
 
 from bench import claims, records, tidy
 from bench.errors import UserError
-from bench.report import beside, examples, exports, facts, figures, phenomena, reach_figures, solving, style, tables
-from bench.report import translation
+from bench.report import attention, beside, examples, exports, facts, figures, matrix, phenomena, reach_figures
+from bench.report import solving, style, tables, translation
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting
 from bench.report.examples import Example
@@ -26,6 +26,11 @@ from bench.report.tables import Table
 TITLE = "How does a Transformer differ from RNN, LSTM and GRU?"
 PRODUCED = ("report.md", "report.html", exports.RESULTS, exports.PARQUET, exports.VERDICTS, "figures", "tables")
 """What a build puts into its folder, replacing what was there under these names; what is not made anew goes."""
+
+
+TAG = re.compile(r"<[^<>]+>")
+COLOURS = ((style.INK, "ink"), (style.GRID, "grid"), (style.SHADE, "shade"), ("#ffffff", "paper"))
+"""Of a figure, and what the page has for them."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,7 @@ def _write(found: records.Records, folder: Path, building: Path) -> None:
     exports.scores(tidy.table(context["evidence"]), building)
     exports.verdicts(context["verdicts"], context["beside"], building)
     listed = [figure for section in context["sections"] for figure in section.figures] + context["sizes"]
+    listed += [context["matrix"]] if context["matrix"] else []
     (building / "tables").mkdir(exist_ok=True)
     (building / "figures").mkdir(exist_ok=True)
     for figure in listed:
@@ -99,7 +105,8 @@ def contents(found: records.Records, folder: Path, building: Path) -> dict:
             phenomena.table_of(evidence, setting),
             figures.of_setting(evidence, setting, drawn)
             + phenomena.figures_of(evidence, setting, drawn)
-            + reach_figures.of_setting(evidence, setting, folder, drawn),
+            + reach_figures.of_setting(evidence, setting, folder, drawn)
+            + attention.of_setting(evidence, setting, folder, drawn),
             examples.of_setting(evidence, setting, folder),
         )
         for setting in evidence.settings()
@@ -128,6 +135,7 @@ def contents(found: records.Records, folder: Path, building: Path) -> dict:
         "warnings": facts.warnings(evidence),
         "sections": sections,
         "sizes": figures.by_parameters(evidence, drawn),
+        "matrix": matrix.drawn(evidence, drawn),
         "verdicts": verdicts,
         "beside": others,
         "published": published,
@@ -163,12 +171,16 @@ def inline(figure: Figure) -> Markup:
     dark), and ids that nothing refers to go, because several figures share one document."""
     svg = figure.svg[figure.svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    used = set(re.findall(r"(?:href=\"|url\()#([^\")]+)", svg))
-    svg = re.sub(r' id="([^"]*)"', lambda found: found.group() if found.group(1) in used else "", svg)
-    for name in used:
-        svg = re.sub(rf'(id="|#){re.escape(name)}(?=["\)])', rf"\g<1>{figure.name}-{name}", svg)
-    for colour, variable in ((style.INK, "ink"), (style.GRID, "grid"), (style.SHADE, "shade"), ("#ffffff", "paper")):
-        svg = svg.replace(colour, f"var(--{variable})")
+    used = {name for tag in TAG.findall(svg) for name in re.findall(r"(?:href=\"|url\()#([^\")]+)", tag)}
+
+    def adapted(tag: re.Match[str]) -> str:
+        text = re.sub(r' id="([^"]*)"', lambda found: found.group() if found.group(1) in used else "", tag.group())
+        text = re.sub(r'(id="|href="#|url\(#)([^")]+)', rf"\g<1>{figure.name}-\g<2>", text)
+        for colour, variable in COLOURS:
+            text = text.replace(colour, f"var(--{variable})")
+        return text
+
+    svg = TAG.sub(adapted, svg)  # and not what a token in the figure says
     label = html.escape(f"{figure.title}. {figure.caption}", quote=True)
     return Markup(re.sub(r"<svg ", f'<svg role="img" aria-label="{label}" ', svg, count=1))
 

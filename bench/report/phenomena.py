@@ -7,48 +7,41 @@ from itertools import product
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
 
 from bench.phenomena import CONTRAST, WORD
-from bench.report import arms, drawing, style
+from bench.report import arms, drawing, labels, style
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting
+from bench.report.labels import NOTES
 from bench.report.series import over_seeds
 from bench.report.tables import NONE, Table, spread, table
 
 ACROSS = 3
 PANEL_HEIGHT = 1.32
 """Panels side by side, and the inches of one with what stands above and below it."""
+MAPS_ACROSS = 3
 
-SAID = {
-    WORD: (
-        "Decisive words right",
-        "share of outputs",
-        "A line that falls to the right loses what lies far back: how often an output has the word that shows the "
-        "phenomenon at the place where the reference has it, so that a word lost before it makes it wrong too (greedy "
-        "search)",
-    ),
-    CONTRAST: (
-        "Reference above the wrong word",
-        "share of references",
-        "How often the reference is more probable than the same sentence with the decisive word wrong; guessing gives "
-        "0.5",
-    ),
-}
+KINDS = {WORD: "decisive words right", CONTRAST: "reference above the wrong word"}
+"""Kinds of score as the table names them."""
 
 
 def figures_of(evidence: Evidence, setting: Setting, folder: Path) -> list[Figure]:
-    """A figure for each kind of score on the in-distribution split and on the one with the longest distances, written to
-    `folder` as SVG and PNG: a panel a phenomenon, a line an arm."""
+    """Two figures for each kind of score on the in-distribution split and on the one with the longest distances,
+    written to `folder` as SVG and PNG: a panel a phenomenon with a line an arm, and a panel an arm with a field for each
+    phenomenon and distance."""
     found = []
     splits = _shown(_of(evidence, setting), evidence.splits(setting))
     salt = f"phenomena {setting.slug}"
     with mpl.rc_context({**style.RC, "font.size": 8, "lines.markersize": 3.5, "svg.hashsalt": salt}):
-        for kind, split in product(SAID, splits):
+        for kind, split in product(KINDS, splits):
             numbers = by_distance(evidence, setting, kind, split)
             if len(numbers):
                 found.append(_figure(numbers, kind, split, setting, folder))
+                found.append(_map(numbers, kind, split, setting, folder))
     return found
 
 
@@ -85,35 +78,70 @@ def _figure(numbers: pd.DataFrame, kind: str, split: str, setting: Setting, fold
     names = list(dict.fromkeys(numbers["phenomenon"]))
     down = -(-len(names) // ACROSS)
     figure, axes = drawing.panels(down, ACROSS)
-    title, unit, caption = SAID[kind]
+    notes = f"{NOTES['binned']} {NOTES['few']} {labels.intervals('bands', numbers['seeds'])}"
+    said = labels.said(f"phenomena, {kind}", split=split, notes=notes)
     for place, name in enumerate(names):
         _panel(axes[place], name, numbers[numbers["phenomenon"] == name])
     for empty in axes[len(names) :]:
         empty.set_visible(False)
     for place in range(0, len(names), ACROSS):
-        axes[place].set_ylabel(unit)
+        axes[place].set_ylabel(said.y)
     for place in range(max(0, len(names) - ACROSS), len(names)):
-        axes[place].set_xlabel("distance (words)")
-    caption = (
-        f"{caption}. Points stand at the lower edge of their bin; distances with fewer than five examples are left out; "
-        "bands run from the lowest to the highest seed."
-    )
-    name, title = f"phenomena-{kind}-{setting.slug}-{split}", f"{title}, split {split}"
-    return drawing.finish(figure, axes[0], folder, name, title, caption, numbers, height=PANEL_HEIGHT * down)
+        axes[place].set_xlabel(said.x)
+    name = f"phenomena-{kind}-{setting.slug}-{split}"
+    return drawing.finish(figure, axes[0], folder, name, said, numbers, height=PANEL_HEIGHT * down)
 
 
 def _panel(axes: Axes, name: str, numbers: pd.DataFrame) -> None:
     for arm in arms.ordered(numbers["arm"]):
         line = numbers[numbers["arm"] == arm]
         drawing.line(axes, arm, line["at"], line["mean"], thin=True)
-        drawing.band(axes, arm, line["at"], line["min"], line["max"])
-    axes.set_title(name.replace("_", " "), fontsize=8, pad=3)
+        drawing.band(axes, arm, line["at"], line["low"], line["high"])
+    axes.set_title(labels.shown(labels.words(name), 24), fontsize=8, pad=3)
     axes.set_ylim(-0.04, 1.04)
     axes.set_yticks([0, 0.5, 1])
     axes.set_xscale("log", base=2)
     axes.set_xlim(0.8, max(4, numbers["at"].max()) * 1.25)
     marks = [1 << power for power in range(max(4, int(numbers["at"].max())).bit_length())]
     axes.set_xticks(marks, [str(mark) for mark in marks])
+
+
+def _map(numbers: pd.DataFrame, kind: str, split: str, setting: Setting, folder: Path) -> Figure:
+    names = list(dict.fromkeys(numbers["phenomenon"]))
+    places, shown = sorted(numbers["at"].unique()), arms.ordered(numbers["arm"])
+    said = labels.said(f"map, {kind}", split=split)
+    across = min(MAPS_ACROSS, len(shown))
+    down = -(-len(shown) // across)
+    tall = 0.2 * len(names)
+    left, right, gap, above, below = 1.25, 0.75, 0.12, 0.28, 0.5
+    height = down * (tall + above) + below + 0.1
+    wide = (drawing.WIDTH - left - right - gap * (across - 1)) / across
+    figure = Canvas(figsize=(drawing.WIDTH, height))
+    for number, arm in enumerate(shown):
+        row, column = divmod(number, across)
+        y = height - (row + 1) * (tall + above)
+        spot = (left + column * (wide + gap), y, wide, tall)
+        axes = figure.add_axes((spot[0] / drawing.WIDTH, spot[1] / height, spot[2] / drawing.WIDTH, spot[3] / height))
+        own = numbers[numbers["arm"] == arm].pivot(index="phenomenon", columns="at", values="mean")
+        fields = own.reindex(index=names, columns=places).to_numpy(dtype=float)
+        image = axes.imshow(fields, vmin=0, vmax=1, cmap="cividis_r", aspect="auto", interpolation="none")
+        for i, j in zip(*np.nonzero(np.isfinite(fields)), strict=True):
+            colour = "white" if fields[i, j] > 0.55 else "black"
+            axes.text(j, i, f"{fields[i, j]:.2f}".lstrip("0"), color=colour, size=6, ha="center", va="center_baseline")
+        axes.set_title(labels.shown(arm, 24), size=8, pad=3)
+        last = number + across >= len(shown)
+        axes.set_xticks(range(len(places)), [f"{at:g}" for at in places] if last else [""] * len(places), size=7)
+        axes.set_yticks(range(len(names)), [labels.shown(labels.words(name), 20) for name in names] if column == 0 else
+                        [""] * len(names), size=7)  # fmt: skip
+        axes.grid(visible=False)
+        axes.spines[:].set_visible(False)
+    figure.text((left + drawing.WIDTH - right) / 2 / drawing.WIDTH, 0.1 / height, said.x, ha="center", size=8)
+    bottom, top = below / height, 1 - above / height
+    beside = figure.add_axes((1 - 0.62 / drawing.WIDTH, bottom, 0.02, top - bottom))
+    scale = figure.colorbar(image, cax=beside, ticks=[0, 0.5, 1])
+    scale.set_label(said.y, size=8)
+    scale.ax.tick_params(labelsize=7)
+    return drawing.written(figure, folder, f"map-{kind}-{setting.slug}-{split}", said, numbers)
 
 
 def table_of(evidence: Evidence, setting: Setting) -> Table | None:
@@ -126,7 +154,7 @@ def table_of(evidence: Evidence, setting: Setting) -> Table | None:
     for (phenomenon, kind, split), part in rows.groupby(["phenomenon", "kind", "split"], sort=False):
         values = [part[part["arm"] == arm]["value"] for arm in names]
         found = [spread(value, "share") if len(value) else NONE for value in values]
-        lines.append([phenomenon.replace("_", " "), SAID[kind][0].lower(), split, f"{part['n'].iloc[0]:,.0f}", *found])
+        lines.append([phenomenon.replace("_", " "), KINDS[kind], split, f"{part['n'].iloc[0]:,.0f}", *found])
     signatures = "; ".join(dict.fromkeys(str(text) for text in rows["signature"]))
     note = (
         "Shares of the examples that have the phenomenon: mean over seeds, [95 % bootstrap interval over seeds], "

@@ -8,11 +8,12 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from bench.profile import rows
-from bench.report import arms, drawing, style
+from bench.report import arms, drawing, labels, style
 from bench.report.drawing import Figure
+from bench.report.labels import Said
 from bench.report.series import MEBI
 
 WITH_MEMORY = ("forward", "train", "greedy", "beam5")
@@ -38,26 +39,22 @@ def drawn(table: pd.DataFrame, folder: Path) -> list[Figure]:
 def _time(own: pd.DataFrame, what: str, name: str, folder: Path) -> Figure:
     invert = rows.UNITS[what] == rows.PER_SECOND
     numbers = own.assign(**{key: 1 / own[key] if invert else own[key] for key in ("q25", "median", "q75")})
-    figure, axes = _against_length(numbers, "median", band=("q25", "q75"))
-    axes.set_ylabel("time a target token (µs)")
+    said = labels.said("profile, time", work=name[0].upper() + name[1:])
+    figure, axes = _against_length(numbers, said, "median", band=("q25", "q75"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{1e6 * value:,g}"))
-    caption = "A flat line: a token costs the same at any length. Medians; bands run from quartile to quartile."
-    title = f"{name[0].upper()}{name[1:]}: time a target token against length"
-    return drawing.finish(figure, axes, folder, f"time-{what}", title, caption, numbers)
+    return drawing.finish(figure, axes, folder, f"time-{what}", said, numbers)
 
 
 def _memory(own: pd.DataFrame, what: str, name: str, folder: Path) -> Figure:
     numbers = own.assign(mebibytes=(own["peak_bytes"] - own["base_bytes"]) / MEBI)
-    figure, axes = _against_length(numbers, "mebibytes")
-    axes.set_ylabel("peak memory of the work (MiB)")
+    said = labels.said("profile, memory", work=name[0].upper() + name[1:])
+    figure, axes = _against_length(numbers, said, "mebibytes")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    caption = "Above what there was before the work, for batches of about equal size in tokens."
-    title = f"{name[0].upper()}{name[1:]}: peak memory against length"
-    return drawing.finish(figure, axes, folder, f"memory-{what}", title, caption, numbers)
+    return drawing.finish(figure, axes, folder, f"memory-{what}", said, numbers)
 
 
 def _against_length(
-    numbers: pd.DataFrame, column: str, band: tuple[str, str] | None = None
+    numbers: pd.DataFrame, said: Said, column: str, band: tuple[str, str] | None = None
 ) -> tuple[Canvas, Axes]:
     """A column against length, a line an arm; band: the columns that it lies between."""
     figure, axes = drawing.canvas()
@@ -67,6 +64,7 @@ def _against_length(
         if band is not None:
             drawing.band(axes, arm, line["length"], *(line[edge] for edge in band))
     _logarithmic(axes, numbers)
+    axes.set(xlabel=said.x, ylabel=said.y)
     return figure, axes
 
 
@@ -75,9 +73,8 @@ def _logarithmic(axes: Axes, numbers: pd.DataFrame) -> None:
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_minor_locator(NullLocator())
     lengths = sorted(set(numbers["length"]))
     axes.xaxis.set_major_locator(FixedLocator(lengths))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.set_xlabel("length of source and target (tokens)")

@@ -9,13 +9,14 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from bench.errors import UserError
 from bench.reach import rows
-from bench.report import arms, drawing, style
+from bench.report import arms, drawing, labels, style
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting
+from bench.report.labels import NOTES, PARTS, Said
 from bench.report.series import KEYS, over_seeds
 
 SMALLEST, SPAN = 1e-6, 50.0
@@ -35,7 +36,8 @@ def of_setting(evidence: Evidence, setting: Setting, results: Path, folder: Path
         for (split, examples, partners, _), own in table.groupby(HOW, sort=False):
             several = len(set(zip(table["examples"], table["partners"]))) > 1
             place = "-".join([setting.slug, _slug(split), *([f"{examples}_{partners}"] if several else [])])
-            where = f", split {split}" + (f", {examples} examples" if several else "")
+            where = PARTS["split"].format(split=split)
+            where += PARTS["examples"].format(examples=examples) if several else ""
             gradient, kept = (own[own["what"] == what] for what in (rows.GRADIENT, rows.REPLACEMENT))
             if len(gradient):
                 found.append(_gradient(_over_seeds(gradient), folder, place, where))
@@ -70,53 +72,40 @@ def _over_seeds(own: pd.DataFrame) -> pd.DataFrame:
 
 
 def _gradient(table: pd.DataFrame, folder: Path, place: str, where: str) -> Figure:
-    figure, axes = _against_distance(table)
-    axes.set_xlabel("distance of the source token from the output, k (tokens)")
+    notes = [labels.intervals("bands", table["seeds"])]
+    if (table["mean"] < SMALLEST).any():
+        notes.append(NOTES["vanished"].format(smallest=SMALLEST))
+    said = labels.said("reach, gradient", where=where, notes=" ".join(notes))
+    figure, axes = _against_distance(table, said)
     high = max(table["max"].max(), SMALLEST)
     low = min(0.7 * max(table["min"].min(), SMALLEST), high / SPAN)
     axes.set_ylim(low, min(1.4 * high, 1.0))
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 200 * low else (1,)))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.set_ylabel("share of the gradient a token gets")
-    caption = (
-        "The gradient of an output's log probability (of a value: of the value) at the embedded source: of its norms, "
-        "the share that one token has. The lower a line lies at the right, the less far tokens count. What the task asks "
-        "for shows as well and is the same for all arms. Means over examples and seeds; bands run from the lowest to the "
-        "highest seed."
-    )
-    if (table["mean"] < SMALLEST).any():
-        caption += f" Less than {SMALLEST:g} lies below the figure."
-    title = f"Where the gradient of an output goes{where}"
-    return drawing.finish(figure, axes, folder, f"reach-gradient-{place}", title, caption, table)
+    return drawing.finish(figure, axes, folder, f"reach-gradient-{place}", said, table)
 
 
 def _accuracy(table: pd.DataFrame, constant: pd.Series, folder: Path, place: str, where: str) -> Figure:
-    figure, axes = _against_distance(table)
-    axes.set_xlabel("source kept up to distance k from the output (tokens)")
+    said = labels.said("reach, accuracy", where=where, notes=labels.intervals("bands", table["seeds"]))
+    figure, axes = _against_distance(table, said)
     axes.set_ylim(-0.03, 1.03)
-    axes.set_ylabel("accuracy of one output (share)")
     if len(constant):
-        axes.axhline(constant.mean(), color=style.INK, lw=0.9, ls=(0, (1, 2)), label="best constant answer")
-    caption = (
-        "Source tokens farther from the output than k are another example's: at 0 all of them, at the right end none. "
-        "Where a line stops rising, the arm gains nothing from tokens farther away. The reference up to the output is "
-        "given. Means over examples and seeds; bands run from the lowest to the highest seed."
-    )
-    title = f"Accuracy against the context that is kept{where}"
-    return drawing.finish(figure, axes, folder, f"reach-accuracy-{place}", title, caption, table)
+        axes.axhline(constant.mean(), color=style.INK, lw=0.9, ls=":", label=PARTS["constant"])
+    return drawing.finish(figure, axes, folder, f"reach-accuracy-{place}", said, table)
 
 
-def _against_distance(table: pd.DataFrame) -> tuple[Canvas, Axes]:
+def _against_distance(table: pd.DataFrame, said: Said) -> tuple[Canvas, Axes]:
     """Means against distance, a line an arm, with bands over seeds, and marks at powers of two; where there is a
     distance 0, it stands as far from 1 as 1 from 2."""
     figure, axes = drawing.canvas()
+    axes.set(xlabel=said.x, ylabel=said.y)
     axes.set_xscale("symlog", base=2, linthresh=1.0, linscale=0.5)
     for arm in arms.ordered(table["arm"]):
         line = table[table["arm"] == arm]
         drawing.line(axes, arm, line["k"], line["mean"], thin=True)
-        drawing.band(axes, arm, line["k"], line["min"], line["max"])
+        drawing.band(axes, arm, line["k"], line["low"], line["high"])
     longest = int(table["k"].max())
     marks = [2**power for power in range(longest.bit_length())]
     axes.xaxis.set_major_locator(FixedLocator([*([0] if (table["k"] == 0).any() else []), *marks]))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import pandas as pd
 
-from bench.report.costs import SPEEDS
+from bench.report import labels
 from bench.report.evidence import Evidence, Setting, column
+from bench.stats import bootstrap_mean
 
 KEYS = ["task", "budget_name", "arm", "seed", "cell"]
 MEBI = 2**20
@@ -24,6 +28,14 @@ def every_seed(evidence: Evidence, setting: Setting) -> pd.DataFrame:
     return rows[[*KEYS, "split", "search", "metric", "unit", "value", "n"]].reset_index(drop=True)
 
 
+def with_means(table: pd.DataFrame, keys: Sequence[str], value: str) -> pd.DataFrame:
+    """Rows of one cell each, and on each the `mean` of the rows with the same keys, its 95 % interval over seeds
+    (`low`, `high`) and their number (`seeds`)."""
+    keys = list(keys)
+    means = over_seeds(table[keys].assign(value=table[value], n=1), keys)
+    return table.merge(means[[*keys, "mean", "low", "high", "seeds"]], on=keys, how="left")
+
+
 def by_axis(evidence: Evidence, setting: Setting, axis: str, metric: str, search: str) -> pd.DataFrame:
     """A row an arm, split and place on the axis, over seeds; examples: in one cell's mean."""
     rows = evidence.select(setting, metric=metric, search=search, axis=axis)
@@ -35,19 +47,37 @@ def by_axis(evidence: Evidence, setting: Setting, axis: str, metric: str, search
 
 
 def over_seeds(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Of rows with a `value` and its `n`, one a cell for each value of `keys`: mean and range over seeds, how many there
-    are, and the examples that one cell's number is of, on average."""
-    return rows.groupby(keys, sort=False, dropna=False).agg(
+    """Of rows with a `value` and its `n`, one a cell for each value of `keys`: mean over seeds, its 95 % bootstrap
+    interval (`low`, `high`; empty with one seed), range, how many seeds there are, and the examples that one cell's
+    number is of, on average."""
+    groups = rows.groupby(keys, sort=False, dropna=False)
+    table = groups.agg(
         mean=("value", "mean"), min=("value", "min"), max=("value", "max"), seeds=("value", "size"),
         examples=("n", "mean"),
     ).reset_index()  # fmt: skip
+    found: dict[tuple, tuple[float, float]] = {}  # many places have equal values, such as all right
+    intervals = []
+    for values in groups["value"].agg(tuple):
+        if values not in found:
+            finite = [value for value in values if math.isfinite(value)]
+            found[values] = bootstrap_mean(finite) or (math.nan, math.nan)
+        intervals.append(found[values])
+    bounds = pd.DataFrame(intervals, columns=["low", "high"], index=table.index, dtype=float)
+    return pd.concat([table[[*keys, "mean"]], bounds, table[["min", "max", "seeds", "examples"]]], axis=1)
 
 
 def learning(evidence: Evidence, setting: Setting) -> pd.DataFrame:
-    """A row a cell and validation."""
-    done = set(evidence.of(setting)["cell"])
-    rows = evidence.curves[evidence.curves["cell"].isin(done)]
-    kept = [*KEYS, "step", "target_tokens", "seconds", "train_loss", "valid_loss"]
+    """A row a cell and validation. flops: of training so far, the cell's total for its share of the target tokens;
+    empty where the record does not say."""
+    cells = evidence.of(setting).set_index("cell")
+    rows = evidence.curves[evidence.curves["cell"].isin(set(cells.index))]
+    total, tokens = (
+        pd.to_numeric(column(cells, name), errors="coerce")
+        for name in ("flops.training_total", "budget.target_tokens")
+    )
+    each = (total / tokens.where(tokens > 0)).reindex(rows["cell"]).to_numpy(dtype=float)
+    rows = rows.assign(flops=each * pd.to_numeric(rows["target_tokens"], errors="coerce"))
+    kept = [*KEYS, "step", "target_tokens", "seconds", "flops", "train_loss", "valid_loss"]
     return rows[kept].dropna(subset=["valid_loss"]).reset_index(drop=True)
 
 
@@ -65,15 +95,14 @@ def against_parameters(evidence: Evidence, setting: Setting) -> pd.DataFrame:
 
 def speeds(evidence: Evidence, setting: Setting) -> pd.DataFrame:
     """Medians of a cell: a row a cell and kind of work."""
-    short = {"training speed": "training", "decoding speed in batches": "decoding, in batches"}
-    names = {name: short.get(text, "decoding, one by one") for name, text in SPEEDS.items()}
+    names = {f"throughput.{work}.median": labels.PARTS[work] for work in ("train", "decode", "decode_one")}
     table = _long(evidence.of(setting), names, "tokens_per_second")
     return table[table["tokens_per_second"] > 0].reset_index(drop=True)
 
 
 def memory(evidence: Evidence, setting: Setting) -> pd.DataFrame:
     """Peaks of a cell: a row a cell and kind of memory."""
-    names = {"memory.peak_rss_bytes": "process", "memory.peak_gpu_bytes": "GPU"}
+    names = {"memory.peak_rss_bytes": labels.PARTS["process"], "memory.peak_gpu_bytes": labels.PARTS["gpu"]}
     table = _long(evidence.of(setting), names, "mebibytes")
     return table.assign(mebibytes=table["mebibytes"] / MEBI)
 

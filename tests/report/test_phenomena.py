@@ -60,10 +60,13 @@ def test_figures_are_of_the_first_split_and_of_the_one_that_reaches_farthest(fol
     found = phenomena.figures_of(evidence, setting, tmp_path)
     assert [figure.title for figure in found] == [
         "Decisive words right, split test",
+        "Decisive words right, by phenomenon and distance, split test",
         "Decisive words right, split test_longer",
+        "Decisive words right, by phenomenon and distance, split test_longer",
         "Reference above the wrong word, split test",
+        "Reference above the wrong word, by phenomenon and distance, split test",
     ]
-    assert all("verb final" in figure.svg for figure in found[:1]) and "verb final" not in found[1].svg
+    assert all(("verb final" in figure.svg) == (figure in found[:2]) for figure in found[:4])
     assert {path.name for path in tmp_path.glob("*.png")} == {f"{figure.name}.png" for figure in found}
 
 

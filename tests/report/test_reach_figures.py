@@ -67,7 +67,7 @@ def test_both_figures_show_the_mean_over_seeds_and_its_range(folder, tmp_path):
         assert "lstm_dot" in words and "lstm_none" in words
         ticks = words.split()
         assert {"1", "2", "4", "8", "16", "32"} <= set(ticks)
-        assert "lowest to the highest seed" in figure.caption and "split test" in figure.title
+        assert "95 % bootstrap interval" in figure.caption and "split test" in figure.title
     assert "best constant answer" in accuracy.svg and "accuracy of one output (share)" in accuracy.svg
     assert "share of the gradient" in gradient.svg and "best constant answer" not in gradient.svg
 

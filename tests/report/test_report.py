@@ -7,7 +7,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -180,14 +179,6 @@ def test_no_torch(folder):
         [sys.executable, "-c", code, str(folder.path)], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert done.stdout.strip() == "[]"
-
-
-def test_a_hundred_cells_in_seconds(folder):
-    folder.full(seeds=tuple(range(1, 8)))
-    assert len(records.folders(folder.path)) == 105
-    begun = time.perf_counter()
-    page.build(folder.path)
-    assert time.perf_counter() - begun < 20
 
 
 def test_same_records_same_bytes(folder, tmp_path):

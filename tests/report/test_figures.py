@@ -1,0 +1,271 @@
+"""Figures of a report: what they draw is what their tables say."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench import records
+from bench.errors import UserError
+from bench.report import attention, drawing, figures, labels, matrix, page, phenomena, series, style
+from bench.report.evidence import Evidence
+from bench.report.labels import NOTES
+from bench.stats import bootstrap_mean
+from tests.report.conftest import ARMS
+from tests.report.test_phenomena import planted as with_phenomena
+
+ROOT = Path(page.__file__).parents[2]
+
+
+@pytest.fixture
+def canvases(monkeypatch) -> list:
+    """The canvas of every figure, in the order of writing."""
+    written, found = drawing.written, []
+
+    def watched(figure, *rest):
+        found.append(figure)
+        return written(figure, *rest)
+
+    monkeypatch.setattr(drawing, "written", watched)
+    return found
+
+
+def evidence_of(folder) -> Evidence:
+    return Evidence(records.load(folder.path))
+
+
+def words(svg: str) -> list[str]:
+    return [html.unescape(text) for text in re.findall(r"<text[^>]*>([^<]*)</text>", svg)]
+
+
+def noisy(folder, seeds: int, task: str = "recall") -> Evidence:
+    for arm, level in (("transformer", 0.8), ("lstm_none", 0.5)):
+        for seed in range(1, seeds + 1):
+            folder.cell(task, arm, seed, level=lambda split, at, level=level: level, noise=0.05)
+    return evidence_of(folder)
+
+
+def test_means_carry_their_bootstrap_interval_and_one_seed_has_none(folder):
+    evidence = noisy(folder, 3)
+    (setting,) = evidence.settings()
+    table = series.by_axis(evidence, setting, "distance", "exact_match", "greedy")
+    own = evidence.scores[(evidence.scores["arm"] == "transformer") & (evidence.scores["at"] == 8)]["value"]
+    (row,) = table[(table["arm"] == "transformer") & (table["at"] == 8)].itertuples()
+    assert (row.low, row.high) == pytest.approx(bootstrap_mean(own.tolist())) and row.low < row.mean < row.high
+    single = series.over_seeds(pd.DataFrame({"arm": ["a"], "value": [0.5], "n": [3]}), ["arm"])
+    assert single[["low", "high"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_bands_and_bars_are_there_with_several_seeds_alone(seeds, folder, tmp_path, canvases):
+    evidence = noisy(folder, seeds)
+    (setting,) = evidence.settings()
+    found = figures.of_setting(evidence, setting, tmp_path)
+    by_name = dict(zip((figure.name.split("-")[0] for figure in found), zip(found, canvases)))
+    figure, canvas = by_name["distance"]
+    bands = [shape for shape in canvas.axes[0].collections if len(shape.get_paths())]
+    assert len(bands) == (2 if seeds > 1 else 0)
+    assert (NOTES["bands"] in figure.caption, NOTES["one seed"] in figure.caption) == (seeds > 1, seeds == 1)
+    figure, canvas = by_name["seeds"]
+    upright = [line for line in canvas.axes[0].lines if line.get_linewidth() == 1]
+    assert len(upright) == (2 if seeds > 1 else 0)
+    if upright:
+        row = figure.numbers[figure.numbers["arm"] == "transformer"].iloc[0]
+        assert list(upright[0].get_ydata()[:2]) == pytest.approx([row["low"], row["high"]])
+
+
+def test_learning_is_drawn_against_what_training_has_cost_so_far(folder, tmp_path, canvases):
+    for seed in (1, 2):
+        folder.cell("recall", "transformer", seed)
+    folder.cell("recall", "gru_none", 1, change={"flops": None})
+    evidence = evidence_of(folder)
+    (setting,) = evidence.settings()
+    table = series.learning(evidence, setting)
+    known = table[table["arm"] == "transformer"]
+    assert known["flops"].tolist() == pytest.approx((known["target_tokens"] * 1e12 / 300_000).tolist())
+    assert table.loc[table["arm"] == "gru_none", "flops"].isna().all()
+    found = figures.of_setting(evidence, setting, tmp_path)
+    (figure,) = [one for one in found if one.name.startswith("learning-flops")]
+    line = canvases[found.index(figure)].axes[0].lines[0]
+    x, y = (values[np.isfinite(values)] for values in (line.get_xdata(), line.get_ydata()))
+    assert x.tolist() == figure.numbers["flops"].tolist() and y.tolist() == figure.numbers["valid_loss"].tolist()
+    assert set(figure.numbers["arm"]) == {"transformer"} and "training so far (FLOPs)" in words(figure.svg)
+
+
+def test_arm_against_arm_counts_settings_by_the_rule_of_the_verdicts(folder, tmp_path):
+    for target, ours in ((1000, 0.9), (2000, 0.7), (3000, 0.5)):
+        for seed in (1, 2, 3):
+            folder.cell("recall", "transformer", seed, level=lambda split, at, o=ours: o, noise=0.001, target=target)
+            folder.cell("recall", "lstm_dot", seed, level=lambda split, at: 0.7, noise=0.001, target=target)
+    folder.cell("recall", "gru_dot", 1, level=lambda split, at: 0.1, target=1000)  # one seed: not decided
+    figure = matrix.drawn(evidence_of(folder), tmp_path)
+    rows = figure.numbers.set_index(["arm", "other"])[["above", "level", "below", "undecided"]]
+    assert rows.loc[("transformer", "lstm_dot")].tolist() == [1, 1, 1, 0]
+    assert rows.loc[("lstm_dot", "transformer")].tolist() == [1, 1, 1, 0]
+    assert rows.loc[("transformer", "gru_dot")].tolist() == [0, 0, 0, 1]
+    settings = figure.numbers.set_index(["arm", "other"])["settings above"]
+    assert "1,000" in settings["transformer", "lstm_dot"] and "3,000" in settings["lstm_dot", "transformer"]
+    shown = words(figure.svg)
+    assert shown.count("1 : 1") == 2 and shown.count("1 =  0 ?") == 2
+    assert shown.count("0 : 0") == 4 and shown.count("0 =  1 ?") == 4
+
+
+def test_one_arm_has_nothing_to_be_compared_with(folder, tmp_path):
+    folder.cell("recall", "transformer")
+    assert matrix.drawn(evidence_of(folder), tmp_path) is None
+    page.build(folder.path)
+    assert not (folder.path / "figures" / "matrix.svg").exists()
+
+
+def test_a_map_has_a_panel_an_arm_and_a_field_for_each_phenomenon_and_distance(folder, tmp_path, canvases):
+    with_phenomena(folder)
+    evidence = evidence_of(folder)
+    (setting,) = evidence.settings()
+    found = phenomena.figures_of(evidence, setting, tmp_path)
+    place = next(number for number, figure in enumerate(found) if figure.name.startswith("map-word"))
+    panels = [axes for axes in canvases[place].axes if axes.images and axes.get_title()]
+    assert [axes.get_title() for axes in panels] == ["transformer", "lstm_dot", "lstm_none"]
+    numbers = found[place].numbers.set_index(["arm", "phenomenon", "at"])["mean"]
+    fields = panels[2].images[0].get_array().filled(np.nan)
+    assert fields.shape == (2, 2)
+    assert fields[0].tolist() == [numbers["lstm_none", "agreement", at] for at in (1, 2)]
+    assert np.isnan(fields[1, 1])  # the other phenomenon has no such distance
+    assert f"{numbers['lstm_none', 'agreement', 2]:.2f}".lstrip("0") in words(found[place].svg)
+
+
+def test_lengths_of_translations_are_in_words(folder, tmp_path):
+    folder.cell("multi30k"), folder.cell("reverse")
+    evidence = evidence_of(folder)
+    for setting in evidence.settings():
+        unit = "words" if setting.task == "multi30k" else "tokens"
+        drawn = [one for one in figures.of_setting(evidence, setting, tmp_path) if one.name.startswith("length")]
+        assert drawn and all(f"length of the source ({unit})" in words(one.svg) for one in drawn)
+    beam = [one.name for one in figures.of_setting(evidence, evidence.settings()[0], tmp_path) if "beam5" in one.name]
+    assert len(beam) == 3, "one a test set beside greedy's"
+
+
+HOSTILE = [
+    "<script>alert(1)</script>", "</svg><img src=x>", "$\\frac{1}{$", "line\nbreak", "\x00\x1b[0m", "\u202eevil",
+    "שלום", "#1b1f24", 'id="x"', "&amp;", "a" * 5000, "",
+]  # fmt: skip
+
+
+def attended(folder, arm: str, heads: int, seed: int = 1, tokens: list[str] = HOSTILE, outputs: int = 3) -> list[dict]:
+    """Give a cell maps of two layers, and return them."""
+    cell = folder.cell("recall", arm, seed)["cell"]
+    draw = np.random.default_rng(seed)
+    maps = [
+        {"name": f"cross-attention, layer {layer}", "head": head + 1 if heads > 1 else None,
+         "weights": draw.dirichlet([1.0] * len(tokens), outputs).tolist()}
+        for layer in (1, 2) for head in range(heads)
+    ]  # fmt: skip
+    held = {"source": tokens, "output": tokens[:outputs], "maps": maps}
+    (folder.path / cell / attention.FILE).write_text(json.dumps(held), encoding="utf-8")
+    return maps
+
+
+def test_attention_is_the_mean_over_heads_of_the_last_layer_and_heads_beside_it(folder, tmp_path, canvases):
+    maps = attended(folder, "transformer", 6)
+    attended(folder, "lstm_dot", 1, seed=3)
+    folder.cell("recall", "lstm_none")
+    evidence = evidence_of(folder)
+    (setting,) = evidence.settings()
+    transformer, lstm = attention.of_setting(evidence, setting, folder.path, tmp_path)
+    heads = np.array([one["weights"] for one in maps[6:]])
+    drawn = canvases[0].axes[0].images[0].get_array().filled(np.nan)
+    assert drawn == pytest.approx(heads.mean(axis=0))
+    table = transformer.numbers
+    mean = table[table["head"] == "mean over heads"]["weight"]
+    assert mean.to_numpy().reshape(drawn.shape) == pytest.approx(drawn)
+    assert set(table["head"]) == {"mean over heads", *(f"head {number}" for number in range(1, 5))}
+    assert "first 4 of 6 heads" in transformer.caption and "layer 2" in transformer.title
+    assert len(canvases[0].axes) == 2 and len(canvases[1].axes) == 1 and "seed 3" in lstm.caption
+    beside = canvases[0].axes[1].images[0].get_array().filled(np.nan)
+    assert beside[:, : len(HOSTILE)] == pytest.approx(heads[0])
+
+
+def test_hostile_tokens_are_words_of_a_figure_and_nothing_else(folder):
+    attended(folder, "transformer", 2)
+    page.build(folder.path)
+    (path,) = (folder.path / "figures").glob("attention-*.svg")
+    svg = path.read_text(encoding="utf-8")
+    ElementTree.fromstring(svg)
+    shown = words(svg)
+    expected = ("<script>ale…", "</svg><img …", "$\\frac{1}{$", "line break", "evil", "#1b1f24", 'id="x"', "&amp;")
+    for token in expected:
+        assert token in shown, token
+    assert max(map(len, shown)) < 40
+    text = (folder.path / "report.html").read_text(encoding="utf-8")
+    assert text.count("<script") == 1 and "<img" not in text
+    assert {"#1b1f24", 'id="x"'} <= set(words(text)), "the page's colours and ids change no words"
+    assert not re.search(r"<(?!text)[^<>]*#1b1f24", text)
+
+
+def test_a_long_example_is_cut_and_says_so(folder, tmp_path):
+    attended(folder, "transformer", 1, tokens=[f"t{number}" for number in range(90)], outputs=50)
+    evidence = evidence_of(folder)
+    (figure,) = attention.of_setting(evidence, evidence.settings()[0], folder.path, tmp_path)
+    assert len(figure.numbers) == attention.MOST**2
+    assert "first 32 of 50 output tokens and the first 32 of 90 source tokens" in figure.caption
+
+
+@pytest.mark.parametrize(
+    "held", ["{", "[]", '{"source": ["a"], "output": ["b"], "maps": [{"name": "x", "head": null, "weights": [[2]]}]}',
+             '{"source": ["a"], "output": ["b", "c"], "maps": [{"name": "x", "head": null, "weights": [[1]]}]}',
+             '{"source": ["a"], "output": ["b"], "maps": [{"name": "x", "head": null, "weights": [[NaN]]}]}'],
+)  # fmt: skip
+def test_broken_maps_are_one_line(held, folder):
+    cell = folder.cell("recall", "transformer")["cell"]
+    (folder.path / cell / attention.FILE).write_text(held)
+    with pytest.raises(UserError, match="attention.json is broken") as caught:
+        page.build(folder.path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_legend_of_long_names_stays_inside(tmp_path):
+    names = [f"transformer [positions=none, lr=0.00{number}, a $strange option$]" for number in range(4)]
+    with mpl.rc_context(style.RC):
+        figure, axes = drawing.canvas()
+        table = pd.DataFrame({"arm": names})
+        drawing.finish(figure, axes, tmp_path, "long", labels.said("memory", intervals=""), table)
+    renderer = drawing.FigureCanvasAgg(figure).get_renderer()
+    width, height = figure.get_size_inches() * figure.dpi
+    boxes = [text.get_window_extent(renderer) for text in figure.texts]
+    assert len(boxes) == 4 and all(0 <= box.x0 and box.x1 <= width and 0 <= box.y0 for box in boxes)
+    assert len({round(box.y0) for box in boxes}) == 4, "one below the other"
+
+
+def test_every_caption_begins_with_what_to_see_and_every_axis_has_its_words():
+    for name, said in labels.FIGURES.items():
+        assert said.title and said.caption.split(". ")[0], name
+        assert said.x or name.startswith("axis"), name
+
+
+def test_two_hundred_cells_take_one_core_less_than_twenty_seconds(folder):
+    """Of processor time, in a process of its own, without torch."""
+    for task, targets in {"recall": (1, 2, 3, 4), "reverse": (1, 2, 3), "multi30k": (1, 2, 3)}.items():
+        for target in targets:
+            for arm in ARMS:
+                for seed in (1, 2, 3, 4):
+                    level = 0.9 - 0.1 * ARMS.index(arm)
+                    folder.cell(task, arm, seed, target=100_000 * target, level=lambda split, at, level=level: level)
+    assert len(records.folders(folder.path)) == 200
+    code = (
+        "import sys; from pathlib import Path; from bench.report.page import build; build(Path(sys.argv[1]));"
+        "assert not {'torch', 'models', 'hydra', 'bench.tasks'} & set(sys.modules)"
+    )
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    subprocess.run([sys.executable, "-P", "-c", code, str(folder.path)], check=True, cwd=ROOT,
+                   env={"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"})  # fmt: skip
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 20
