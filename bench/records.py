@@ -141,11 +141,15 @@ def write(
     return target
 
 
-def replace_scores(folder: Path, scores: Sequence[Mapping[str, object]]) -> None:
-    """Give a cell's record other scores, whole or not at all; the rest of it stays, in the schema version it has."""
+def replace_scores(
+    folder: Path, scores: Sequence[Mapping[str, object]], sanity: Mapping[str, object] | None = None
+) -> None:
+    """Give a cell's record other scores, and other sanity flags where given, whole or not at all; the rest of it stays, in
+    the schema version it has."""
     path, new = folder / RECORD, folder / f".{RECORD}"
     record = json.loads(path.read_text(encoding="utf-8"))
-    new.write_text(_as_text(record | {"scores": list(scores)}), encoding="utf-8")
+    changed = {"scores": list(scores)} | ({} if sanity is None else {"sanity": sanity})
+    new.write_text(_as_text(record | changed), encoding="utf-8")
     _flush(new)
     os.replace(new, path)
 
@@ -209,8 +213,8 @@ def read_outputs(folder: Path) -> pd.DataFrame:
     return pd.read_csv(folder / OUTPUTS, sep="\t", quoting=csv.QUOTE_NONE, keep_default_na=False, dtype=columns)
 
 
-WHOLE = ("config", "tuning", "selection.length_penalty")
-"""Parts of a record that are one column each: settings, and a choice among candidates."""
+WHOLE = ("config", "tuning", "architecture", "selection.length_penalty")
+"""Parts of a record that are one column each: settings, what a model is made of, and a choice among candidates."""
 
 
 def _flatten(record: Mapping[str, object], prefix: str = "") -> dict[str, object]:
