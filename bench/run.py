@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bench import building, evaluation, profiling, records, schema
+from bench import attention_maps, building, evaluation, profiling, records, schema
 from bench.allocator import tune_allocator
 from bench.architecture import inspected
 from bench.blank import blank
@@ -62,6 +62,7 @@ def run_cell(
     times = record["times"]
     curve: list[dict] = []
     outputs: list[dict] = []
+    attention = None
     work = records.work_folder(out, cell.name)
     weights = work / "weights.safetensors"
     try:
@@ -70,7 +71,9 @@ def run_cell(
         times["data"] = time.perf_counter() - begun
         record["data"] = _about(task, data)
         _check_ends(cell.config, data)
-        model, fit = building.build_model(cell.config, data.sizes, data.mean_lengths, cell.seed)
+        build, fit = building.fitted(cell.config, data.sizes, data.mean_lengths)
+        fresh = partial(building.initialised, build, fit, cell.seed)
+        model = fresh()
         progress.say(f"{cell.model} on {cell.task}: {building.told(cell.config, fit)}")
         record |= {"match": building.matched(cell.config, fit), "parameters": parameters(model)}
         record["architecture"] = inspected(model)
@@ -88,11 +91,9 @@ def run_cell(
             evaluated = time.perf_counter()
             outputs = _evaluate(record, cell, task, data, model, progress)
             times["evaluate"] = time.perf_counter() - evaluated
+            attention = attention_maps.maps(model, task, next(iter(data.tests.values())), cell.config["device"])
             record["memory"] = _peaks()  # of the cell's own work, before a second model is made
-            fresh = partial(building.build_model, cell.config, data.sizes, data.mean_lengths, cell.seed)
-            record["sanity"]["overfit"] = overfitted(
-                lambda: fresh()[0], data.train, times["train"], cell.config["device"]
-            )
+            record["sanity"]["overfit"] = overfitted(fresh, data.train, times["train"], cell.config["device"])
         work.mkdir(parents=True, exist_ok=True)
         save(model, weights)
         record["status"] = "done"
@@ -111,7 +112,7 @@ def run_cell(
         record |= {"status": "failed", "reason": _last_line(), "traceback": traceback.format_exc()}
     record["memory"] = record["memory"] or _peaks()
     times["total"] = time.perf_counter() - begun
-    records.write(out, record, curve, outputs, weights if record["status"] == "done" else None)
+    records.write(out, record, curve, outputs, weights if record["status"] == "done" else None, attention)
     return record["status"]
 
 

@@ -109,6 +109,15 @@ RULES = (
         never=HYDRA,
     ),
     Rule(
+        "attention_maps.py shows any model's attention on any task's example, and knows interfaces alone",
+        ("bench.attention_maps",),
+        ours=(
+            *("models.interface", "models.attention", "bench.tasks.base", "bench.data.batches", "bench.data.ragged"),
+            "bench.decoding",
+        ),
+        never=HYDRA,
+    ),
+    Rule(
         "building.py makes models, run.py joins them with tasks, trained.py reads them back, cards.py describes them, "
         "architecture.py and attention_maps.py look into them, profile/measure.py measures them, reach/probe.py probes "
         "them; nobody else knows one",
