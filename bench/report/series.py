@@ -44,10 +44,15 @@ def over_seeds(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 
 def learning(evidence: Evidence, setting: Setting) -> pd.DataFrame:
-    """A row a cell and validation."""
-    done = set(evidence.of(setting)["cell"])
-    rows = evidence.curves[evidence.curves["cell"].isin(done)]
-    kept = [*KEYS, "step", "target_tokens", "seconds", "train_loss", "valid_loss"]
+    """A row a cell and validation. flops: of the matrix products of training so far, which are as many for every target
+    token as over the whole training; missing where the record does not say."""
+    cells = evidence.of(setting).set_index("cell")
+    rows = evidence.curves[evidence.curves["cell"].isin(cells.index)]
+    whole, tokens = (
+        pd.to_numeric(column(cells, name), errors="coerce") for name in ("flops.training_total", "budget.target_tokens")
+    )
+    rows = rows.assign(flops=rows["cell"].map(whole / tokens.where(tokens > 0)) * rows["target_tokens"])
+    kept = [*KEYS, "step", "target_tokens", "flops", "seconds", "train_loss", "valid_loss"]
     return rows[kept].dropna(subset=["valid_loss"]).reset_index(drop=True)
 
 
