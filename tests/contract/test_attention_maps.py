@@ -71,11 +71,12 @@ def tensor(found: dict, kind: str) -> torch.Tensor:
 def test_the_weights_shown_make_the_outputs_of_multi_head_attention() -> None:
     model = build("transformer")
     found = maps(model, TASK, example(7), "cpu")
+    read = teacher_forced(model, found)
     for kind, path in ((CROSS, "decoder.1.cross_attention"), (ENCODER, "encoder.1.mixer.attention")):
         assert {one["layer"] for one in found["maps"] if one["kind"] == kind} == {path}
         attention, calls = model.get_submodule(path), []
         hook = attention.register_forward_hook(lambda _m, args, out: calls.append((args, out)))
-        model.features(*teacher_forced(model, found))
+        model.features(*read)
         hook.remove()
         (_, _, values, *_), wanted = calls[0]
         heads = tensor(found, kind) @ values[0]
@@ -88,9 +89,9 @@ def test_the_weights_shown_make_the_outputs_of_multi_head_attention() -> None:
 def test_the_weights_shown_make_the_outputs_of_global_attention(name: str) -> None:
     model = build(name)
     found = maps(model, TASK, example(7), "cpu")
-    calls = []
+    read, calls = teacher_forced(model, found), []
     hook = model.attention.register_forward_hook(lambda _m, args, out: calls.append((args, out)))
-    model.features(*teacher_forced(model, found))
+    model.features(*read)
     hook.remove()
     hidden, wanted = (torch.cat(parts, dim=1)[0] for parts in zip(*((args[0], out) for args, out in calls)))
     context = tensor(found, CROSS)[0] @ calls[0][0][1]["source.memory"][0]
