@@ -1,7 +1,7 @@
 """What a built model is made of and hands on, found by looking into it and running it, not by its name.
 
-The claim that one family has hidden layers and another has none is settled here: the hidden layers are listed, those that
-are feed-forward are taken out, and what the decoder carries from one position to the next is measured.
+The claim that one family has hidden layers and another has none is settled here: the hidden layers are listed, those
+that are feed-forward are taken out, and what the decoder carries from one position to the next is measured.
 """
 
 from __future__ import annotations

@@ -50,11 +50,15 @@ def maps(model: Seq2Seq, task: Task, split: Split, device: str) -> dict | None:
         + [SPECIALS[EOS]] * (model.inputs == "tokens"),
         "output": ([_shown(task.target_text([token])) for token in found.tokens[0]] + [SPECIALS[EOS]])[:rows],
         "maps": [
-            {"kind": kind, "layer": layer, "head": head, "weights": _rounded(weights[:rows] if kind == CROSS else weights)}
+            {
+                "kind": kind,
+                "layer": seen[kind][0],
+                "head": head,
+                "weights": _rounded(weights[:rows] if kind == CROSS else weights),
+            }
             for kind in KINDS
             if kind in seen
-            for layer, weights_HTS in [seen[kind]]
-            for head, weights in enumerate(weights_HTS)
+            for head, weights in enumerate(seen[kind][1])
         ],
     }
 
@@ -65,7 +69,7 @@ def _seen(model: Seq2Seq, batch: Batch) -> dict[str, tuple[str, Tensor]]:
     S = batch.src.shape[1]
     tgt = batch.tgt_in
     if tgt.shape[1] == S:
-        # One position more, which changes none before it, so that a look at the target cannot pass for one at the source.
+        # One position more, which changes none before it: a look at the target cannot pass for one at the source.
         tgt = torch.cat([tgt, tgt[:, -1:]], dim=1)
     with watch_attention(model) as of_source:
         model.start(batch.src)

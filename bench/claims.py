@@ -83,9 +83,9 @@ CLAIMS = (
         "B",
         "The Transformer has no hidden layer; RNN and LSTM have hidden layers.",
         "The Transformer has no parameters between its input and its output besides attention.",
-        "Seen by looking into the built models: their hidden layers listed, the feed-forward ones taken out, and what is "
-        "handed on from one position to the next measured with another first token. Any hidden layer in the Transformer "
-        "refutes it; where models were not looked into, any parameter of a feed-forward network does.",
+        "Seen by looking into the built models: their hidden layers listed, the feed-forward ones taken out, and what "
+        "is handed on from one position to the next measured with another first token. Any hidden layer in the "
+        "Transformer refutes it; where models were not looked into, any parameter of a feed-forward network does.",
         "A property of the architecture; data, seeds and budget do not matter.",
         {
             REFUTED: "Both have hidden layers. A Transformer layer holds a feed-forward network with a hidden layer "

@@ -1,4 +1,4 @@
-"""What a broken decoder shows in its outputs, as text beside their references: nothing, too much, the same over and over.
+"""What a broken decoder shows in its outputs, as text beside their references: nothing, too much, the same again.
 
 From outputs alone, so that it can be found in results of any age.
 """
@@ -16,7 +16,7 @@ UNKNOWN = ("<unk>", "\u2047")
 """What stands for a word or a character that is not in the vocabulary."""
 
 MADE_UP = "?"
-"""What stands for it as a word in tasks that are made up: only there, where no source and no reference has the sign."""
+"""What stands for it as a word in tasks that are made up: there no source and no reference has the sign."""
 
 SHARES = (
     *("empty_share", "length_ratio", "repeated_share", "same_share"),

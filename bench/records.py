@@ -148,8 +148,8 @@ def write(
 def replace_scores(
     folder: Path, scores: Sequence[Mapping[str, object]], sanity: Mapping[str, object] | None = None
 ) -> None:
-    """Give a cell's record other scores, and other sanity flags where given, whole or not at all; the rest of it stays, in
-    the schema version it has."""
+    """Give a cell's record other scores, and other sanity flags where given, whole or not at all; the rest of it stays,
+    in the schema version it has."""
     path, new = folder / RECORD, folder / f".{RECORD}"
     record = json.loads(path.read_text(encoding="utf-8"))
     changed = {"scores": list(scores)} | ({} if sanity is None else {"sanity": sanity})

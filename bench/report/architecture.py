@@ -1,4 +1,4 @@
-"""What the models of a folder are made of and hand on, in words: read off the records, which `bench run` looked into."""
+"""What the models of a folder are made of and hand on, in words: read off the records."""
 
 from __future__ import annotations
 

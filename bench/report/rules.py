@@ -187,8 +187,8 @@ def _distance(
 
 
 def hidden_layers(evidence: Evidence) -> list[Finding]:
-    """Claim B: a fact about the architecture, read off the records; seeds do not enter. Where the model was looked into,
-    its hidden layers decide and those of the recurrent arms stand beside them; else the parameters counted."""
+    """Claim B: a fact about the architecture, read off the records; seeds do not enter. Where the model was looked
+    into, its hidden layers decide and those of the recurrent arms stand beside them; else the parameters counted."""
     findings = []
     for setting in sorted(set(evidence.cells["setting"])):
         cells = evidence.cells[[found == setting for found in evidence.cells["setting"]]]

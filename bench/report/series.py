@@ -44,8 +44,8 @@ def over_seeds(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 
 def learning(evidence: Evidence, setting: Setting) -> pd.DataFrame:
-    """A row a cell and validation. flops: of the matrix products of training so far, which are as many for every target
-    token as over the whole training; missing where the record does not say."""
+    """A row a cell and validation. flops: of the matrix products of training so far, a target token as many as over the
+    whole training; missing where the record does not say."""
     cells = evidence.of(setting).set_index("cell")
     rows = evidence.curves[evidence.curves["cell"].isin(cells.index)]
     whole, tokens = (

@@ -46,7 +46,7 @@ def test_units_are_what_a_layer_gives_at_a_position(name: str) -> None:
     widths: dict[str, int] = {}
 
     def seen(path: str):
-        return lambda _module, _inputs, out: widths.update({path: (out[0] if isinstance(out, tuple) else out).shape[-1]})
+        return lambda _m, _inputs, out: widths.update({path: (out[0] if isinstance(out, tuple) else out).shape[-1]})
 
     layers = {layer["path"]: layer for layer in hidden_layers(model)}
     for path in layers:

@@ -1,4 +1,4 @@
-"""What is shown of attention: the same example for all arms, rows that sum to one, and weights that make the outputs."""
+"""What is shown of attention: one example for all arms, rows that sum to one, and weights that make the outputs."""
 
 from __future__ import annotations
 

@@ -239,7 +239,9 @@ def test_b_shows_both_arms_where_models_were_looked_into():
     found = made.arm("lstm_none", fading, seeds=(1,)).verdict("B")
     assert found.verdict == "refuted" and len(found.evidence) == 2
     of_transformer, of_gru = found.evidence
-    assert "transformer has 2 feed-forward hidden layers of 64 or 128 units (40,000 parameters, 40 % of all)" in of_transformer
+    assert "transformer has 2 feed-forward hidden layers of 64 or 128 units (40,000 parameters, 40 % of all)" in (
+        of_transformer
+    )
     assert "taken out it has 60,000 parameters and still gives predictions" in of_transformer
     assert "600 numbers after 6 tokens (100 after one), and more with every token" in of_transformer
     assert "100 % of them stand unchanged after the next token, and another first token changes 50 %" in of_transformer

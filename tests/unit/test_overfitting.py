@@ -1,4 +1,4 @@
-"""The check on a fresh model: a sound one learns eight examples by heart, a broken one does not, and no cell notices."""
+"""The check on a fresh model: a sound one learns examples by heart, a broken one does not, and no cell notices."""
 
 from __future__ import annotations
 
