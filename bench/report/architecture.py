@@ -17,7 +17,9 @@ WITHOUT = {
 GROWING = "{last:,} numbers after {tokens} tokens ({first:,} after one), and more with every token"
 FIXED = "{last:,} numbers, as many after {tokens} tokens as after one"
 NOTHING = "no numbers"
-STANDING = "{kept:.0f} % of them stand unchanged after the next token, and another first token changes {changed:.0f} %."
+STANDING = (
+    "{kept:.0f} % of them stand unchanged after the next token, and another first token changes {changed:.0f} %."
+)
 KINDS = {"feed_forward": "feed-forward", "recurrent": "recurrent"}
 
 
