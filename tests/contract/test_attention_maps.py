@@ -88,6 +88,8 @@ def test_the_weights_shown_make_the_outputs_of_multi_head_attention() -> None:
 @pytest.mark.parametrize("name", ["lstm_dot", "gru_additive", "lstm_general", "lstm_feeding"])
 def test_the_weights_shown_make_the_outputs_of_global_attention(name: str) -> None:
     model = build(name)
+    for weight in model.parameters():
+        weight.mul_(3)  # so that rows differ: a model that has learnt nothing looks about everywhere alike
     found = maps(model, TASK, example(7), "cpu")
     read, calls = teacher_forced(model, found), []
     hook = model.attention.register_forward_hook(lambda _m, args, out: calls.append((args, out)))
@@ -97,6 +99,8 @@ def test_the_weights_shown_make_the_outputs_of_global_attention(name: str) -> No
     context = tensor(found, CROSS)[0] @ calls[0][0][1]["source.memory"][0]
     got = model.attention.combine(torch.cat([context, hidden], dim=-1))
     torch.testing.assert_close(got, wanted, rtol=0, atol=50 * ROUNDED)
+    rows = tensor(found, CROSS)[0]
+    assert (rows[1:] - rows[:-1]).abs().max() > 1000 * ROUNDED, "or rows could stand anywhere"
 
 
 def test_a_long_source_is_cut_and_the_example_is_the_first() -> None:

@@ -32,7 +32,7 @@ def test_the_same_answer_to_everything_counts_above_what_references_do() -> None
 def test_the_same_answer_to_the_same_source_is_no_fault() -> None:
     """Of three different sources, one is there three times: answers count once a source."""
     answers = ["x", "x", "x", "y", "z"]
-    same = found(answers, ["a", "a", "a", "b", "c"], ["s", "s", "s", "t", "u"])["same_share"]
+    same = found(answers, ["a", "b", "c", "d", "e"], ["s", "s", "s", "t", "u"])["same_share"]
     assert same == 0.0
 
 
