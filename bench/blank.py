@@ -12,7 +12,10 @@ from bench.seeding import derive
 PURPOSES = ("initialisation", "order", "dropout", "segmentation")
 """What a cell's seed is split into; each has a generator of its own."""
 
-UNREACHED = ("match", "parameters", "flops", "budget", "throughput", "memory", "selection", "sanity", "data")
+UNREACHED = (
+    *("match", "parameters", "architecture", "flops", "budget"),
+    *("throughput", "memory", "selection", "sanity", "data"),
+)
 TIMES = ("data", "train", "validate", "evaluate", "total")
 
 

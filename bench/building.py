@@ -41,8 +41,13 @@ def build_model(
 ) -> tuple[Seq2Seq, Fit]:
     """The model of a configuration, initialised from the seed, and how well it is matched. See `fitted`."""
     build, fit = fitted(config, sizes, lengths)
+    return initialised(build, fit, seed), fit
+
+
+def initialised(build: Build, fit: Fit, seed: int) -> Seq2Seq:
+    """The model that `fitted` found, initialised from the seed: the same at every call."""
     with seeded_initialisation(seed, "initialisation"):
-        return build(fit.width), fit
+        return build(fit.width)
 
 
 def fitted(config: Mapping[str, Mapping], sizes: Sizes, lengths: tuple[int, int]) -> tuple[Build, Fit]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from torch import nn
 
 from bench import building, schema
+from bench.architecture import hidden_layers
 from bench.errors import UserError
 from models.cost import COMPONENTS, parameters, state_bytes, training_flops
 from models.interface import Seq2Seq
@@ -75,6 +77,8 @@ def text(shown: Card) -> str:
     lines += _columns(
         [(f"{times} x" if times > 1 else "", *described) for times, *described in _layers(shown.model)]
     )
+    lines += ["", "Hidden layers"]
+    lines += _columns([(f"{times} x", *described) for times, *described in _hidden(shown.model)] or [("none",)])
     lines += ["", "Parameters"]
     lines += _columns([(name, f"{count:,}", f"{count / counts['total']:.1%}") for name, count in counts.items()], "<>>")
     lines += ["", "Costs, for one source and one target of the length"]
@@ -164,10 +168,25 @@ def _layers(model: nn.Module) -> Iterator[tuple[int, str, str, str]]:
         if own:
             shapes = ", ".join(_weight(name, weight, first_name.get(id(weight))) for name, weight in own.items())
             first_name |= {id(weight): f"{path}.{name}" for name, weight in own.items() if id(weight) not in first_name}
-            key = (re.sub(r"\.\d+(?=\.|$)", ".*", path), type(module).__name__, shapes)
+            key = (_starred(path), type(module).__name__, shapes)
             found[key] = found.get(key, 0) + 1
     for key, times in found.items():
         yield times, *key
+
+
+def _hidden(model: Seq2Seq) -> Iterator[tuple[int, str, str, str, str]]:
+    """How often, path, kind, units and parameters of every hidden layer, those that are alike as one."""
+    found = Counter(
+        (_starred(one["path"]), one["kind"].replace("_", "-"), f"{one['units']:,} units", f"{one['parameters']:,}")
+        for one in hidden_layers(model)
+    )
+    for key, times in found.items():
+        yield times, *key
+
+
+def _starred(path: str) -> str:
+    """A path with stars for its numbers."""
+    return re.sub(r"\.\d+(?=\.|$)", ".*", path)
 
 
 def _weight(name: str, weight: nn.Parameter, same_as: str | None) -> str:

@@ -83,11 +83,13 @@ CLAIMS = (
         "B",
         "The Transformer has no hidden layer; RNN and LSTM have hidden layers.",
         "The Transformer has no parameters between its input and its output besides attention.",
-        "Counted, not measured: parameters by component. Any feed-forward parameter in the Transformer refutes it.",
+        "Seen by looking into the built models: their hidden layers listed, the feed-forward ones taken out, and what "
+        "is handed on from one position to the next measured with another first token. Any hidden layer in the "
+        "Transformer refutes it; where models were not looked into, any parameter of a feed-forward network does.",
         "A property of the architecture; data, seeds and budget do not matter.",
         {
             REFUTED: "Both have hidden layers. A Transformer layer holds a feed-forward network with a hidden layer "
-            "beside its attention; what it lacks is a hidden state handed on from one position to the next.",
+            "beside its attention; what it lacks is a hidden state of fixed size, written anew at each position.",
         },
         rules.hidden_layers,
     ),

@@ -10,6 +10,7 @@ import numpy as np
 from bench import phenomena
 from bench.data.batches import Batcher
 from bench.decoding import Hypotheses
+from bench.degeneration import shares
 from bench.metrics import METRICS
 from bench.tasks.base import ABSENT, Split, Task
 from bench.teacher_forcing import accuracy_at, losses, validate
@@ -192,11 +193,8 @@ def output_rows(
     ]
 
 
-def sanity(found: Hypotheses, hypotheses: Sequence[str], references: Sequence[str]) -> dict[str, float]:
-    """What a broken decoder shows: share of hypotheses that end by themselves, share that are empty, and their total
-    length in characters over that of the references."""
-    return {
-        "eos_share": sum(found.ended) / len(found.ended),
-        "empty_share": sum(not text for text in hypotheses) / len(hypotheses),
-        "length_ratio": sum(map(len, hypotheses)) / max(1, sum(map(len, references))),
-    }
+def sanity(
+    found: Hypotheses, sources: Sequence[str], hypotheses: Sequence[str], references: Sequence[str]
+) -> dict[str, float]:
+    """What a broken decoder shows: share of hypotheses that end by themselves, and what is seen in their text."""
+    return {"eos_share": sum(found.ended) / len(found.ended), **shares(sources, hypotheses, references)}

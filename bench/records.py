@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 SCHEMA = 3
 READABLE = (1, 2, SCHEMA)
 RECORD, CURVE, OUTPUTS, WEIGHTS = "record.json", "curve.csv", "outputs.tsv", "model.safetensors"
+ATTENTION = "attention.json"
 WORK = ".work"
 STATUSES = ("done", "failed", "diverged", "skipped", "timeout")
 CURVE_COLUMNS = ("step", "target_tokens", "seconds", "train_loss", "valid_loss", "valid_token_accuracy", "learning_rate")
@@ -106,10 +107,11 @@ def write(
     curve: Sequence[Mapping[str, object]] = (),
     outputs: Sequence[Mapping[str, object]] = (),
     weights: Path | None = None,
+    attention: Mapping[str, object] | None = None,
 ) -> Path:
     """Write a cell's folder under `out` and return its path: built under a temporary name, then renamed.
 
-    weights: a finished file to move in. A folder of the same cell that is already there is replaced.
+    weights: a finished file to move in. attention: of `bench.attention_maps`. A folder of the same cell that is already there is replaced.
     """
     out.mkdir(parents=True, exist_ok=True)
     cell = str(record["cell"])
@@ -129,6 +131,8 @@ def write(
             file.write("\t".join(columns) + "\n")
             for row in outputs:
                 file.write("\t".join(_one_cell(row.get(column)) for column in columns) + "\n")
+    if attention is not None:
+        (building / ATTENTION).write_text(_map_a_line(attention), encoding="utf-8")
     if weights is not None:
         os.replace(weights, building / WEIGHTS)
     for path in building.iterdir():
@@ -141,17 +145,29 @@ def write(
     return target
 
 
-def replace_scores(folder: Path, scores: Sequence[Mapping[str, object]]) -> None:
-    """Give a cell's record other scores, whole or not at all; the rest of it stays, in the schema version it has."""
+def replace_scores(
+    folder: Path, scores: Sequence[Mapping[str, object]], sanity: Mapping[str, object] | None = None
+) -> None:
+    """Give a cell's record other scores, and other sanity flags where given, whole or not at all; the rest of it stays,
+    in the schema version it has."""
     path, new = folder / RECORD, folder / f".{RECORD}"
     record = json.loads(path.read_text(encoding="utf-8"))
-    new.write_text(_as_text(record | {"scores": list(scores)}), encoding="utf-8")
+    changed = {"scores": list(scores)} | ({} if sanity is None else {"sanity": sanity})
+    new.write_text(_as_text(record | changed), encoding="utf-8")
     _flush(new)
     os.replace(new, path)
 
 
 def _as_text(record: Mapping[str, object]) -> str:
     return json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _map_a_line(attention: Mapping[str, object]) -> str:
+    """JSON with one line for each attention map: one for each number, as indented, would be thousands."""
+    held = dict(attention)
+    maps = ",\n".join(json.dumps(one, ensure_ascii=False, allow_nan=False) for one in held.pop("maps"))
+    head = json.dumps(held, ensure_ascii=False).removesuffix("}")
+    return f'{head},\n"maps": [\n{maps}\n]}}\n'
 
 
 def _one_cell(value: object) -> str:
@@ -209,8 +225,14 @@ def read_outputs(folder: Path) -> pd.DataFrame:
     return pd.read_csv(folder / OUTPUTS, sep="\t", quoting=csv.QUOTE_NONE, keep_default_na=False, dtype=columns)
 
 
-WHOLE = ("config", "tuning", "selection.length_penalty")
-"""Parts of a record that are one column each: settings, and a choice among candidates."""
+def read_attention(folder: Path) -> dict | None:
+    """A cell's attention maps; None for a cell without."""
+    path = folder / ATTENTION
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+WHOLE = ("config", "tuning", "architecture", "selection.length_penalty")
+"""Parts of a record that are one column each: settings, what a model is made of, and a choice among candidates."""
 
 
 def _flatten(record: Mapping[str, object], prefix: str = "") -> dict[str, object]:

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import records, schema
+from bench import degeneration, records, schema
 from bench.errors import DataError, UserError
 from bench.metrics import METRICS
 
@@ -37,10 +37,12 @@ def cells(out: Path) -> tuple[list[Path], list[str]]:
 
 
 def rescore(folder: Path) -> tuple[int, list[str]]:
-    """Score a cell's outputs again: how many recorded scores came out as recorded, and the metrics added, by name.
+    """Score a cell's outputs again: how many recorded scores came out as recorded, and the metrics and sanity flags
+    added, by name.
 
     A metric that the task has and the record lacks is scored on every part of the outputs on which the record's first
-    metric was, and put behind it. Raises DataError where a score does not come out as recorded, and changes nothing.
+    metric was, and put behind it. What `bench.degeneration` sees in outputs is added where the record has sanity flags
+    and lacks it. Raises DataError where a score does not come out as recorded, and changes nothing.
     """
     record, outputs = records.read(folder), _outputs(folder)
     known = [row for row in record["scores"] if row["metric"] in METRICS]
@@ -66,9 +68,22 @@ def rescore(folder: Path) -> tuple[int, list[str]]:
             value, signature = METRICS[name].score(hypotheses, references)
             made = {"metric": name, "value": value, "unit": METRICS[name].unit, "signature": signature}
             scores.append(row | made)
-    if missing:
-        records.replace_scores(folder, scores)
-    return confirmed, missing
+    sanity, flags = _sanity(record, outputs)
+    if missing or flags:
+        records.replace_scores(folder, scores, sanity)
+    return confirmed, [*missing, *flags]
+
+
+def _sanity(record: dict, outputs: pd.DataFrame) -> tuple[dict | None, list[str]]:
+    """The record's sanity flags with those that outputs give and it lacks, and the names of these. They are of the first
+    test split, greedy search."""
+    held = record.get("sanity")
+    if held is None or all(held.get(name) is not None for name in degeneration.SHARES):
+        return held, []
+    rows = outputs[(outputs["split"] == outputs["split"].iloc[0]) & (outputs["search"] == "greedy")]
+    found = degeneration.shares(*(rows[side].tolist() for side in ("source", "hypothesis", "reference")))
+    added = {name: value for name, value in found.items() if held.get(name) is None}
+    return held | added, list(added)
 
 
 def _task_metrics(folder: Path, record: dict) -> tuple[str, ...]:

@@ -6,18 +6,22 @@ import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from bench import building, evaluation, profiling, records, schema
+from bench import attention_maps, building, evaluation, profiling, records, schema
 from bench.allocator import tune_allocator
+from bench.architecture import inspected
 from bench.blank import blank
 from bench.data import shared
 from bench.data.batches import Batcher
 from bench.decoding import Search, decode_split, decoder
+from bench.degeneration import SHARES
 from bench.errors import DataError, DataUnavailable, UserError
+from bench.overfitting import overfitted
 from bench.penalty import choose
 from bench.progress import Progress, Silent
 from bench.recipe import Settings
@@ -58,6 +62,7 @@ def run_cell(
     times = record["times"]
     curve: list[dict] = []
     outputs: list[dict] = []
+    attention = None
     work = records.work_folder(out, cell.name)
     weights = work / "weights.safetensors"
     try:
@@ -66,9 +71,12 @@ def run_cell(
         times["data"] = time.perf_counter() - begun
         record["data"] = _about(task, data)
         _check_ends(cell.config, data)
-        model, fit = building.build_model(cell.config, data.sizes, data.mean_lengths, cell.seed)
+        build, fit = building.fitted(cell.config, data.sizes, data.mean_lengths)
+        fresh = partial(building.initialised, build, fit, cell.seed)
+        model = fresh()
         progress.say(f"{cell.model} on {cell.task}: {building.told(cell.config, fit)}")
         record |= {"match": building.matched(cell.config, fit), "parameters": parameters(model)}
+        record["architecture"] = inspected(model)
         model.to(cell.config["device"])
         redraw = task.redrawn(data.train, settings.bpe_dropout) if settings.bpe_dropout else None
         trainer = Trainer(model, data.train, data.valid, settings, cell.seed, cell.config["device"], redraw)
@@ -83,6 +91,9 @@ def run_cell(
             evaluated = time.perf_counter()
             outputs = _evaluate(record, cell, task, data, model, progress)
             times["evaluate"] = time.perf_counter() - evaluated
+            attention = attention_maps.maps(model, task, next(iter(data.tests.values())), cell.config["device"])
+            record["memory"] = _peaks()  # of the cell's own work, before a second model is made
+            record["sanity"]["overfit"] = overfitted(fresh, data.train, times["train"], cell.config["device"])
         work.mkdir(parents=True, exist_ok=True)
         save(model, weights)
         record["status"] = "done"
@@ -99,9 +110,9 @@ def run_cell(
         record |= {"status": "failed", "reason": _last_line(), "traceback": traceback.format_exc()}
     except Exception:
         record |= {"status": "failed", "reason": _last_line(), "traceback": traceback.format_exc()}
-    record["memory"] = {"peak_rss_bytes": profiling.peak_rss_bytes(), "peak_gpu_bytes": profiling.peak_gpu_bytes()}
+    record["memory"] = record["memory"] or _peaks()
     times["total"] = time.perf_counter() - begun
-    records.write(out, record, curve, outputs, weights if record["status"] == "done" else None)
+    records.write(out, record, curve, outputs, weights if record["status"] == "done" else None, attention)
     return record["status"]
 
 
@@ -201,9 +212,7 @@ def _training(trainer: Trainer, model: Seq2Seq, data: TaskData) -> dict:
         "sanity": {
             "loss_finite": history.stopped is not None,
             "loss_fell": losses[-1] < losses[0] if len(losses) > 1 else None,
-            "eos_share": None,
-            "empty_share": None,
-            "length_ratio": None,
+            **dict.fromkeys(("overfit", "eos_share", *SHARES)),
         },
     }
 
@@ -233,7 +242,7 @@ def _evaluate(
             if how.beam == 1:
                 samples += decoded.samples
                 if number == 0:
-                    record["sanity"] |= evaluation.sanity(decoded.hypotheses, hypotheses, references)
+                    record["sanity"] |= evaluation.sanity(decoded.hypotheses, sources, hypotheses, references)
         if model.outputs == "tokens":
             batcher = Batcher(split, cell.config["budget"]["batch_tokens"], device)
             record["scores"].append(evaluation.loss_row(model, task, split, batcher))
@@ -259,6 +268,11 @@ def _one_by_one(model: Seq2Seq, split: Split, task: Task, how: Search, device: s
         found = decode(model, batch.src, None, limits[[row]], how)
         samples.append((len(found.tokens[0]) + closing) / (profiling.clock(device) - begun))
     return samples[4:] or samples
+
+
+def _peaks() -> dict[str, int | None]:
+    """Of memory, in this process so far."""
+    return {"peak_rss_bytes": profiling.peak_rss_bytes(), "peak_gpu_bytes": profiling.peak_gpu_bytes()}
 
 
 def _last_line() -> str:

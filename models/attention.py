@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from models.checks import at_least, known
 from models.cost import linear_flops
 from models.dropout import Dropout
+from models.hidden import TanhLinear
 from models.interface import SOURCE, State
 from models.positional import Alibi, Rotary
 
@@ -219,7 +220,7 @@ class GlobalAttention(Watched):
             if score == "additive":
                 self.key = nn.Linear(d_model, d_model, bias=False)
                 self.energy = nn.Linear(d_model, 1, bias=False)
-        self.combine = nn.Linear(2 * d_model, d_model, bias=False)
+        self.combine = TanhLinear(2 * d_model, d_model, bias=False)
 
     def prepare(self, memory: Tensor, mask: Tensor | None) -> State:
         """What every later step needs of the encoder's outputs (B, S, D) and its mask (B, S): part of a state."""
@@ -238,7 +239,7 @@ class GlobalAttention(Watched):
         mask_B11S = None if mask is None else mask[:, None, None, :]
         held = source[f"{SOURCE}{'memory' if self.heads is None else 'keys'}"]
         context = self._context(hidden.reshape(len(held), -1, hidden.shape[-1]), source, mask_B11S)
-        return torch.tanh(self.combine(torch.cat([context.view_as(hidden), hidden], dim=-1)))
+        return self.combine(torch.cat([context.view_as(hidden), hidden], dim=-1))
 
     def _context(self, hidden: Tensor, source: State, mask_B11S: Tensor | None) -> Tensor:
         if self.heads is not None:

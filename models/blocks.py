@@ -16,6 +16,7 @@ from models.attention import MultiHeadAttention
 from models.checks import known
 from models.cost import linear_flops
 from models.dropout import Dropout, dropout_at
+from models.hidden import HiddenLayer
 from models.interface import State
 
 NORMS = ("pre", "post")
@@ -54,8 +55,10 @@ class Mixer(nn.Module, ABC):
         """Operations that information is carried through from the first position to the last."""
 
 
-class FeedForward(nn.Module):
+class FeedForward(HiddenLayer):
     """f(x W_1 + b_1) W_2 + b_2 at each position, f = relu (Vaswani et al. 2017, eq. 2) or gelu."""
+
+    kind = "feed_forward"
 
     def __init__(self, d_model: int, d_ff: int, dropout: float, activation: str) -> None:
         super().__init__()
@@ -70,6 +73,10 @@ class FeedForward(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """(B, T, D) to (B, T, D)."""
         return self.outer(self.dropout(self.activation(self.inner(inputs))))
+
+    @property
+    def units(self) -> int:
+        return self.inner.out_features
 
     def matmul_flops(self, length: int) -> int:
         """Of one sequence."""

@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from models.checks import each_direction, known
 from models.dropout import Dropout
+from models.hidden import HiddenLayer
 
 CELLS: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
@@ -23,7 +24,7 @@ Hidden = tuple[Tensor, ...]
 """The state of one recurrent layer, (B, D) each: (h, c) of an LSTM, (h,) of the others."""
 
 
-class Recurrent(nn.Module):
+class Recurrent(HiddenLayer):
     """One layer of a cell over time: `rnn` (Elman 1990, tanh), `lstm` (Hochreiter & Schmidhuber 1997, with a forget
     gate) or `gru` (Cho et al. 2014, in cuDNN's form).
 
@@ -32,6 +33,8 @@ class Recurrent(nn.Module):
     et al. 2018, sec. 2), so that the fused kernels run the layer all the same. Gal & Ghahramani (2016) drop the states
     instead, each row's own channels at all steps, which no kernel does.
     """
+
+    kind = "recurrent"
 
     def __init__(
         self, cell: str, d_in: int, d_out: int, bidirectional: bool = False, dropout: float = 0.0
@@ -54,6 +57,10 @@ class Recurrent(nn.Module):
             else:
                 for gate in parameter.data.chunk(GATES[cell]):
                     nn.init.xavier_uniform_(gate)
+
+    @property
+    def units(self) -> int:
+        return self.run.hidden_size * (2 if self.run.bidirectional else 1)
 
     @property
     def n_states(self) -> int:

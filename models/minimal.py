@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from models.checks import known
 from models.cost import linear_flops
+from models.hidden import HiddenLayer
 
 CELLS = ("minlstm", "mingru")
 
@@ -43,7 +44,7 @@ def log_positive(values: Tensor) -> Tensor:
     return torch.where(values >= 0, torch.log(F.relu(values) + 0.5), -F.softplus(-values))
 
 
-class Minimal(nn.Module):
+class Minimal(HiddenLayer):
     """One layer of `minlstm` or `mingru`, in one direction.
 
     minGRU: h_t = (1 - z_t) h_{t-1} + z_t g(W_h x_t), z_t = sigmoid(W_z x_t).
@@ -51,9 +52,11 @@ class Minimal(nn.Module):
     The state starts at zero, and at initialisation a gate keeps more than it takes, as the LSTM's does here.
     """
 
+    kind = "recurrent"
+
     def __init__(self, cell: str, d_in: int, d_out: int) -> None:
         super().__init__()
-        self.cell = known("cell", cell, CELLS)
+        self.cell, self.d_out = known("cell", cell, CELLS), d_out
         gates = 3 if cell == "minlstm" else 2
         self.gates = nn.Linear(d_in, gates * d_out)
         for gate in self.gates.weight.data.chunk(gates):
@@ -82,6 +85,10 @@ class Minimal(nn.Module):
         forget, take, candidate = parts.chunk(3, dim=-1)
         difference = F.softplus(-forget) - F.softplus(-take)  # log (i / f)
         return -F.softplus(difference), -F.softplus(-difference), candidate
+
+    @property
+    def units(self) -> int:
+        return self.d_out
 
     def matmul_flops(self, length: int) -> int:
         """Of one sequence; the scan has no matrix product."""

@@ -19,6 +19,7 @@ from models.checks import at_least, known
 from models.cost import linear_flops
 from models.dropout import Dropout
 from models.ends import EncoderDecoder
+from models.hidden import TanhLinear
 from models.interface import Depth, State
 
 ATTENTIONS = ("none", *SCORES)
@@ -80,7 +81,7 @@ class RecurrentSeq2Seq(EncoderDecoder):
             for i in range(n_layers)
         )
         self.n_states = self.decoder[0].n_states
-        self.bridge = nn.ModuleList(nn.Linear(d_model, d_model) for _ in range(n_layers * self.n_states))
+        self.bridge = nn.ModuleList(TanhLinear(d_model, d_model) for _ in range(n_layers * self.n_states))
         self.attention = None
         if attention != "none":
             self.attention = GlobalAttention(d_model, attention, n_heads, dropout_attention)
@@ -111,7 +112,7 @@ class RecurrentSeq2Seq(EncoderDecoder):
         for i, layer in enumerate(self.encoder):
             hidden, last = layer(hidden if i == 0 else self.dropout(hidden), lengths=lengths)
             bridges = self.bridge[i * self.n_states : (i + 1) * self.n_states]
-            first.append(tuple(torch.tanh(bridge(part)) for bridge, part in zip(bridges, last, strict=True)))
+            first.append(tuple(bridge(part) for bridge, part in zip(bridges, last, strict=True)))
         return self.dropout(hidden), first
 
     def features(

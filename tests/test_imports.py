@@ -16,7 +16,7 @@ OURS = ("bench", "models")
 HYDRA = ("hydra", "omegaconf")
 HARNESS = (
     *("bench.training", "bench.teacher_forcing", "bench.losses", "bench.optimiser", "bench.precision"),
-    *("bench.recipe", "bench.schedules", "bench.checkpoints"),
+    *("bench.recipe", "bench.schedules", "bench.checkpoints", "bench.overfitting"),
     *("bench.decoding", "bench.evaluation", "bench.penalty", "bench.profiling"),
 )
 
@@ -95,19 +95,37 @@ RULES = (
         ours=(
             *("models.interface", "models.dropout", "bench.tasks.base", "bench.data.batches", "bench.metrics"),
             *("bench.seeding", "bench.errors", "bench.progress", "bench.records", "bench.phenomena"),
+            "bench.degeneration",
             *HARNESS,
         ),
         never=HYDRA,
     ),
     Rule("the names of scores, which the report reads too, need nothing", ("bench.phenomena",), ours=()),
+    Rule("what is seen in outputs alone needs nothing else", ("bench.degeneration",), ours=()),
+    Rule(
+        "architecture.py looks into any model, and knows interfaces alone",
+        ("bench.architecture",),
+        ours=("models.interface", "models.hidden", "bench.seeding"),
+        never=HYDRA,
+    ),
+    Rule(
+        "attention_maps.py shows any model's attention on any task's example, and knows interfaces alone",
+        ("bench.attention_maps",),
+        ours=(
+            *("models.interface", "models.attention", "bench.tasks.base", "bench.data.batches", "bench.data.ragged"),
+            "bench.decoding",
+        ),
+        never=HYDRA,
+    ),
     Rule(
         "building.py makes models, run.py joins them with tasks, trained.py reads them back, cards.py describes them, "
-        "profile/measure.py measures them, reach/probe.py probes them; nobody else knows one",
+        "architecture.py and attention_maps.py look into them, profile/measure.py measures them, reach/probe.py probes "
+        "them; nobody else knows one",
         ("bench",),
         never=("models",),
         but=(
             *("bench.building", "bench.run", "bench.trained", "bench.cards", "bench.profile.measure"),
-            *("bench.reach.probe", *HARNESS),
+            *("bench.architecture", "bench.attention_maps", "bench.reach.probe", *HARNESS),
         ),
     ),
     Rule(

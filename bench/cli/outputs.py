@@ -93,8 +93,9 @@ def significance(
 def score(folder: Path) -> int:
     """Score the outputs of a results folder's finished cells again.
 
-    What a record says is checked against its outputs; metrics that its task has got since are added to it, and `bench
-    report` shows them. Exit status 2 where a score does not come out as recorded; that record stays as it is.
+    What a record says is checked against its outputs; metrics that its task has got since and sanity flags that outputs
+    show are added to it, and `bench report` shows them. Exit status 2 where a score does not come out as recorded; that
+    record stays as it is.
     """
     from bench import rescoring
 

@@ -1,5 +1,5 @@
-"""Attention maps of one example, a figure for each attention arm: where every output token looked in the source. From
-the `attention.json` of a cell."""
+"""Attention maps of one example, a figure for each attention arm: where every output token looked in the source, or,
+where an arm has nothing of the kind, every source token. From the `attention.json` of a cell."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ from bench.report.evidence import Evidence, Setting
 from bench.report.labels import NOTES, PARTS
 
 FILE = "attention.json"
+KINDS = ("cross", "encoder")
+"""Of maps, by what is drawn first: one figure an arm."""
+
 MOST, HEADS, CHARACTERS = 32, 4, 12
 """Tokens of a side, heads and characters of a token that are drawn."""
 COLOURS = "Greys"
@@ -29,11 +32,13 @@ STEPS, PAPER = 11, 0.15
 
 @dataclass(frozen=True)
 class Maps:
-    """One example of one cell. weights: a matrix a head, output tokens by source tokens, by the name of the map."""
+    """One example of one cell. kind: of what is drawn, the first of KINDS that there is; rows: the tokens that look;
+    heads: a matrix each, rows by source tokens."""
 
+    kind: str
     source: list[str]
-    output: list[str]
-    weights: dict[str, list[np.ndarray]]
+    rows: list[str]
+    heads: list[np.ndarray]
 
 
 def of_setting(evidence: Evidence, setting: Setting, results: Path, folder: Path) -> list[Figure]:
@@ -57,39 +62,39 @@ def read(path: Path) -> Maps | None:
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
         source, output = ([str(token) for token in held[side]] for side in ("source", "output"))
-        weights: dict[str, list[np.ndarray]] = {}
+        heads: dict[str, list[np.ndarray]] = {}
         for one in held["maps"]:
+            rows = {"cross": output, "encoder": source}[one["kind"]]
             matrix = np.array(one["weights"], dtype=float).reshape(-1, len(source))
-            if len(matrix) != len(output) or not ((matrix >= 0) & (matrix <= 1.001)).all():
-                shape = f"{len(output)} by {len(source)} tokens"
-                raise ValueError(f"map {one['name']!r} is not a weight for each of {shape}")
-            weights.setdefault(str(one["name"]), []).append(matrix)
+            if len(matrix) != len(rows) or not ((matrix >= 0) & (matrix <= 1.001)).all():
+                shape = f"{len(rows)} by {len(source)} tokens"
+                raise ValueError(f"{one['layer']!r} has no weight for each of {shape}")
+            heads.setdefault(one["kind"], []).append(matrix)
     except (ValueError, KeyError, TypeError) as error:
         why = " ".join(f"{type(error).__name__}: {error}".split())
         raise UserError(f"{path} is broken ({why}); delete it, or run the cell again") from error
-    return Maps(source, output, weights) if weights and source and output else None
+    kind = next((kind for kind in KINDS if kind in heads), None)
+    rows = output if kind == "cross" else source
+    return None if kind is None or not (source and rows) else Maps(kind, source, rows, heads[kind])
 
 
 def _figure(cell: dict, maps: Maps, folder: Path, name: str) -> Figure:
-    of, heads = list(maps.weights.items())[-1]  # the last layer's: the nearest to the output
-    rows, columns = min(MOST, len(maps.output)), min(MOST, len(maps.source))
-    drawn = [matrix[:rows, :columns] for matrix in heads]
+    rows, columns = min(MOST, len(maps.rows)), min(MOST, len(maps.source))
+    drawn = [matrix[:rows, :columns] for matrix in maps.heads]
     several = drawn[:HEADS] if len(drawn) > 1 else []
     mean = np.mean(drawn, axis=0)
     notes = []
-    if (rows, columns) != (len(maps.output), len(maps.source)):
-        whole = {"outputs": len(maps.output), "sources": len(maps.source)}
+    if (rows, columns) != (len(maps.rows), len(maps.source)):
+        whole = {"of_rows": len(maps.rows), "of_columns": len(maps.source)}
         notes.append(NOTES["cut"].format(rows=rows, columns=columns, **whole))
     if len(drawn) > len(several) > 0:
         notes.append(NOTES["heads"].format(shown=len(several), heads=len(drawn)))
-    if len(maps.weights) > 1:
-        notes.append(NOTES["maps"].format(maps=len(maps.weights)))
-    said = labels.said("attention", arm=cell["arm"], map=labels.shown(of, 60), seed=cell["seed"], notes=" ".join(notes))
+    said = labels.said(f"attention, {maps.kind}", arm=cell["arm"], seed=cell["seed"], notes=" ".join(notes))
     figure = _draw(mean, several, maps, said)
     named = {PARTS["mean"] if len(drawn) > 1 else PARTS["one weight"]: mean}
     named |= {PARTS["head"].format(number=number): matrix for number, matrix in enumerate(several, start=1)}
     table = [
-        cell | {"map": of, "head": head, "output": row, "output token": maps.output[row], "source": column,
+        cell | {"map": maps.kind, "head": head, "row": row, "row token": maps.rows[row], "source": column,
                 "source token": maps.source[column], "weight": float(matrix[row, column])}
         for head, matrix in named.items() for row in range(rows) for column in range(columns)
     ]  # fmt: skip
@@ -98,7 +103,7 @@ def _figure(cell: dict, maps: Maps, folder: Path, name: str) -> Figure:
 
 def _draw(mean: np.ndarray, heads: list[np.ndarray], maps: Maps, said: labels.Said) -> Canvas:
     rows, columns = mean.shape
-    sources, outputs = ([labels.shown(token, CHARACTERS) for token in side] for side in (maps.source, maps.output))
+    sources, outputs = ([labels.shown(token, CHARACTERS) for token in side] for side in (maps.source, maps.rows))
     sources, outputs = sources[:columns], outputs[:rows]
     size = max(5.0, min(9.0, 150 / max(rows, columns)))
     longest = [max(map(len, tokens)) * size * 0.0085 for tokens in (sources, outputs)]

@@ -139,13 +139,21 @@ FIGURES = {
         "distance (words)",
         "share of references",
     ),
-    "attention": Said(
-        "{arm}: {map}",
-        "Dark fields show where an output token (a row) looks in the source (a column); a row adds up to 1. Above: the "
-        "mean over heads; below it heads, where there are several. The example is one of the first test split; seed "
-        "{seed}. {notes}",
+    "attention, cross": Said(
+        "{arm}: where each output token looks in the source",
+        "Dark fields show where an output token (a row) looks in the source (a column) in the last layer that does; a row "
+        "adds up to 1. Above: the mean over heads; below it heads, where there are several. The example is the first of "
+        "the first test split; seed {seed}. {notes}",
         "source token",
         "output token",
+    ),
+    "attention, encoder": Said(
+        "{arm}: where the source looks at itself",
+        "Dark fields show where a source token (a row) looks in the source (a column) in the encoder's last layer; a row "
+        "adds up to 1. Above: the mean over heads; below it heads, where there are several. The example is the first of "
+        "the first test split; seed {seed}. {notes}",
+        "source token",
+        "source token that looks",
     ),
     "reach, gradient": Said(
         "Where the gradient of an output goes{where}",
@@ -187,9 +195,8 @@ NOTES = {
     "binned": "Points stand at the lower edge of their bin.",
     "few": "Distances with fewer than five examples are left out.",
     "vanished": "Less than {smallest:g} lies below the figure.",
-    "cut": "Drawn are the first {rows} of {outputs} output tokens and the first {columns} of {sources} source tokens.",
+    "cut": "Drawn are the first {rows} of {of_rows} rows and the first {columns} of {of_columns} columns.",
     "heads": "Drawn are the first {shown} of {heads} heads.",
-    "maps": "The last of {maps} maps of this arm.",
 }
 """Sentences that a caption has where they hold."""
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from bench.metrics import LESS_IS_BETTER
-from bench.report import arms
+from bench.report import architecture, arms
 from bench.report.evidence import Evidence, Setting, column, given
 from bench.stats import Difference, paired_difference
 
@@ -187,7 +187,8 @@ def _distance(
 
 
 def hidden_layers(evidence: Evidence) -> list[Finding]:
-    """Claim B: a fact about the architecture, read off the records; seeds do not enter."""
+    """Claim B: a fact about the architecture, read off the records; seeds do not enter. Where the model was looked
+    into, its hidden layers decide and those of the recurrent arms stand beside them; else the parameters counted."""
     findings = []
     for setting in sorted(set(evidence.cells["setting"])):
         cells = evidence.cells[[found == setting for found in evidence.cells["setting"]]]
@@ -195,6 +196,11 @@ def hidden_layers(evidence: Evidence) -> list[Finding]:
             rows = cells[cells["arm"] == arm]
             inner = pd.to_numeric(column(rows, "parameters.feed_forward"), errors="coerce").dropna()
             total = pd.to_numeric(column(rows, "parameters.total"), errors="coerce").reindex(inner.index)
+            found = architecture.first_inspected(rows)
+            if found is not None:
+                said = _inspected(evidence, setting, cells, [arm, *_present(cells, *arms.ANY_RECURRENT)])
+                findings.append(Finding(REFUTED if found[0]["hidden_layers"] else INCONCLUSIVE, said, [setting]))
+                continue
             if inner.empty:
                 continue
             share = (
@@ -206,6 +212,16 @@ def hidden_layers(evidence: Evidence) -> list[Finding]:
             text = f"{evidence.name(setting)}: {size} lie in its feed-forward hidden layers."
             findings.append(Finding(REFUTED if inner.iloc[0] > 0 else INCONCLUSIVE, [text], [setting]))
     return findings
+
+
+def _inspected(evidence: Evidence, setting: Setting, cells: pd.DataFrame, names: list[str]) -> list[str]:
+    """A sentence for each of these arms of which a cell was looked into."""
+    said = []
+    for arm in names:
+        found = architecture.first_inspected(cells[cells["arm"] == arm])
+        if found is not None:
+            said.append(f"{evidence.name(setting)}: {architecture.told(arm, *found)}")
+    return said
 
 
 def attention(evidence: Evidence) -> list[Finding]:

@@ -67,17 +67,15 @@ def over_seeds(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 
 def learning(evidence: Evidence, setting: Setting) -> pd.DataFrame:
-    """A row a cell and validation. flops: of training so far, the cell's total for its share of the target tokens;
-    empty where the record does not say."""
+    """A row a cell and validation. flops: of the matrix products of training so far, a target token as many as over the
+    whole training; missing where the record does not say."""
     cells = evidence.of(setting).set_index("cell")
-    rows = evidence.curves[evidence.curves["cell"].isin(set(cells.index))]
-    total, tokens = (
-        pd.to_numeric(column(cells, name), errors="coerce")
-        for name in ("flops.training_total", "budget.target_tokens")
+    rows = evidence.curves[evidence.curves["cell"].isin(cells.index)]
+    whole, tokens = (
+        pd.to_numeric(column(cells, name), errors="coerce") for name in ("flops.training_total", "budget.target_tokens")
     )
-    each = (total / tokens.where(tokens > 0)).reindex(rows["cell"]).to_numpy(dtype=float)
-    rows = rows.assign(flops=each * pd.to_numeric(rows["target_tokens"], errors="coerce"))
-    kept = [*KEYS, "step", "target_tokens", "seconds", "flops", "train_loss", "valid_loss"]
+    rows = rows.assign(flops=rows["cell"].map(whole / tokens.where(tokens > 0)) * rows["target_tokens"])
+    kept = [*KEYS, "step", "target_tokens", "flops", "seconds", "train_loss", "valid_loss"]
     return rows[kept].dropna(subset=["valid_loss"]).reset_index(drop=True)
 
 

@@ -162,37 +162,45 @@ HOSTILE = [
 
 
 def attended(folder, arm: str, heads: int, seed: int = 1, tokens: list[str] = HOSTILE, outputs: int = 3) -> list[dict]:
-    """Give a cell maps of two layers, and return them."""
+    """Give a cell maps of both kinds, and return those over the source."""
     cell = folder.cell("recall", arm, seed)["cell"]
     draw = np.random.default_rng(seed)
-    maps = [
-        {"name": f"cross-attention, layer {layer}", "head": head + 1 if heads > 1 else None,
-         "weights": draw.dirichlet([1.0] * len(tokens), outputs).tolist()}
-        for layer in (1, 2) for head in range(heads)
-    ]  # fmt: skip
-    held = {"source": tokens, "output": tokens[:outputs], "maps": maps}
+
+    def maps(kind: str, rows: int) -> list[dict]:
+        weights = [draw.dirichlet([1.0] * len(tokens), rows).tolist() for _ in range(heads)]
+        return [{"kind": kind, "layer": "deep", "head": head, "weights": one} for head, one in enumerate(weights)]
+
+    cross = maps("cross", outputs) if outputs else []
+    held = {"source": tokens, "output": tokens[:outputs], "maps": maps("encoder", len(tokens)) + cross}
     (folder.path / cell / attention.FILE).write_text(json.dumps(held), encoding="utf-8")
-    return maps
+    return cross
 
 
-def test_attention_is_the_mean_over_heads_of_the_last_layer_and_heads_beside_it(folder, tmp_path, canvases):
+def test_attention_is_the_mean_over_heads_and_heads_beside_it(folder, tmp_path, canvases):
     maps = attended(folder, "transformer", 6)
     attended(folder, "lstm_dot", 1, seed=3)
     folder.cell("recall", "lstm_none")
     evidence = evidence_of(folder)
     (setting,) = evidence.settings()
     transformer, lstm = attention.of_setting(evidence, setting, folder.path, tmp_path)
-    heads = np.array([one["weights"] for one in maps[6:]])
+    heads = np.array([one["weights"] for one in maps])
     drawn = canvases[0].axes[0].images[0].get_array().filled(np.nan)
     assert drawn == pytest.approx(heads.mean(axis=0))
     table = transformer.numbers
     mean = table[table["head"] == "mean over heads"]["weight"]
     assert mean.to_numpy().reshape(drawn.shape) == pytest.approx(drawn)
     assert set(table["head"]) == {"mean over heads", *(f"head {number}" for number in range(1, 5))}
-    assert "first 4 of 6 heads" in transformer.caption and "layer 2" in transformer.title
+    assert "first 4 of 6 heads" in transformer.caption
     assert len(canvases[0].axes) == 2 and len(canvases[1].axes) == 1 and "seed 3" in lstm.caption
     beside = canvases[0].axes[1].images[0].get_array().filled(np.nan)
     assert beside[:, : len(HOSTILE)] == pytest.approx(heads[0])
+
+
+def test_where_nothing_looks_from_the_output_the_source_is_drawn(folder, tmp_path):
+    attended(folder, "transformer_encoder", 2, tokens=["a", "b", "c"], outputs=0)
+    evidence = evidence_of(folder)
+    (figure,) = attention.of_setting(evidence, evidence.settings()[0], folder.path, tmp_path)
+    assert "the source looks at itself" in figure.title and set(figure.numbers["row token"]) == {"a", "b", "c"}
 
 
 def test_hostile_tokens_are_words_of_a_figure_and_nothing_else(folder):
@@ -217,13 +225,13 @@ def test_a_long_example_is_cut_and_says_so(folder, tmp_path):
     evidence = evidence_of(folder)
     (figure,) = attention.of_setting(evidence, evidence.settings()[0], folder.path, tmp_path)
     assert len(figure.numbers) == attention.MOST**2
-    assert "first 32 of 50 output tokens and the first 32 of 90 source tokens" in figure.caption
+    assert "first 32 of 50 rows and the first 32 of 90 columns" in figure.caption
 
 
 @pytest.mark.parametrize(
-    "held", ["{", "[]", '{"source": ["a"], "output": ["b"], "maps": [{"name": "x", "head": null, "weights": [[2]]}]}',
-             '{"source": ["a"], "output": ["b", "c"], "maps": [{"name": "x", "head": null, "weights": [[1]]}]}',
-             '{"source": ["a"], "output": ["b"], "maps": [{"name": "x", "head": null, "weights": [[NaN]]}]}'],
+    "held", ["{", "[]", '{"source": ["a"], "output": ["b"], "maps": [{"kind": "cross", "layer": "x", "head": 0, "weights": [[2]]}]}',
+             '{"source": ["a"], "output": ["b", "c"], "maps": [{"kind": "cross", "layer": "x", "head": 0, "weights": [[1]]}]}',
+             '{"source": ["a"], "output": ["b"], "maps": [{"kind": "cross", "layer": "x", "head": 0, "weights": [[NaN]]}]}'],
 )  # fmt: skip
 def test_broken_maps_are_one_line(held, folder):
     cell = folder.cell("recall", "transformer")["cell"]

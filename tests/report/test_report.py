@@ -258,6 +258,8 @@ def test_csv_of_figures_equals_the_records(full):
         original = pd.read_csv(full.path / str(cell) / "curve.csv")
         assert rows["valid_loss"].tolist() == pytest.approx(original["valid_loss"].tolist())
         assert rows["seconds"].tolist() == pytest.approx(original["seconds"].tolist())
+        # Made-up cells: 1e12 FLOPs over all of training, on 300,000 target tokens.
+        assert rows["flops"].tolist() == pytest.approx((original["target_tokens"] / 300_000 * 1e12).tolist())
     speed = pd.read_csv(tables / "speed-recall-quick-100000-cpu.csv")
     assert len(speed) == 5 * 3 * 3
     for row in speed[speed["what"] == "training"].itertuples():

@@ -221,6 +221,40 @@ def test_b_is_refuted_by_counting():
     assert found.verdict == "refuted" and "30,000 parameters" in text(found) and "30 % of 100,000" in text(found)
 
 
+def inspected(state: dict, *layers: dict, without: dict | None = None) -> dict:
+    """The `architecture` of a record, for `change`."""
+    return {"architecture": {"hidden_layers": list(layers), "without_feed_forward": without, "state": state}}
+
+
+GROWS = {"tokens": 6, "first": 100, "last": 600, "grows": True, "kept": 1.0, "changed": 0.5, "prediction_changed": True}
+FIXED = {"tokens": 6, "first": 70, "last": 70, "grows": False, "kept": 0.0, "changed": 0.98, "prediction_changed": True}
+INNER = {"path": "decoder.0.feed_forward", "kind": "feed_forward", "units": 128, "parameters": 20_000}
+CELL = {"path": "decoder.0", "kind": "recurrent", "units": 70, "parameters": 60_000}
+
+
+def test_b_shows_both_arms_where_models_were_looked_into():
+    made = Made().arm("transformer", steady, seeds=(1,), change=inspected(
+        GROWS, INNER, INNER | {"units": 64}, without={"parameters": 60_000, "runs": True}))  # fmt: skip
+    made.arm("gru_none", fading, seeds=(1,), change=inspected(FIXED, CELL))
+    found = made.arm("lstm_none", fading, seeds=(1,)).verdict("B")
+    assert found.verdict == "refuted" and len(found.evidence) == 2
+    of_transformer, of_gru = found.evidence
+    assert "transformer has 2 feed-forward hidden layers of 64 or 128 units (40,000 parameters, 40 % of all)" in (
+        of_transformer
+    )
+    assert "taken out it has 60,000 parameters and still gives predictions" in of_transformer
+    assert "600 numbers after 6 tokens (100 after one), and more with every token" in of_transformer
+    assert "100 % of them stand unchanged after the next token, and another first token changes 50 %" in of_transformer
+    assert "gru_none has 1 recurrent hidden layer of 70 units (60,000 parameters, 60 % of all)" in of_gru
+    assert "70 numbers, as many after 6 tokens as after one; 0 % of them stand unchanged" in of_gru
+
+
+def test_b_is_not_decided_by_a_transformer_without_hidden_layers():
+    change = inspected(GROWS) | {"parameters.feed_forward": 0}
+    found = Made().arm("transformer", steady, seeds=(1,), change=change).verdict("B")
+    assert found.verdict == "inconclusive" and "transformer has no hidden layer" in text(found)
+
+
 def test_c_lists_what_recurrent_arms_win():
     made = Made().arm("transformer", 0.5, task="reverse").arm("lstm_dot", 0.9, task="reverse")
     found = made.arm("gru_none", 0.5, task="reverse").verdict("C")

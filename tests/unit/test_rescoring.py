@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import __main__, records, rescoring
+from bench import __main__, evaluation, records, rescoring
 from bench.data.ragged import Ragged
+from bench.decoding import Hypotheses
 from bench.errors import DataError, UserError
 from bench.evaluation import output_rows, score_rows
 from bench.tasks.base import Split
@@ -67,6 +68,25 @@ def test_the_rest_of_a_record_stays_and_an_earlier_version_too(tmp_path):
     rescoring.rescore(folder)
     records.replace_scores(folder, scores)
     assert (folder / records.RECORD).read_text(encoding="utf-8") == whole
+
+
+def test_sanity_flags_that_outputs_show_are_added_once(tmp_path, capsys):
+    """Those of the first split and of greedy search, as a new cell has them; others are not looked at again."""
+    held = {"loss_finite": True, "eos_share": 0.5, "empty_share": 0.125, "length_ratio": 9.0}
+    folder, scores = cell(tmp_path, sanity=held)
+    assert __main__.main(["score", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.endswith(
+        "confirmed, added: repeated_share, same_share, unknown_share, unknown_share_references\n"
+    )
+    found = json.loads((folder / records.RECORD).read_text(encoding="utf-8"))
+    rows = records.read_outputs(folder).query("split == 'a' and search == 'greedy'")
+    new = evaluation.sanity(
+        Hypotheses([[4]] * len(rows), [True] * len(rows)),
+        *(rows[side].tolist() for side in ("source", "hypothesis", "reference")),
+    )
+    assert found["sanity"] == new | held and found["scores"] == scores
+    before = (folder / records.RECORD).read_bytes()
+    assert rescoring.rescore(folder)[1] == [] and (folder / records.RECORD).read_bytes() == before
 
 
 def _change_hypotheses(folder: Path) -> None:

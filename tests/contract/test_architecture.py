@@ -1,0 +1,110 @@
+"""Any arm can be looked into, and what is said of it is what its modules and its runs show."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tests.contract.arms import NAMES, build
+
+from bench import architecture
+from bench.architecture import hidden_layers, inspected
+from models.cost import parameters
+from models.recurrent import RecurrentSeq2Seq
+from models.transformer import Transformer
+
+CASES = [(name, "") for name in NAMES] + [
+    *[("transformer", "no feed-forward"), ("transformer", "values"), ("gru_none", "values")],
+    *[("lstm_dot", "input feeding"), ("minlstm", "values")],
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=" ".join)
+def test_it_is_said_and_the_model_stays_as_it_was(case: tuple[str, str]) -> None:
+    model = build(*case).train()
+    weights = {name: weight.clone() for name, weight in model.state_dict().items()}
+    random = torch.get_rng_state()
+    found = inspected(model)
+    assert torch.equal(random, torch.get_rng_state()) and model.training
+    assert list(model.state_dict()) == list(weights)
+    assert all(torch.equal(weight, weights[name]) for name, weight in model.state_dict().items())
+    assert found == inspected(model)
+    counts = parameters(model)
+    for kind in ("recurrent", "feed_forward"):
+        layers = [layer for layer in found["hidden_layers"] if layer["kind"] == kind]
+        # Of kind feed-forward there are also the tanh layers behind attention and between encoder and decoder.
+        assert sum(layer["parameters"] for layer in layers) >= counts[kind]
+    state = found["state"]
+    assert state["grows"] == (state["last"] > state["first"])
+    for share in ("kept", "changed"):
+        assert state[share] is None if not state["last"] else 0 <= state[share] <= 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_units_are_what_a_layer_gives_at_a_position(name: str) -> None:
+    """Seen by hooks: the inner half of a feed-forward network, the outputs of all others."""
+    model = build(name)
+    widths: dict[str, int] = {}
+
+    def seen(path: str):
+        return lambda _m, _inputs, out: widths.update({path: (out[0] if isinstance(out, tuple) else out).shape[-1]})
+
+    layers = {layer["path"]: layer for layer in hidden_layers(model)}
+    for path in layers:
+        module = model.get_submodule(path)
+        getattr(module, "inner", module).register_forward_hook(seen(path))
+    with torch.no_grad():
+        model(torch.full((1, 3), 5), torch.full((1, 2), 5))
+    assert widths and widths == {path: layers[path]["units"] for path in widths}
+
+
+def test_a_transformer_without_feed_forward_networks_is_the_one_built_so() -> None:
+    whole, built = build("transformer"), build("transformer", d_ff=0)
+    found = inspected(whole)
+    norms = sum(p.numel() for name, p in whole.named_parameters() if "feed_forward_frame" in name)
+    assert norms and found["without_feed_forward"] == {
+        "parameters": parameters(built)["total"] + norms, "runs": True,
+    }  # fmt: skip
+    assert found["hidden_layers"] and inspected(built)["hidden_layers"] == []
+    assert inspected(built)["without_feed_forward"] is None
+    assert len(found["hidden_layers"]) == 4 and {one["kind"] for one in found["hidden_layers"]} == {"feed_forward"}
+
+
+def test_a_model_that_needs_its_feed_forward_layers_does_not_run_without() -> None:
+    assert inspected(build("lstm_dot"))["without_feed_forward"]["runs"] is False
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_each_family_hands_on(name: str) -> None:
+    state = inspected(build(name))["state"]
+    if name == "transformer":
+        # Two layers' keys and values, 16 numbers each: one more of each at every position, and none is touched again.
+        assert (state["first"], state["last"]) == (64, 64 * architecture.TOKENS)
+        assert state["kept"] == 1.0 and 0 < state["changed"] < 1 and state["prediction_changed"]
+    elif name == "transformer_encoder":
+        assert state["last"] == 0 and not state["prediction_changed"]
+    elif name.startswith(("rnn", "gru", "lstm", "residual", "min")):
+        assert not state["grows"] and state["first"] == state["last"] > 0
+        assert state["kept"] < 0.05 and state["changed"] > 0.9 and state["prediction_changed"]
+
+
+class Forgetful(RecurrentSeq2Seq):
+    """Named and built like one that remembers, but every step begins from nothing."""
+
+    def step(self, token, state):
+        return super().step(token, {name: torch.zeros_like(part) for name, part in state.items()})
+
+
+class Frozen(Transformer):
+    """Its cache holds zeros."""
+
+    def step(self, token, state):
+        predicted, new = super().step(token, state)
+        return predicted, {name: part * (not name.startswith("past")) for name, part in new.items()}
+
+
+def test_what_is_handed_on_is_measured_and_not_a_matter_of_names() -> None:
+    model = Forgetful(23, 19, 1, 16, attention="none")
+    state = inspected(model)["state"]
+    assert state["changed"] == 0.0 and not state["prediction_changed"]
+    state = inspected(Frozen(23, 19, 1, 2, 8, 8, 16))["state"]
+    assert state["grows"] and state["changed"] == 0.0

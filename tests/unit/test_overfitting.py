@@ -1,0 +1,132 @@
+"""The check on a fresh model: a sound one learns examples by heart, a broken one does not, and no cell notices."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bench import attention_maps, overfitting, records, run, schema
+from bench.data.ragged import Ragged
+from bench.overfitting import FELL, LATE, SHARE, STEPPED, overfitted, typical
+from bench.run import run_cell
+from bench.tasks.base import Split
+from models.recurrent import RecurrentSeq2Seq
+from models.transformer import Transformer
+
+VOCABULARY = 20
+AGES = 1e9
+"""Seconds that a training took of which 2 % end no test."""
+
+
+def split(count: int = 30, seed: int = 0) -> Split:
+    draw = np.random.default_rng(seed)
+    ids = [draw.integers(4, VOCABULARY, size=n) for n in draw.integers(2, 7, size=count)]
+    return Split("train", Ragged.of(ids), Ragged.of([own[::-1] for own in ids]))
+
+
+def build(cls: type = RecurrentSeq2Seq, **options: object) -> RecurrentSeq2Seq:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return cls(VOCABULARY, VOCABULARY, 1, 32, **({"cell": "gru", "attention": "none"} | options))
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overfitting, "SECONDS", AGES)
+
+
+def small_transformer(**options: object) -> Transformer:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return Transformer(VOCABULARY, VOCABULARY, 1, 2, 16, 16, 32, **options)
+
+
+@pytest.mark.parametrize("fresh", [build, small_transformer])
+def test_a_sound_model_learns_them_by_heart(fresh) -> None:
+    random = torch.get_rng_state()
+    found = overfitted(fresh, split(), AGES, "cpu")
+    assert found["stopped"] == FELL and found["loss_last"] < SHARE * found["loss_first"]
+    assert 2.5 < found["loss_first"] < 8 and 1 < found["steps"] < overfitting.STEPS and found["seconds"] > 0
+    assert torch.equal(random, torch.get_rng_state())
+    again = overfitted(fresh, split(), AGES, "cpu")
+    assert {**again, "seconds": 0} == {**found, "seconds": 0}
+
+
+class Blind(RecurrentSeq2Seq):
+    """Sees no source."""
+
+    def encode(self, src, src_mask=None):
+        memory, first = super().encode(src, src_mask)
+        return memory * 0, [tuple(part * 0 for part in parts) for parts in first]
+
+
+class Cut(RecurrentSeq2Seq):
+    """Its features give no gradient to what made them."""
+
+    def features(self, *arguments):
+        return super().features(*arguments).detach()
+
+
+def test_a_broken_model_does_not() -> None:
+    """Without the source the first token can only be guessed, and without a gradient only the last layer learns."""
+    for cls in (Blind, Cut):
+        found = overfitted(partial(build, cls), split(), AGES, "cpu")
+        assert (found["stopped"], found["steps"]) == (STEPPED, overfitting.STEPS)
+        assert found["loss_last"] > SHARE * found["loss_first"]
+
+
+def test_it_ends_in_time() -> None:
+    found = overfitted(build, split(), 0.0, "cpu")
+    assert (found["stopped"], found["steps"]) == (LATE, 1) and found["loss_last"] < found["loss_first"]
+
+
+def test_dropout_is_off() -> None:
+    whole, dropped = (overfitted(partial(small_transformer, dropout=p), split(), AGES, "cpu") for p in (0.0, 0.5))
+    assert {**dropped, "seconds": 0} == {**whole, "seconds": 0}
+
+
+def test_values_are_learnt_too() -> None:
+    rows = np.random.default_rng(0).random((20, 6, 2)).astype(np.float32)
+    data = Split("train", Ragged.of_rows(rows), Ragged.of_rows(rows.sum((1, 2))[:, None, None]))
+    fresh = partial(RecurrentSeq2Seq, 2, 1, 1, 32, cell="gru", inputs="values", outputs="values", attention="dot")
+    found = overfitted(fresh, data, AGES, "cpu")
+    assert found["stopped"] == FELL and found["loss_last"] < SHARE * found["loss_first"]
+
+
+def test_the_examples_have_the_usual_length() -> None:
+    lengths = [1, 50, 5, 5, 6, 4, 5, 5, 5, 5, 90]
+    ids = Ragged.of([[4] * n for n in lengths])
+    chosen = typical(Split("train", ids, ids))
+    assert len(chosen) == overfitting.EXAMPLES and {lengths[i] for i in chosen} == {4, 5, 6}
+
+
+@pytest.mark.parametrize("name", ["gru_dot", "transformer"])
+def test_a_cell_is_the_same_with_and_without_what_is_looked_at(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bit for bit: weights, outputs, curve and scores."""
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+    cell = schema.compose([
+        *("task=reverse", f"model={name}", "budget=smoke", "budget.parameters=8000", "match.tolerance=1"),
+        *("task.train_size=100", "task.valid_size=20", "task.test_size=20", "task.train_longest=6"),
+        *("task.test_longest=8", "budget.batch_tokens=200", "model.dropout=0.2"),
+    ])  # fmt: skip
+    assert run_cell(cell, tmp_path / "with") == "done"
+    monkeypatch.setattr(run, "overfitted", lambda *_: None)
+    monkeypatch.setattr(run, "inspected", lambda _: None)
+    monkeypatch.setattr(attention_maps, "maps", lambda *_: None)
+    assert run_cell(cell, tmp_path / "without") == "done"
+    looked, plain = (tmp_path / way / cell.name for way in ("with", "without"))
+    for file in (records.WEIGHTS, records.OUTPUTS):
+        assert (looked / file).read_bytes() == (plain / file).read_bytes()
+    one, other = records.read(looked), records.read(plain)
+    assert one["sanity"]["overfit"] is not None and one["architecture"]["hidden_layers"] and not other["architecture"]
+    assert (looked / records.ATTENTION).exists() and not (plain / records.ATTENTION).exists()
+    assert one["scores"] == other["scores"] and one["selection"] == other["selection"]
+    assert {**one["sanity"], "overfit": None} == other["sanity"]
+    curves = [records.load(tmp_path / way).curves.drop(columns="seconds") for way in ("with", "without")]
+    assert curves[0].equals(curves[1])
