@@ -16,11 +16,7 @@ from bench import phenomena
 from bench.matching import RULES, amount
 from bench.metrics import LESS_IS_BETTER, LITERATURE
 from bench.records import Records
-from bench.report import arms
-
-LOW_SHARE, LENGTH_RATIO = 0.5, (0.8, 1.2)
-"""Sanity gates, fixed before running: below LOW_SHARE of outputs ended by themselves, or at or above it empty, or a
-translation longer or shorter than its reference by more than LENGTH_RATIO, a cell stays out of verdicts."""
+from bench.report import arms, gates
 
 MACHINE = ("environment.cpu", "environment.threads", "environment.gpu", "environment.concurrent_cells")
 """What has to be equal before two speeds may be compared."""
@@ -91,7 +87,8 @@ def flat(config: object, prefix: str = "") -> dict[str, object]:
 class Evidence:
     """All a report or a rule asks of records.
 
-    cells: the records' table with `setting`, `arm` and `doubt` (a sentence, or "" where the cell may enter a verdict).
+    cells: the records' table with `setting`, `arm`, `doubt` (a sentence, or "" where the cell may enter a verdict) and
+    `label` (what has to be said beside it, or ""). readings: cell -> each sanity gate's answer; see bench.report.gates.
     scores: finished cells' scores with `setting`, `arm` and `doubt`; curves likewise, for cells of every status.
     phenomena: likewise, with `phenomenon` and `kind` (see bench.phenomena). They are of the same outputs as scores, looked
     at word by word, so they count as no comparisons of their own and are not among scores.
@@ -110,8 +107,11 @@ class Evidence:
         cells["budget_told"] = _told_apart(budgets, pairs, configs, BUDGET_OPTIONS)
         cells["setting"] = [_setting(row) for row in cells.to_dict("records")]
         cells["arm"] = _told_apart(models, list(zip(cells["setting"], models)), configs, ("model.", "optim."))
-        scored = {task: set(rows["metric"]) for task, rows in records.scores.groupby("task")}
-        cells["doubt"] = [_doubt(row, scored.get(row["task"], set())) for row in cells.to_dict("records")]
+        self.readings = gates.look(cells, records.scores, records.curves)
+        for name, excludes in (("doubt", True), ("label", False)):
+            cells[name] = [gates.told(self.readings.get(cell, ()), excludes) for cell in cells["cell"]]
+        unfinished = cells["status"] != "done"
+        cells.loc[unfinished, "doubt"] = "status " + cells.loc[unfinished, "status"]
         self.cells = cells
         more = cells[["cell", "setting", "arm", "doubt"]]
         scores = records.scores[records.scores["status"] == "done"].copy()
@@ -244,26 +244,3 @@ def _told_apart(names: list[str], groups: list[object], configs: list[dict], pre
             options = ", ".join(f"{key.rpartition('.')[2]}={configs[place].get(key)}" for key in swept)
             told[place] = f"{names[place]} [{options}]"
     return told
-
-
-def _doubt(row: Mapping[str, object], metrics: set[str]) -> str:
-    """Why a cell may not enter a verdict; "" where it may."""
-    if row["status"] != "done":
-        return f"status {row['status']}"
-    doubts = []
-    for key, text in (("loss_finite", "the loss was not finite"), ("loss_fell", "the loss did not fall")):
-        flag = row.get(f"sanity.{key}")
-        if not given(flag):
-            doubts.append(f"sanity flag {key} not recorded")
-        elif not bool(flag):
-            doubts.append(text)
-    ended, empty, ratio = (row.get(f"sanity.{key}") for key in ("eos_share", "empty_share", "length_ratio"))
-    if not given(ended):
-        doubts.append("sanity flag eos_share not recorded")
-    elif ended < LOW_SHARE:
-        doubts.append(f"only {100 * ended:.0f} % of outputs ended by themselves")
-    if given(empty) and empty >= LOW_SHARE:
-        doubts.append(f"{100 * empty:.0f} % of outputs were empty")
-    if "bleu" in metrics and given(ratio) and not LENGTH_RATIO[0] <= ratio <= LENGTH_RATIO[1]:
-        doubts.append(f"outputs were {ratio:.2f} times as long as their references")
-    return "; ".join(doubts)

@@ -11,8 +11,8 @@ import pandas as pd
 from bench.matching import COUNTED
 from bench.metrics import LITERATURE
 from bench.report import arms, published, series
+from bench.report.comparisons import form, number
 from bench.report.evidence import Evidence, Setting, column, flat, given, option
-from bench.report.rules import form, number
 from bench.report.series import MEBI
 from bench.stats import summary
 
