@@ -9,12 +9,12 @@ seeds where their noise is near normal; the bootstrap describes one arm, and per
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
 import numpy as np
-from scipy import special
+from scipy import optimize, special
 from scipy import stats as distributions
 
 Interval = tuple[float, float]
@@ -200,16 +200,55 @@ class Unpaired:
         return float(special.stdtr(self.df, (abs(self.mean) - margin) / self.error))
 
 
-def welch(
-    first: Sequence[float], second: Sequence[float], level: float = 0.95, least: float = 1e-12
-) -> Unpaired | None:
-    """Welch's t test of first - second (Welch 1947). Nothing is resampled; the unit is one value (one seed).
+@dataclass(frozen=True)
+class Spread:
+    """What is known of a variance over seeds before an arm is looked at: it is worth df degrees of freedom; of all arms
+    together there are `pooled`. least: a standard deviation below it is taken for it, since a few values that agree to
+    the last digit do not show that there is no noise."""
 
-    first (N,), second (M,): independent values; a positive correlation between them only makes p too large. least: a
-    standard deviation below it is taken for it, since a few values that agree to the last digit do not show that there
-    is no noise; above zero. None where an arm has no value. Raises ValueError for a value that is not finite.
+    variance: float = 0.0
+    df: float = 0.0
+    pooled: float = math.inf
+    least: float = 1e-12
+
+    def moderated(self, sample: np.ndarray) -> tuple[float, float]:
+        """The variance of at least two values, drawn towards the others', and its degrees of freedom."""
+        own, df = _variance(sample, self.least), len(sample) - 1
+        if math.isinf(self.df):
+            return self.variance, math.inf
+        return (self.df * self.variance + df * own) / (self.df + df), self.df + df
+
+
+def common_spread(samples: Iterable[Sequence[float]], least: float = 1e-12) -> Spread:
+    """How alike the variances of samples are, by the moments of their logarithms (Smyth 2004, section 6.2): many degrees
+    of freedom where they differ no more than chance makes them, hardly any where they differ much.
+
+    samples: values over seeds, one sample an arm; those of one value say nothing. With fewer than two nothing is known.
     """
-    assert least > 0
+    held = [_finite(sample) for sample in samples]
+    held = [sample for sample in held if len(sample) > 1]
+    if len(held) < 2:
+        return Spread(least=least)
+    half = np.array([(len(sample) - 1) / 2 for sample in held])
+    logs = np.log([_variance(sample, least) for sample in held]) - special.digamma(half) + np.log(half)
+    excess = float(logs.var(ddof=1) - special.polygamma(1, half).mean())
+    pooled = float(2 * half.sum())
+    if excess <= 0:
+        return Spread(float(np.exp(logs.mean())), math.inf, pooled, least)
+    other = optimize.brentq(lambda x: float(special.polygamma(1, x)) - excess, 1e-6, 1e9)
+    variance = float(np.exp(logs.mean() + special.digamma(other) - math.log(other)))
+    return Spread(variance, 2 * other, pooled, least)
+
+
+def welch(
+    first: Sequence[float], second: Sequence[float], level: float = 0.95, spread: Spread = Spread()
+) -> Unpaired | None:
+    """Welch's t test of first - second (Welch 1947), each variance moderated by what is known of others (Smyth 2004); with
+    the default it is Welch's own. Nothing is resampled; the unit is one value (one seed).
+
+    first (N,), second (M,): independent values; a positive correlation between them only makes p too large. None where
+    an arm has no value. Raises ValueError for a value that is not finite.
+    """
     ours, theirs = _finite(first), _finite(second)
     if not len(ours) or not len(theirs):
         return None
@@ -217,9 +256,11 @@ def welch(
     n = len(ours), len(theirs)
     if min(n) == 1:
         return Unpaired(n, mean, reason=ONE_SEED)
-    shares = [max(float(sample.std(ddof=1)), least) ** 2 / len(sample) for sample in (ours, theirs)]
+    known = [spread.moderated(sample) for sample in (ours, theirs)]
+    shares = [variance / size for (variance, _), size in zip(known, n)]
     error = math.sqrt(sum(shares))
-    df = sum(shares) ** 2 / sum(share**2 / (size - 1) for share, size in zip(shares, n))
+    loss = sum(share**2 / own for share, (_, own) in zip(shares, known))
+    df = min(sum(shares) ** 2 / loss if loss else math.inf, spread.pooled)
     half = float(special.stdtrit(df, (1 + level) / 2)) * error
     p = float(2 * special.stdtr(df, -abs(mean) / error))
     return Unpaired(n, mean, (mean - half, mean + half), hedges_g(ours, theirs), p, error, df)
@@ -293,6 +334,10 @@ def _as_far(differences: np.ndarray) -> float:
     rounding."""
     far = np.abs(differences)
     return float((far >= far[0] * (1 - 1e-9)).mean())
+
+
+def _variance(sample: np.ndarray, least: float) -> float:
+    return max(float(sample.var(ddof=1)), least**2)
 
 
 def _negligible(spread: float, values: np.ndarray) -> bool:

@@ -8,13 +8,13 @@ of a report are one family for Holm's correction, so that any false call among a
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 from bench.metrics import LESS_IS_BETTER
 from bench.report.evidence import Setting
-from bench.stats import OF_SEEDS, Unpaired, holm, welch
+from bench.stats import OF_SEEDS, Spread, Unpaired, common_spread, holm, welch
 
 MIN_SEEDS = 3
 MARGIN = {"share": 0.02, "points": 0.5, "squared error": 0.005, "nats a position": 0.02}
@@ -66,31 +66,32 @@ class Comparison:
         """The least difference that counts."""
         return math.log(RATIO) if self.unit == RATIOS else MARGIN.get(self.unit, 0.0)
 
-    @cached_property
-    def difference(self) -> Unpaired | None:
-        """None where an arm has no value that may be trusted."""
-        least = LEAST_SPREAD * self.margin or 1e-12
-        return welch(list(self.ours.values()), list(self.theirs.values()), least=least)
+    @property
+    def known(self) -> bool:
+        """Whether both arms have a value that may be trusted."""
+        return bool(self.ours and self.theirs)
 
     @property
     def testable(self) -> bool:
         """Whether it can be called at all, and so is one of the family."""
-        return self.difference is not None and min(self.difference.n) >= MIN_SEEDS
+        return min(len(self.ours), len(self.theirs)) >= MIN_SEEDS
+
+    @property
+    def mean(self) -> float:
+        """The difference of the means."""
+        return statistics.fmean(self.ours.values()) - statistics.fmean(self.theirs.values())
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A comparison in its family. p_holm: None outside the family, for want of seeds; call: ABOVE, BELOW, LEVEL or OPEN;
-    family: how many comparisons it holds."""
+    """A comparison in its family. difference: None where an arm has no value; p_holm: None outside the family, for want
+    of seeds; call: ABOVE, BELOW, LEVEL or OPEN; family: how many comparisons it holds."""
 
     comparison: Comparison
+    difference: Unpaired | None
     p_holm: float | None
     call: str
     family: int
-
-    @property
-    def difference(self) -> Unpaired | None:
-        return self.comparison.difference
 
     def row(self) -> dict[str, object]:
         """All of it as plain data."""
@@ -113,24 +114,39 @@ class Family:
 
     def __init__(self, comparisons: Iterable[Comparison]) -> None:
         distinct = {each.key: each for each in comparisons if each.testable}
-        gaps = [each.difference for each in distinct.values()]
+        self._spreads = {
+            unit: _spread([each for each in distinct.values() if each.unit == unit])
+            for unit in {each.unit for each in distinct.values()}
+        }
+        gaps = [self._difference(each) for each in distinct.values()]
         within = [gap.within(each.margin) for each, gap in zip(distinct.values(), gaps)]
         self._different = dict(zip(distinct, holm([gap.p for gap in gaps])))
         self._level = dict(zip(distinct, holm(within)))
 
-    def __len__(self) -> int:
-        return len(self._different)
-
     def judge(self, comparison: Comparison) -> Judged:
         """A comparison that the family was made with."""
+        gap, size = self._difference(comparison), len(self._different)
         if not comparison.testable:
-            return Judged(comparison, None, OPEN, len(self))
-        adjusted, mean = self._different[comparison.key], comparison.difference.mean
-        if adjusted <= FALSE_CALLS and abs(mean) >= comparison.margin:
-            call = ABOVE if mean > 0 else BELOW
+            return Judged(comparison, gap, None, OPEN, size)
+        adjusted = self._different[comparison.key]
+        if adjusted <= FALSE_CALLS and abs(gap.mean) >= comparison.margin:
+            call = ABOVE if gap.mean > 0 else BELOW
         else:
             call = LEVEL if self._level[comparison.key] <= FALSE_CALLS else OPEN
-        return Judged(comparison, adjusted, call, len(self))
+        return Judged(comparison, gap, adjusted, call, size)
+
+    def _difference(self, comparison: Comparison) -> Unpaired | None:
+        spread = self._spreads.get(comparison.unit) or _spread([comparison])
+        return welch(list(comparison.ours.values()), list(comparison.theirs.values()), spread=spread)
+
+
+def _spread(comparisons: list[Comparison]) -> Spread:
+    """What the arms of comparisons in one unit say of the spread over seeds, each arm's values counted once."""
+    samples = {}
+    for each in comparisons:
+        for arm, values in ((each.first, each.ours), (each.second, each.theirs)):
+            samples[each.setting, arm, each.split, each.metric, each.search, each.part] = list(values.values())
+    return common_spread(samples.values(), LEAST_SPREAD * comparisons[0].margin or 1e-12)
 
 
 UNKNOWN = "no cell of one of the two passes the sanity gates"

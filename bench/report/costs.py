@@ -36,7 +36,7 @@ NO_VOTE = ("memory.peak_rss_bytes",)
 
 def recurrent_wins(evidence: Evidence) -> list[Case]:
     """Claim C: every split and metric and every speed."""
-    every = [found for found in _comparisons(evidence) if found.difference is not None]
+    every = [found for found in _comparisons(evidence) if found.known]
     return [Case(every, partial(_judged_wins, evidence))] if every else _gated(evidence)
 
 
@@ -110,7 +110,7 @@ def _cost(evidence: Evidence, setting: Setting, cells: pd.DataFrame, transformer
         for name in names
         for arm in rivals
     ]
-    asked = [found for found in asked if found.difference is not None]
+    asked = [found for found in asked if found.known]
     tested = [found for found in asked if found.metric not in COUNTED]
     counted = [found for found in asked if found.metric in COUNTED]
     words = {name: f"{name_of_setting}, {text}, ratio of {transformer} to" for name, text in names.items()}
@@ -121,9 +121,9 @@ def _judged_cost(
     setting: Setting, said: list[str], words: dict[str, str], counted: list[Comparison], matched: bool, judged: list[Judged]
 ) -> Finding:
     """words: how the sentence on each cost begins; counted: ratios that hold for every seed and need no test."""
-    said, calls = list(said), [_exact(found.difference.mean) for found in counted]
+    said, calls = list(said), [_exact(found.mean) for found in counted]
     for name, words_of_name in words.items():
-        exact = {each.second: each.difference.mean for each in counted if each.metric == name}
+        exact = {each.second: each.mean for each in counted if each.metric == name}
         found = [each for each in judged if each.comparison.metric == name]
         if exact:
             told = ", ".join(f"{arm} {math.exp(mean):.2f}" for arm, mean in exact.items())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
@@ -62,6 +63,10 @@ def given(value: object) -> bool:
     return not (value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)))
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not math.isnan(value)
+
+
 def column(table: pd.DataFrame, name: str) -> pd.Series:
     """A column, or missing values where no record has it."""
     return table[name] if name in table else pd.Series([None] * len(table), index=table.index, dtype=object)
@@ -91,7 +96,8 @@ class Evidence:
     `label` (what has to be said beside it, or ""). readings: cell -> each sanity gate's answer; see bench.report.gates.
     scores: finished cells' scores with `setting`, `arm` and `doubt`; curves likewise, for cells of every status.
     phenomena: likewise, with `phenomenon` and `kind` (see bench.phenomena). They are of the same outputs as scores, looked
-    at word by word, so they count as no comparisons of their own and are not among scores.
+    at word by word, so they count as no comparisons of their own and are not among scores. Tables that it hands out are
+    kept and handed out again: nobody changes one.
     """
 
     def __init__(self, records: Records) -> None:
@@ -125,9 +131,10 @@ class Evidence:
             phenomenon=[part[0] for part in parts if part], kind=[part[1] for part in parts if part]
         )
         self.curves = records.curves.merge(more, on="cell", how="inner")
+        self._found: dict[tuple, pd.DataFrame] = {}
         self._scores = {setting: rows for setting, rows in self.scores.groupby("setting", sort=False)}
 
-    @property
+    @cached_property
     def done(self) -> pd.DataFrame:
         return self.cells[self.cells["status"] == "done"]
 
@@ -142,8 +149,12 @@ class Evidence:
 
     def of(self, setting: Setting, trusted: bool = False) -> pd.DataFrame:
         """Finished cells of a setting; trusted: only those that pass the sanity gates."""
-        cells = self.done[[found == setting for found in self.done["setting"]]]
-        return cells[cells["doubt"] == ""] if trusted else cells
+        if (setting, trusted) not in self._found:
+            keep = [found == setting for found in self.done["setting"]]
+            if trusted:
+                keep = [mine and not doubt for mine, doubt in zip(keep, self.done["doubt"])]
+            self._found[setting, trusted] = self.done[keep]
+        return self._found[setting, trusted]
 
     def arms(self, setting: Setting, *kinds: str, trusted: bool = False) -> list[str]:
         """Arms with a finished cell in the fixed order, of these kinds or of all."""
@@ -154,15 +165,17 @@ class Evidence:
         axis: str | None = None, trusted: bool = False,
     ) -> pd.DataFrame:  # fmt: skip
         """Scores of a setting. axis None: whole splits only."""
-        rows = self._scores.get(setting, self.scores.iloc[:0])
-        keep = pd.Series(True, index=rows.index)
-        for name, wanted in (("split", split), ("metric", metric), ("search", search)):
-            if wanted is not None:
-                keep &= rows[name] == wanted
-        keep &= rows["axis"].isna() if axis is None else rows["axis"] == axis
-        if trusted:
-            keep &= rows["doubt"] == ""
-        return rows[keep]
+        key = (setting, split, metric, search, axis, trusted)
+        if key not in self._found:
+            rows = self._scores.get(setting, self.scores.iloc[:0])
+            keep = (rows["axis"].isna() if axis is None else rows["axis"] == axis).to_numpy()
+            for name, wanted in (("split", split), ("metric", metric), ("search", search)):
+                if wanted is not None:
+                    keep = keep & (rows[name] == wanted).to_numpy()
+            if trusted:
+                keep = keep & (rows["doubt"] == "").to_numpy()
+            self._found[key] = rows[keep]
+        return self._found[key]
 
     def splits(self, setting: Setting) -> list[str]:
         """Test splits in the order of the records: the first is the in-distribution one."""
@@ -190,9 +203,13 @@ class Evidence:
 
     def by_seed(self, rows: pd.DataFrame, arm: str, value: str = "value") -> dict[int, float]:
         """seed -> value of one arm's rows; the mean where a seed has several."""
-        numbers = pd.to_numeric(column(rows, value), errors="coerce")[rows["arm"] == arm].dropna()
-        seeds = pd.to_numeric(rows.loc[numbers.index, "seed"], errors="coerce").dropna().astype(int)
-        return {int(seed): float(mean) for seed, mean in numbers.loc[seeds.index].groupby(seeds).mean().items()}
+        # In plain Python: rules ask this hundreds of times, of few rows each.
+        found: dict[int, list[float]] = {}
+        columns = (each.tolist() for each in (rows["arm"], rows["seed"], column(rows, value)))
+        for own, seed, number in zip(*columns):
+            if own == arm and _is_number(seed) and _is_number(number):
+                found.setdefault(int(seed), []).append(float(number))
+        return {seed: math.fsum(found[seed]) / len(found[seed]) for seed in sorted(found)}
 
     def merit(self, rows: pd.DataFrame, arm: str, unit: str) -> dict[int, float]:
         """`by_seed`, with the sign that makes more better: errors are turned around."""

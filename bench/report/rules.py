@@ -130,14 +130,14 @@ def _distance(evidence: Evidence, setting: Setting, every: pd.DataFrame, transfo
             part = f"distance {_span(far)} less {_span(near)}"
             asked.append(replace(whole, ours=growth[transformer], theirs=growth[arm], part=part))
     stuck = mean(evidence.by_seed(rows, transformer)) <= chance + AT_CHANCE
-    holding = {arm for arm in ends if ends[arm][1] and _holds(evidence, rows, arm, chance)}
+    holding = {arm for arm in _present(rows, arms.ATTENTIVE) if _holds(rows, arm, chance)}
     return Case(asked, lambda judged: _judged_distance(setting, said, judged, plain, stuck, holding))
 
 
 def _judged_distance(
     setting: Setting, said: list[str], judged: list[Judged], plain: list[str], stuck: bool, holding: set[str]
 ) -> Finding:
-    """stuck: the Transformer stayed at chance; holding: arms that keep their accuracy at every distance."""
+    """stuck: the Transformer stayed at chance; holding: arms with attention that keep their accuracy everywhere."""
     said = list(said)
     verdicts, growth, better = {}, {}, {}
     for found in judged:
@@ -287,11 +287,10 @@ def _inside(rows: pd.DataFrame, bounds: object) -> pd.DataFrame:
     return kept if kept["at"].nunique() >= 2 else rows
 
 
-def _holds(evidence: Evidence, rows: pd.DataFrame, arm: str, chance: float) -> bool:
+def _holds(rows: pd.DataFrame, arm: str, chance: float) -> bool:
     """Whether the arm's mean over seeds is at least HOLDS on the scale from chance to 1, at every distance."""
-    steps = rows["at"].unique()
-    means = [mean(evidence.by_seed(rows[rows["at"] == step], arm), -math.inf) for step in steps]
-    return bool(means) and min(means) >= chance + HOLDS * (1 - chance)
+    means = rows[rows["arm"] == arm].groupby("at")["value"].mean()
+    return len(means) == rows["at"].nunique() > 0 and bool(means.min() >= chance + HOLDS * (1 - chance))
 
 
 def _span(rows: pd.DataFrame) -> str:
