@@ -212,11 +212,11 @@ class Spread:
     least: float = 1e-12
 
     def moderated(self, sample: np.ndarray) -> tuple[float, float]:
-        """The variance of at least two values, drawn towards the others', and its degrees of freedom."""
+        """The variance of at least two values, drawn towards the others', and its degrees of freedom. The others weigh at
+        most as much as the values themselves, for how alike the arms are is itself only estimated."""
         own, df = _variance(sample, self.least), len(sample) - 1
-        if math.isinf(self.df):
-            return self.variance, math.inf
-        return (self.df * self.variance + df * own) / (self.df + df), self.df + df
+        weight = min(self.df, df)
+        return (weight * self.variance + df * own) / (weight + df), weight + df
 
 
 def common_spread(samples: Iterable[Sequence[float]], least: float = 1e-12) -> Spread:
@@ -259,8 +259,7 @@ def welch(
     known = [spread.moderated(sample) for sample in (ours, theirs)]
     shares = [variance / size for (variance, _), size in zip(known, n)]
     error = math.sqrt(sum(shares))
-    loss = sum(share**2 / own for share, (_, own) in zip(shares, known))
-    df = min(sum(shares) ** 2 / loss if loss else math.inf, spread.pooled)
+    df = min(sum(shares) ** 2 / sum(share**2 / own for share, (_, own) in zip(shares, known)), spread.pooled)
     half = float(special.stdtrit(df, (1 + level) / 2)) * error
     p = float(2 * special.stdtr(df, -abs(mean) / error))
     return Unpaired(n, mean, (mean - half, mean + half), hedges_g(ours, theirs), p, error, df)

@@ -62,6 +62,11 @@ class Comparison:
         return (self.setting, *sorted((self.first, self.second)), self.split, self.metric, self.search, self.part)
 
     @property
+    def measure(self) -> tuple:
+        """What is measured, whatever the arms and the setting."""
+        return self.split, self.metric, self.search, self.part
+
+    @property
     def margin(self) -> float:
         """The least difference that counts."""
         return math.log(RATIO) if self.unit == RATIOS else MARGIN.get(self.unit, 0.0)
@@ -114,10 +119,10 @@ class Family:
 
     def __init__(self, comparisons: Iterable[Comparison]) -> None:
         distinct = {each.key: each for each in comparisons if each.testable}
-        self._spreads = {
-            unit: _spread([each for each in distinct.values() if each.unit == unit])
-            for unit in {each.unit for each in distinct.values()}
-        }
+        alike: dict[tuple, list[Comparison]] = {}
+        for each in distinct.values():
+            alike.setdefault(each.measure, []).append(each)
+        self._spreads = {measure: _spread(group) for measure, group in alike.items()}
         gaps = [self._difference(each) for each in distinct.values()]
         within = [gap.within(each.margin) for each, gap in zip(distinct.values(), gaps)]
         self._different = dict(zip(distinct, holm([gap.p for gap in gaps])))
@@ -136,7 +141,7 @@ class Family:
         return Judged(comparison, gap, adjusted, call, size)
 
     def _difference(self, comparison: Comparison) -> Unpaired | None:
-        spread = self._spreads.get(comparison.unit) or _spread([comparison])
+        spread = self._spreads.get(comparison.measure) or _spread([comparison])
         return welch(list(comparison.ours.values()), list(comparison.theirs.values()), spread=spread)
 
 
@@ -145,7 +150,7 @@ def _spread(comparisons: list[Comparison]) -> Spread:
     samples = {}
     for each in comparisons:
         for arm, values in ((each.first, each.ours), (each.second, each.theirs)):
-            samples[each.setting, arm, each.split, each.metric, each.search, each.part] = list(values.values())
+            samples[each.setting, arm] = list(values.values())
     return common_spread(samples.values(), LEAST_SPREAD * comparisons[0].margin or 1e-12)
 
 

@@ -8,6 +8,7 @@ the contradiction of ranks, and that excludes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -71,6 +72,11 @@ class Reading:
     outcome: str
     value: float | None = None
     told: str = ""
+
+
+def written(template: str, value: float) -> str:
+    """With a space before the sign of percent."""
+    return re.sub(r"(\d)%", r"\1 %", template.format(value))
 
 
 def recorded(name: str) -> Callable[[Seen], float | None]:
@@ -200,7 +206,7 @@ def read(seen: Seen) -> list[Reading]:
         elif gate.passes(value):
             found.append(Reading(cell, gate, PASSED, value))
         else:
-            found.append(Reading(cell, gate, FAILED, value, gate.told.format(value)))
+            found.append(Reading(cell, gate, FAILED, value, written(gate.told, value)))
     return found
 
 

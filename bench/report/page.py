@@ -18,7 +18,18 @@ from markupsafe import Markup
 
 from bench import claims, records
 from bench.errors import UserError
-from bench.report import examples, facts, figures, phenomena, reach_figures, solving, style, tables, translation
+from bench.report import (
+    examples,
+    facts,
+    figures,
+    gated,
+    phenomena,
+    reach_figures,
+    solving,
+    style,
+    tables,
+    translation,
+)  # fmt: skip
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting
 from bench.report.examples import Example
@@ -113,7 +124,8 @@ def contents(found: records.Records, folder: Path, building: Path) -> dict:
     fixed = {
         "glance": tables.glance(evidence) if sections else None,
         "unfinished": tables.not_finished(evidence),
-        "doubtful": tables.doubtful(evidence),
+        "gates": gated.summary(evidence),
+        "doubtful": gated.marked(evidence),
         "literature": tables.literature(evidence),
         "tuned": tables.tuned(evidence),
         "trials": facts.trials(evidence),
