@@ -4,8 +4,6 @@ The rules were fixed before running; what counts as a difference is said in `ben
 conservative: with one or two seeds, or where p is above 0.05 after Holm's correction for all comparisons of the report, a
 claim is inconclusive; what was not run is not tested; a cell that fails its sanity gates stays in the tables and out of
 the verdicts.
-
-@NUMBERS@
 """
 
 from __future__ import annotations
@@ -25,7 +23,7 @@ RULES_VERSION = 2
 CHANGES = {
     1: "both 95 % intervals (bootstrap and Student's t over common seeds) on one side of zero; only claim C corrected for "
     "the number of its comparisons",
-    2: "Welch's t test over seeds, and Holm's correction for all comparisons of a report together",
+    2: "Welch's t test over seeds with moderated variances, and Holm's correction for all comparisons of a report together",
 }
 """What each version calls a difference."""
 

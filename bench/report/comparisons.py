@@ -1,8 +1,9 @@
 """Two arms compared over seeds, and the family in which a report's comparisons are called.
 
-Each comparison is one Welch t test: no permutation of three seeds against three gives a p below 0.1, and pairing by seed
-would halve the degrees of freedom for nothing, for two architectures share no more than a seed's number. All comparisons
-of a report are one family for Holm's correction, so that any false call among all of them stays at 5 %.
+Each comparison is a Welch t test whose variances are moderated by those of the other arms measured in the same way (Smyth
+2004). No permutation of three seeds against three gives a p below 0.1, and pairing by seed would halve the degrees of
+freedom for nothing: two architectures share no more than a seed's number. All comparisons of a report are one family for
+Holm's correction, so that any false call among all of them stays at 5 %. @NUMBERS@
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ CALLED = (
     f"A difference counts only with at least {MIN_SEEDS} seeds of each arm, a mean of at least {MARGIN['share']} "
     f"(shares), {MARGIN['points']} points (BLEU, chrF), {MARGIN['squared error']} (squared error) or a factor of {RATIO} "
     f"(speed, cost), and p of at most {FALSE_CALLS} after Holm's correction for all comparisons of this report together. "
-    "p is Welch's t test over seeds. Two arms are level where the same test shows the difference to be smaller than that "
+    "p is Welch's t test over seeds, each arm's variance drawn towards those of the arms measured in the same way. Two arms are level where the same test shows the difference to be smaller than that "
     "size. Errors are turned around, so that more is better. The unit is the seed: one trained model. The test takes the "
     "noise over seeds to be near normal; where some seeds solve a task and others do not, read the share of seeds that "
     "solve it too."
