@@ -31,12 +31,12 @@ RATIOS = "ratio"
 
 CALLED = (
     f"A difference counts only with at least {MIN_SEEDS} seeds of each arm, a mean of at least {MARGIN['share']} "
-    f"(shares), {MARGIN['points']} points (BLEU, chrF), {MARGIN['squared error']} (squared error) or a factor of {RATIO} "
-    f"(speed, cost), and p of at most {FALSE_CALLS} after Holm's correction for all comparisons of this report together. "
-    "p is Welch's t test over seeds, each arm's variance drawn towards those of the arms measured in the same way. Two arms are level where the same test shows the difference to be smaller than that "
-    "size. Errors are turned around, so that more is better. The unit is the seed: one trained model. The test takes the "
-    "noise over seeds to be near normal; where some seeds solve a task and others do not, read the share of seeds that "
-    "solve it too."
+    f"(shares), {MARGIN['points']} points (BLEU, chrF), {MARGIN['squared error']} (squared error) or a factor of "
+    f"{RATIO} (speed, cost), and p of at most {FALSE_CALLS} after Holm's correction for all comparisons of this report "
+    "together. p is Welch's t test over seeds, each arm's variance drawn towards those of the arms measured in the same "
+    "way. Two arms are level where the same test shows the difference to be smaller than that size. Errors are turned "
+    "around, so that more is better. The unit is the seed: one trained model. The test takes the noise over seeds to be "
+    "near normal; where some seeds solve a task and others do not, read the share of seeds that solve it too."
 )
 """What "higher" and "lower" mean in every rule."""
 

@@ -218,7 +218,8 @@ def told(readings: Iterable[Reading], excludes: bool) -> str:
 def look(cells: pd.DataFrame, scores: pd.DataFrame, curves: pd.DataFrame) -> dict[str, list[Reading]]:
     """cell -> every gate's answer, for the finished cells. cells: with `setting`; scores, curves: of the records."""
     done = cells[cells["status"] == "done"]
-    whole = scores[scores["axis"].isna()]
+    whole = scores.assign(value=pd.to_numeric(scores["value"], errors="coerce"))
+    whole = whole[whole["axis"].isna() & whole["value"].notna()]
     firsts = whole.drop_duplicates("cell").set_index("cell")[["metric", "unit", "value"]]
     headlines = {str(row.Index): (row.metric, row.unit, float(row.value)) for row in firsts.itertuples()}
     bleu: dict[str, dict[str, float]] = {}
