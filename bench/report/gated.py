@@ -33,7 +33,7 @@ def marked(evidence: Evidence) -> Table:
 
 
 GATES_NOTE = (
-    "Every finished cell is asked; thresholds were fixed before running. A gate that excludes points to a broken run where "
+    "Every finished cell is asked, with the same thresholds. A gate that excludes points to a broken run where "
     "it fails, which says nothing about an architecture. A label is said beside the numbers and changes no verdict: an "
     "intact model may fail it honestly."
 )

@@ -1,6 +1,6 @@
 """Sanity gates: what a cell has to pass before it may enter a verdict, and what is only said beside it.
 
-Thresholds were fixed before running. A gate excludes where failing it points to a broken run: then the numbers say nothing
+Thresholds are the same for all cells. A gate excludes where failing it points to a broken run: then the numbers say nothing
 about an architecture. It labels where an intact model can fail it honestly: a model at chance, or one that repeats itself,
 may be the finding; leaving it out would hide just what a report is for. What tells a broken decoder from a weak model is
 the contradiction of ranks, and that excludes.
