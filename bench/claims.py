@@ -1,30 +1,33 @@
 """The article's claims A-H as data, and a verdict on each from records alone.
 
-The rules were fixed before running; their thresholds are in `bench.report.rules`. They are conservative: with one or
-two seeds, or with an interval that includes zero, a claim is inconclusive; what was not run is not tested; a cell that
-fails its sanity gates stays in the tables and out of the verdicts.
+The rules were fixed before running; what counts as a difference is said in `bench.report.comparisons`. They are
+conservative: with one or two seeds, or where p is above 0.05 after Holm's correction for all comparisons of the report, a
+claim is inconclusive; what was not run is not tested; a cell that fails its sanity gates stays in the tables and out of
+the verdicts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bench.records import Records
-from bench.report import ablations, costs, rules
+from bench.report import ablations, comparisons, costs, rules
+from bench.report.comparisons import Family, Judged
 from bench.report.evidence import Evidence, Setting
-from bench.report.rules import INCONCLUSIVE, NOT_TESTED, QUALIFIED, REFUTED, SUPPORTED, Rule
+from bench.report.rules import INCONCLUSIVE, NOT_TESTED, QUALIFIED, REFUTED, SUPPORTED, Case, Rule
 
 VERDICTS = (SUPPORTED, REFUTED, QUALIFIED, INCONCLUSIVE, NOT_TESTED)
 
-CALLED = (
-    f"A difference counts only with at least {rules.MIN_SEEDS} common seeds, with both 95 % intervals over seeds "
-    f"(bootstrap and Student's t) on one side of zero, and with a mean of at least {rules.MARGIN['share']} (shares), "
-    f"{rules.MARGIN['points']} points (BLEU, chrF), {rules.MARGIN['squared error']} (squared error) or a factor of "
-    f"{rules.RATIO} (speed, cost). Errors are turned around, so that more is better. The interval printed is the wider of "
-    "the two."
-)
-"""What "higher" and "lower" mean in every rule below."""
+RULES_VERSION = 2
+CHANGES = {
+    1: "both 95 % intervals (bootstrap and Student's t over common seeds) on one side of zero; only claim C corrected for "
+    "the number of its comparisons",
+    2: "Welch's t test over seeds with moderated variances, and Holm's correction for all comparisons of a report together",
+}
+"""What each version calls a difference."""
+
+CALLED = f"Version {RULES_VERSION} of the rules. {comparisons.CALLED}"
 
 UNDECIDED = "These measurements do not decide the claim; the evidence under it says why."
 UNTESTED = "Nothing here speaks for or against the claim."
@@ -47,13 +50,14 @@ class Claim:
 @dataclass(frozen=True)
 class Verdict:
     """verdict: one of VERDICTS. evidence: sentences with numbers. scope: where it holds. corrected: the sentence to
-    say instead of the claim."""
+    say instead of the claim. comparisons: those that the evidence speaks of, as data."""
 
     claim: Claim
     verdict: str
     evidence: list[str]
     scope: str
     corrected: str
+    comparisons: list[Judged] = field(default_factory=list)
 
     @property
     def letter(self) -> str:
@@ -97,8 +101,8 @@ CLAIMS = (
         "C",
         "The article is silent on where recurrent models win; read literally, they win nowhere.",
         "No task, split, metric or speed on which a recurrent arm is above the Transformer.",
-        "Every comparison of a recurrent arm with the Transformer (each split and metric, and each speed), with "
-        "intervals at a level corrected for their number. One recurrent arm above the Transformer refutes it.",
+        "Every comparison of a recurrent arm with the Transformer (each split and metric, and each speed). One recurrent "
+        "arm above the Transformer refutes it.",
         "Only the tasks, metrics and speeds measured here; no average over tasks is formed.",
         {
             REFUTED: "Recurrent models win in some places; the evidence lists them.",
@@ -190,12 +194,16 @@ CLAIMS = (
 def verdicts(records: Records) -> list[Verdict]:
     """A verdict on every claim, in order. Pure: the same records give the same verdicts."""
     evidence = Evidence(records)
-    return [judge(claim, evidence) for claim in CLAIMS]
+    cases = [claim.test(evidence) if claim.test is not None else [] for claim in CLAIMS]
+    family = Family(asked for found in cases for case in found for asked in case.comparisons)
+    return [_verdict(claim, evidence, found, family) for claim, found in zip(CLAIMS, cases)]
 
 
-def judge(claim: Claim, evidence: Evidence) -> Verdict:
-    """A verdict on one claim."""
-    findings = claim.test(evidence) if claim.test is not None else []
+def _verdict(claim: Claim, evidence: Evidence, cases: list[Case], family: Family) -> Verdict:
+    findings = []
+    for case in cases:
+        judged = [family.judge(asked) for asked in case.comparisons]
+        findings.append(replace(case.judge(judged), comparisons=judged))
     verdict = rules.combined(finding.verdict for finding in findings)
     said = [sentence for finding in findings for sentence in finding.evidence]
     if verdict == NOT_TESTED:
@@ -209,10 +217,11 @@ def judge(claim: Claim, evidence: Evidence) -> Verdict:
         counted = f"{left_out} finished cell{'s' if left_out > 1 else ''}"
         said.append(f"Left out by the sanity gates: {counted} of these settings, listed in the report.")
     told = {finding.corrected for finding in findings if finding.verdict != NOT_TESTED}
-    if len(told) == 1 and (instead := told.pop()) is not None:
-        return Verdict(claim, verdict, said, _scope(claim, evidence, settings), instead)
-    corrected = claim.corrected.get(verdict, UNTESTED if verdict == NOT_TESTED else UNDECIDED)
-    return Verdict(claim, verdict, said, _scope(claim, evidence, settings), corrected)
+    instead = told.pop() if len(told) == 1 else None
+    if instead is None:
+        instead = claim.corrected.get(verdict, UNTESTED if verdict == NOT_TESTED else UNDECIDED)
+    compared = [judged for finding in findings for judged in finding.comparisons]
+    return Verdict(claim, verdict, said, _scope(claim, evidence, settings), instead, compared)
 
 
 def _scope(claim: Claim, evidence: Evidence, settings: list[Setting]) -> str:

@@ -8,7 +8,7 @@ family (Holm).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,9 +18,9 @@ from scipy import stats as distributions
 from bench.compare.pairs import Side
 from bench.report import arms
 from bench.report.costs import SPEEDS
+from bench.report.comparisons import MIN_SEEDS
 from bench.report.evidence import MACHINE, Setting, column
-from bench.report.rules import MIN_SEEDS
-from bench.stats import Interval, paired_difference, summary
+from bench.stats import Interval, holm, paired_difference, summary, welch
 
 LEVEL = 0.05
 PAIRED, WELCH = "paired by seed", "Welch"
@@ -80,7 +80,7 @@ def scores(first: Side, second: Side, matched: Mapping[Setting, Setting]) -> lis
     for ours, theirs in matched.items():
         one, other = _grouped(first, ours), _grouped(second, theirs)
         found += [_score(first.evidence.name(ours), key, one[key], other[key]) for key in one if key in other]
-    corrected = iter(adjusted([score.p for score in found if score.p is not None]))
+    corrected = iter(holm([score.p for score in found if score.p is not None]))
     return [score if score.p is None else _judged(score, next(corrected)) for score in found]
 
 
@@ -118,15 +118,6 @@ def speeds(first: Side, second: Side, matched: Mapping[Setting, Setting]) -> tup
                     ends = None if gap.outer is None else (math.exp(gap.outer[0]), math.exp(gap.outer[1]))
                     found.append(Speed(name, arm, what, math.exp(gap.mean), ends, gap.n))
     return found, unlike
-
-
-def adjusted(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction (1979): each p as it has to be for the family to be wrong anywhere at that level."""
-    order = np.argsort(p_values, kind="stable")
-    steps = np.asarray(p_values, dtype=float)[order] * np.arange(len(p_values), 0, -1)
-    result = np.empty(len(p_values))
-    result[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return result.tolist()
 
 
 def _grouped(side: Side, setting: Setting) -> dict[tuple[str, ...], pd.DataFrame]:
@@ -183,9 +174,8 @@ def _welch(first: list[float], second: list[float]) -> tuple[float, Interval]:
     if np.ptp(first) == np.ptp(second) == 0:
         gap = first[0] - second[0]
         return (1.0 if gap == 0 else 0.0), (gap, gap)
-    found = distributions.ttest_ind(first, second, equal_var=False)
-    ends = found.confidence_interval(0.95)
-    return float(found.pvalue), (float(ends.low), float(ends.high))
+    found = welch(first, second)
+    return found.p, found.interval
 
 
 def _same_machine(*cells: pd.DataFrame) -> bool:

@@ -9,7 +9,7 @@ from bench.compare.pairs import Change
 from bench.compare.scores import LEVEL, Score, Speed, Value
 from bench.compare.segments import Tested
 from bench.compare.sets import Comparison
-from bench.report.rules import MIN_SEEDS, number
+from bench.report.comparisons import MIN_SEEDS, number
 from bench.significance import UNIT
 
 SHOWN = 3

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import pandas as pd
 
 from bench.report import arms
+from bench.report.comparisons import ABOVE, BELOW, LEVEL, Judged, number, spoken
 from bench.report.evidence import Evidence, Setting, given
 from bench.report.rules import (
-    ABOVE,
-    BELOW,
     INCONCLUSIVE,
-    LEVEL,
-    MARGIN,
     NOT_TESTED,
     QUALIFIED,
     REFUTED,
     SUPPORTED,
+    Case,
     Finding,
-    called,
+    compared,
     headline,
     mean,
-    number,
-    spoken,
 )  # fmt: skip
-from bench.stats import paired_difference
 
 TUNED = ("lr", "dropout")
 """Options that are chosen for each variant by itself, and do not make two variants unlike."""
@@ -39,72 +35,80 @@ LEAKS = (
 """What may be said instead of claim E where the variant without positions keeps a good part of the score."""
 
 
-def positions(evidence: Evidence) -> list[Finding]:
-    """Claim E: the best kind of positions against none, where the task needs order; where it does not, for comparison."""
-    findings = []
+def positions(evidence: Evidence) -> list[Case]:
+    """Claim E: every kind of positions against none, where the task needs order; where it does not, for comparison. The
+    kind with the highest mean decides; all of them count in the family, for it is chosen by looking."""
+    cases = []
     for setting in evidence.settings():
-        split, metric, search = headline(evidence, setting)
-        unit, rows = evidence.unit(setting, metric), evidence.select(setting, split, metric, search, trusted=True)
+        rows = evidence.select(setting, *headline(evidence, setting), trusted=True)
         for base, variants in _variants(rows, "positions"):
             if NONE in variants and len(variants) > 1:
-                findings.append(_positions(evidence, setting, metric, unit, rows, base, variants))
-    return findings
+                cases.append(_positions(evidence, setting, rows, base, variants))
+    return cases
 
 
 def _positions(
-    evidence: Evidence, setting: Setting, metric: str, unit: str, rows: pd.DataFrame, base: str, variants: dict[str, str]
-) -> Finding:
-    scores = {kind: evidence.by_seed(rows, arm) for kind, arm in variants.items()}
-    merits = {kind: evidence.merit(rows, arm, unit) for kind, arm in variants.items()}
-    told = ", ".join(f"{kind} {number(mean(values), unit)}" for kind, values in scores.items())
-    free = bool(evidence.fact(setting, "data.order_free"))
-    chance = evidence.fact(setting, f"data.chance.{metric}")
-    name = f"{evidence.name(setting)}, {base}"
-    said = [f"{name}: {metric} by positions: {told}."]
-    best = max((kind for kind in merits if kind != NONE), key=lambda kind: mean(merits[kind]))
-    gap = paired_difference(merits[best], merits[NONE])
-    call = called(gap, MARGIN.get(unit, 0.0))
-    said.append(f"{name}: {best} minus none {spoken(gap, unit)}.")
-    if free:
-        said.append(f"{evidence.name(setting)} can be solved without order, so this decides nothing about it.")
-        return Finding(NOT_TESTED, said, [setting])
-    if call in (BELOW, LEVEL):
-        return Finding(REFUTED, said, [setting])
-    if call != ABOVE:
-        return Finding(INCONCLUSIVE, said, [setting])
-    floor = float(chance) if given(chance) else 0.0
-    kept = (mean(scores[NONE]) - floor) / (mean(scores[best]) - floor)
-    said.append(f"{name}: without positions {100 * max(0.0, kept):.0f} % of the way from chance to {best} remain.")
-    return Finding(SUPPORTED, said, [setting]) if kept < HALF else Finding(QUALIFIED, said, [setting], LEAKS)
+    evidence: Evidence, setting: Setting, rows: pd.DataFrame, base: str, variants: dict[str, str]
+) -> Case:
+    _, metric, _ = headline(evidence, setting)
+    unit, task = evidence.unit(setting, metric), evidence.name(setting)
+    scores = {kind: mean(evidence.by_seed(rows, arm)) for kind, arm in variants.items()}
+    told = ", ".join(f"{kind} {number(score, unit)}" for kind, score in scores.items())
+    said = [f"{task}, {base}: {metric} by positions: {told}."]
+    known = evidence.fact(setting, f"data.chance.{metric}")
+    floor = float(known) if given(known) else 0.0
+    kinds = [kind for kind in variants if kind != NONE]
+    asked = [compared(evidence, setting, rows, variants[kind], variants[NONE]) for kind in kinds]
+
+    def judge(judged: list[Judged]) -> Finding:
+        sentences = [f"{task}, {base}: {kind} minus none {spoken(found)}." for kind, found in zip(kinds, judged)]
+        best, call = max(zip(kinds, judged), key=lambda pair: pair[1].difference.mean)
+        if evidence.fact(setting, "data.order_free"):
+            free = f"{task} can be solved without order, so this decides nothing about it."
+            return Finding(NOT_TESTED, [*said, *sentences, free], [setting])
+        if call.call != ABOVE:
+            word = REFUTED if call.call in (BELOW, LEVEL) else INCONCLUSIVE
+            return Finding(word, [*said, *sentences], [setting])
+        kept = (scores[NONE] - floor) / (scores[best] - floor)
+        left = f"{task}, {base}: without positions {100 * max(0.0, kept):.0f} % of the way from chance to {best} remain."
+        whole = kept < HALF
+        return Finding(
+            SUPPORTED if whole else QUALIFIED, [*said, *sentences, left], [setting], None if whole else LEAKS
+        )
+
+    return Case(asked, judge)
 
 
-def heads(evidence: Evidence) -> list[Finding]:
+def heads(evidence: Evidence) -> list[Case]:
     """Claim F: each number of heads against one head."""
-    findings = []
+    cases = []
     for setting in evidence.settings():
-        split, metric, search = headline(evidence, setting)
-        unit, rows = evidence.unit(setting, metric), evidence.select(setting, split, metric, search, trusted=True)
+        rows = evidence.select(setting, *headline(evidence, setting), trusted=True)
         for base, variants in _variants(rows, "n_heads"):
-            if "1" not in variants or len(variants) < 2:
-                continue
-            one = evidence.merit(rows, variants["1"], unit)
-            told = ", ".join(f"{count}: {number(mean(evidence.by_seed(rows, arm)), unit)}"
-                             for count, arm in variants.items())  # fmt: skip
-            said = [f"{evidence.name(setting)}, {base}: {metric} by number of heads: {told}."]
-            calls = []
-            for count, arm in variants.items():
-                if count != "1":
-                    gap = paired_difference(evidence.merit(rows, arm, unit), one)
-                    calls.append(called(gap, MARGIN.get(unit, 0.0)))
-                    said.append(f"{evidence.name(setting)}, {base}: {count} heads minus one {spoken(gap, unit)}.")
-            verdict = (
-                SUPPORTED if set(calls) == {ABOVE}
-                else QUALIFIED if ABOVE in calls
-                else REFUTED if set(calls) <= {BELOW, LEVEL}
-                else INCONCLUSIVE
-            )  # fmt: skip
-            findings.append(Finding(verdict, said, [setting]))
-    return findings
+            if "1" in variants and len(variants) > 1:
+                more = {count: arm for count, arm in variants.items() if count != "1"}
+                asked = [compared(evidence, setting, rows, arm, variants["1"]) for arm in more.values()]
+                _, metric, _ = headline(evidence, setting)
+                told = ", ".join(
+                    f"{count}: {number(mean(evidence.by_seed(rows, arm)), evidence.unit(setting, metric))}"
+                    for count, arm in variants.items()
+                )
+                name = f"{evidence.name(setting)}, {base}"
+                said = f"{name}: {metric} by number of heads: {told}."
+                cases.append(Case(asked, partial(_judged_heads, setting, name, said, list(more))))
+    return cases
+
+
+def _judged_heads(setting: Setting, name: str, said: str, counts: list[str], judged: list[Judged]) -> Finding:
+    calls = {found.call for found in judged}
+    verdict = (
+        SUPPORTED if calls == {ABOVE}
+        else QUALIFIED if ABOVE in calls
+        else REFUTED if calls <= {BELOW, LEVEL}
+        else INCONCLUSIVE
+    )  # fmt: skip
+    minus = [f"{name}: {count} heads minus one {spoken(found)}." for count, found in zip(counts, judged)]
+    return Finding(verdict, [said, *minus], [setting])
 
 
 def _variants(rows: pd.DataFrame, option: str) -> Iterator[tuple[str, dict[str, str]]]:

@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 
 from bench.report import arms
+from bench.report.comparisons import ABOVE, BELOW, LEVEL, OPEN, RATIO, RATIOS, Comparison, Judged, listed
 from bench.report.evidence import Evidence, Setting, column
-from bench.report.rules import (
-    ABOVE,
-    BELOW,
-    INCONCLUSIVE,
-    LEVEL,
-    MARGIN,
-    OPEN,
-    QUALIFIED,
-    RATIO,
-    REFUTED,
-    SUPPORTED,
-    Finding,
-    called,
-    number,
-)  # fmt: skip
-from bench.stats import Difference, paired_difference
+from bench.report.rules import INCONCLUSIVE, QUALIFIED, REFUTED, SUPPORTED, Case, Finding, compared
 
 PARAMETER_TOLERANCE = 0.05
 
@@ -47,81 +34,46 @@ COUNTED = ("flops.forward_per_target_token", "parameters.total")
 NO_VOTE = ("memory.peak_rss_bytes",)
 
 
-def listed(gaps: dict[str, Difference], unit: str) -> str:
-    """Arms with their differences (`ratio`: of logarithms, shown as ratios), the wider interval in brackets, and one
-    count of seeds for all."""
-
-    def shown(value: float) -> str:
-        if unit == "ratio":
-            return f"{math.exp(value):.2f}"
-        return ("+" if value >= 0 else "-") + number(abs(value), unit)
-
-    parts = []
-    for arm, gap in gaps.items():
-        ends = "" if gap.outer is None else f" [{shown(gap.outer[0])}, {shown(gap.outer[1])}]"
-        parts.append(f"{arm} {shown(gap.mean)}{ends}")
-    seeds = sorted({gap.n for gap in gaps.values()})
-    if seeds == [1]:
-        return f"{', '.join(parts)} (one seed: no interval over seeds)"
-    return f"{', '.join(parts)} (n = {seeds[0] if len(seeds) == 1 else f'{seeds[0]} to {seeds[-1]}'} seeds)"
+def recurrent_wins(evidence: Evidence) -> list[Case]:
+    """Claim C: every split and metric and every speed."""
+    every = [found for found in _comparisons(evidence) if found.known]
+    return [Case(every, partial(_judged_wins, evidence))] if every else _gated(evidence)
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """A recurrent arm beside the Transformer: seed -> value of both, in a unit; `ratio` where values are speeds."""
-
-    setting: Setting
-    measure: str
-    arm: str
-    recurrent: dict[int, float]
-    transformer: dict[int, float]
-    unit: str
-
-    def difference(self, level: float) -> Difference | None:
-        return paired_difference(self.recurrent, self.transformer, level)
-
-    @property
-    def margin(self) -> float:
-        return math.log(RATIO) if self.unit == "ratio" else MARGIN.get(self.unit, 0.0)
-
-
-def recurrent_wins(evidence: Evidence) -> list[Finding]:
-    """Claim C: every split and metric and every speed, at a level corrected for how many comparisons there are."""
-    every = [found for found in _comparisons(evidence) if set(found.recurrent) & set(found.transformer)]
-    if not every:
-        return _gated(evidence)
-    level = 1 - 0.05 / len(every)
-    calls = [called(found.difference(level), found.margin) for found in every]
-    wins = [found for found, call in zip(every, calls) if call == ABOVE]
-    said = [
-        f"{len(every)} comparisons of a recurrent arm with the Transformer; recurrent better in {len(wins)}, worse in "
-        f"{calls.count(BELOW)}, level in {calls.count(LEVEL)}, not decided in {calls.count(OPEN)}. A comparison is "
-        f"decided by its {100 * level:.4g} % intervals over seeds, shown in brackets: so strict that the chance of any "
-        "false call among all of them stays at 5 %. Scores are differences, speeds are ratios."
+def _judged_wins(evidence: Evidence, judged: list[Judged]) -> Finding:
+    calls = Counter(found.call for found in judged)
+    wins = [found for found in judged if found.call == ABOVE]
+    undecided = [
+        found for found in judged if found.call == OPEN and found.difference.mean >= found.comparison.margin
     ]
-    said += _grouped(evidence, wins, level, "recurrent better")
-    undecided = [found for found, call in zip(every, calls) if call == OPEN and _ahead(found)]
-    said += _grouped(evidence, undecided, level, "recurrent ahead on average, not decided")
-    settings = list(dict.fromkeys(found.setting for found in every))
+    said = [
+        f"{len(judged)} comparisons of a recurrent arm with the Transformer; recurrent better in {calls[ABOVE]}, worse "
+        f"in {calls[BELOW]}, level in {calls[LEVEL]}, not decided in {calls[OPEN]}. Holm's correction is for the "
+        f"{judged[0].family} comparisons of this report that have enough seeds. Scores are differences, speeds are "
+        "ratios; brackets hold the 95 % interval over seeds."
+    ]
+    said += _grouped(evidence, wins, "recurrent better")
+    said += _grouped(evidence, undecided, "recurrent ahead on average, not decided")
+    settings = list(dict.fromkeys(found.comparison.setting for found in judged))
     if not all(evidence.same_machine(setting) for setting in settings):
         said.append("Speeds of settings measured on unlike machines, threads or concurrency are left out.")
     nowhere = set(calls) <= {BELOW, LEVEL}
-    return [Finding(REFUTED if wins else SUPPORTED if nowhere else INCONCLUSIVE, said, settings)]
+    return Finding(REFUTED if wins else SUPPORTED if nowhere else INCONCLUSIVE, said, settings)
 
 
-def cost(evidence: Evidence) -> list[Finding]:
+def cost(evidence: Evidence) -> list[Case]:
     """Claim D: at matched parameters, each cost of the Transformer over that of each recurrent arm."""
-    findings = []
+    cases = []
     for setting in evidence.settings():
         cells = evidence.of(setting, trusted=True)
         rivals = evidence.arms(setting, *arms.ANY_RECURRENT, trusted=True)
         for transformer in evidence.arms(setting, arms.TRANSFORMER, trusted=True):
             if rivals:
-                findings.append(_cost(evidence, setting, cells, transformer, rivals))
-    return findings or _gated(evidence)
+                cases.append(_cost(evidence, setting, cells, transformer, rivals))
+    return cases or _gated(evidence)
 
 
-def _gated(evidence: Evidence) -> list[Finding]:
+def _gated(evidence: Evidence) -> list[Case]:
     """Settings that hold both families, when no cell of one of them passes the sanity gates."""
     both = [
         setting
@@ -129,10 +81,11 @@ def _gated(evidence: Evidence) -> list[Finding]:
         if evidence.arms(setting, arms.TRANSFORMER) and evidence.arms(setting, *arms.ANY_RECURRENT)
     ]
     why = "all cells of the Transformer or of the recurrent arms fail a sanity gate."
-    return [Finding(INCONCLUSIVE, [f"{evidence.name(setting)}: {why}" for setting in both], both)] if both else []
+    said = [f"{evidence.name(setting)}: {why}" for setting in both]
+    return [Case.settled(Finding(INCONCLUSIVE, said, both))] if both else []
 
 
-def _cost(evidence: Evidence, setting: Setting, cells: pd.DataFrame, transformer: str, rivals: list[str]) -> Finding:
+def _cost(evidence: Evidence, setting: Setting, cells: pd.DataFrame, transformer: str, rivals: list[str]) -> Case:
     names = dict(COSTS)
     sizes = {arm: _first(cells, arm, "parameters.total") for arm in (transformer, *rivals)}
     told = ", ".join(f"{arm} {size:,.0f}" for arm, size in sizes.items() if size)
@@ -152,24 +105,34 @@ def _cost(evidence: Evidence, setting: Setting, cells: pd.DataFrame, transformer
     if not evidence.same_machine(setting):
         said.append("Times and memory are left out: machine, threads or concurrency differ between cells.")
         names = {name: text for name, text in names.items() if not name.startswith(("throughput", "memory"))}
-    calls = []
-    for name, text in names.items():
-        gaps = {}
-        for arm in rivals:
-            ours, theirs = (_logs(evidence, cells, each, name) for each in (transformer, arm))
-            gap = paired_difference(theirs, ours) if name in SPEEDS else paired_difference(ours, theirs)
-            if gap is None:
-                continue
-            gaps[arm] = gap
-            if name in COUNTED:
-                calls.append(_exact(gap.mean))
-            elif name not in NO_VOTE:
-                calls.append(called(gap, math.log(RATIO)))
-        if gaps and name in COUNTED:
-            told = ", ".join(f"{arm} {math.exp(gap.mean):.2f}" for arm, gap in gaps.items())
-            said.append(f"{name_of_setting}, {text}, ratio of {transformer} to: {told} (counted).")
-        elif gaps:
-            said.append(f"{name_of_setting}, {text}, ratio of {transformer} to: {listed(gaps, 'ratio')}.")
+    asked = [
+        _in_logs(evidence, setting, cells, name, *((arm, transformer) if name in SPEEDS else (transformer, arm)))
+        for name in names
+        for arm in rivals
+    ]
+    asked = [found for found in asked if found.known]
+    tested = [found for found in asked if found.metric not in COUNTED]
+    counted = [found for found in asked if found.metric in COUNTED]
+    words = {name: f"{name_of_setting}, {text}, ratio of {transformer} to" for name, text in names.items()}
+    return Case(tested, partial(_judged_cost, setting, said, words, counted, matched))
+
+
+def _judged_cost(
+    setting: Setting, said: list[str], words: dict[str, str], counted: list[Comparison], matched: bool, judged: list[Judged]
+) -> Finding:
+    """words: how the sentence on each cost begins; counted: ratios that hold for every seed and need no test."""
+    said, calls = list(said), [_exact(found.mean) for found in counted]
+    for name, words_of_name in words.items():
+        exact = {each.second: each.mean for each in counted if each.metric == name}
+        found = [each for each in judged if each.comparison.metric == name]
+        if exact:
+            told = ", ".join(f"{arm} {math.exp(mean):.2f}" for arm, mean in exact.items())
+            said.append(f"{words_of_name}: {told} (counted).")
+        if found:
+            rivals = [each.comparison.first if name in SPEEDS else each.comparison.second for each in found]
+            said.append(f"{words_of_name}: {listed(dict(zip(rivals, found)))}.")
+        if name not in NO_VOTE:
+            calls += [each.call for each in found]
     return Finding(_costly(calls, matched), said, [setting])
 
 
@@ -199,39 +162,35 @@ def _comparisons(evidence: Evidence) -> Iterator[Comparison]:
         for split in evidence.splits(setting):
             for metric in evidence.metrics(setting):
                 rows = evidence.select(setting, split, metric, search, trusted=True)
-                unit = evidence.unit(setting, metric)
-                first = evidence.merit(rows, transformer, unit)
-                for arm in rivals:
-                    values = evidence.merit(rows, arm, unit)
-                    yield Comparison(setting, f"{split}, {metric}", arm, values, first, unit)
-        if not evidence.same_machine(setting):
-            continue
-        for name, text in SPEEDS.items():
-            first = _logs(evidence, cells, transformer, name)
+                for arm in rivals if len(rows) else ():
+                    yield compared(evidence, setting, rows, arm, transformer)
+        for name in SPEEDS if evidence.same_machine(setting) else ():
             for arm in rivals:
-                yield Comparison(setting, text, arm, _logs(evidence, cells, arm, name), first, "ratio")
+                yield _in_logs(evidence, setting, cells, name, arm, transformer)
 
 
-def _ahead(found: Comparison) -> bool:
-    gap = found.difference(0.95)
-    return gap is not None and gap.mean >= found.margin
-
-
-def _grouped(evidence: Evidence, found: list[Comparison], level: float, title: str) -> list[str]:
+def _grouped(evidence: Evidence, found: list[Judged], title: str) -> list[str]:
     """One sentence a setting and measure."""
-    groups: dict[tuple[Setting, str], list[Comparison]] = {}
+    groups: dict[tuple[Setting, str], dict[str, Judged]] = {}
     for each in found:
-        groups.setdefault((each.setting, each.measure), []).append(each)
+        asked = each.comparison
+        measure = SPEEDS.get(asked.metric) or f"{asked.split}, {asked.metric}"
+        groups.setdefault((asked.setting, measure), {})[asked.first] = each
     return [
-        f"{evidence.name(setting)}, {measure}, {title}: "
-        f"{listed({each.arm: each.difference(level) for each in group}, group[0].unit)}."
+        f"{evidence.name(setting)}, {measure}, {title}: {listed(group)}."
         for (setting, measure), group in groups.items()
     ]
 
 
-def _logs(evidence: Evidence, cells: pd.DataFrame, arm: str, name: str) -> dict[int, float]:
-    """seed -> logarithm of a positive quantity."""
-    return {seed: math.log(value) for seed, value in evidence.by_seed(cells, arm, name).items() if value > 0}
+def _in_logs(
+    evidence: Evidence, setting: Setting, cells: pd.DataFrame, name: str, first: str, second: str
+) -> Comparison:
+    """Two arms' logarithms of a positive quantity, a column of the cells."""
+    ours, theirs = (
+        {seed: math.log(value) for seed, value in evidence.by_seed(cells, arm, name).items() if value > 0}
+        for arm in (first, second)
+    )
+    return Comparison(setting, first, second, ours, theirs, RATIOS, name)
 
 
 def _first(cells: pd.DataFrame, arm: str, name: str) -> float | None:

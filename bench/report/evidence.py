@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
@@ -16,11 +17,7 @@ from bench import phenomena
 from bench.matching import RULES, amount
 from bench.metrics import LESS_IS_BETTER, LITERATURE
 from bench.records import Records
-from bench.report import arms
-
-LOW_SHARE, LENGTH_RATIO = 0.5, (0.8, 1.2)
-"""Sanity gates, fixed before running: below LOW_SHARE of outputs ended by themselves, or at or above it empty, or a
-translation longer or shorter than its reference by more than LENGTH_RATIO, a cell stays out of verdicts."""
+from bench.report import arms, gates
 
 MACHINE = ("environment.cpu", "environment.threads", "environment.gpu", "environment.concurrent_cells")
 """What has to be equal before two speeds may be compared."""
@@ -66,6 +63,10 @@ def given(value: object) -> bool:
     return not (value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)))
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not math.isnan(value)
+
+
 def column(table: pd.DataFrame, name: str) -> pd.Series:
     """A column, or missing values where no record has it."""
     return table[name] if name in table else pd.Series([None] * len(table), index=table.index, dtype=object)
@@ -91,10 +92,12 @@ def flat(config: object, prefix: str = "") -> dict[str, object]:
 class Evidence:
     """All a report or a rule asks of records.
 
-    cells: the records' table with `setting`, `arm` and `doubt` (a sentence, or "" where the cell may enter a verdict).
+    cells: the records' table with `setting`, `arm`, `doubt` (a sentence, or "" where the cell may enter a verdict) and
+    `label` (what has to be said beside it, or ""). readings: cell -> each sanity gate's answer; see bench.report.gates.
     scores: finished cells' scores with `setting`, `arm` and `doubt`; curves likewise, for cells of every status.
     phenomena: likewise, with `phenomenon` and `kind` (see bench.phenomena). They are of the same outputs as scores, looked
-    at word by word, so they count as no comparisons of their own and are not among scores.
+    at word by word, so they count as no comparisons of their own and are not among scores. Tables that it hands out are
+    kept and handed out again: nobody changes one.
     """
 
     def __init__(self, records: Records) -> None:
@@ -110,8 +113,11 @@ class Evidence:
         cells["budget_told"] = _told_apart(budgets, pairs, configs, BUDGET_OPTIONS)
         cells["setting"] = [_setting(row) for row in cells.to_dict("records")]
         cells["arm"] = _told_apart(models, list(zip(cells["setting"], models)), configs, ("model.", "optim."))
-        scored = {task: set(rows["metric"]) for task, rows in records.scores.groupby("task")}
-        cells["doubt"] = [_doubt(row, scored.get(row["task"], set())) for row in cells.to_dict("records")]
+        self.readings = gates.look(cells, records.scores, records.curves)
+        for name, excludes in (("doubt", True), ("label", False)):
+            cells[name] = [gates.told(self.readings.get(cell, ()), excludes) for cell in cells["cell"]]
+        unfinished = cells["status"] != "done"
+        cells.loc[unfinished, "doubt"] = "status " + cells.loc[unfinished, "status"]
         self.cells = cells
         more = cells[["cell", "setting", "arm", "doubt"]]
         scores = records.scores[records.scores["status"] == "done"].copy()
@@ -125,11 +131,11 @@ class Evidence:
             phenomenon=[part[0] for part in parts if part], kind=[part[1] for part in parts if part]
         )
         self.curves = records.curves.merge(more, on="cell", how="inner")
+        self._found: dict[tuple, pd.DataFrame] = {}
         self._scores = {setting: rows for setting, rows in self.scores.groupby("setting", sort=False)}
         self._finished = {setting: rows for setting, rows in self.done.groupby("setting", sort=False)}
-        self._selected: dict[tuple, pd.DataFrame] = {}  # figures, tables and rules ask for the same rows many times
 
-    @property
+    @cached_property
     def done(self) -> pd.DataFrame:
         return self.cells[self.cells["status"] == "done"]
 
@@ -144,8 +150,10 @@ class Evidence:
 
     def of(self, setting: Setting, trusted: bool = False) -> pd.DataFrame:
         """Finished cells of a setting; trusted: only those that pass the sanity gates."""
-        cells = self._finished.get(setting, self.cells.iloc[:0])
-        return cells[cells["doubt"] == ""] if trusted else cells
+        if (setting, trusted) not in self._found:
+            cells = self._finished.get(setting, self.cells.iloc[:0])
+            self._found[setting, trusted] = cells[cells["doubt"] == ""] if trusted else cells
+        return self._found[setting, trusted]
 
     def arms(self, setting: Setting, *kinds: str, trusted: bool = False) -> list[str]:
         """Arms with a finished cell in the fixed order, of these kinds or of all."""
@@ -156,19 +164,17 @@ class Evidence:
         axis: str | None = None, trusted: bool = False,
     ) -> pd.DataFrame:  # fmt: skip
         """Scores of a setting. axis None: whole splits only."""
-        asked = (setting, split, metric, search, axis, trusted)
-        if asked in self._selected:
-            return self._selected[asked]
-        rows = self._scores.get(setting, self.scores.iloc[:0])
-        keep = pd.Series(True, index=rows.index)
-        for name, wanted in (("split", split), ("metric", metric), ("search", search)):
-            if wanted is not None:
-                keep &= rows[name] == wanted
-        keep &= rows["axis"].isna() if axis is None else rows["axis"] == axis
-        if trusted:
-            keep &= rows["doubt"] == ""
-        self._selected[asked] = rows[keep]
-        return self._selected[asked]
+        key = (setting, split, metric, search, axis, trusted)
+        if key not in self._found:
+            rows = self._scores.get(setting, self.scores.iloc[:0])
+            keep = (rows["axis"].isna() if axis is None else rows["axis"] == axis).to_numpy()
+            for name, wanted in (("split", split), ("metric", metric), ("search", search)):
+                if wanted is not None:
+                    keep = keep & (rows[name] == wanted).to_numpy()
+            if trusted:
+                keep = keep & (rows["doubt"] == "").to_numpy()
+            self._found[key] = rows[keep]
+        return self._found[key]
 
     def splits(self, setting: Setting) -> list[str]:
         """Test splits in the order of the records: the first is the in-distribution one."""
@@ -196,13 +202,13 @@ class Evidence:
 
     def by_seed(self, rows: pd.DataFrame, arm: str, value: str = "value") -> dict[int, float]:
         """seed -> value of one arm's rows; the mean where a seed has several."""
-        own = (rows["arm"] == arm).to_numpy()  # of two columns: taking rows of a table with a hundred is slow
-        numbers, seeds = (pd.to_numeric(column(rows, name)[own], errors="coerce").tolist() for name in (value, "seed"))
+        # In plain Python: rules ask this hundreds of times, of few rows each.
         found: dict[int, list[float]] = {}
-        for seed, number in zip(seeds, numbers, strict=True):
-            if given(seed) and given(number):
+        columns = (each.tolist() for each in (rows["arm"], rows["seed"], column(rows, value)))
+        for own, seed, number in zip(*columns):
+            if own == arm and _is_number(seed) and _is_number(number):
                 found.setdefault(int(seed), []).append(float(number))
-        return {seed: sum(found[seed]) / len(found[seed]) for seed in sorted(found)}
+        return {seed: math.fsum(found[seed]) / len(found[seed]) for seed in sorted(found)}
 
     def merit(self, rows: pd.DataFrame, arm: str, unit: str) -> dict[int, float]:
         """`by_seed`, with the sign that makes more better: errors are turned around."""
@@ -254,26 +260,3 @@ def _told_apart(names: list[str], groups: list[object], configs: list[dict], pre
             options = ", ".join(f"{key.rpartition('.')[2]}={configs[place].get(key)}" for key in swept)
             told[place] = f"{names[place]} [{options}]"
     return told
-
-
-def _doubt(row: Mapping[str, object], metrics: set[str]) -> str:
-    """Why a cell may not enter a verdict; "" where it may."""
-    if row["status"] != "done":
-        return f"status {row['status']}"
-    doubts = []
-    for key, text in (("loss_finite", "the loss was not finite"), ("loss_fell", "the loss did not fall")):
-        flag = row.get(f"sanity.{key}")
-        if not given(flag):
-            doubts.append(f"sanity flag {key} not recorded")
-        elif not bool(flag):
-            doubts.append(text)
-    ended, empty, ratio = (row.get(f"sanity.{key}") for key in ("eos_share", "empty_share", "length_ratio"))
-    if not given(ended):
-        doubts.append("sanity flag eos_share not recorded")
-    elif ended < LOW_SHARE:
-        doubts.append(f"only {100 * ended:.0f} % of outputs ended by themselves")
-    if given(empty) and empty >= LOW_SHARE:
-        doubts.append(f"{100 * empty:.0f} % of outputs were empty")
-    if "bleu" in metrics and given(ratio) and not LENGTH_RATIO[0] <= ratio <= LENGTH_RATIO[1]:
-        doubts.append(f"outputs were {ratio:.2f} times as long as their references")
-    return "; ".join(doubts)

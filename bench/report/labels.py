@@ -104,8 +104,8 @@ FIGURES = {
         "A row of blue fields is an arm that is often above the others. In each field, of the settings that both arms "
         "were run in: those where the row's arm is significantly above : below the column's; under it, where the two "
         "are level (=) and where it is not decided (?). Blue: more above than below; hatched: more below. Significance "
-        "is that of the verdicts, for each setting by itself, on the first test split; no average over settings "
-        "is formed.",
+        "is by the verdicts' test, for each setting by itself, on the first test split, with Holm's correction for all "
+        "pairs here; no average over settings is formed.",
         "column's arm",
         "row's arm",
     ),

@@ -11,12 +11,12 @@ import pandas as pd
 from matplotlib.patches import Rectangle
 
 from bench.report import arms, drawing, labels, rules, style
+from bench.report.comparisons import ABOVE, BELOW, LEVEL, OPEN, Family
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence
-from bench.stats import paired_difference
 
-CALLS = {rules.ABOVE: "above", rules.BELOW: "below", rules.LEVEL: "level", rules.OPEN: "undecided"}
-OTHER_WAY = {rules.ABOVE: rules.BELOW, rules.BELOW: rules.ABOVE}
+CALLS = {ABOVE: "above", BELOW: "below", LEVEL: "level", OPEN: "undecided"}
+OTHER_WAY = {ABOVE: BELOW, BELOW: ABOVE}
 STRONGEST = 0.55
 CLOSE = 7
 """How much colour the most one-sided field has: words on it stay readable, on white paper and on dark; and how
@@ -61,19 +61,19 @@ def drawn(evidence: Evidence, folder: Path) -> Figure | None:
 
 def called(evidence: Evidence) -> list[dict]:
     """A row a setting and pair of arms, by the headline score of the first test split, of cells that pass the gates:
-    what the verdicts' rule says of the first minus the second."""
-    found = []
+    the call of the first minus the second, in a family of all these pairs."""
+    pairs = []
     for setting in evidence.settings():
         split, metric, search = rules.headline(evidence, setting)
-        unit = evidence.unit(setting, metric)
         scores = evidence.select(setting, split, metric, search)
-        names = arms.ordered(scores["arm"])
-        trusted = scores[scores["doubt"] == ""]
-        values = {arm: evidence.merit(trusted, arm, unit) for arm in names}
-        for first, second in combinations(names, 2):
-            call = rules.called(paired_difference(values[first], values[second]), rules.MARGIN.get(unit, 0.0))
-            found.append({"setting": evidence.name(setting), "first": first, "second": second, "call": call})
-    return found
+        for first, second in combinations(arms.ordered(scores["arm"]), 2):
+            pairs.append(rules.compared(evidence, setting, scores, first, second))
+    family = Family(pairs)
+    return [
+        {"setting": evidence.name(pair.setting), "first": pair.first, "second": pair.second,
+         "call": family.judge(pair).call}
+        for pair in pairs
+    ]  # fmt: skip
 
 
 def counted(calls: list[dict]) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from bench import claims, records, tidy
 from bench.errors import UserError
-from bench.report import attention, beside, examples, exports, facts, figures, matrix, phenomena, reach_figures
+from bench.report import attention, beside, examples, exports, facts, figures, gated, matrix, phenomena, reach_figures
 from bench.report import solving, style, tables, translation
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting
@@ -114,7 +114,8 @@ def contents(found: records.Records, folder: Path, building: Path) -> dict:
     fixed = {
         "glance": tables.glance(evidence) if sections else None,
         "unfinished": tables.not_finished(evidence),
-        "doubtful": tables.doubtful(evidence),
+        "gates": gated.summary(evidence),
+        "doubtful": gated.marked(evidence),
         "literature": tables.literature(evidence),
         "tuned": tables.tuned(evidence),
         "trials": facts.trials(evidence),

@@ -1,30 +1,28 @@
 """The rules behind the verdicts, fixed before running: evidence -> findings. `bench.claims` says them in words.
 
-A difference is called only with at least MIN_SEEDS common seeds, both intervals (bootstrap and Student's t) on one side
-of zero, and a mean of at least the margin. Everything else stays open.
+A rule names its comparisons first and judges them when all of a report's have been called together; see
+`bench.report.comparisons`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import pandas as pd
 
 from bench.metrics import LESS_IS_BETTER
 from bench.report import architecture, arms
+from bench.report.comparisons import ABOVE, BELOW, LEVEL, OPEN, Comparison, Judged, number, spoken
 from bench.report.evidence import Evidence, Setting, column, given
-from bench.stats import Difference, paired_difference
+from bench.report.gates import AT_CHANCE
 
 SUPPORTED, REFUTED, QUALIFIED, INCONCLUSIVE = "supported", "refuted", "qualified", "inconclusive"
 NOT_TESTED = "not tested"
 
-MIN_SEEDS = 3
-MARGIN = {"share": 0.02, "points": 0.5, "squared error": 0.005, "nats a position": 0.02}
-RATIO = 1.05
 HOLDS = 0.9
-AT_CHANCE = 0.05
 
 ALIKE = (
     "Attention carries information over long distances, in a Transformer and on top of a recurrent network alike; the "
@@ -44,18 +42,31 @@ SOME = (
 )
 """What may be said instead of claim A where it is qualified."""
 
-ABOVE, BELOW, LEVEL, OPEN = "above", "below", "level", "open"
-
 
 @dataclass(frozen=True)
 class Finding:
-    """What a rule says of one setting: a verdict, its evidence as sentences, and what may be said instead of the claim
-    where that depends on why the verdict is as it is."""
+    """What a rule says of one setting: a verdict, its evidence as sentences, what may be said instead of the claim where
+    that depends on why the verdict is as it is, and the comparisons it rests on."""
 
     verdict: str
     evidence: list[str]
     settings: list[Setting] = field(default_factory=list)
     corrected: str | None = None
+    comparisons: list[Judged] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a rule asks of one setting: comparisons, which must not depend on how any is called, and what follows from
+    them once they are called, in the same order."""
+
+    comparisons: list[Comparison]
+    judge: Callable[[list[Judged]], Finding]
+
+    @classmethod
+    def settled(cls, finding: Finding) -> Case:
+        """One that needs no comparison."""
+        return cls([], lambda judged: finding)
 
 
 def combined(verdicts: Iterable[str]) -> str:
@@ -66,69 +77,30 @@ def combined(verdicts: Iterable[str]) -> str:
     return QUALIFIED if words & {SUPPORTED, QUALIFIED} else INCONCLUSIVE
 
 
-def called(difference: Difference | None, margin: float) -> str:
-    """ABOVE or BELOW zero, LEVEL (both intervals inside the margin), or OPEN."""
-    if difference is None or difference.outer is None or difference.n < MIN_SEEDS:
-        return OPEN
-    low, high = difference.outer
-    if low > 0 and difference.mean >= margin:
-        return ABOVE
-    if high < 0 and difference.mean <= -margin:
-        return BELOW
-    return LEVEL if -margin <= low and high <= margin else OPEN
-
-
-def number(value: float, unit: str) -> str:
-    """A score with the digits its unit deserves."""
-    return form(unit).format(value)
-
-
-def form(unit: str) -> str:
-    """How a score in this unit is written."""
-    return "{:.3g}" if unit in LESS_IS_BETTER else "{:.3f}" if unit == "share" else "{:.2f}"
-
-
-def spoken(difference: Difference | None, unit: str, level: float = 0.95) -> str:
-    """A difference in words: size, the wider interval (the one that decides), effect size, unit, n."""
-    if difference is None:
-        return "not known, for no seed of both passes the sanity gates"
-    size = ("+" if difference.mean >= 0 else "-") + number(abs(difference.mean), unit)
-    if difference.outer is None:
-        return f"{size} (one seed: no interval over seeds)"
-    low, high = (f"{'+' if end >= 0 else '-'}{number(abs(end), unit)}" for end in difference.outer)
-    effect = "the same for every seed" if difference.effect is None else f"effect size d_z {difference.effect:.2f}"
-    few = "" if difference.n >= MIN_SEEDS else f", fewer than {MIN_SEEDS}: not decided"
-    percent = f"{100 * level:.4g} %"
-    return f"{size} ({percent} interval over seeds {low} to {high}, {effect}, n = {difference.n} seeds{few})"
-
-
-def distance(evidence: Evidence) -> list[Finding]:
+def distance(evidence: Evidence) -> list[Case]:
     """Claim A."""
-    findings = []
+    cases = []
     for setting in evidence.settings():
         split, metric, search = headline(evidence, setting)
         if evidence.unit(setting, metric) in LESS_IS_BETTER:
             continue  # the rule speaks of accuracy
         every = evidence.select(setting, split, metric, search, axis="distance")
-        rows = every[every["doubt"] == ""]
         if every["at"].nunique() < 2:
             continue
         for transformer in _present(every, arms.TRANSFORMER):
             plain = _present(every, arms.PLAIN)
-            if not plain:
+            if plain:
+                cases.append(_distance(evidence, setting, every, transformer, plain))
+            else:
                 note = f"{evidence.name(setting)}: no recurrent arm without attention was run."
-                findings.append(Finding(NOT_TESTED, [note], [setting]))
-                continue
-            findings.append(_distance(evidence, setting, metric, rows, transformer, plain))
-    return findings
+                cases.append(Case.settled(Finding(NOT_TESTED, [note], [setting])))
+    return cases
 
 
-def _distance(
-    evidence: Evidence, setting: Setting, metric: str, rows: pd.DataFrame, transformer: str, plain: list[str]
-) -> Finding:
+def _distance(evidence: Evidence, setting: Setting, every: pd.DataFrame, transformer: str, plain: list[str]) -> Case:
+    split, metric, search = headline(evidence, setting)
     unit = evidence.unit(setting, metric)
-    margin = MARGIN.get(unit, 0.0)
-    rows = _inside(rows, evidence.fact(setting, "data.train_range.distance"))
+    rows = _inside(every[every["doubt"] == ""], evidence.fact(setting, "data.train_range.distance"))
     steps = sorted(rows["at"].unique())
     quarter = max(1, len(steps) // 4)
     near, far = rows[rows["at"].isin(steps[:quarter])], rows[rows["at"].isin(steps[-quarter:])]
@@ -146,20 +118,39 @@ def _distance(
             f"{number(mean(values), unit)} at distance {_span(part)}" for values, part in zip(ends[arm], (near, far))
         )
         said.append(f"{arm}: {text} tokens (mean of n = {len(ends[arm][1])} seeds).")
-    if not ends[transformer][1]:
-        return Finding(INCONCLUSIVE, said, [setting])
-    verdicts, growth, better = {}, {}, {}
-    for arm in [arm for arm in ends if arm != transformer and ends[arm][1]]:
-        gap = paired_difference(ends[transformer][1], ends[arm][1])
-        verdicts[arm] = called(gap, margin)
-        said.append(f"{transformer} minus {arm} at the longest distances: {spoken(gap, unit)}.")
+    asked = []
+    for arm in [arm for arm in ends if arm != transformer and ends[arm][1]] if ends[transformer][1] else []:
+        whole = Comparison(
+            setting, transformer, arm, ends[transformer][1], ends[arm][1], unit, metric, split, search,
+            f"distance {_span(far)}",
+        )  # fmt: skip
+        asked.append(whole)
         if arm in plain:
-            widening = paired_difference(_minus(*ends[transformer][::-1]), _minus(*ends[arm][::-1]))
-            growth[arm], better[arm] = called(widening, margin), verdicts[arm]
-            said.append(f"Growth of that gap from the shortest to the longest distances: {spoken(widening, unit)}.")
+            growth = {side: _minus(*ends[side][::-1]) for side in (transformer, arm)}
+            part = f"distance {_span(far)} less {_span(near)}"
+            asked.append(replace(whole, ours=growth[transformer], theirs=growth[arm], part=part))
+    stuck = mean(evidence.by_seed(rows, transformer)) <= chance + AT_CHANCE
+    holding = {arm for arm in _present(rows, arms.ATTENTIVE) if _holds(rows, arm, chance)}
+    return Case(asked, lambda judged: _judged_distance(setting, said, judged, plain, stuck, holding))
+
+
+def _judged_distance(
+    setting: Setting, said: list[str], judged: list[Judged], plain: list[str], stuck: bool, holding: set[str]
+) -> Finding:
+    """stuck: the Transformer stayed at chance; holding: arms with attention that keep their accuracy everywhere."""
+    said = list(said)
+    verdicts, growth, better = {}, {}, {}
+    for found in judged:
+        transformer, arm = found.comparison.first, found.comparison.second
+        if arm not in verdicts:
+            verdicts[arm] = found.call
+            said.append(f"{transformer} minus {arm} at the longest distances: {spoken(found)}.")
+        else:
+            growth[arm], better[arm] = found.call, verdicts[arm]
+            said.append(f"Growth of that gap from the shortest to the longest distances: {spoken(found)}.")
     if not better:
         return Finding(INCONCLUSIVE, said, [setting])
-    if mean(evidence.by_seed(rows, transformer)) <= chance + AT_CHANCE:
+    if stuck:
         said.append(
             f"{transformer} stayed at chance within this budget. That is a result about this budget (budget-limited); "
             "it does not show that the architecture cannot do the task."
@@ -168,8 +159,8 @@ def _distance(
     calls = set(better.values())
     if calls == {ABOVE} and set(growth.values()) == {ABOVE}:
         attentive = [arm for arm in verdicts if arm not in better]
-        held = [a for a in attentive if verdicts[a] in (LEVEL, BELOW) or _holds(evidence, rows, a, chance)]
-        unclear = [a for a in attentive if a not in held and verdicts[a] == OPEN]
+        held = [arm for arm in attentive if verdicts[arm] in (LEVEL, BELOW) or arm in holding]
+        unclear = [arm for arm in attentive if arm not in held and verdicts[arm] == OPEN]
         if held:
             said.append(f"With attention {', '.join(held)} held as well: attention makes the difference, not the "
                         "Transformer as such.")  # fmt: skip
@@ -186,10 +177,10 @@ def _distance(
     return Finding(REFUTED if OPEN not in calls else INCONCLUSIVE, said, [setting])
 
 
-def hidden_layers(evidence: Evidence) -> list[Finding]:
+def hidden_layers(evidence: Evidence) -> list[Case]:
     """Claim B: a fact about the architecture, read off the records; seeds do not enter. Where the model was looked
     into, its hidden layers decide and those of the recurrent arms stand beside them; else the parameters counted."""
-    findings = []
+    cases = []
     for setting in sorted(set(evidence.cells["setting"])):
         cells = evidence.cells[[found == setting for found in evidence.cells["setting"]]]
         for arm in arms.ordered(arm for arm in cells["arm"] if arms.kind(arm) == arms.TRANSFORMER):
@@ -199,7 +190,8 @@ def hidden_layers(evidence: Evidence) -> list[Finding]:
             found = architecture.first_inspected(rows)
             if found is not None:
                 said = _inspected(evidence, setting, cells, [arm, *_present(cells, *arms.ANY_RECURRENT)])
-                findings.append(Finding(REFUTED if found[0]["hidden_layers"] else INCONCLUSIVE, said, [setting]))
+                finding = Finding(REFUTED if found[0]["hidden_layers"] else INCONCLUSIVE, said, [setting])
+                cases.append(Case.settled(finding))
                 continue
             if inner.empty:
                 continue
@@ -210,8 +202,9 @@ def hidden_layers(evidence: Evidence) -> list[Finding]:
             )
             size = f"{inner.iloc[0]:,.0f} parameters of {arm}{share}"
             text = f"{evidence.name(setting)}: {size} lie in its feed-forward hidden layers."
-            findings.append(Finding(REFUTED if inner.iloc[0] > 0 else INCONCLUSIVE, [text], [setting]))
-    return findings
+            finding = Finding(REFUTED if inner.iloc[0] > 0 else INCONCLUSIVE, [text], [setting])
+            cases.append(Case.settled(finding))
+    return cases
 
 
 def _inspected(evidence: Evidence, setting: Setting, cells: pd.DataFrame, names: list[str]) -> list[str]:
@@ -224,48 +217,55 @@ def _inspected(evidence: Evidence, setting: Setting, cells: pd.DataFrame, names:
     return said
 
 
-def attention(evidence: Evidence) -> list[Finding]:
+def attention(evidence: Evidence) -> list[Case]:
     """Claim G: each recurrent arm with attention against the same cell without."""
-    findings = []
+    cases = []
     for setting in evidence.settings():
         split, metric, search = headline(evidence, setting)
-        unit, rows = evidence.unit(setting, metric), evidence.select(setting, split, metric, search)
-        said, words = [], []
-        for arm in _present(rows, arms.ATTENTIVE):
-            twin = arms.without_attention(arm)
-            if twin not in set(rows["arm"]):
-                continue
-            trusted = rows[rows["doubt"] == ""]
-            gap = paired_difference(evidence.merit(trusted, arm, unit), evidence.merit(trusted, twin, unit))
-            word = {ABOVE: SUPPORTED, BELOW: REFUTED, LEVEL: REFUTED, OPEN: INCONCLUSIVE}
-            words.append(word[called(gap, MARGIN.get(unit, 0.0))])
-            said.append(f"{evidence.name(setting)}, {split}, {metric}: {arm} minus {twin} {spoken(gap, unit)}.")
-        if words:
-            findings.append(Finding(combined(words), said, [setting]))
-    return findings
+        rows = evidence.select(setting, split, metric, search)
+        pairs = [(arm, arms.without_attention(arm)) for arm in _present(rows, arms.ATTENTIVE)]
+        asked = [
+            compared(evidence, setting, rows, arm, twin) for arm, twin in pairs if twin in set(rows["arm"])
+        ]
+        if asked:
+            cases.append(Case(asked, partial(_judged_attention, evidence.name(setting), setting)))
+    return cases
 
 
-def translation(evidence: Evidence) -> list[Finding]:
+def _judged_attention(name: str, setting: Setting, judged: list[Judged]) -> Finding:
+    word = {ABOVE: SUPPORTED, BELOW: REFUTED, LEVEL: REFUTED, OPEN: INCONCLUSIVE}
+    said = []
+    for found in judged:
+        asked = found.comparison
+        said.append(f"{name}, {asked.split}, {asked.metric}: {asked.first} minus {asked.second} {spoken(found)}.")
+    return Finding(combined(word[found.call] for found in judged), said, [setting])
+
+
+def translation(evidence: Evidence) -> list[Case]:
     """Claim H: BLEU of the Transformer against every recurrent arm, under every search; all must agree."""
-    findings = []
+    cases = []
     for setting in evidence.settings():
         if setting.task.split(" [")[0] != "multi30k":
             continue
         for search in evidence.searches(setting):
             rows = evidence.select(setting, "test_2016_flickr", "bleu", search)
             trusted, rivals = rows[rows["doubt"] == ""], _present(rows, *arms.ANY_RECURRENT)
-            for transformer in _present(rows, arms.TRANSFORMER):
-                said, calls = [], []
-                for arm in sorted(rivals, key=lambda arm: -mean(evidence.by_seed(trusted, arm), -math.inf)):
-                    gap = paired_difference(evidence.by_seed(trusted, transformer), evidence.by_seed(trusted, arm))
-                    calls.append(called(gap, MARGIN["points"]))
-                    best = ", the best recurrent arm by its mean," if len(calls) == 1 and len(rivals) > 1 else ""
-                    task = f"{evidence.name(setting)}, {search} search, BLEU"
-                    said.append(f"{task}: {transformer} minus {arm}{best} {spoken(gap, 'points')}.")
-                if not calls:
-                    continue
-                findings.append(Finding(_against_all(calls), said, [setting]))
-    return findings
+            rivals.sort(key=lambda arm: -mean(evidence.by_seed(trusted, arm), -math.inf))
+            for transformer in _present(rows, arms.TRANSFORMER) if rivals else ():
+                asked = [compared(evidence, setting, rows, transformer, arm) for arm in rivals]
+                cases.append(Case(asked, partial(_judged_translation, evidence.name(setting), setting)))
+    return cases
+
+
+def _judged_translation(name: str, setting: Setting, judged: list[Judged]) -> Finding:
+    said = []
+    for found in judged:
+        asked = found.comparison
+        best = ", the best recurrent arm by its mean," if not said and len(judged) > 1 else ""
+        said.append(
+            f"{name}, {asked.search} search, BLEU: {asked.first} minus {asked.second}{best} {spoken(found)}."
+        )
+    return Finding(_against_all([found.call for found in judged]), said, [setting])
 
 
 def _against_all(calls: list[str]) -> str:
@@ -275,6 +275,14 @@ def _against_all(calls: list[str]) -> str:
     if BELOW in calls:
         return REFUTED
     return QUALIFIED if ABOVE in calls else INCONCLUSIVE
+
+
+def compared(evidence: Evidence, setting: Setting, rows: pd.DataFrame, first: str, second: str) -> Comparison:
+    """Two arms' cells that may be trusted, on the one split, metric and search of these rows (at least one)."""
+    split, metric, search = (rows[name].iloc[0] for name in ("split", "metric", "search"))
+    unit, trusted = evidence.unit(setting, metric), rows[rows["doubt"] == ""]
+    ours, theirs = (evidence.merit(trusted, arm, unit) for arm in (first, second))
+    return Comparison(setting, first, second, ours, theirs, unit, metric, split, search)
 
 
 def headline(evidence: Evidence, setting: Setting) -> tuple[str | None, str, str | None]:
@@ -296,11 +304,10 @@ def _inside(rows: pd.DataFrame, bounds: object) -> pd.DataFrame:
     return kept if kept["at"].nunique() >= 2 else rows
 
 
-def _holds(evidence: Evidence, rows: pd.DataFrame, arm: str, chance: float) -> bool:
+def _holds(rows: pd.DataFrame, arm: str, chance: float) -> bool:
     """Whether the arm's mean over seeds is at least HOLDS on the scale from chance to 1, at every distance."""
-    steps = rows["at"].unique()
-    means = [mean(evidence.by_seed(rows[rows["at"] == step], arm), -math.inf) for step in steps]
-    return bool(means) and min(means) >= chance + HOLDS * (1 - chance)
+    means = rows[rows["arm"] == arm].groupby("at")["value"].mean()
+    return len(means) == rows["at"].nunique() > 0 and bool(means.min() >= chance + HOLDS * (1 - chance))
 
 
 def _span(rows: pd.DataFrame) -> str:
@@ -317,4 +324,4 @@ def mean(values: Mapping[int, float], empty: float = math.nan) -> float:
     return sum(values.values()) / len(values) if values else empty
 
 
-Rule = Callable[[Evidence], list[Finding]]
+Rule = Callable[[Evidence], list[Case]]

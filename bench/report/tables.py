@@ -11,8 +11,8 @@ import pandas as pd
 from bench.matching import COUNTED
 from bench.metrics import LITERATURE
 from bench.report import arms, published, series
+from bench.report.comparisons import form, number
 from bench.report.evidence import Evidence, Setting, column, flat, given, option
-from bench.report.rules import form, number
 from bench.report.series import MEBI
 from bench.stats import summary
 
@@ -152,20 +152,9 @@ def other_scores(evidence: Evidence, setting: Setting) -> Table | None:
 def not_finished(evidence: Evidence) -> Table:
     """Cells that failed, diverged, were skipped or ran out of time."""
     cells = evidence.cells[evidence.cells["status"] != "done"]
-    rows = [_identity(row) + [row["status"], _text(row["reason"])] for row in cells.to_dict("records")]
+    rows = [identity(row) + [row["status"], _text(row["reason"])] for row in cells.to_dict("records")]
     note = "These cells have no scores here and enter no verdict."
     return table("not-finished", "Cells without a result", note, [*IDENTITY, "status", "reason"], rows)
-
-
-def doubtful(evidence: Evidence) -> Table:
-    """Finished cells that a sanity gate keeps out of verdicts."""
-    cells = evidence.done[evidence.done["doubt"] != ""]
-    rows = [_identity(row) + [row["doubt"]] for row in cells.to_dict("records")]
-    note = (
-        "These cells count in tables and figures, and not in the verdicts: a broken or hardly trained run says nothing "
-        "about an architecture."
-    )
-    return table("doubtful", "Finished cells that fail a sanity gate", note, [*IDENTITY, "why"], rows)
 
 
 def tuned(evidence: Evidence) -> Table:
@@ -234,7 +223,8 @@ def literature(evidence: Evidence) -> Table | None:
 IDENTITY = ["task", "arm", "budget", "seed"]
 
 
-def _identity(row: dict) -> list[Cell | str]:
+def identity(row: dict) -> list[Cell | str]:
+    """The columns IDENTITY of a row of the records' table."""
     seed = Cell(f"{row['seed']:g}", float(row["seed"])) if given(row["seed"]) else Cell(NONE, "")
     return [row["task"], row["arm"], row["budget_name"], seed]
 

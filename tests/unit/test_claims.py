@@ -110,7 +110,7 @@ def test_a_needs_attention_and_transformer_to_differ(attentive, expected):
         made.arm("lstm_dot", attentive)
     found = made.verdict("A")
     assert found.verdict == expected
-    assert "+0.9" in text(found) and "n = 4 seeds" in text(found) and "d_z" in text(found)
+    assert "+0.9" in text(found) and "n = 4 seeds" in text(found) and "Hedges' g" in text(found)
     assert ("not the Transformer as such" in text(found)) == (attentive is steady)
     instead = {fading: "with and without attention, lost theirs", steady: "alike", None: "is not decided here"}
     assert instead[attentive] in found.corrected
@@ -275,13 +275,21 @@ def test_c_level_everywhere_or_worse_supports_silence():
 
 
 def test_c_corrects_for_the_number_of_comparisons():
-    """A gap that one comparison would call is not called among many."""
+    """A gap that is called among few comparisons is not called among many."""
     gap = dict(zip(SEEDS, (0.05, 0.10, 0.14, 0.09)))
     made = Made()
     for seed in SEEDS:
         made.arm("transformer", 0.5, seeds=(seed,), noise=0).arm("lstm_dot", 0.5 + gap[seed], seeds=(seed,), noise=0)
+    few = made.verdict("C")
+    assert few.verdict == "refuted" and "recurrent better: lstm_dot +0.095" in text(few)
+    for task in "abcdefgh":
+        made.arm("transformer", 0.5, task=task, noise=0.04).arm("lstm_dot", 0.5, task=task, noise=0.04)
     many = made.verdict("C")
     assert many.verdict == "inconclusive" and "not decided: lstm_dot +0.095" in text(many)
+    own, other = (
+        next(judged for judged in found.comparisons if judged.comparison.setting.task == "recall") for found in (few, many)
+    )
+    assert own.family < other.family and own.p_holm < 0.05 < other.p_holm
 
 
 def test_d_reads_cost_in_every_respect():

@@ -1,0 +1,244 @@
+"""Sanity gates: what a cell has to pass before it may enter a verdict, and what is only said beside it.
+
+Thresholds are the same for all cells. A gate excludes where failing it points to a broken run: then the numbers say nothing
+about an architecture. It labels where an intact model can fail it honestly: a model at chance, or one that repeats itself,
+may be the finding; leaving it out would hide just what a report is for. What tells a broken decoder from a weak model is
+the contradiction of ranks, and that excludes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from bench.metrics import LESS_IS_BETTER
+
+PASSED, FAILED, NOT_RECORDED, NOT_ASKED = "passed", "failed", "not recorded", "does not apply"
+
+LOW_SHARE, LENGTH_RATIO = 0.5, (0.8, 1.2)
+ONE_BATCH = 0.5
+AT_CHANCE = 0.05
+REPEATED, SAME, UNKNOWN = 0.1, 0.05, 0.1
+CONTRADICTION = 0.5
+STILL_FALLING, LAST = 0.01, 5
+"""LAST: the last one in so many validations is the end of a training."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the gates see of a cell. row: of the records' table; losses: of validation, in order; headline: metric, unit
+    and value on the whole first split, None without scores; bleu: search -> BLEU on the first split with one; others:
+    loss and `bleu` of the finished cells beside it in its setting."""
+
+    row: Mapping[str, object]
+    losses: list[float]
+    headline: tuple[str, str, float] | None
+    bleu: dict[str, float]
+    others: list[tuple[float, dict[str, float]]] = field(default_factory=list)
+
+    def number(self, name: str) -> float | None:
+        """A column of the row as a number (a flag as 0 or 1), or None."""
+        value = pd.to_numeric(self.row.get(name), errors="coerce")
+        return None if value is None or pd.isna(value) else float(value)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """asks: a question that is answered with yes where it passes; limit: its threshold in words; told: what is said of a
+    cell that fails, with the value; excludes: from verdicts, else it is a label; needed: whether a cell without the value
+    fails too; shown: how the value is written."""
+
+    name: str
+    asks: str
+    limit: str
+    told: str
+    excludes: bool
+    measure: Callable[[Seen], float | None]
+    passes: Callable[[float], bool]
+    needed: bool = False
+    applies: Callable[[Seen], bool] = lambda seen: True
+    shown: str = "{:.2f}"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One gate's answer for one cell. value None where not recorded or not asked; told: "" unless it fails."""
+
+    cell: str
+    gate: Gate
+    outcome: str
+    value: float | None = None
+    told: str = ""
+
+
+def written(template: str, value: float) -> str:
+    """With a space before the sign of percent."""
+    return re.sub(r"(\d)%", r"\1 %", template.format(value))
+
+
+def recorded(name: str) -> Callable[[Seen], float | None]:
+    """A gate's value that stands in the record."""
+    return lambda seen: seen.number(f"sanity.{name}")
+
+
+def translates(seen: Seen) -> bool:
+    """Whether the cell is scored by BLEU."""
+    return bool(seen.bleu)
+
+
+def above_chance(seen: Seen) -> float | None:
+    """How far the headline metric lies above chance; of an error, below it as a share of it."""
+    if seen.headline is None:
+        return None
+    metric, unit, value = seen.headline
+    chance = seen.number(f"data.chance.{metric}")
+    if chance is None:
+        return None
+    return value - chance if unit not in LESS_IS_BETTER else (chance - value) / chance if chance > 0 else None
+
+
+def share_of_worse(seen: Seen) -> float | None:
+    """The cell's BLEU over the highest BLEU among cells whose validation loss is no better; the lowest over searches."""
+    if not seen.losses:
+        return None
+    shares = [
+        own / max(rivals)
+        for search, own in seen.bleu.items()
+        if (rivals := [bleu[search] for loss, bleu in seen.others if loss >= min(seen.losses) and search in bleu])
+        and max(rivals) > 0
+    ]
+    return min(shares, default=None)
+
+
+def still_falling(seen: Seen) -> float | None:
+    """How far the best validation loss of the end lies below the best before it, as a share of the first loss."""
+    end = len(seen.losses) // LAST
+    if not end or not seen.losses[0] > 0:
+        return None
+    return (min(seen.losses[:-end]) - min(seen.losses[-end:])) / seen.losses[0]
+
+
+GATES = (
+    Gate(
+        "overfits one batch", "Can the model learn one batch by heart?",
+        f"loss on that batch at most {100 * ONE_BATCH:.0f} % of where it began",
+        "trained on one batch again and again, the loss stayed at {:.0%} of where it began", True,
+        recorded("overfit.fell_to"), lambda value: value <= ONE_BATCH, shown="{:.0%}",
+    ),
+    Gate(
+        "loss finite", "Was the loss a finite number throughout?", "always", "the loss was not finite", True,
+        recorded("loss_finite"), bool, needed=True, shown="{:.0f}",
+    ),
+    Gate(
+        "loss falling", "Did the training loss fall?", "from first to last validation", "the loss did not fall", True,
+        recorded("loss_fell"), bool, needed=True, shown="{:.0f}",
+    ),
+    Gate(
+        "above chance", "Is it better than guessing on the first test split?",
+        f"more than {AT_CHANCE:g} above chance, of an error {100 * AT_CHANCE:.0f} % below; a label only, for not to learn a "
+        "task can be the finding, and the claims' rules say what follows from it",
+        "at chance: budget-limited or unable", False,
+        above_chance, lambda value: value > AT_CHANCE, shown="{:+.2f}",
+    ),
+    Gate(
+        "outputs end", "Do outputs end by themselves?", f"at least {100 * LOW_SHARE:.0f} % of them",
+        "only {:.0%} of outputs ended by themselves", True,
+        recorded("eos_share"), lambda value: value >= LOW_SHARE, needed=True, shown="{:.0%}",
+    ),
+    Gate(
+        "outputs not empty", "Are outputs other than empty?", f"fewer than {100 * LOW_SHARE:.0f} % empty",
+        "{:.0%} of outputs were empty", True,
+        recorded("empty_share"), lambda value: value < LOW_SHARE, shown="{:.0%}",
+    ),
+    Gate(
+        "length ratio", "Are translations as long as their references?", "{} to {} times as long".format(*LENGTH_RATIO),
+        "outputs were {:.2f} times as long as their references", True,
+        recorded("length_ratio"), lambda value: LENGTH_RATIO[0] <= value <= LENGTH_RATIO[1], applies=translates,
+    ),
+    Gate(
+        "no repetition", "Are translations free of one token three times and more in a row?",
+        f"at most {100 * REPEATED:.0f} % with one; a label only, for a weak model repeats itself honestly",
+        "{:.0%} of outputs repeat a token three times and more in a row", False,
+        recorded("repeated_share"), lambda value: value <= REPEATED, applies=translates, shown="{:.0%}",
+    ),
+    Gate(
+        "outputs differ", "Do different sources get different translations?",
+        f"at most {100 * SAME:.0f} % share one; a label only, for the same reason",
+        "{:.0%} of different sources got an output that another got too", False,
+        recorded("same_share"), lambda value: value <= SAME, applies=translates, shown="{:.0%}",
+    ),
+    Gate(
+        "few unknown tokens", "Are translations free of the unknown token?",
+        f"at most {100 * UNKNOWN:.0f} %; a label only, for the vocabulary is the same for all",
+        "{:.0%} unknown tokens in outputs", False,
+        recorded("unknown_share"), lambda value: value <= UNKNOWN, applies=translates, shown="{:.0%}",
+    ),
+    Gate(
+        "loss and BLEU agree", "Does a good validation loss go with a good BLEU?",
+        f"at least {CONTRADICTION:g} of the BLEU of every cell of the setting whose loss is no better",
+        "a fault in decoding: {:.2f} of the BLEU of a cell whose validation loss is no better", True,
+        share_of_worse, lambda value: value >= CONTRADICTION,
+        applies=lambda seen: translates(seen) and any(loss >= min(seen.losses, default=0.0) for loss, _ in seen.others),
+    ),
+    Gate(
+        "converged", "Had the validation loss stopped falling?",
+        f"in the last fifth of the validations by at most {100 * STILL_FALLING:.0f} % of the first loss; a label only, for "
+        "the budget is the same for all", "budget-limited: in the last fifth of the validations the loss still fell by "
+        "{:.1%} of the first loss", False,
+        still_falling, lambda value: value <= STILL_FALLING, shown="{:.1%}",
+        applies=lambda seen: seen.row.get("budget.stopped") != "patience",
+    ),
+)  # fmt: skip
+
+
+def read(seen: Seen) -> list[Reading]:
+    """Every gate's answer for one finished cell."""
+    found = []
+    for gate in GATES:
+        cell = str(seen.row["cell"])
+        if not gate.applies(seen):
+            found.append(Reading(cell, gate, NOT_ASKED))
+        elif (value := gate.measure(seen)) is None:
+            found.append(Reading(cell, gate, NOT_RECORDED, told=f"{gate.name}: not recorded" if gate.needed else ""))
+        elif gate.passes(value):
+            found.append(Reading(cell, gate, PASSED, value))
+        else:
+            found.append(Reading(cell, gate, FAILED, value, written(gate.told, value)))
+    return found
+
+
+def told(readings: Iterable[Reading], excludes: bool) -> str:
+    """Why a cell may not enter a verdict, or else its labels; "" for neither."""
+    return "; ".join(each.told for each in readings if each.told and each.gate.excludes == excludes)
+
+
+def look(cells: pd.DataFrame, scores: pd.DataFrame, curves: pd.DataFrame) -> dict[str, list[Reading]]:
+    """cell -> every gate's answer, for the finished cells. cells: with `setting`; scores, curves: of the records."""
+    done = cells[cells["status"] == "done"]
+    whole = scores.assign(value=pd.to_numeric(scores["value"], errors="coerce"))
+    whole = whole[whole["axis"].isna() & whole["value"].notna()]
+    firsts = whole.drop_duplicates("cell").set_index("cell")[["metric", "unit", "value"]]
+    headlines = {str(row.Index): (row.metric, row.unit, float(row.value)) for row in firsts.itertuples()}
+    bleu: dict[str, dict[str, float]] = {}
+    splits: dict[str, str] = {}
+    for row in whole[whole["metric"] == "bleu"].itertuples():
+        if splits.setdefault(row.cell, row.split) == row.split:
+            bleu.setdefault(row.cell, {})[row.search] = float(row.value)
+    losses = {
+        str(cell): pd.to_numeric(part, errors="coerce").dropna().tolist()
+        for cell, part in curves.groupby("cell", sort=False)["valid_loss"]
+    }
+    beside: dict[object, list[str]] = {}
+    for cell, setting in zip(done["cell"], done["setting"]):
+        if losses.get(cell) and cell in bleu:
+            beside.setdefault(setting, []).append(cell)
+    found = {}
+    for row in done.to_dict("records"):
+        cell = str(row["cell"])
+        others = [(min(losses[each]), bleu[each]) for each in beside.get(row["setting"], ()) if each != cell]
+        seen = Seen(row, losses.get(cell, []), headlines.get(cell), bleu.get(cell, {}), others)
+        found[cell] = read(seen)
+    return found

@@ -1,0 +1,79 @@
+"""Verdicts on random result sets: where no arm differs none is said to, and what is planted is found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from scipy.stats import binom
+from tests.unit import null_sets
+
+from bench import claims
+from bench.records import Records
+from bench.report.comparisons import ABOVE, BELOW, Judged
+
+SETS = 200
+
+
+def compared(records: Records, letter: str) -> list[Judged]:
+    return next(found.comparisons for found in claims.verdicts(records) if found.letter == letter)
+
+
+def test_no_difference_is_claimed_where_there_is_none():
+    """Of 200 sets at most one in twenty may hold a false verdict. Any false call at all may happen in one of twenty, and
+    so, of 200 sets, in no more than chance makes of that."""
+    verdicts = calls = 0
+    for draw in range(SETS):
+        found = [each for each in claims.verdicts(null_sets.made(draw)) if each.letter != "B"]
+        false = [any(judged.call in (ABOVE, BELOW) for judged in each.comparisons) for each in found]
+        calls += any(false)
+        verdicts += any(wrong and each.verdict in ("supported", "refuted") for wrong, each in zip(false, found))
+        assert all(judged.p_holm is not None for each in found for judged in each.comparisons)
+    assert verdicts <= SETS * 0.05
+    assert calls <= binom.ppf(0.975, SETS, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "size", "spread"), [(3, 0.20, (0.01, 0.02)), (5, 0.05, (0.01, 0.0101))], ids=["3 seeds", "5 seeds"]
+)
+def test_a_planted_difference_is_found(seeds, size, spread):
+    """Twenty points at three seeds with a spread of one to two; five points at five seeds with a spread of one."""
+    planted: Mapping = {("reverse", "lstm_dot"): size}
+    found = []
+    for draw in range(0, 20, 2):
+        judged = compared(null_sets.made(draw, seeds, planted, spread), "G")
+        by_pair = {(each.comparison.setting.task, each.comparison.first): each.call for each in judged}
+        found.append(by_pair.pop(("reverse", "lstm_dot")))
+        assert not {ABOVE, BELOW} & set(by_pair.values())
+    assert found.count(ABOVE) >= 9
+
+
+def test_planted_everywhere_it_is_the_verdict():
+    attention = {(task, arm): 0.2 for task in null_sets.SPLITS for arm in ("lstm_dot", "gru_dot")}
+    found = {each.letter: each for each in claims.verdicts(null_sets.made(4, 3, attention, (0.01, 0.02)))}
+    assert found["G"].verdict == "supported" and found["C"].verdict == "refuted" and found["H"].verdict == "refuted"
+    row = found["G"].comparisons[0].row()
+    assert row["first"] == "lstm_dot" and row["second"] == "lstm_none" and row["call"] == ABOVE
+    assert row["p"] <= row["p_holm"] <= 0.05 and row["low"] < row["mean_difference"] < row["high"]
+    assert (row["n_first"], row["n_second"], row["resampled"]) == (3, 3, "seed") and row["effect"] > 1
+    assert "by Holm" in found["G"].evidence[0] and "Hedges' g" in found["G"].evidence[0]
+    assert f"{row['family']} comparisons of this report" in found["C"].evidence[0]
+
+
+def test_one_seed_decides_nothing():
+    attention = {(task, arm): 0.2 for task in null_sets.SPLITS for arm in ("lstm_dot", "gru_dot")}
+    found = claims.verdicts(null_sets.made(4, 1, attention))
+    assert {each.verdict for each in found if each.letter != "B"} == {"inconclusive"}
+    rows = [judged.row() for each in found for judged in each.comparisons]
+    assert rows and all(row["low"] is None and row["p"] is None and row["p_holm"] is None for row in rows)
+    assert {row["reason"] for row in rows} == {"one seed: no interval over seeds"}
+
+
+def test_every_comparison_counts_once_in_the_family():
+    """Two claims that make one comparison, from either side, make it once; and each says how many there are."""
+    found = claims.verdicts(null_sets.made(4, 3))
+    every = [judged for each in found for judged in each.comparisons]
+    keys = {judged.comparison.key for judged in every}
+    assert {judged.family for judged in every} == {len(keys)} and len(keys) < len(every)
+    adjusted = {key: {judged.p_holm for judged in every if judged.comparison.key == key} for key in keys}
+    assert all(len(values) == 1 for values in adjusted.values())

@@ -1,0 +1,171 @@
+"""Sanity gates: what keeps a cell out of verdicts, what is only said beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+import pytest
+from tests.unit.test_claims import Made
+
+from bench import claims
+from bench.records import KEYS, Records
+from bench.report import gated, gates
+from bench.report.evidence import Evidence
+
+
+class Curved(Made):
+    """Cells with validation losses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.losses: dict[str, list[float]] = {}
+
+    def records(self) -> Records:
+        made = super().records()
+        rows = [
+            {key: row[key] for key in KEYS} | {"step": step, "valid_loss": loss}
+            for row in self.cells
+            for step, loss in enumerate(self.losses.get(row["model"], []))
+        ]
+        return Records(made.cells, made.scores, pd.DataFrame(rows, columns=[*KEYS, "step", "valid_loss"]))
+
+
+def reading(made: Made, name: str, cell: str) -> gates.Reading:
+    return next(each for each in Evidence(made.records()).readings[cell] if each.gate.name == name)
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "good", "bad", "excludes"),
+    [
+        ("overfits one batch", "sanity.overfit.fell_to", 0.02, 0.9, True),
+        ("loss finite", "sanity.loss_finite", True, False, True),
+        ("loss falling", "sanity.loss_fell", True, False, True),
+        ("outputs end", "sanity.eos_share", 0.5, 0.49, True),
+        ("outputs not empty", "sanity.empty_share", 0.49, 0.5, True),
+        ("length ratio", "sanity.length_ratio", 0.8, 0.79, True),
+        ("length ratio", "sanity.length_ratio", 1.2, 1.21, True),
+        ("no repetition", "sanity.repeated_share", 0.1, 0.2, False),
+        ("outputs differ", "sanity.same_share", 0.05, 0.06, False),
+        ("few unknown tokens", "sanity.unknown_share", 0.1, 0.11, False),
+    ],
+)
+def test_recorded_gates(name, column, good, bad, excludes):
+    for value, outcome in ((good, gates.PASSED), (bad, gates.FAILED)):
+        made = Made().arm("lstm_dot", 30.0, task="multi30k", seeds=(1,), change={column: value})
+        found = reading(made, name, "multi30k-lstm_dot-1")
+        assert (found.outcome, found.value) == (outcome, pytest.approx(float(value)))
+        row = Evidence(made.records()).cells.iloc[0]
+        assert bool(row["doubt"]) == (outcome == gates.FAILED and excludes)
+        assert bool(row["label"]) == (outcome == gates.FAILED and not excludes)
+
+
+def test_what_was_not_recorded_is_said_and_excludes_only_where_it_is_needed():
+    made = Made().arm("lstm_dot", 30.0, task="multi30k", seeds=(1,))
+    assert reading(made, "overfits one batch", "multi30k-lstm_dot-1").outcome == gates.NOT_RECORDED
+    assert Evidence(made.records()).cells["doubt"].tolist() == [""]
+    made = Made().arm("lstm_dot", 0.9, seeds=(1,), change={"sanity.eos_share": None, "sanity.loss_fell": None})
+    assert Evidence(made.records()).cells["doubt"].tolist() == ["loss falling: not recorded; outputs end: not recorded"]
+
+
+def test_gates_for_translations_do_not_ask_other_tasks():
+    change = {"sanity.length_ratio": 0.3, "sanity.repeated_share": 0.9, "sanity.same_share": 1.0}
+    row = Evidence(Made().arm("lstm_dot", 0.9, seeds=(1,), change=change).records()).cells.iloc[0]
+    assert row["doubt"] == "" and row["label"] == ""
+
+
+def test_at_chance_is_a_label_and_hides_no_inability():
+    made = Made().arm("lstm_none", 0.08, noise=0.001).arm("lstm_dot", 0.97, noise=0.001)
+    found = reading(made, "above chance", "recall-lstm_none-1")
+    assert found.outcome == gates.FAILED and found.value == pytest.approx(0.08 - 1 / 16, abs=0.01)
+    cells = Evidence(made.records()).cells.set_index("cell")
+    assert cells.loc["recall-lstm_none-1", "label"] == "at chance: budget-limited or unable"
+    assert cells.loc["recall-lstm_none-1", "doubt"] == ""
+    assert made.verdict("G").verdict == "supported", "the arm at chance is the finding"
+
+
+def test_chance_of_an_error_lies_below():
+    made = Made().arm("lstm_dot", 0.01, seeds=(1,)).arm("lstm_none", 0.165, seeds=(1,))
+    for row in made.scores:
+        row |= {"metric": "mse", "unit": "squared error"}
+    for row in made.cells:
+        row["data.chance.mse"] = 1 / 6
+    assert reading(made, "above chance", "recall-lstm_dot-1").outcome == gates.PASSED
+    assert reading(made, "above chance", "recall-lstm_none-1").outcome == gates.FAILED
+
+
+@pytest.mark.parametrize(
+    ("losses", "stopped", "outcome"),
+    [
+        ([4.0, 3.0, 2.0, 2.0, 1.99], None, gates.PASSED), ([4.0, 3.0, 2.0, 2.0, 1.9], None, gates.FAILED),
+        ([4.0, 3.0, 2.0, 2.0, 3.0], None, gates.PASSED), ([4.0, 3.0, 2.0, 2.0, 1.9], "patience", gates.NOT_ASKED),
+        ([4.0, 3.0], None, gates.NOT_RECORDED), ([], None, gates.NOT_RECORDED),
+    ],
+)  # fmt: skip
+def test_converged_is_read_off_the_curve_and_only_a_label(losses, stopped, outcome):
+    made = Curved().arm("lstm_dot", 0.9, seeds=(1,), change={"budget.stopped": stopped})
+    made.losses["lstm_dot"] = losses
+    assert reading(made, "converged", "recall-lstm_dot-1").outcome == outcome
+    row = Evidence(made.records()).cells.iloc[0]
+    assert row["doubt"] == "" and ("budget-limited" in row["label"]) == (outcome == gates.FAILED)
+
+
+def translations(bleu: Mapping[str, float], losses: Mapping[str, float]) -> Curved:
+    made = Curved()
+    for arm, level in bleu.items():
+        made.arm(arm, level, task="multi30k", noise=0.1, searches=("greedy", "beam5"))
+        made.losses[arm] = [5.0, losses[arm]]
+    return made
+
+
+def test_a_broken_decoder_is_gated():
+    """The published course report: the Transformer had the lower validation loss and a third of the BLEU."""
+    made = translations({"transformer": 7.45, "gru_dot": 20.37}, {"transformer": 2.44, "gru_dot": 3.21})
+    found = reading(made, "loss and BLEU agree", "multi30k-transformer-1")
+    assert found.outcome == gates.FAILED and found.value == pytest.approx(0.36, abs=0.02)
+    assert "fault in decoding" in Evidence(made.records()).cells.set_index("cell").loc["multi30k-transformer-1", "doubt"]
+    assert reading(made, "loss and BLEU agree", "multi30k-gru_dot-1").outcome != gates.FAILED
+    assert made.verdict("H").verdict == "inconclusive"
+    made.losses = {}
+    assert made.verdict("H").verdict == "refuted", "the same scores, were they trusted"
+
+
+def test_a_weak_model_is_no_broken_decoder():
+    bleu = {"transformer": 35.3, "lstm_dot": 31.2, "gru_dot": 26.3, "gru_none": 17.3, "lstm_none": 12.3}
+    losses = {"transformer": 1.94, "lstm_dot": 2.24, "gru_dot": 2.59, "gru_none": 2.78, "lstm_none": 3.04}
+    made = translations(bleu, losses)
+    assert set(Evidence(made.records()).cells["doubt"]) == {""}
+    assert made.verdict("H").verdict == "supported"
+
+
+def test_one_search_that_is_broken_is_enough():
+    made = translations({"transformer": 35.0, "gru_dot": 26.0}, {"transformer": 1.9, "gru_dot": 2.6})
+    for row in made.scores:
+        if row["model"] == "transformer" and row["search"] == "beam5":
+            row["value"] = 5.0
+    assert reading(made, "loss and BLEU agree", "multi30k-transformer-1").outcome == gates.FAILED
+
+
+@pytest.mark.parametrize("broken", [{"sanity.loss_fell": False}, {"sanity.overfit.fell_to": 0.99}])
+def test_a_gated_cell_changes_no_verdict(broken):
+    def verdicts(*cells: tuple[float, Mapping[str, object]]) -> list[tuple]:
+        made = Made().arm("transformer", 0.9).arm("lstm_dot", 0.9).arm("lstm_none", 0.5)
+        for seed, (level, change) in enumerate(cells, start=5):
+            made.arm("lstm_dot", level, seeds=(seed,), change=change)
+        found = claims.verdicts(made.records())
+        return [(each.letter, each.verdict, [judged.row() for judged in each.comparisons]) for each in found]
+
+    assert verdicts((0.0, broken)) == verdicts()
+    assert verdicts((0.0, {})) != verdicts(), "the same cell, were it trusted"
+
+
+def test_the_tables_show_every_gate_and_every_mark():
+    made = Made().arm("transformer", 0.9).arm("lstm_none", 0.08, change={"sanity.eos_share": 0.1}, seeds=(1,))
+    evidence = Evidence(made.records())
+    summary = {row[0].text: [cell.text for cell in row] for row in gated.summary(evidence).rows}
+    assert list(summary) == [gate.name for gate in gates.GATES]
+    assert summary["outputs end"][3:] == ["out of the verdicts", "4", "1", "0", "0", "10 % to 100 %"]
+    assert summary["overfits one batch"][3:] == ["out of the verdicts", "0", "0", "5", "0", "-"]
+    (marked,) = [[cell.text for cell in row] for row in gated.marked(evidence).rows]
+    assert marked[1:] == ["lstm_none", "quick", "1", "only 10 % of outputs ended by themselves",
+                          "at chance: budget-limited or unable"]  # fmt: skip
