@@ -8,8 +8,8 @@ from pathlib import Path
 
 from bench import hypotheses, significance
 from bench.compare.pairs import Key
-from bench.compare.scores import adjusted
 from bench.errors import UserError
+from bench.stats import holm
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def _of(cell: str, compared: significance.Compared, row: significance.Tested) ->
 
 def _corrected(rows: Sequence[Tested]) -> list[Tested]:
     columns: Iterable[list[float]] = (
-        adjusted([getattr(row, name) for row in rows]) for name in ("bootstrap_p", "randomisation_p")
+        holm([getattr(row, name) for row in rows]) for name in ("bootstrap_p", "randomisation_p")
     )
     return [
         replace(row, bootstrap_p=one, randomisation_p=other) for row, one, other in zip(rows, *columns, strict=True)

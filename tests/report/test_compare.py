@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from scipy import stats as distributions
 
+from bench import stats
 from bench.__main__ import main
 from bench.compare import scores as scoring
 from bench.compare import sets, words
@@ -84,17 +85,12 @@ def test_few_seeds_are_not_tested(two, seeds):
     assert (score.interval is None) == (seeds == 1) and ("(one seed: no interval)" in text) == (seeds == 1)
 
 
-def test_holm_is_the_step_down_procedure():
-    assert scoring.adjusted([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert scoring.adjusted([0.9, 0.8]) == [1.0, 1.0] and scoring.adjusted([]) == []
-
-
 def test_noise_alone_is_seldom_called():
     """Of 400 comparisons of nothing but noise, with six tests each, at most one in twenty has anything significant."""
     rng, false = np.random.default_rng(11), 0
     for _ in range(400):
         p_values = [scoring._paired(list(rng.normal(0, 1, 4))) for _ in range(6)]
-        false += min(scoring.adjusted(p_values)) < scoring.LEVEL
+        false += min(stats.holm(p_values)) < scoring.LEVEL
     assert false / 400 < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 400)
 
 
