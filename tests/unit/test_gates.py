@@ -38,7 +38,6 @@ def reading(made: Made, name: str, cell: str) -> gates.Reading:
 @pytest.mark.parametrize(
     ("name", "column", "good", "bad", "excludes"),
     [
-        ("overfits one batch", "sanity.overfit.fell_to", 0.02, 0.9, True),
         ("loss finite", "sanity.loss_finite", True, False, True),
         ("loss falling", "sanity.loss_fell", True, False, True),
         ("outputs end", "sanity.eos_share", 0.5, 0.49, True),
@@ -58,6 +57,23 @@ def test_recorded_gates(name, column, good, bad, excludes):
         row = Evidence(made.records()).cells.iloc[0]
         assert bool(row["doubt"]) == (outcome == gates.FAILED and excludes)
         assert bool(row["label"]) == (outcome == gates.FAILED and not excludes)
+
+
+@pytest.mark.parametrize(
+    ("last", "stopped", "outcome", "value"),
+    [
+        (0.2, "fell", gates.PASSED, 0.05), (3.6, "steps", gates.FAILED, 0.9), (3.6, "time", gates.NOT_RECORDED, None),
+        (1.6, "time", gates.PASSED, 0.4),
+    ],
+)  # fmt: skip
+def test_one_batch_learnt_by_heart(last, stopped, outcome, value):
+    """A check that had no time to tell says nothing."""
+    change = {f"sanity.overfit.{key}": held for key, held in
+              (("loss_first", 4.0), ("loss_last", last), ("stopped", stopped))}  # fmt: skip
+    made = Made().arm("lstm_dot", 30.0, task="multi30k", seeds=(1,), change=change)
+    found = reading(made, "overfits one batch", "multi30k-lstm_dot-1")
+    assert found.outcome == outcome and found.value == (None if value is None else pytest.approx(value))
+    assert bool(Evidence(made.records()).cells["doubt"].iloc[0]) == (outcome == gates.FAILED)
 
 
 def test_what_was_not_recorded_is_said_and_excludes_only_where_it_is_needed():
