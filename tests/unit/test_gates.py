@@ -162,7 +162,13 @@ def test_one_search_that_is_broken_is_enough():
     assert reading(made, "loss and BLEU agree", "multi30k-transformer-1").outcome == gates.FAILED
 
 
-@pytest.mark.parametrize("broken", [{"sanity.loss_fell": False}, {"sanity.overfit.fell_to": 0.99}])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"sanity.loss_fell": False},
+        {f"sanity.overfit.{key}": held for key, held in (("loss_first", 4), ("loss_last", 3.9), ("stopped", "steps"))},
+    ],
+)
 def test_a_gated_cell_changes_no_verdict(broken):
     def verdicts(*cells: tuple[float, Mapping[str, object]]) -> list[tuple]:
         made = Made().arm("transformer", 0.9).arm("lstm_dot", 0.9).arm("lstm_none", 0.5)
