@@ -19,8 +19,9 @@ help: ## list the targets
 bench: $(STAMP) ## run the quick suite and write its report; run it again to go on where it stopped
 	$(VENV)/bin/bench suite quick --out $(OUT)
 
+# A process a core and a thread a process; all tests of a file in one, since they share what is made once a file.
 test: $(STAMP) ## run all tests
-	$(VENV)/bin/python -m pytest
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadscope
 
 clean: ## delete the environment and caches; results and downloaded data stay
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .hypothesis
