@@ -61,6 +61,11 @@ class Verdict:
     def letter(self) -> str:
         return self.claim.letter
 
+    @property
+    def word(self) -> Text:
+        """The verdict for readers."""
+        return Say(f"verdicts.{self.verdict}")
+
 
 def _claim(letter: str, test: Rule, *verdicts: str) -> Claim:
     """verdicts: those that have a sentence of their own to say instead."""

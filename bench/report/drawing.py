@@ -18,6 +18,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from bench.report import arms, style
 from bench.report.labels import Said, shown
+from bench.report.words import Text
 
 WIDTH, HEIGHT = 5.0, 3.7
 LEGEND_ROW, AXIS_BELOW, LEFT = 0.21, 0.58, 0.78
@@ -31,13 +32,21 @@ PNG_DPI, PACKING = 120, {"compress_level": 1}
 
 @dataclass(frozen=True)
 class Figure:
-    """name: of its files; title, caption: what it is, and one sentence on what to see; numbers: what it shows."""
+    """name: of its files; said: its words; numbers: what it shows."""
 
     name: str
-    title: str
-    caption: str
+    said: Said
     numbers: pd.DataFrame
     svg: str
+
+    @property
+    def title(self) -> Text:
+        return self.said.title
+
+    @property
+    def caption(self) -> Text:
+        """First of all what to see."""
+        return self.said.caption
 
 
 def canvas() -> tuple[Canvas, Axes]:
@@ -131,7 +140,7 @@ def written(figure: Canvas, folder: Path, name: str, said: Said, numbers: pd.Dat
         FigureCanvasSVG(figure).print_svg(folder / f"{name}.svg", metadata={"Date": None})
         figure.set_dpi(PNG_DPI)
         FigureCanvasAgg(figure).print_png(folder / f"{name}.png", metadata={"Software": None}, pil_kwargs=PACKING)
-    return Figure(name, said.title, said.caption, numbers, (folder / f"{name}.svg").read_text(encoding="utf-8"))
+    return Figure(name, said, numbers, (folder / f"{name}.svg").read_text(encoding="utf-8"))
 
 
 def _columns(entries: Sequence[Line2D | Patch]) -> int:

@@ -70,6 +70,12 @@ def told(value: object, language: str) -> object:
     return value.told(language) if isinstance(value, Text) else value
 
 
+def named(group: str, name: str, otherwise: str | None = None) -> str | Text:
+    """What stands under a group and a name that came with the records; for an unknown one `otherwise`, or the name."""
+    key = f"{group}.{name}"
+    return Say(key) if key in texts(ENGLISH) else name if otherwise is None else otherwise
+
+
 def languages() -> list[str]:
     """Codes of the languages that there are texts in, English first."""
     found = [file.name.removesuffix(".yaml") for file in _folder().iterdir() if file.name.endswith(".yaml")]
