@@ -110,7 +110,8 @@ def _verdict(claim: Claim, evidence: Evidence, cases: list[Case], family: Family
     told = {finding.corrected for finding in findings if finding.verdict != NOT_TESTED}
     instead = told.pop() if len(told) == 1 else None
     if instead is None:
-        instead = claim.corrected.get(verdict, Say("instead.untested" if verdict == NOT_TESTED else "instead.undecided"))
+        open_ = Say("instead.untested" if verdict == NOT_TESTED else "instead.undecided")
+        instead = claim.corrected.get(verdict, open_)
     compared = [judged for finding in findings for judged in finding.comparisons]
     return Verdict(claim, verdict, said, _scope(claim, evidence, settings), instead, compared)
 
@@ -120,7 +121,7 @@ def _scope(claim: Claim, evidence: Evidence, settings: list[Setting]) -> Text:
         return claim.scope
     trusted = claim.test is not rules.hidden_layers
     seeds = sorted({int(seed) for setting in settings for seed in evidence.of(setting, trusted)["seed"].dropna()})
-    told = Joined(map(str, settings), "reasons")
+    told = Joined((setting.text for setting in settings), "reasons")
     if not seeds:
         return Say("evidence.scope", settings=told, scope=claim.scope)
     return Say("evidence.scope_seeds", settings=told, seeds=Joined(map(str, seeds)), scope=claim.scope)

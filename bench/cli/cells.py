@@ -127,8 +127,8 @@ def tune_command(
 def report(folder: Path, out: Path | None, lang: str) -> int:
     """Write the report of a results folder and print its path.
 
-    Pages (report.html, report.md; in Chinese report.zh.html, report.zh.md), all scores (results.csv, results.parquet), verdicts.json, and every table and figure
-    in tables/ (CSV and LaTeX) and figures/ (SVG and PNG).
+    Pages (report.html, report.md; in Chinese report.zh.html and report.zh.md), all scores (results.csv,
+    results.parquet), verdicts.json, and every table and figure in tables/ (CSV and LaTeX) and figures/ (SVG and PNG).
     """
     _write_report(folder, out, lang)
     return GOOD

@@ -23,7 +23,8 @@ class Own:
     high: float
     seeds: int
 
-    def __str__(self) -> Text:
+    @property
+    def text(self) -> Text:
         words = {"arm": self.arm, "mean": f"{self.mean:.4g}", "setting": self.setting}
         if self.seeds == 1:
             return Say("published.own.one", **words)
@@ -47,12 +48,15 @@ def beside(evidence: Evidence, letter: str) -> list[Beside]:
 def table_of(letter: str, found: list[Beside]) -> Table | None:
     """A row a published number; None where nothing is."""
     rows = [
-        [each.published.what, each.published.system, each.published.number, Joined(map(str, each.ours), "reasons") or NONE,
+        [each.published.what, each.published.system, each.published.number,
+         Joined((own.text for own in each.ours), "reasons") or NONE,
          each.published.source, each.published.differs]
         for each in found
     ]  # fmt: skip
-    title, heads = Say("published.title", letter=letter), columns("what", "system", "published", "ours", "source", "differs")
-    return table(f"published-{letter}", title, Say("published.beside"), heads, rows) if rows else None
+    if not rows:
+        return None
+    heads = columns("what", "system", "published", "ours", "source", "differs")
+    return table(f"published-{letter}", Say("published.title", letter=letter), Say("published.beside"), heads, rows)
 
 
 def _own(evidence: Evidence, wanted: Ours) -> list[Own]:

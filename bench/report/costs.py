@@ -115,8 +115,9 @@ def _cost(evidence: Evidence, setting: Setting, cells: pd.DataFrame, transformer
 
 
 def _judged_cost(
-    setting: Setting, said: list[Text], words: dict[str, dict], counted: list[Comparison], matched: bool, judged: list[Judged]
-) -> Finding:
+    setting: Setting, said: list[Text], words: dict[str, dict], counted: list[Comparison], matched: bool,
+    judged: list[Judged],
+) -> Finding:  # fmt: skip
     """words: what the sentence on each cost is of; counted: ratios that hold for every seed and need no test."""
     said, calls = list(said), [_exact(found.mean) for found in counted]
     for name, words_of_name in words.items():
@@ -171,7 +172,7 @@ def _grouped(evidence: Evidence, found: list[Judged], how: str) -> list[Text]:
     groups: dict[tuple[Setting, str], dict[str, Judged]] = {}
     for each in found:
         asked = each.comparison
-        measure = SPEEDS.get(asked.metric) or Joined([str(asked.split), asked.metric])
+        measure = SPEEDS.get(asked.metric) or Joined([str(asked.split), asked.metric], "clauses")
         groups.setdefault((asked.setting, measure), {})[asked.first] = each
     return [
         Say(f"evidence.C.{how}", setting=evidence.name(setting), measure=measure, differences=listed(group))

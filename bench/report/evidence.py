@@ -42,7 +42,12 @@ class Setting:
     device: str
     rule: str = "params"
 
-    def __str__(self) -> Text:
+    def __str__(self) -> str:
+        return str(self.text)
+
+    @property
+    def text(self) -> Text:
+        """All of it."""
         words = {"task": self.task, "budget": self.budget, "device": self.device}
         return Say("setting.full", aim=self.aim, **words) if self.target >= 0 else Say("setting.no_target", **words)
 
@@ -146,10 +151,10 @@ class Evidence:
         """Settings with a finished cell, in order."""
         return sorted(self._finished)
 
-    def name(self, setting: Setting) -> str:
+    def name(self, setting: Setting) -> str | Text:
         """The task alone where that tells a setting from the others, else everything."""
         same_task = {other for other in set(self.cells["setting"]) if other.task == setting.task}
-        return setting.task if same_task == {setting} else str(setting)
+        return setting.task if same_task == {setting} else setting.text
 
     def of(self, setting: Setting, trusted: bool = False) -> pd.DataFrame:
         """Finished cells of a setting; trusted: only those that pass the sanity gates."""

@@ -51,9 +51,10 @@ def tables(found: Iterable[Table], folder: Path) -> None:
 
 def verdict_table(found: Iterable[claims.Verdict]) -> Table:
     """The verdicts as the page lists them first."""
-    rows = [
-        [Say("page.claim", letter=each.letter, sentence=each.claim.sentence), each.word, each.corrected] for each in found
-    ]
+    rows = []
+    for each in found:
+        claim = Say("page.claim", letter=each.letter, sentence=each.claim.sentence)
+        rows.append([claim, each.word, each.corrected])
     return table("verdicts", Say("page.verdicts"), claims.CALLED, columns("claim", "verdict", "corrected"), rows)
 
 

@@ -50,7 +50,7 @@ def warnings(evidence: Evidence) -> list[Text]:
     said = []
     mixed = [setting for setting in evidence.settings() if not evidence.same_machine(setting)]
     if mixed:
-        said.append(Say("warnings.unlike", settings=Joined(map(str, mixed), "reasons")))
+        said.append(Say("warnings.unlike", settings=Joined((setting.text for setting in mixed), "reasons")))
     busy = pd.to_numeric(column(evidence.cells, "environment.concurrent_cells"), errors="coerce")
     if (busy > 1).any():
         said.append(Say("warnings.busy"))
@@ -61,7 +61,7 @@ def warnings(evidence: Evidence) -> list[Text]:
         said.append(Say("warnings.changes"))
     few = [setting for setting in evidence.settings() if _fewest_seeds(evidence, setting) == 1]
     if few:
-        said.append(Say("warnings.one_seed", settings=Joined(map(str, few), "reasons")))
+        said.append(Say("warnings.one_seed", settings=Joined((setting.text for setting in few), "reasons")))
     return said
 
 
@@ -90,7 +90,8 @@ def trials(evidence: Evidence) -> Table:
                 tried = held.get("trials") or {}
                 shown = [Say("tables.trials.one", what=what, loss=_loss(loss)) for what, loss in tried.items()]
                 chosen = ", ".join(f"{key}={value}" for key, value in held["set"].items())
-                rows.append([evidence.name(setting), arm, chosen, measured(len(tried)), Joined(shown, "reasons") or NONE])
+                losses = Joined(shown, "reasons") or NONE
+                rows.append([evidence.name(setting), arm, chosen, measured(len(tried)), losses])
     heads = columns("task", "arm", "chosen", "trials", "trial_losses")
     return table("trials", Say("tables.trials.title"), Say("tables.trials.note"), heads, rows)
 
@@ -192,7 +193,7 @@ def _code(cells: pd.DataFrame) -> Text:
     parts = [Say("facts.version", version=version)] if version else []
     parts += [Say("facts.commit", commit=commit)] if commit else []
     parts += [Say("facts.clean" if all(clean) else "facts.not_clean")] if clean else []
-    return Joined(parts)
+    return Joined(parts, "clauses")
 
 
 def _fewest_seeds(evidence: Evidence, setting: Setting) -> int:

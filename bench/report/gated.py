@@ -32,7 +32,7 @@ def marked(evidence: Evidence) -> Table:
     cells = evidence.done[(evidence.done["doubt"] != "") | (evidence.done["label"] != "")]
     rows = []
     for row in cells.to_dict("records"):
-        both = [gates.told(evidence.readings[row["cell"]], excludes) or NONE for excludes in (True, False)]
+        both = [gates.told(evidence.readings.get(row["cell"], ()), excludes) or NONE for excludes in (True, False)]
         rows.append([*identity(row), *both])
     heads = columns(*IDENTITY, "doubt", "label")
     return table("doubtful", Say("gates.marked.title"), Say("gates.marked.note"), heads, rows)

@@ -48,8 +48,8 @@ class Seen:
 
 @dataclass(frozen=True)
 class Gate:
-    """name: also of its words, under `gates.each` in the texts: a question that is answered with yes where it passes, its
-    threshold, and what is said of a cell that fails, with the value. excludes: from verdicts, else it is a label;
+    """name: also of its words, under `gates.each` in the texts: a question that is answered with yes where it passes,
+    its threshold, and what is said of a cell that fails, with the value. excludes: from verdicts, else it is a label;
     threshold: the numbers in its words; needed: whether a cell without the value fails too; shown: how the value is
     written."""
 
@@ -103,6 +103,11 @@ def recorded(name: str) -> Callable[[Seen], float | None]:
 def translates(seen: Seen) -> bool:
     """Whether the cell is scored by BLEU."""
     return bool(seen.bleu)
+
+
+def has_rivals(seen: Seen) -> bool:
+    """Whether there is a cell whose validation loss is no better."""
+    return any(loss >= min(seen.losses, default=0.0) for loss, _ in seen.others)
 
 
 def above_chance(seen: Seen) -> float | None:
@@ -162,9 +167,9 @@ GATES = (
          applies=translates, shown="{:.0%}"),
     Gate("loss and BLEU agree", True, share_of_worse, lambda value: value >= CONTRADICTION,
          {"part": f"{CONTRADICTION:g}"},
-         applies=lambda seen: translates(seen) and any(loss >= min(seen.losses, default=0.0) for loss, _ in seen.others)),
-    Gate("converged", False, still_falling, lambda value: value <= STILL_FALLING, _percent(STILL_FALLING), shown="{:.1%}",
-         applies=lambda seen: seen.row.get("budget.stopped") != "patience"),
+         applies=lambda seen: translates(seen) and has_rivals(seen)),
+    Gate("converged", False, still_falling, lambda value: value <= STILL_FALLING, _percent(STILL_FALLING),
+         shown="{:.1%}", applies=lambda seen: seen.row.get("budget.stopped") != "patience"),
 )  # fmt: skip
 
 
@@ -176,7 +181,8 @@ def read(seen: Seen) -> list[Reading]:
         if not gate.applies(seen):
             found.append(Reading(cell, gate, NOT_ASKED))
         elif (value := gate.measure(seen)) is None:
-            found.append(Reading(cell, gate, NOT_RECORDED, told=Say("gates.unknown", gate=gate.title) if gate.needed else ""))
+            unknown = Say("gates.unknown", gate=gate.title) if gate.needed else ""
+            found.append(Reading(cell, gate, NOT_RECORDED, told=unknown))
         elif gate.passes(value):
             found.append(Reading(cell, gate, PASSED, value))
         else:

@@ -1,4 +1,4 @@
-"""Every word that stands in a figure, over it or below it, and names of what records hold: a key for each in the texts."""
+"""Every word that stands in a figure, over it or below it, and the names of what records hold, by keys of the texts."""
 
 from __future__ import annotations
 

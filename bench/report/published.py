@@ -50,8 +50,8 @@ def _chomsky(
     """RNN, LSTM, Transformer. Where an answer is one token, exact match is accuracy a token."""
     systems = {"RNN": ("rnn_none",), "LSTM": ("lstm_none",), "Transformer": ("transformer_encoder",)}
     return tuple(
-        Published("C", _say("what.chomsky", task=_say(f"tasks.{task}")), system, number, CHOMSKY, _say(f"differs.{differs}"),
-                  Ours(task, arms, metric, "test_longer", times=100))
+        Published("C", _say("what.chomsky", task=_say(f"tasks.{task}")), system, number, CHOMSKY,
+                  _say(f"differs.{differs}"), Ours(task, arms, metric, "test_longer", times=100))
         for (system, arms), number in zip(systems.items(), numbers, strict=True)
     )  # fmt: skip
 
@@ -128,8 +128,8 @@ PUBLISHED = (
               "O(n d^2); O(n); O(n)", f"{VASWANI}, Table 1", _say("differs.layer")),
     Published("E", _say("what.wmt"), _say("system.sinusoidal"), "25.8", f"{VASWANI}, Table 3", _say("differs.dev")),
     Published("E", _say("what.wmt"), _say("system.learned"), "25.7", f"{VASWANI}, Table 3", _say("differs.dev")),
-    *(Published("F", _say("what.wmt"), _say("system.heads.many" if count > 1 else "system.heads.one", count=count), number,
-                f"{VASWANI}, Table 3", _say("differs.dev"))
+    *(Published("F", _say("what.wmt"), _say("system.heads.many" if count > 1 else "system.heads.one", count=count),
+                number, f"{VASWANI}, Table 3", _say("differs.dev"))
       for count, number in ((1, "24.9"), (4, "25.5"), (8, "25.8"), (16, "25.8"), (32, "25.4"))),
     *MULTI30K,
     Published("H", _say("what.iwslt14"), "RNN", "30.74", "JoeyNMT", _say("differs.size", parameters="61")),

@@ -90,9 +90,8 @@ def _distance(evidence: Evidence, setting: Setting, every: pd.DataFrame, transfo
     known = evidence.fact(setting, f"data.chance.{metric}")
     chance = float(known) if given(known) else 0.0
     of = {"setting": evidence.name(setting), "metric": metric}
-    said = [
-        Say("evidence.A.chance", chance=number(chance, unit), **of) if given(known) else Say("evidence.A.no_chance", **of)
-    ]
+    guessing = Say("evidence.A.chance", chance=number(chance, unit), **of)
+    said = [guessing if given(known) else Say("evidence.A.no_chance", **of)]
     ends: dict[str, tuple[dict[int, float], dict[int, float]]] = {}
     for arm in [transformer, *_present(rows, arms.ATTENTIVE), *plain]:
         ends[arm] = evidence.by_seed(near, arm), evidence.by_seed(far, arm)
@@ -194,7 +193,8 @@ def _inspected(evidence: Evidence, setting: Setting, cells: pd.DataFrame, names:
     for arm in names:
         found = architecture.first_inspected(cells[cells["arm"] == arm])
         if found is not None:
-            said.append(Say("evidence.B.inspected", setting=evidence.name(setting), model=architecture.told(arm, *found)))
+            model = architecture.told(arm, *found)
+            said.append(Say("evidence.B.inspected", setting=evidence.name(setting), model=model))
     return said
 
 

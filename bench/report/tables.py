@@ -129,7 +129,7 @@ def results(evidence: Evidence, setting: Setting) -> Table:
     note = Say(
         "tables.results.note", metric=metric, unit=labels.unit(unit), search=search, counted=counted, aim=setting.aim
     )
-    return _without_empty(table(f"results-{setting.slug}", str(setting), note, heads, rows))
+    return _without_empty(table(f"results-{setting.slug}", setting.text, note, heads, rows))
 
 
 def other_scores(evidence: Evidence, setting: Setting) -> Table | None:
@@ -145,7 +145,7 @@ def other_scores(evidence: Evidence, setting: Setting) -> Table | None:
             label = Say("tables.metric", metric=metric, unit=labels.unit(unit))
             rows.append([split, search, label, arm, spread(values, unit), str(signature) if given(signature) else NONE])
     heads = columns("split", "search", "metric", "arm", "mean", "signature")
-    title, note = Say("tables.other.title", setting=str(setting)), Say("tables.other.note")
+    title, note = Say("tables.other.title", setting=setting.text), Say("tables.other.note")
     return table(f"other-scores-{setting.slug}", title, note, heads, rows) if rows else None
 
 
@@ -202,8 +202,8 @@ def literature(evidence: Evidence) -> Table | None:
     if not settings:
         return None
     rows = [
-        [Say("tables.literature.theirs", system=row.system, source=row.source), "-".join(row.ours.languages), measured(row.number, "{:.2f}"), Cell(NONE, ""),
-         row.differs]
+        [Say("tables.literature.theirs", system=row.system, source=row.source), "-".join(row.ours.languages),
+         measured(row.number, "{:.2f}"), Cell(NONE, ""), row.differs]
         for row in published.MULTI30K
     ]
     for setting in settings:

@@ -1,7 +1,7 @@
 """The words of a report in each language: `texts/LANGUAGE.yaml`, nested keys, named placeholders.
 
 Rules, facts and tables hand out `Text`: it is its English (so that data, tests and programs read one language), and
-knows how to be told in every other. A verdict is computed once, and put into words for a page when that is made. A plain
+knows how to be told in every other. A verdict is computed once, and told in a language when its page is made. A plain
 str is the same in all languages: a name, a number, a text of a record.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 
 import yaml
 
@@ -97,7 +98,7 @@ def texts(language: str) -> dict[str, str]:
     return _flat(yaml.safe_load((_folder() / f"{language}.yaml").read_text(encoding="utf-8")))
 
 
-def _folder():
+def _folder() -> Traversable:
     return resources.files("bench.report") / "texts"
 
 
