@@ -8,10 +8,6 @@ from dataclasses import dataclass, field
 
 from bench.report.words import Joined, Say, Text, named
 
-LEGEND = ("trained", "chance", "constant")
-"""Parts that legends have beside the arms."""
-
-
 @dataclass(frozen=True)
 class Said:
     """What is said of a figure: its title, the caption (first of all what to see), and its axes with their units.
@@ -26,7 +22,7 @@ class Said:
     @property
     def drawn(self) -> dict[str, str | Text]:
         """Every word that another language has another for, by how it is drawn."""
-        return {str(word): word for word in (self.x, self.y, *map(part, LEGEND))} | dict(self.inside)
+        return {str(word): word for word in (self.x, self.y)} | dict(self.inside)
 
 
 def said(

@@ -136,8 +136,7 @@ def _map(numbers: pd.DataFrame, kind: str, split: str, setting: Setting, folder:
         axes.set_title(labels.shown(arm, 24), size=8, pad=3)
         last = number + across >= len(shown)
         axes.set_xticks(range(len(places)), [f"{at:g}" for at in places] if last else [""] * len(places), size=7)
-        axes.set_yticks(range(len(names)), [labels.shown(labels.phenomenon(name), 20) for name in names] if column == 0 else
-                        [""] * len(names), size=7)  # fmt: skip
+        axes.set_yticks(range(len(names)), list(said.inside) if column == 0 else [""] * len(names), size=7)
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
     figure.text((left + drawing.WIDTH - right) / 2 / drawing.WIDTH, 0.1 / height, said.x, ha="center", size=8)

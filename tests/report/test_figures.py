@@ -18,9 +18,10 @@ import pytest
 
 from bench import records
 from bench.errors import UserError
-from bench.report import attention, drawing, figures, labels, matrix, page, phenomena, series, style, words
+from bench.report import attention, drawing, figures, labels, matrix, page, phenomena, series, style
 from bench.report.evidence import Evidence
 from bench.report.labels import note
+from bench.report.words import ENGLISH, texts
 from bench.stats import bootstrap_mean
 from tests.report.conftest import ARMS
 from tests.report.test_phenomena import planted as with_phenomena
@@ -255,7 +256,7 @@ def test_a_legend_of_long_names_stays_inside(tmp_path):
 
 
 def test_every_caption_begins_with_what_to_see_and_every_axis_has_its_words():
-    found = [key.split(".") for key in words.texts(words.ENGLISH) if key.startswith("figures.each.")]
+    found = [key.split(".") for key in texts(ENGLISH) if key.startswith("figures.each.")]
     parts = {name: {part for _, _, other, part in found if other == name} for _, _, name, _ in found}
     assert len(parts) > 15
     for name, own in parts.items():

@@ -19,6 +19,8 @@ from bench.errors import UserError
 from bench.report import page, words
 from bench.report.words import Joined, Say
 from tests.report.conftest import Folder
+from tests.report.test_figures import attended
+from tests.report.test_phenomena import planted
 
 BENCH = Path(page.__file__).parents[1]
 ENGLISH = words.texts("en")
@@ -162,17 +164,22 @@ def test_an_unknown_language_is_refused(folder, capsys):
     assert "no texts in the language 'xx'" in capsys.readouterr().err and not (folder.path / "report.html").exists()
 
 
+WORDS = ["training", "chance", "work", "<b>"]
+"""Tokens of a figure, which are no words of the report."""
 ATTACK = "<script>alert(1)</script> | **bold** {title} {evil}"
 
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
-    """A folder with a report in both languages: three tasks, cells that failed, a doubtful one, hostile text."""
+    """A folder with a report in both languages: three tasks, phenomena, attention, cells that failed, a doubtful one,
+    hostile text."""
     made = Folder(tmp_path_factory.mktemp("both"))
     made.full(seeds=(1, 2, 3))
     made.cell("recall", "rnn_none", 1, change={"sanity.eos_share": 0.1, "environment.cpu": "<b>fast {cpu}</b>"})
     for seed, status in enumerate(records.STATUSES[1:], start=5):
         made.cell("recall", "lstm_dot", seed, status=status)
+    planted(made)
+    attended(made, "transformer", 2, 1, WORDS)
     for arm in ("transformer", "lstm_dot"):
         made.cell("reverse", arm, 1, hypothesis=ATTACK)
     page.build(made.path, None, ("en", "zh"))
@@ -217,9 +224,10 @@ def test_both_pages_say_the_same_and_lead_to_each_other(both):
 def test_words_of_figures_are_chinese_and_names_stay(both):
     chinese = (both / "report.zh.html").read_text(encoding="utf-8")
     drawn = re.findall(r">([^<>]+)</text>", chinese)
-    assert {"训练", "批量解码", "进程", "随机水平", "距离（词元）", "完全匹配率（比例）", "transformer", "lstm_none"} <= set(drawn)
+    there = {"训练", "批量解码", "进程", "随机水平", "距离（词元）", "完全匹配率（比例）", "主谓一致", "源词元", "第 2 头"}
+    assert there <= set(drawn) and {"transformer", "lstm_none", "training", "chance", "work", "&lt;b&gt;"} <= set(drawn)
     english = {text for key, text in ENGLISH.items() if re.search(r"^figures\.(parts|each\..*\.[xy]$)|^axes\.", key)}
-    assert not (english - {"attention"}) & set(drawn)
+    assert not (english - set(WORDS)) & set(drawn)
     assert "work" in (both / "figures" / "speed-recall-quick-100000-cpu.svg").read_text(encoding="utf-8")
 
 
