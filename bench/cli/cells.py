@@ -123,21 +123,22 @@ def tune_command(
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="Where to.  [default: the folder itself]")
-def report(folder: Path, out: Path | None) -> int:
+@click.option("--lang", metavar="A,B", default="en", show_default=True, help="Languages of the pages: en, zh.")
+def report(folder: Path, out: Path | None, lang: str) -> int:
     """Write the report of a results folder and print its path.
 
-    Pages (report.html, report.md), all scores (results.csv, results.parquet), verdicts.json, and every table and figure
-    in tables/ (CSV and LaTeX) and figures/ (SVG and PNG).
+    Pages (report.html, report.md; in Chinese report.zh.html and report.zh.md), all scores (results.csv,
+    results.parquet), verdicts.json, and every table and figure in tables/ (CSV and LaTeX) and figures/ (SVG and PNG).
     """
-    _write_report(folder, out)
+    _write_report(folder, out, lang)
     return GOOD
 
 
-def _write_report(folder: Path, out: Path | None = None) -> None:
-    from bench.report import exports
+def _write_report(folder: Path, out: Path | None = None, lang: str = "en") -> None:
+    from bench.report import exports, words
     from bench.report.page import build
 
-    page = build(folder, out)
+    page = build(folder, out, words.chosen(lang))
     if not (page.parent / exports.PARQUET).exists():
         click.echo(f"bench: {exports.NO_PARQUET}", err=True)
     click.echo(str(page))

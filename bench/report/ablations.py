@@ -22,17 +22,13 @@ from bench.report.rules import (
     headline,
     mean,
 )  # fmt: skip
+from bench.report.words import Joined, Say, Text
 
 TUNED = ("lr", "dropout")
 """Options that are chosen for each variant by itself, and do not make two variants unlike."""
 
 NONE = "none"
 HALF = 0.5
-
-LEAKS = (
-    "Positional encoding helps the Transformer with order, but a decoder that looks back only knows some order without it."
-)
-"""What may be said instead of claim E where the variant without positions keeps a good part of the score."""
 
 
 def positions(evidence: Evidence) -> list[Case]:
@@ -53,28 +49,30 @@ def _positions(
     _, metric, _ = headline(evidence, setting)
     unit, task = evidence.unit(setting, metric), evidence.name(setting)
     scores = {kind: mean(evidence.by_seed(rows, arm)) for kind, arm in variants.items()}
-    told = ", ".join(f"{kind} {number(score, unit)}" for kind, score in scores.items())
-    said = [f"{task}, {base}: {metric} by positions: {told}."]
+    told = Joined(f"{kind} {number(score, unit)}" for kind, score in scores.items())
+    of = {"setting": task, "arm": base}
+    said = [Say("evidence.E.scores", metric=metric, scores=told, **of)]
     known = evidence.fact(setting, f"data.chance.{metric}")
     floor = float(known) if given(known) else 0.0
     kinds = [kind for kind in variants if kind != NONE]
     asked = [compared(evidence, setting, rows, variants[kind], variants[NONE]) for kind in kinds]
 
     def judge(judged: list[Judged]) -> Finding:
-        sentences = [f"{task}, {base}: {kind} minus none {spoken(found)}." for kind, found in zip(kinds, judged)]
+        sentences = [
+            Say("evidence.E.minus", kind=kind, difference=spoken(found), **of) for kind, found in zip(kinds, judged)
+        ]
         best, call = max(zip(kinds, judged), key=lambda pair: pair[1].difference.mean)
         if evidence.fact(setting, "data.order_free"):
-            free = f"{task} can be solved without order, so this decides nothing about it."
+            free = Say("evidence.E.order_free", setting=task)
             return Finding(NOT_TESTED, [*said, *sentences, free], [setting])
         if call.call != ABOVE:
             word = REFUTED if call.call in (BELOW, LEVEL) else INCONCLUSIVE
             return Finding(word, [*said, *sentences], [setting])
         kept = (scores[NONE] - floor) / (scores[best] - floor)
-        left = f"{task}, {base}: without positions {100 * max(0.0, kept):.0f} % of the way from chance to {best} remain."
+        left = Say("evidence.E.left", share=f"{100 * max(0.0, kept):.0f}", kind=best, **of)
         whole = kept < HALF
-        return Finding(
-            SUPPORTED if whole else QUALIFIED, [*said, *sentences, left], [setting], None if whole else LEAKS
-        )
+        verdict, instead = (SUPPORTED, None) if whole else (QUALIFIED, Say("instead.leaks"))
+        return Finding(verdict, [*said, *sentences, left], [setting], instead)
 
     return Case(asked, judge)
 
@@ -89,17 +87,17 @@ def heads(evidence: Evidence) -> list[Case]:
                 more = {count: arm for count, arm in variants.items() if count != "1"}
                 asked = [compared(evidence, setting, rows, arm, variants["1"]) for arm in more.values()]
                 _, metric, _ = headline(evidence, setting)
-                told = ", ".join(
+                told = Joined(
                     f"{count}: {number(mean(evidence.by_seed(rows, arm)), evidence.unit(setting, metric))}"
                     for count, arm in variants.items()
                 )
-                name = f"{evidence.name(setting)}, {base}"
-                said = f"{name}: {metric} by number of heads: {told}."
-                cases.append(Case(asked, partial(_judged_heads, setting, name, said, list(more))))
+                of = {"setting": evidence.name(setting), "arm": base}
+                said = Say("evidence.F.scores", metric=metric, scores=told, **of)
+                cases.append(Case(asked, partial(_judged_heads, setting, of, said, list(more))))
     return cases
 
 
-def _judged_heads(setting: Setting, name: str, said: str, counts: list[str], judged: list[Judged]) -> Finding:
+def _judged_heads(setting: Setting, of: dict, said: Text, counts: list[str], judged: list[Judged]) -> Finding:
     calls = {found.call for found in judged}
     verdict = (
         SUPPORTED if calls == {ABOVE}
@@ -107,7 +105,9 @@ def _judged_heads(setting: Setting, name: str, said: str, counts: list[str], jud
         else REFUTED if calls <= {BELOW, LEVEL}
         else INCONCLUSIVE
     )  # fmt: skip
-    minus = [f"{name}: {count} heads minus one {spoken(found)}." for count, found in zip(counts, judged)]
+    minus = [
+        Say("evidence.F.minus", count=count, difference=spoken(found), **of) for count, found in zip(counts, judged)
+    ]
     return Finding(verdict, [said, *minus], [setting])
 
 

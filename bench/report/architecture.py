@@ -7,20 +7,9 @@ from collections.abc import Mapping
 import pandas as pd
 
 from bench.report.evidence import column
+from bench.report.words import Joined, Say, Text
 
-LAYERS = "{count} {kind} hidden layer{s} of {units} units ({parameters:,} parameters, {share:.0f} % of all)"
-NO_LAYERS = "no hidden layer"
-WITHOUT = {
-    True: "With its feed-forward layers taken out it has {parameters:,} parameters and still gives predictions.",
-    False: "With its feed-forward layers taken out it does not run.",
-}
-GROWING = "{last:,} numbers after {tokens} tokens ({first:,} after one), and more with every token"
-FIXED = "{last:,} numbers, as many after {tokens} tokens as after one"
-NOTHING = "no numbers"
-STANDING = (
-    "{kept:.0f} % of them stand unchanged after the next token, and another first token changes {changed:.0f} %."
-)
-KINDS = {"feed_forward": "feed-forward", "recurrent": "recurrent"}
+KINDS = ("feed_forward", "recurrent")
 
 
 def first_inspected(cells: pd.DataFrame) -> tuple[Mapping, float] | None:
@@ -29,35 +18,43 @@ def first_inspected(cells: pd.DataFrame) -> tuple[Mapping, float] | None:
     return next(((found, total) for found, total in both if isinstance(found, Mapping)), None)
 
 
-def layers_told(found: Mapping, total: float) -> str:
+def layers_told(found: Mapping, total: float) -> Text:
     """The hidden layers of a model, those of a kind together. total: all its parameters."""
     parts = []
-    for kind, name in KINDS.items():
+    for kind in KINDS:
         layers = [layer for layer in found["hidden_layers"] if layer["kind"] == kind]
         if layers:
             units = sorted({layer["units"] for layer in layers})
             parameters = sum(layer["parameters"] for layer in layers)
             parts.append(
-                LAYERS.format(
-                    count=len(layers), kind=name, s="s" if len(layers) > 1 else "", parameters=parameters,
-                    units=" or ".join(f"{count:,}" for count in units), share=100 * parameters / total,
+                Say(
+                    "architecture.layers.many" if len(layers) > 1 else "architecture.layers.one", count=len(layers),
+                    kind=Say(f"architecture.{kind}"), units=Joined((f"{count:,}" for count in units), "or"),
+                    parameters=f"{parameters:,}", share=f"{100 * parameters / total:.0f}",
                 )
             )  # fmt: skip
-    return " and ".join(parts) or NO_LAYERS
+    return Joined(parts, "and") if parts else Say("architecture.no_layers")
 
 
-def state_told(state: Mapping) -> str:
+def state_told(state: Mapping) -> Text:
     """What a decoder hands on from one position to the next."""
     if not state["last"]:
-        return f"{NOTHING}."
-    size = (GROWING if state["grows"] else FIXED).format(**state)
-    return f"{size}; {STANDING.format(kept=100 * state['kept'], changed=100 * state['changed'])}"
+        return Say("architecture.nothing")
+    standing = Say(
+        "architecture.standing", kept=f"{100 * state['kept']:.0f}", changed=f"{100 * state['changed']:.0f}"
+    )
+    size = {"last": f"{state['last']:,}", "tokens": state["tokens"]}
+    if state["grows"]:
+        return Say("architecture.growing", first=f"{state['first']:,}", standing=standing, **size)
+    return Say("architecture.fixed", standing=standing, **size)
 
 
-def told(arm: str, found: Mapping, total: float) -> str:
+def told(arm: str, found: Mapping, total: float) -> Text:
     """A model in sentences: its hidden layers, what it is without the feed-forward ones, what it hands on."""
-    said = [f"{arm} has {layers_told(found, total)}."]
+    said = [Say("architecture.has", arm=arm, layers=layers_told(found, total))]
     without = found["without_feed_forward"]
-    if without is not None:
-        said.append(WITHOUT[bool(without["runs"])].format(**without))
-    return " ".join([*said, f"Handed on from one target position to the next: {state_told(found['state'])}"])
+    if without is not None and without["runs"]:
+        said.append(Say("architecture.without.runs", parameters=f"{without['parameters']:,}"))
+    elif without is not None:
+        said.append(Say("architecture.without.fails"))
+    return Joined([*said, Say("architecture.handed_on", state=state_told(found["state"]))], "sentences")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from bench.report.words import Say, Text
+
 ORDER = (
     "transformer", "lstm_dot", "gru_dot", "rnn_dot", "lstm_additive", "gru_additive", "rnn_additive", "lstm_general",
     "lstm_multihead", "lstm_feeding", "lstm_none", "gru_none", "rnn_none", "residual_lstm", "residual_gru",
@@ -11,12 +13,9 @@ ORDER = (
 )  # fmt: skip
 """The same order in every table, figure and list; an arm that is not here comes after these, by name."""
 
-CELLS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN (tanh)"}
-MINIMAL = {"minlstm": "minLSTM", "mingru": "minGRU"}
-ATTENTION = {
-    "dot": "dot-product", "additive": "additive (Bahdanau)", "general": "general (Luong)", "multihead": "multi-head",
-    "feeding": "input-feeding dot-product",
-}  # fmt: skip
+CELLS = ("lstm", "gru", "rnn")
+MINIMAL = ("minlstm", "mingru")
+ATTENTION = ("dot", "additive", "general", "multihead", "feeding")
 TRANSFORMER, ATTENTIVE, PLAIN = "transformer", "recurrent with attention", "recurrent without attention"
 RECURRENT, OTHER = "recurrent", "other"
 ANY_RECURRENT = (ATTENTIVE, PLAIN, RECURRENT)
@@ -70,30 +69,26 @@ def ordered(names: Iterable[str]) -> list[str]:
     return sorted(set(names), key=_place)
 
 
-def describe(name: str) -> str:
+def describe(name: str) -> Text:
     """One line for the glossary."""
     own, _, variant = name.partition(" [")
     stem = own.removeprefix("residual_")
-    inside = ", inside the Transformer's pre-norm residual block" if own.startswith("residual_") else ""
+    inside = Say("arms.inside") if own.startswith("residual_") else ""
     cell, _, attention = stem.rpartition("_") if "_" in stem else (stem, "", "")
-    if own == "transformer":
-        text = "encoder and decoder of self-attention and feed-forward layers, the decoder attending to the encoder"
-    elif own == "transformer_encoder":
-        text = "the Transformer's encoder alone: target tokens look at the source through its layers, none at another"
+    if own in ("transformer", "transformer_encoder"):
+        text = Say(f"arms.{own}")
     elif cell in CELLS and attention == "none":
-        text = f"{CELLS[cell]} encoder and decoder{inside}; the decoder sees only the encoder's last state"
+        text = Say("arms.plain", cell=Say(f"arms.cells.{cell}"), inside=inside)
     elif cell in CELLS and attention in ATTENTION:
-        text = f"{CELLS[cell]} encoder and decoder{inside}, with {ATTENTION[attention]} attention over the source"
+        seen = Say(f"arms.attention.{attention}")
+        text = Say("arms.attentive", cell=Say(f"arms.cells.{cell}"), inside=inside, attention=seen)
     elif stem in CELLS:
-        text = f"{CELLS[stem]} encoder and decoder{inside}"
+        text = Say("arms.recurrent", cell=Say(f"arms.cells.{stem}"), inside=inside)
     elif own in MINIMAL:
-        text = (
-            f"{MINIMAL[own]} encoder and decoder, whose gates do not see the state, inside the Transformer's pre-norm "
-            "residual block"
-        )
+        text = Say("arms.minimal", cell=Say(f"arms.cells.{own}"))
     else:
-        text = "an arm this report has no description of; see its configuration"
-    return text + (f" (variant: {variant.rstrip(']')})" if variant else "")
+        text = Say("arms.unknown")
+    return Say("arms.variant", arm=text, options=variant.rstrip("]")) if variant else text
 
 
 def _place(name: str) -> tuple[int, str]:

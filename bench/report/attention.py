@@ -17,7 +17,7 @@ from bench.errors import UserError
 from bench.report import drawing, labels, style
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting
-from bench.report.labels import NOTES, PARTS
+from bench.report.labels import note, part
 
 FILE = "attention.json"
 KINDS = ("cross", "encoder")
@@ -86,13 +86,14 @@ def _figure(cell: dict, maps: Maps, folder: Path, name: str) -> Figure:
     notes = []
     if (rows, columns) != (len(maps.rows), len(maps.source)):
         whole = {"of_rows": len(maps.rows), "of_columns": len(maps.source)}
-        notes.append(NOTES["cut"].format(rows=rows, columns=columns, **whole))
+        notes.append(note("cut", rows=rows, columns=columns, **whole))
     if len(drawn) > len(several) > 0:
-        notes.append(NOTES["heads"].format(shown=len(several), heads=len(drawn)))
-    said = labels.said(f"attention, {maps.kind}", arm=cell["arm"], seed=cell["seed"], notes=" ".join(notes))
+        notes.append(note("heads", shown=len(several), heads=len(drawn)))
+    inside = {str(word): word for word in (part("weight"), *(part("head", number=n) for n in range(1, HEADS + 1)))}
+    said = labels.said(f"attention, {maps.kind}", notes, inside=inside, arm=cell["arm"], seed=cell["seed"])
     figure = _draw(mean, several, maps, said)
-    named = {PARTS["mean"] if len(drawn) > 1 else PARTS["one weight"]: mean}
-    named |= {PARTS["head"].format(number=number): matrix for number, matrix in enumerate(several, start=1)}
+    named = {part("mean" if len(drawn) > 1 else "one weight"): mean}
+    named |= {part("head", number=number): matrix for number, matrix in enumerate(several, start=1)}
     table = [
         cell | {"map": maps.kind, "head": head, "row": row, "row token": maps.rows[row], "source": column,
                 "source token": maps.source[column], "weight": float(matrix[row, column])}
@@ -138,7 +139,7 @@ def _draw(mean: np.ndarray, heads: list[np.ndarray], maps: Maps, said: labels.Sa
         step = (columns + gap.shape[1]) / joined.shape[1] * (drawing.WIDTH - 2 * PAPER)
         panel(joined, PAPER, PAPER, drawing.WIDTH - 2 * PAPER, lower - 0.35)
         for number in range(len(heads)):
-            said_of = PARTS["head"].format(number=number + 1)
+            said_of = part("head", number=number + 1)
             figure.text(PAPER + number * step, PAPER + lower - 0.31, said_of, size=8, **inches)
     return figure
 
@@ -152,7 +153,7 @@ def _scale(figure: Canvas, most: float, x: float, y: float, tall: float) -> None
     figure.add_artist(Rectangle((x, y), 0.1, tall, fill=False, ec=style.INK, lw=0.6, **inches))
     for value, place, side in ((0, y, "bottom"), (most, y + tall, "top")):
         figure.text(x + 0.14, place, f"{value:.2g}", size=8, va=side, **inches)
-    figure.text(x + 0.48, y + tall / 2, PARTS["weight"], size=8, rotation=90, ha="center", va="center", **inches)
+    figure.text(x + 0.48, y + tall / 2, part("weight"), size=8, rotation=90, ha="center", va="center", **inches)
 
 
 def _slug(arm: str) -> str:

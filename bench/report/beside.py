@@ -6,12 +6,10 @@ from dataclasses import dataclass
 
 from bench.report import arms
 from bench.report.evidence import Evidence, Setting
-from bench.report.published import BESIDE, PUBLISHED, Ours, Published
-from bench.report.tables import NONE, Table, table
+from bench.report.published import PUBLISHED, Ours, Published
+from bench.report.tables import NONE, Table, columns, table
+from bench.report.words import Joined, Say, Text
 from bench.stats import summary
-
-TITLE = "Published, beside ours"
-COLUMNS = ["what", "system", "published", "ours", "source", "what differs"]
 
 
 @dataclass(frozen=True)
@@ -25,9 +23,12 @@ class Own:
     high: float
     seeds: int
 
-    def __str__(self) -> str:
-        spread = "one seed" if self.seeds == 1 else f"{self.low:.4g}-{self.high:.4g}, {self.seeds} seeds"
-        return f"{self.arm} {self.mean:.4g} ({spread}), {self.setting}"
+    @property
+    def text(self) -> Text:
+        words = {"arm": self.arm, "mean": f"{self.mean:.4g}", "setting": self.setting}
+        if self.seeds == 1:
+            return Say("published.own.one", **words)
+        return Say("published.own.many", low=f"{self.low:.4g}", high=f"{self.high:.4g}", seeds=self.seeds, **words)
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,15 @@ def beside(evidence: Evidence, letter: str) -> list[Beside]:
 def table_of(letter: str, found: list[Beside]) -> Table | None:
     """A row a published number; None where nothing is."""
     rows = [
-        [each.published.what, each.published.system, each.published.number, "; ".join(map(str, each.ours)) or NONE,
+        [each.published.what, each.published.system, each.published.number,
+         Joined((own.text for own in each.ours), "reasons") or NONE,
          each.published.source, each.published.differs]
         for each in found
     ]  # fmt: skip
-    return table(f"published-{letter}", f"{TITLE}: claim {letter}", BESIDE, COLUMNS, rows) if rows else None
+    if not rows:
+        return None
+    heads = columns("what", "system", "published", "ours", "source", "differs")
+    return table(f"published-{letter}", Say("published.title", letter=letter), Say("published.beside"), heads, rows)
 
 
 def _own(evidence: Evidence, wanted: Ours) -> list[Own]:

@@ -22,7 +22,8 @@ from dataclasses import dataclass
 
 from bench.metrics import LESS_IS_BETTER
 from bench.report.evidence import Setting
-from bench.stats import OF_SEEDS, Spread, Unpaired, common_spread, holm, welch
+from bench.report.words import Joined, Say, Text
+from bench.stats import OF_SEEDS, ONE_SEED, Spread, Unpaired, common_spread, holm, welch
 
 MIN_SEEDS = 3
 MARGIN = {"share": 0.02, "points": 0.5, "squared error": 0.005, "nats a position": 0.02}
@@ -36,15 +37,10 @@ ABOVE, BELOW, LEVEL, OPEN = "above", "below", "level", "open"
 RATIOS = "ratio"
 """The unit of speeds and costs: values are logarithms, shown as ratios."""
 
-CALLED = (
-    f"A difference counts only with at least {MIN_SEEDS} seeds of each arm, a mean of at least {MARGIN['share']} "
-    f"(shares), {MARGIN['points']} points (BLEU, chrF), {MARGIN['squared error']} (squared error) or a factor of "
-    f"{RATIO} (speed, cost), and p of at most {FALSE_CALLS} after Holm's correction for all comparisons of this report "
-    "together. p is Welch's t test over seeds, each arm's variance drawn towards those of the arms measured in the same "
-    "way. Two arms are level where the same test shows the difference to be smaller than that size. Errors are turned "
-    "around, so that more is better. The unit is the seed: one trained model. The test takes the noise over seeds to be "
-    "near normal; where some seeds solve a task and others do not, read the share of seeds that solve it too."
-)
+CALLED = Say(
+    "called.how", seeds=MIN_SEEDS, share=MARGIN["share"], points=MARGIN["points"], error=MARGIN["squared error"],
+    ratio=RATIO, p=FALSE_CALLS,
+)  # fmt: skip
 """What "higher" and "lower" mean in every rule."""
 
 
@@ -162,7 +158,7 @@ def _spread(comparisons: list[Comparison]) -> Spread:
     return common_spread(samples.values(), LEAST_SPREAD * comparisons[0].margin or 1e-12)
 
 
-UNKNOWN = "no cell of one of the two passes the sanity gates"
+UNKNOWN = Say("difference.gated")
 
 
 def form(unit: str) -> str:
@@ -184,47 +180,53 @@ def signed(value: float, unit: str) -> str:
 
 def chance(value: float) -> str:
     """A p with two digits."""
-    return f"{value:.2g}" if value >= 1e-4 else "below 0.0001"
+    return f"{value:.2g}" if value >= 1e-4 else Say("difference.tiny")
 
 
-def seeds(differences: Iterable[Unpaired]) -> str:
+def seeds(differences: Iterable[Unpaired]) -> Text:
     """How many seeds the arms have: `n = 3 seeds`."""
     counts = sorted({count for each in differences for count in each.n})
-    return f"n = {counts[0] if len(counts) == 1 else f'{counts[0]} to {counts[-1]}'} seed{'s' if counts[-1] > 1 else ''}"
+    low, high = counts[0], counts[-1]
+    if high == 1:
+        return Say("difference.of_seeds.one")
+    return Say("difference.of_seeds.many", count=low if low == high else Say("difference.range", low=low, high=high))
 
 
-def few(differences: Iterable[Unpaired]) -> str:
-    """What is said of comparisons that cannot be called; "" where they can."""
+def few(differences: Iterable[Unpaired]) -> Text:
+    """What is said of comparisons that cannot be called."""
     found = list(differences)
-    if all(each.reason for each in found):
-        return found[0].reason
-    return f"{seeds(found)}, fewer than {MIN_SEEDS}: not decided"
+    if all(each.reason == ONE_SEED for each in found):
+        return Say("difference.one_seed")
+    return Say("difference.few", seeds=seeds(found), least=MIN_SEEDS)
 
 
-def spoken(judged: Judged) -> str:
+def spoken(judged: Judged) -> Text:
     """A difference in words: size, interval, effect size, p, p by Holm, number of seeds."""
     gap, unit = judged.difference, judged.comparison.unit
     if gap is None:
-        return f"not known, for {UNKNOWN}"
+        return Say("difference.not_known", why=UNKNOWN)
     size = signed(gap.mean, unit)
     if judged.p_holm is None:
-        return f"{size} ({few([gap])})"
-    low, high = (signed(end, unit) for end in gap.interval)
-    effect = "neither varies over seeds" if gap.effect is None else f"Hedges' g {gap.effect:.1f}"
-    tested = f"p {chance(gap.p)}, by Holm {chance(judged.p_holm)}"
-    return f"{size} (95 % interval over seeds {low} to {high}, {effect}, {tested}, {seeds([gap])})"
+        return Say("difference.not_tested", size=size, why=few([gap]))
+    effect = Say("difference.no_spread") if gap.effect is None else Say("difference.effect", g=f"{gap.effect:.1f}")
+    return Say("difference.tested", size=size, effect=effect, seeds=seeds([gap]), **_tested(judged))
 
 
-def listed(group: Mapping[str, Judged]) -> str:
+def listed(group: Mapping[str, Judged]) -> Text:
     """Differences by the arm they are named after, in brackets interval, p and p by Holm, and one count of seeds."""
-    gaps = {arm: judged.difference for arm, judged in group.items()}
     parts = []
     for arm, judged in group.items():
-        gap, unit = gaps[arm], judged.comparison.unit
-        told = ""
-        if judged.p_holm is not None:
-            low, high = (signed(end, unit) for end in gap.interval)
-            told = f" [{low} to {high}; p {chance(gap.p)}, by Holm {chance(judged.p_holm)}]"
-        parts.append(f"{arm} {signed(gap.mean, unit)}{told}")
+        size = signed(judged.difference.mean, judged.comparison.unit)
+        if judged.p_holm is None:
+            parts.append(Say("difference.of_arm", arm=arm, size=size))
+        else:
+            parts.append(Say("difference.of_arm_tested", arm=arm, size=size, **_tested(judged)))
+    gaps = [judged.difference for judged in group.values()]
     tested = any(judged.p_holm is not None for judged in group.values())
-    return f"{', '.join(parts)} ({seeds(gaps.values()) if tested else few(gaps.values())})"
+    return Say("difference.several", differences=Joined(parts), seeds=seeds(gaps) if tested else few(gaps))
+
+
+def _tested(judged: Judged) -> dict[str, str]:
+    gap = judged.difference
+    low, high = (signed(end, judged.comparison.unit) for end in gap.interval)
+    return {"low": low, "high": high, "p": chance(gap.p), "holm": chance(judged.p_holm)}

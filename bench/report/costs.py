@@ -13,21 +13,19 @@ from bench.report import arms
 from bench.report.comparisons import ABOVE, BELOW, LEVEL, OPEN, RATIO, RATIOS, Comparison, Judged, listed
 from bench.report.evidence import Evidence, Setting, column
 from bench.report.rules import INCONCLUSIVE, QUALIFIED, REFUTED, SUPPORTED, Case, Finding, compared
+from bench.report.words import Joined, Say, Text
 
 PARAMETER_TOLERANCE = 0.05
 
-SPEEDS = {
-    "throughput.train.median": "training speed",
-    "throughput.decode.median": "decoding speed in batches",
-    "throughput.decode_one.median": "decoding speed one sentence at a time",
-}
+WORKS = ("train", "decode", "decode_one")
+SPEEDS = {f"throughput.{work}.median": Say(f"costs.{work}.speed") for work in WORKS}
 """Target tokens a second: more is better."""
 
 COSTS = {
-    "flops.forward_per_target_token": "FLOPs of a forward pass per target token",
-    **{name: text.replace("speed", "time per target token") for name, text in SPEEDS.items()},
-    "memory.peak_rss_bytes": "peak memory of the process (mostly libraries and data, so it has no vote)",
-    "memory.peak_gpu_bytes": "peak memory on the GPU",
+    "flops.forward_per_target_token": Say("costs.flops"),
+    **{f"throughput.{work}.median": Say(f"costs.{work}.time") for work in WORKS},
+    "memory.peak_rss_bytes": Say("costs.rss"),
+    "memory.peak_gpu_bytes": Say("costs.gpu"),
 }
 COUNTED = ("flops.forward_per_target_token", "parameters.total")
 """Counted, not measured: every seed gives the same number, and no interval is needed."""
@@ -47,16 +45,16 @@ def _judged_wins(evidence: Evidence, judged: list[Judged]) -> Finding:
         found for found in judged if found.call == OPEN and found.difference.mean >= found.comparison.margin
     ]
     said = [
-        f"{len(judged)} comparisons of a recurrent arm with the Transformer; recurrent better in {calls[ABOVE]}, worse "
-        f"in {calls[BELOW]}, level in {calls[LEVEL]}, not decided in {calls[OPEN]}. Holm's correction is for the "
-        f"{judged[0].family} comparisons of this report that have enough seeds. Scores are differences, speeds are "
-        "ratios; brackets hold the 95 % interval over seeds."
-    ]
-    said += _grouped(evidence, wins, "recurrent better")
-    said += _grouped(evidence, undecided, "recurrent ahead on average, not decided")
+        Say(
+            "evidence.C.summary", count=len(judged), above=calls[ABOVE], below=calls[BELOW], level=calls[LEVEL],
+            open=calls[OPEN], family=judged[0].family,
+        )
+    ]  # fmt: skip
+    said += _grouped(evidence, wins, "better")
+    said += _grouped(evidence, undecided, "ahead")
     settings = list(dict.fromkeys(found.comparison.setting for found in judged))
     if not all(evidence.same_machine(setting) for setting in settings):
-        said.append("Speeds of settings measured on unlike machines, threads or concurrency are left out.")
+        said.append(Say("evidence.C.unlike"))
     nowhere = set(calls) <= {BELOW, LEVEL}
     return Finding(REFUTED if wins else SUPPORTED if nowhere else INCONCLUSIVE, said, settings)
 
@@ -80,30 +78,27 @@ def _gated(evidence: Evidence) -> list[Case]:
         for setting in evidence.settings()
         if evidence.arms(setting, arms.TRANSFORMER) and evidence.arms(setting, *arms.ANY_RECURRENT)
     ]
-    why = "all cells of the Transformer or of the recurrent arms fail a sanity gate."
-    said = [f"{evidence.name(setting)}: {why}" for setting in both]
+    said = [Say("evidence.D.gated", setting=evidence.name(setting)) for setting in both]
     return [Case.settled(Finding(INCONCLUSIVE, said, both))] if both else []
 
 
 def _cost(evidence: Evidence, setting: Setting, cells: pd.DataFrame, transformer: str, rivals: list[str]) -> Case:
     names = dict(COSTS)
     sizes = {arm: _first(cells, arm, "parameters.total") for arm in (transformer, *rivals)}
-    told = ", ".join(f"{arm} {size:,.0f}" for arm, size in sizes.items() if size)
+    told = Joined(f"{arm} {size:,.0f}" for arm, size in sizes.items() if size)
     known = [size for size in sizes.values() if size]
     aimed = setting.rule == "params" and setting.target >= 0
     matched = aimed and all(abs(size / setting.target - 1) <= PARAMETER_TOLERANCE for size in known)
     name_of_setting = evidence.name(setting)
-    said = [f"{name_of_setting}, parameters: {told or 'not recorded'}."]
-    if matched:
-        said[0] += " They are matched by design, so this does not test whether a Transformer has many."
-    else:
-        said[0] += " They are not matched here, so their number is compared as a cost."
-        names = {"parameters.total": "parameters", **names}
+    counts = Say("evidence.D.sizes", setting=name_of_setting, sizes=told or Say("evidence.D.not_recorded"))
+    if not matched:
+        names = {"parameters.total": Say("costs.parameters"), **names}
+    said = [Joined([counts, Say("evidence.D.matched" if matched else "evidence.D.not_matched")], "sentences")]
     if setting.rule == "flops":
-        said.append("FLOPs are matched by design, so this does not test whether a Transformer needs more.")
+        said.append(Say("evidence.D.flops_matched"))
         del names["flops.forward_per_target_token"]
     if not evidence.same_machine(setting):
-        said.append("Times and memory are left out: machine, threads or concurrency differ between cells.")
+        said.append(Say("evidence.D.unlike"))
         names = {name: text for name, text in names.items() if not name.startswith(("throughput", "memory"))}
     asked = [
         _in_logs(evidence, setting, cells, name, *((arm, transformer) if name in SPEEDS else (transformer, arm)))
@@ -113,24 +108,27 @@ def _cost(evidence: Evidence, setting: Setting, cells: pd.DataFrame, transformer
     asked = [found for found in asked if found.known]
     tested = [found for found in asked if found.metric not in COUNTED]
     counted = [found for found in asked if found.metric in COUNTED]
-    words = {name: f"{name_of_setting}, {text}, ratio of {transformer} to" for name, text in names.items()}
+    words = {
+        name: {"setting": name_of_setting, "cost": text, "transformer": transformer} for name, text in names.items()
+    }
     return Case(tested, partial(_judged_cost, setting, said, words, counted, matched))
 
 
 def _judged_cost(
-    setting: Setting, said: list[str], words: dict[str, str], counted: list[Comparison], matched: bool, judged: list[Judged]
-) -> Finding:
-    """words: how the sentence on each cost begins; counted: ratios that hold for every seed and need no test."""
+    setting: Setting, said: list[Text], words: dict[str, dict], counted: list[Comparison], matched: bool,
+    judged: list[Judged],
+) -> Finding:  # fmt: skip
+    """words: what the sentence on each cost is of; counted: ratios that hold for every seed and need no test."""
     said, calls = list(said), [_exact(found.mean) for found in counted]
     for name, words_of_name in words.items():
         exact = {each.second: each.mean for each in counted if each.metric == name}
         found = [each for each in judged if each.comparison.metric == name]
         if exact:
-            told = ", ".join(f"{arm} {math.exp(mean):.2f}" for arm, mean in exact.items())
-            said.append(f"{words_of_name}: {told} (counted).")
+            told = Joined(f"{arm} {math.exp(mean):.2f}" for arm, mean in exact.items())
+            said.append(Say("evidence.D.counted", ratios=told, **words_of_name))
         if found:
             rivals = [each.comparison.first if name in SPEEDS else each.comparison.second for each in found]
-            said.append(f"{words_of_name}: {listed(dict(zip(rivals, found)))}.")
+            said.append(Say("evidence.D.measured", differences=listed(dict(zip(rivals, found))), **words_of_name))
         if name not in NO_VOTE:
             calls += [each.call for each in found]
     return Finding(_costly(calls, matched), said, [setting])
@@ -169,15 +167,15 @@ def _comparisons(evidence: Evidence) -> Iterator[Comparison]:
                 yield _in_logs(evidence, setting, cells, name, arm, transformer)
 
 
-def _grouped(evidence: Evidence, found: list[Judged], title: str) -> list[str]:
-    """One sentence a setting and measure."""
+def _grouped(evidence: Evidence, found: list[Judged], how: str) -> list[Text]:
+    """One sentence a setting and measure. how: `better` or `ahead`."""
     groups: dict[tuple[Setting, str], dict[str, Judged]] = {}
     for each in found:
         asked = each.comparison
-        measure = SPEEDS.get(asked.metric) or f"{asked.split}, {asked.metric}"
+        measure = SPEEDS.get(asked.metric) or Joined([str(asked.split), asked.metric], "clauses")
         groups.setdefault((asked.setting, measure), {})[asked.first] = each
     return [
-        f"{evidence.name(setting)}, {measure}, {title}: {listed(group)}."
+        Say(f"evidence.C.{how}", setting=evidence.name(setting), measure=measure, differences=listed(group))
         for (setting, measure), group in groups.items()
     ]
 

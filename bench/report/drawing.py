@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +17,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from bench.report import arms, style
-from bench.report.labels import Said, shown
+from bench.report.labels import Said, part, shown
+from bench.report.words import Text
 
 WIDTH, HEIGHT = 5.0, 3.7
 LEGEND_ROW, AXIS_BELOW, LEFT = 0.21, 0.58, 0.78
@@ -25,19 +26,29 @@ LEGEND_ROW, AXIS_BELOW, LEFT = 0.21, 0.58, 0.78
 the axes of neighbouring figures in line."""
 HANDLE, CHARACTER, LONGEST = 0.5, 0.072, 60
 """Inches of a legend's line with the gap after it and of a character on average; the characters a row has room for."""
+KEYS = ("trained", "chance", "constant")
+"""What a legend may have beside the arms, by the names of its words."""
 PNG_DPI, PACKING = 120, {"compress_level": 1}
 """An eighth larger than packed as usual, in half of the time."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """name: of its files; title, caption: what it is, and one sentence on what to see; numbers: what it shows."""
+    """name: of its files; said: its words; numbers: what it shows."""
 
     name: str
-    title: str
-    caption: str
+    said: Said
     numbers: pd.DataFrame
     svg: str
+
+    @property
+    def title(self) -> Text:
+        return self.said.title
+
+    @property
+    def caption(self) -> Text:
+        """First of all what to see."""
+        return self.said.caption
 
 
 def canvas() -> tuple[Canvas, Axes]:
@@ -119,6 +130,7 @@ def finish(
         axes.xaxis.set_label_coords((LEFT + WIDTH - 0.15) / 2, below - 0.11 - 0.17 * lines - (0.1 if lines > 1 else 0),
                                     transform=figure.dpi_scale_trans)  # fmt: skip
     _legend(figure, entries, across, legend)
+    said = replace(said, inside={str(word): word for word in map(part, KEYS)} | dict(said.inside))
     return written(figure, folder, name, said, numbers)
 
 
@@ -131,7 +143,7 @@ def written(figure: Canvas, folder: Path, name: str, said: Said, numbers: pd.Dat
         FigureCanvasSVG(figure).print_svg(folder / f"{name}.svg", metadata={"Date": None})
         figure.set_dpi(PNG_DPI)
         FigureCanvasAgg(figure).print_png(folder / f"{name}.png", metadata={"Software": None}, pil_kwargs=PACKING)
-    return Figure(name, said.title, said.caption, numbers, (folder / f"{name}.svg").read_text(encoding="utf-8"))
+    return Figure(name, said, numbers, (folder / f"{name}.svg").read_text(encoding="utf-8"))
 
 
 def _columns(entries: Sequence[Line2D | Patch]) -> int:

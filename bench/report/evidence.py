@@ -14,10 +14,11 @@ from functools import cached_property
 import pandas as pd
 
 from bench import phenomena
-from bench.matching import RULES, amount
+from bench.matching import RULES
 from bench.metrics import LESS_IS_BETTER, LITERATURE
 from bench.records import Records
 from bench.report import arms, gates
+from bench.report.words import Say, Text
 
 MACHINE = ("environment.cpu", "environment.threads", "environment.gpu", "environment.concurrent_cells")
 """What has to be equal before two speeds may be compared."""
@@ -42,13 +43,20 @@ class Setting:
     rule: str = "params"
 
     def __str__(self) -> str:
-        target = f", {self.aim}" if self.target >= 0 else ""
-        return f"{self.task} (budget {self.budget}{target}, {self.device})"
+        return str(self.text)
 
     @property
-    def aim(self) -> str:
+    def text(self) -> Text:
+        """All of it."""
+        words = {"task": self.task, "budget": self.budget, "device": self.device}
+        return Say("setting.full", aim=self.aim, **words) if self.target >= 0 else Say("setting.no_target", **words)
+
+    @property
+    def aim(self) -> Text:
         """The target in words: `200,000 parameters`."""
-        return amount(self.rule, self.target) if self.target >= 0 else "not recorded"
+        if self.target < 0:
+            return Say("setting.not_recorded")
+        return Say(f"matched.{self.rule}.amount", count=f"{self.target:,}")
 
     @property
     def slug(self) -> str:
@@ -143,10 +151,10 @@ class Evidence:
         """Settings with a finished cell, in order."""
         return sorted(self._finished)
 
-    def name(self, setting: Setting) -> str:
+    def name(self, setting: Setting) -> str | Text:
         """The task alone where that tells a setting from the others, else everything."""
         same_task = {other for other in set(self.cells["setting"]) if other.task == setting.task}
-        return setting.task if same_task == {setting} else str(setting)
+        return setting.task if same_task == {setting} else setting.text
 
     def of(self, setting: Setting, trusted: bool = False) -> pd.DataFrame:
         """Finished cells of a setting; trusted: only those that pass the sanity gates."""

@@ -10,6 +10,7 @@ import pandas as pd
 from bench import records
 from bench.report import arms, series
 from bench.report.evidence import Evidence, Setting
+from bench.report.words import Say, Text
 
 PLACES = (0.1, 0.5, 0.9)
 """Where in the first test split the examples stand, as a share of its length."""
@@ -69,5 +70,5 @@ def of_setting(evidence: Evidence, setting: Setting, folder: Path) -> list[Examp
     ]
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ... ({len(text) - LONGEST} more characters)"
+def _short(text: str) -> str | Text:
+    return text if len(text) <= LONGEST else Say("examples.cut", text=text[:LONGEST], more=len(text) - LONGEST)

@@ -17,7 +17,8 @@ from bench import claims
 from bench.report import latex
 from bench.report.beside import Beside
 from bench.report.evidence import Setting
-from bench.report.tables import Table, table
+from bench.report.tables import Table, columns, table
+from bench.report.words import ENGLISH, Say, told
 
 RESULTS, PARQUET, VERDICTS = "results.csv", "results.parquet", "verdicts.json"
 
@@ -50,24 +51,41 @@ def tables(found: Iterable[Table], folder: Path) -> None:
 
 def verdict_table(found: Iterable[claims.Verdict]) -> Table:
     """The verdicts as the page lists them first."""
-    rows = [[f"{each.letter} {each.claim.sentence}", each.verdict, each.corrected] for each in found]
-    return table("verdicts", "Verdicts", claims.CALLED, ["claim", "verdict", "what may be said"], rows)
+    rows = []
+    for each in found:
+        claim = Say("page.claim", letter=each.letter, sentence=each.claim.sentence)
+        rows.append([claim, each.word, each.corrected])
+    return table("verdicts", Say("page.verdicts"), claims.CALLED, columns("claim", "verdict", "corrected"), rows)
 
 
-def verdicts(found: Sequence[claims.Verdict], beside: Mapping[str, Sequence[Beside]], folder: Path) -> None:
-    """verdicts.json: a claim with all that stands in the report about it, published numbers beside ours included."""
-    told = {
+def verdicts(
+    found: Sequence[claims.Verdict], beside: Mapping[str, Sequence[Beside]], folder: Path,
+    languages: Sequence[str] = (),
+) -> None:  # fmt: skip
+    """verdicts.json: a claim with all that stands in the report about it, published numbers beside ours included, in
+    English, and under `texts` its sentences in each other language of these."""
+    others = [code for code in languages if code != ENGLISH]
+    content = {
         "schema": VERDICTS_SCHEMA,
         "bench": bench.__version__,
         "rules_version": getattr(claims, "RULES_VERSION", None),
         "called": claims.CALLED,
         "claims": [
             _plain(each.claim, "corrected") | _plain(each, "claim") | {"published": _published(beside[each.letter])}
+            | ({"texts": {code: _told(each, code) for code in others}} if others else {})
             for each in found
         ],
     }
-    text = json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
     (folder / VERDICTS).write_text(text + "\n", encoding="utf-8")
+
+
+def _told(verdict: claims.Verdict, language: str) -> dict[str, object]:
+    claim = verdict.claim
+    texts = {"sentence": claim.sentence, "predicts": claim.predicts, "rule": claim.rule, "verdict": verdict.word,
+             "scope": verdict.scope, "corrected": verdict.corrected}  # fmt: skip
+    evidence = [told(sentence, language) for sentence in verdict.evidence]
+    return {name: told(text, language) for name, text in texts.items()} | {"evidence": evidence}
 
 
 def _published(rows: Sequence[Beside]) -> list[object]:

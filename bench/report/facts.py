@@ -7,61 +7,61 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from bench.matching import COUNTED, RULES
+from bench.matching import RULES
 from bench.records import STATUSES
-from bench.report import arms
+from bench.report import arms, labels
 from bench.report.evidence import Evidence, Setting, column, given
-from bench.report.tables import NONE, Table, differing_options, measured, table
+from bench.report.tables import NONE, Table, columns, differing_options, measured, table
+from bench.report.words import Joined, Say, Text
 
 NOT_SHOWN = ("name", "_target_")
 
 
-def overview(evidence: Evidence) -> list[tuple[str, str]]:
+def overview(evidence: Evidence) -> list[tuple[Text, str]]:
     """Term and text: what any reader has to see before the numbers."""
     cells = evidence.cells
     counts = Counter(cells["status"])
     known = [status for status in (*STATUSES, *sorted(set(counts) - set(STATUSES))) if counts[status]]
-    facts = [
-        ("Cells", f"{len(cells)}: " + ", ".join(f"{counts[status]} {status}" for status in known)),
-        ("Suite", distinct(cells, "suite")),
-        ("Tasks", ", ".join(sorted(set(cells["task_told"])))),
-        ("Arms", ", ".join(arms.ordered(cells["model"]))),
-        ("Seeds", ", ".join(f"{seed:g}" for seed in sorted(set(cells["seed"].dropna()))) or "not recorded"),
-        ("Budgets", "; ".join(_budgets(cells)) or "not recorded"),
-        ("Matched", "; ".join(_matching(evidence))),
-        ("Processor", distinct(cells, "environment.cpu")),
-        ("Device", distinct(cells, "environment.device")),
-        ("GPU", distinct(cells, "environment.gpu")),
-        ("Threads a cell", distinct(cells, "environment.threads")),
-        ("Cells run beside each other", distinct(cells, "environment.concurrent_cells")),
-        ("Platform", distinct(cells, "environment.platform")),
-        ("Python", distinct(cells, "environment.python")),
-        ("Libraries", _libraries(cells)),
-        ("Code", _code(cells)),
-    ]
-    return [(term, text) for term, text in facts if text]
+    counted = Joined(Say("facts.status", count=counts[status], status=labels.status(status)) for status in known)
+    unknown = Say("facts.not_recorded")
+    facts = {
+        "cells": Say("facts.cells", count=len(cells), statuses=counted),
+        "suite": distinct(cells, "suite"),
+        "tasks": Joined(sorted(set(cells["task_told"]))),
+        "arms": Joined(arms.ordered(cells["model"])),
+        "seeds": Joined(f"{seed:g}" for seed in sorted(set(cells["seed"].dropna()))) or unknown,
+        "budgets": "; ".join(_budgets(cells)) or unknown,
+        "matched": Joined(_matching(evidence), "reasons"),
+        "processor": distinct(cells, "environment.cpu"),
+        "device": distinct(cells, "environment.device"),
+        "gpu": distinct(cells, "environment.gpu"),
+        "threads": distinct(cells, "environment.threads"),
+        "beside": distinct(cells, "environment.concurrent_cells"),
+        "platform": distinct(cells, "environment.platform"),
+        "python": distinct(cells, "environment.python"),
+        "libraries": _libraries(cells),
+        "code": _code(cells),
+    }
+    return [(Say(f"facts.terms.{term}"), text) for term, text in facts.items() if text]
 
 
-def warnings(evidence: Evidence) -> list[str]:
+def warnings(evidence: Evidence) -> list[Text]:
     """What a reader has to know before comparing anything."""
     said = []
     mixed = [setting for setting in evidence.settings() if not evidence.same_machine(setting)]
     if mixed:
-        said.append(
-            "Speeds and memory of these settings were measured on unlike machines, threads or concurrency, and enter "
-            f"no verdict: {'; '.join(map(str, mixed))}."
-        )
+        said.append(Say("warnings.unlike", settings=Joined((setting.text for setting in mixed), "reasons")))
     busy = pd.to_numeric(column(evidence.cells, "environment.concurrent_cells"), errors="coerce")
     if (busy > 1).any():
-        said.append("Cells ran beside each other, so speeds are lower than on an idle machine.")
+        said.append(Say("warnings.busy"))
     commits = {value for value in column(evidence.done, "code.commit") if given(value)}
     if len(commits) > 1:
-        said.append("Cells come from more than one version of the code.")
+        said.append(Say("warnings.versions"))
     if any(given(value) and not bool(value) for value in column(evidence.done, "code.clean")):
-        said.append("Some cells were run with changes that were not committed.")
+        said.append(Say("warnings.changes"))
     few = [setting for setting in evidence.settings() if _fewest_seeds(evidence, setting) == 1]
     if few:
-        said.append(f"One seed, and so no interval over seeds, for an arm of: {'; '.join(map(str, few))}.")
+        said.append(Say("warnings.one_seed", settings=Joined((setting.text for setting in few), "reasons")))
     return said
 
 
@@ -73,10 +73,9 @@ def data(evidence: Evidence) -> Table:
         for name in cells.columns:
             if name.startswith("data.") and (values := distinct(cells, name, counted=False)):
                 kind, _, rest = name.removeprefix("data.").partition(".")
-                rows.append([setting.task, kind.replace("_", " "), rest, values])
+                rows.append([setting.task, labels.of_data(kind), rest, values])
     unique = list(dict.fromkeys(tuple(row) for row in rows))
-    note = "Equal checksums mean equal data; more than one value means that the cells did not share their data."
-    return table("data", "Data", note, ["task", "what", "name", "value"], unique)
+    return table("data", Say("data.title"), Say("data.note"), columns("task", "what", "name", "value"), unique)
 
 
 def trials(evidence: Evidence) -> Table:
@@ -89,15 +88,12 @@ def trials(evidence: Evidence) -> Table:
             held = next((choice for choice in own if isinstance(choice, Mapping) and choice.get("set")), None)
             if held is not None:
                 tried = held.get("trials") or {}
-                shown = [f"{what}: {_loss(loss)}" for what, loss in tried.items()]
+                shown = [Say("tables.trials.one", what=what, loss=_loss(loss)) for what, loss in tried.items()]
                 chosen = ", ".join(f"{key}={value}" for key, value in held["set"].items())
-                rows.append([evidence.name(setting), arm, chosen, measured(len(tried)), "; ".join(shown) or NONE])
-    note = (
-        "Settings that do not come from the arm's own file, and the trials behind them with their validation loss; no "
-        "trial touches a test set. Without trials: set by hand or carried over from another budget."
-    )
-    columns = ["task", "arm", "chosen", "trials", "validation loss of each trial"]
-    return table("trials", "What the settings were chosen from", note, columns, rows)
+                losses = Joined(shown, "reasons") or NONE
+                rows.append([evidence.name(setting), arm, chosen, measured(len(tried)), losses])
+    heads = columns("task", "arm", "chosen", "trials", "trial_losses")
+    return table("trials", Say("tables.trials.title"), Say("tables.trials.note"), heads, rows)
 
 
 def penalties(evidence: Evidence) -> Table:
@@ -110,19 +106,16 @@ def penalties(evidence: Evidence) -> Table:
                 choice = row.get("selection.length_penalty")
                 if isinstance(choice, Mapping):
                     tried = [f"{each['length_penalty']:g}: {each['value']:.4g}" for each in choice["candidates"]]
-                    by = f"{choice['search']}, {choice['metric']} ({choice['unit']})"
+                    words = {"search": choice["search"], "metric": choice["metric"]}
+                    by = Say("tables.penalties.by", unit=labels.unit(choice["unit"]), **words)
                     chosen = measured(choice["chosen"], "{:g}")
                     rows.append([evidence.name(setting), arm, measured(row["seed"]), by, chosen, "; ".join(tried)])
-    note = (
-        "What the beam's length penalty was chosen from: the validation split, decoded once with each candidate. Of "
-        "equal scores the candidate named first is taken; the test sets are decoded once, with the chosen one."
-    )
-    columns = ["task", "arm", "seed", "search and score", "chosen", "validation score of each candidate"]
-    return table("length-penalties", "Length penalties chosen on validation", note, columns, rows)
+    heads = columns("task", "arm", "seed", "search_and_score", "chosen", "candidates")
+    return table("length-penalties", Say("tables.penalties.title"), Say("tables.penalties.note"), heads, rows)
 
 
-def _loss(loss: float | None) -> str:
-    return "failed" if loss is None else f"{loss:.3g}"
+def _loss(loss: float | None) -> str | Text:
+    return labels.status("failed") if loss is None else f"{loss:.3g}"
 
 
 def options(evidence: Evidence) -> Table:
@@ -133,8 +126,8 @@ def options(evidence: Evidence) -> Table:
         for key, values in differing_options(configs).items():
             if not key.startswith("model.") and key.rpartition(".")[2] not in NOT_SHOWN:
                 rows.append([task, key, ", ".join(values)])
-    note = "Every option besides those of the model; where arms differ in one, all values are listed."
-    return table("options", "Configuration", note, ["task", "option", "values"], rows)
+    heads = columns("task", "option", "option_values")
+    return table("options", Say("tables.options.title"), Say("tables.options.note"), heads, rows)
 
 
 def signatures(evidence: Evidence) -> list[str]:
@@ -143,23 +136,24 @@ def signatures(evidence: Evidence) -> list[str]:
     return sorted(f"{row.metric}: {row.signature}" for row in pairs.itertuples())
 
 
-def glossary(evidence: Evidence) -> list[tuple[str, str]]:
+def glossary(evidence: Evidence) -> list[tuple[str, Text]]:
     """Arm and description."""
     return [(arm, arms.describe(arm)) for arm in arms.ordered(evidence.cells["arm"])]
 
 
-def distinct(cells: pd.DataFrame, name: str, counted: bool = True) -> str:
-    """The values of a column, each with its number of cells where there are several; "" for none."""
+def distinct(cells: pd.DataFrame, name: str, counted: bool = True) -> Text:
+    """The values of a column, each with its number of cells where there are several; empty for none."""
     counts = Counter(_plain(value) for value in column(cells, name) if given(value))
     if len(counts) <= 1 or not counted:
-        return "; ".join(counts)
-    return "; ".join(f"{value} ({count} cells)" for value, count in counts.most_common())
+        return Joined(counts, "reasons")
+    parts = [Say("facts.of_cells", value=value, count=count) for value, count in counts.most_common()]
+    return Joined(parts, "reasons")
 
 
-def _plain(value: object) -> str:
+def _plain(value: object) -> str | Text:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return " to ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return Joined(map(str, value), "ends") if isinstance(value, list | tuple) else str(value)
 
 
 def _budgets(cells: pd.DataFrame) -> Iterable[str]:
@@ -170,7 +164,7 @@ def _budgets(cells: pd.DataFrame) -> Iterable[str]:
         yield f"{name} ({told})" if told else name
 
 
-def _matching(evidence: Evidence) -> Iterable[str]:
+def _matching(evidence: Evidence) -> Iterable[Text]:
     """For each rule its targets, and how far from them the arms are."""
     settings = evidence.cells["setting"]
     for rule in RULES:
@@ -179,22 +173,27 @@ def _matching(evidence: Evidence) -> Iterable[str]:
             continue
         cells = evidence.cells[[setting.rule == rule for setting in settings]]
         off = pd.to_numeric(column(cells, "match.mismatch"), errors="coerce").dropna()
-        spread = f", arms lie between {100 * off.min():+.1f} % and {100 * off.max():+.1f} % of it" if len(off) else ""
-        yield f"{COUNTED[rule]}: target {', '.join(f'{target:,}' for target in targets)}{spread}"
+        words = {"counted": Say(f"matched.{rule}.word"), "targets": Joined(f"{target:,}" for target in targets)}
+        if len(off):
+            ends = {"low": f"{100 * off.min():+.1f}", "high": f"{100 * off.max():+.1f}"}
+            yield Say("facts.target_and_spread", **words, **ends)
+        else:
+            yield Say("facts.target", **words)
 
 
-def _libraries(cells: pd.DataFrame) -> str:
+def _libraries(cells: pd.DataFrame) -> Text:
     names = [name for name in cells.columns if name.startswith("environment.libraries.")]
-    return ", ".join(f"{name.removeprefix('environment.libraries.')} {distinct(cells, name)}" for name in names)
+    short = {name: name.removeprefix("environment.libraries.") for name in names}
+    return Joined(Say("facts.library", name=short[name], version=distinct(cells, name)) for name in names)
 
 
-def _code(cells: pd.DataFrame) -> str:
+def _code(cells: pd.DataFrame) -> Text:
     commit, version = distinct(cells, "code.commit"), distinct(cells, "code.version")
     clean = [bool(value) for value in column(cells, "code.clean") if given(value)]
-    tree = "" if not clean else ", clean tree" if all(clean) else ", with uncommitted changes in some cells"
-    return (
-        ", ".join(filter(None, [f"version {version}" if version else "", f"commit {commit}" if commit else ""])) + tree
-    )
+    parts = [Say("facts.version", version=version)] if version else []
+    parts += [Say("facts.commit", commit=commit)] if commit else []
+    parts += [Say("facts.clean" if all(clean) else "facts.not_clean")] if clean else []
+    return Joined(parts, "clauses")
 
 
 def _fewest_seeds(evidence: Evidence, setting: Setting) -> int:

@@ -13,15 +13,17 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator
 
-from bench.matching import COUNTED
 from bench.metrics import LESS_IS_BETTER
 from bench.report import arms, drawing, labels, series, style, translation
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting, given
-from bench.report.labels import NOTES, PARTS
+from bench.report.labels import note, part
+from bench.report.words import Say
 
 MATCHED = 0.1
 """Of the largest size: the room beside the smallest and the largest."""
+LONGEST = 40
+"""Characters of a column's words."""
 
 
 def of_setting(evidence: Evidence, setting: Setting, folder: Path) -> list[Figure]:
@@ -56,10 +58,11 @@ def _scores(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None
         return None
     metric, unit = table["metric"].iloc[0], table["unit"].iloc[0]
     table = series.with_means(table, ["arm", "split"], "value")
-    said = labels.said("seeds", metric=labels.words(metric), intervals=labels.intervals("bars", table["seeds"]))
+    notes, label = [labels.intervals("bars", table["seeds"])], labels.label(metric, unit)
+    said = labels.said("seeds", notes, y=label, metric=labels.words(metric))
     figure, axes = drawing.canvas()
     lines = _dots(axes, table, "split", "value")
-    axes.set(xlabel=said.x, ylabel=labels.label(metric, unit))
+    axes.set(xlabel=said.x, ylabel=said.y)
     _bounded(axes, unit)
     _chance(axes, evidence, setting, metric)
     return drawing.finish(figure, axes, folder, f"seeds-{setting.slug}", said, table, lines=lines)
@@ -89,8 +92,6 @@ def _by_axis(
             for _, line in rows[rows["arm"] == arm].groupby("split", sort=False):
                 drawing.line(axes, arm, line["at"], line["mean"])
                 drawing.band(axes, arm, line["at"], line["low"], line["high"])
-        axes.set_xlabel(labels.axis(axis, in_words=bool(translation.metrics(evidence, setting))))
-        axes.set_ylabel(labels.label(metric, unit))
         _bounded(axes, unit)
         _chance(axes, evidence, setting, metric)
         binned = _gap(rows["at"]) > 2
@@ -98,13 +99,14 @@ def _by_axis(
             axes.set_xticks(sorted(rows["at"].unique()))
         else:
             axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        notes = [NOTES["shaded"]] * shaded + [NOTES["binned"]] * binned + [labels.intervals("bands", rows["seeds"])]
+        notes = [note("shaded")] * shaded + [note("binned")] * binned + [labels.intervals("bands", rows["seeds"])]
         said = labels.said(
-            "axis, less is better" if unit in LESS_IS_BETTER else "axis",
-            metric=labels.words(metric), axis=axis, search=search, notes=" ".join(notes),
-            where=PARTS["split"].format(split=split) if split else "",
+            "axis, less is better" if unit in LESS_IS_BETTER else "axis", notes, y=labels.label(metric, unit),
+            x=labels.axis(axis, in_words=bool(translation.metrics(evidence, setting))), metric=labels.words(metric),
+            axis=labels.axis_name(axis), search=search, where=part("split", split=split) if split else "",
         )  # fmt: skip
-        extra = [Patch(color=style.SHADE, label=PARTS["trained"])] if shaded else []
+        axes.set(xlabel=said.x, ylabel=said.y)
+        extra = [Patch(color=style.SHADE, label=part("trained"))] if shaded else []
         name = "-".join(filter(None, [axis, *(measure or ()), setting.slug, split]))
         found.append(drawing.finish(figure, axes, folder, name, said, rows.reset_index(drop=True), extra))
     return found
@@ -115,7 +117,7 @@ def _learning(evidence: Evidence, setting: Setting, x: str, folder: Path) -> Fig
     if table.empty:
         return None
     values = evidence.unit(setting, series.headline(evidence, setting)[0]) == "squared error"
-    said = labels.said(f"learning, {x}", unit=PARTS["loss, values" if values else "loss, tokens"])
+    said = labels.said(f"learning, {x}", unit=part("loss, values" if values else "loss, tokens"))
     figure, axes = drawing.canvas()
     for arm in arms.ordered(table["arm"]):
         cells = table[table["arm"] == arm].groupby("cell")
@@ -152,10 +154,10 @@ def _parameters(evidence: Evidence, settings: Sequence[Setting], folder: Path) -
     target = settings[0]
     said = labels.said(
         "parameters" if target.rule == "params" else "parameters, other rule",
-        task=target.task, metric=labels.words(metric), split=split, rule=COUNTED[target.rule],
-        intervals=labels.intervals("bars", table["seeds"]),
+        [labels.intervals("bars", table["seeds"])], y=labels.label(metric, unit), task=target.task,
+        metric=labels.words(metric), split=split, rule=Say(f"matched.{target.rule}.word"),
     )  # fmt: skip
-    axes.set(xlabel=said.x, ylabel=labels.label(metric, unit))
+    axes.set(xlabel=said.x, ylabel=said.y)
     low, high = table["parameters"].min(), table["parameters"].max()
     axes.set_xlim(low - MATCHED * high, high + MATCHED * high)  # arms within 5 % of each other stand close together
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
@@ -175,7 +177,7 @@ def _speed(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None:
     axes.yaxis.set_minor_locator(NullLocator())
     values = table["tokens_per_second"]
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if values.max() < 1e3 * values.min() else (1,)))
-    return _costs(figure, axes, setting, "speed", table, "tokens_per_second", folder)
+    return _costs(figure, axes, setting, "speed", table, "tokens_per_second", folder, WORKS)
 
 
 def _memory(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None:
@@ -185,16 +187,22 @@ def _memory(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None
     figure, axes = drawing.canvas()
     axes.set_ylim(bottom=0, top=1.06 * table["mebibytes"].max())
     axes.yaxis.set_major_locator(MaxNLocator(5))
-    return _costs(figure, axes, setting, "memory", table, "mebibytes", folder)
+    return _costs(figure, axes, setting, "memory", table, "mebibytes", folder, MEMORIES)
+
+
+WORKS, MEMORIES = ("train", "decode", "decode_one"), ("process", "gpu")
+"""Groups of the figures of costs, by the names of their words."""
 
 
 def _costs(
-    figure: Canvas, axes: Axes, setting: Setting, what: str, table: pd.DataFrame, value: str, folder: Path
-) -> Figure:
+    figure: Canvas, axes: Axes, setting: Setting, what: str, table: pd.DataFrame, value: str, folder: Path,
+    groups: Sequence[str],
+) -> Figure:  # fmt: skip
     """A figure of speeds or memory on axes that have their scale."""
     table = series.with_means(table, ["arm", "what"], value)
     lines = _dots(axes, table, "what", value)
-    said = labels.said(what, intervals=labels.intervals("bars", table["seeds"]))
+    inside = {drawn: text for group in groups for drawn, text in labels.lines(part(group), LONGEST).items()}
+    said = labels.said(what, [labels.intervals("bars", table["seeds"])], inside=inside)
     axes.set(xlabel=said.x, ylabel=said.y)
     return drawing.finish(figure, axes, folder, f"{what}-{setting.slug}", said, table, lines=lines)
 
@@ -213,7 +221,7 @@ def _dots(axes: Axes, table: pd.DataFrame, group: str, value: str) -> int:
         drawing.strokes(axes, arm, [(x - half, mean, x + half, mean) for x, (mean, _, _) in each.items()], width=2)
         drawing.strokes(axes, arm, [(x, low, x, high) for x, (_, low, high) in each.items()], width=1)
         drawing.points(axes, arm, places, own[value])
-    words = [labels.wrapped(labels.shown(label, 40)) for label in groups]
+    words = [labels.wrapped(labels.shown(label, LONGEST)) for label in groups]
     axes.set_xticks(range(len(groups)), words)
     axes.set_xlim(-0.5, len(groups) - 0.5)
     axes.grid(visible=False, axis="x")
@@ -223,7 +231,7 @@ def _dots(axes: Axes, table: pd.DataFrame, group: str, value: str) -> int:
 def _chance(axes: Axes, evidence: Evidence, setting: Setting, metric: str) -> None:
     chance = evidence.fact(setting, f"data.chance.{metric}")
     if given(chance):
-        axes.axhline(float(chance), color=style.INK, lw=0.9, ls=":", label=PARTS["chance"])
+        axes.axhline(float(chance), color=style.INK, lw=0.9, ls=":", label=part("chance"))
 
 
 def _bounded(axes: Axes, unit: str) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+from bench.report import gates
 from bench.report.evidence import Evidence
 from bench.report.gates import FAILED, GATES, NOT_ASKED, NOT_RECORDED, PASSED, Gate, written
-from bench.report.tables import IDENTITY, NONE, Table, identity, measured, table
+from bench.report.tables import IDENTITY, NONE, Table, columns, identity, measured, table
+from bench.report.words import Say, Text
 
 
 def summary(evidence: Evidence) -> Table:
@@ -18,30 +20,26 @@ def summary(evidence: Evidence) -> Table:
         counts = Counter(each.outcome for each in mine)
         shown = [measured(counts[outcome]) for outcome in (PASSED, FAILED, NOT_RECORDED, NOT_ASKED)]
         values = [each.value for each in mine if each.value is not None]
-        effect = "out of the verdicts" if gate.excludes else "a label"
-        rows.append([gate.name, gate.asks, gate.limit, effect, *shown, _span(gate, values)])
-    columns = ["gate", "asks", "passes with", "else", PASSED, FAILED, NOT_RECORDED, NOT_ASKED, "values, min to max"]
-    return table("gates", "Sanity gates", GATES_NOTE, columns, rows)
+        effect = Say("gates.excludes" if gate.excludes else "gates.labels")
+        rows.append([gate.title, gate.asks, gate.limit, effect, *shown, _span(gate, values)])
+    outcomes = [Say(f"gates.outcomes.{outcome}") for outcome in (PASSED, FAILED, NOT_RECORDED, NOT_ASKED)]
+    heads = [*columns("gate", "asks", "limit", "otherwise"), *outcomes, Say("columns.values")]
+    return table("gates", Say("gates.table.title"), Say("gates.table.note"), heads, rows)
 
 
 def marked(evidence: Evidence) -> Table:
     """Finished cells that a gate keeps out of verdicts, and those that carry a label."""
     cells = evidence.done[(evidence.done["doubt"] != "") | (evidence.done["label"] != "")]
-    rows = [[*identity(row), row["doubt"] or NONE, row["label"] or NONE] for row in cells.to_dict("records")]
-    columns = [*IDENTITY, "out of the verdicts, because", "label"]
-    return table("doubtful", "Finished cells with a mark", MARKED_NOTE, columns, rows)
+    rows = []
+    for row in cells.to_dict("records"):
+        both = [gates.told(evidence.readings.get(row["cell"], ()), excludes) or NONE for excludes in (True, False)]
+        rows.append([*identity(row), *both])
+    heads = columns(*IDENTITY, "doubt", "label")
+    return table("doubtful", Say("gates.marked.title"), Say("gates.marked.note"), heads, rows)
 
 
-GATES_NOTE = (
-    "Every finished cell is asked, with the same thresholds. A gate that excludes points to a broken run where "
-    "it fails, which says nothing about an architecture. A label is said beside the numbers and changes no verdict: an "
-    "intact model may fail it honestly."
-)
-MARKED_NOTE = "Marked cells stay in all tables and figures; those with a reason in the column before the label enter no verdict."
-
-
-def _span(gate: Gate, values: list[float]) -> str:
+def _span(gate: Gate, values: list[float]) -> str | Text:
     if not values:
         return NONE
     low, high = (written(gate.shown, end) for end in (min(values), max(values)))
-    return low if low == high else f"{low} to {high}"
+    return low if low == high else Say("difference.range", low=low, high=high)

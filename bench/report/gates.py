@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from bench.metrics import LESS_IS_BETTER
+from bench.report.words import Joined, Say, Text
 
 PASSED, FAILED, NOT_RECORDED, NOT_ASKED = "passed", "failed", "not recorded", "does not apply"
 
@@ -47,20 +48,35 @@ class Seen:
 
 @dataclass(frozen=True)
 class Gate:
-    """asks: a question that is answered with yes where it passes; limit: its threshold in words; told: what is said of a
-    cell that fails, with the value; excludes: from verdicts, else it is a label; needed: whether a cell without the value
-    fails too; shown: how the value is written."""
+    """name: also of its words, under `gates.each` in the texts: a question that is answered with yes where it passes,
+    its threshold, and what is said of a cell that fails, with the value. excludes: from verdicts, else it is a label;
+    threshold: the numbers in its words; needed: whether a cell without the value fails too; shown: how the value is
+    written."""
 
     name: str
-    asks: str
-    limit: str
-    told: str
     excludes: bool
     measure: Callable[[Seen], float | None]
     passes: Callable[[float], bool]
+    threshold: Mapping[str, str] = field(default_factory=dict)
     needed: bool = False
     applies: Callable[[Seen], bool] = lambda seen: True
     shown: str = "{:.2f}"
+
+    @property
+    def title(self) -> Text:
+        return Say(f"gates.each.{self.name}.title")
+
+    @property
+    def asks(self) -> Text:
+        return Say(f"gates.each.{self.name}.asks")
+
+    @property
+    def limit(self) -> Text:
+        return Say(f"gates.each.{self.name}.limit", **self.threshold)
+
+    def told(self, value: float) -> Text:
+        """Of a cell that fails."""
+        return Say(f"gates.each.{self.name}.told", value=written(self.shown, value))
 
 
 @dataclass(frozen=True)
@@ -71,7 +87,7 @@ class Reading:
     gate: Gate
     outcome: str
     value: float | None = None
-    told: str = ""
+    told: str | Text = ""
 
 
 def written(template: str, value: float) -> str:
@@ -97,6 +113,11 @@ def overfit_to(seen: Seen) -> float | None:
 def translates(seen: Seen) -> bool:
     """Whether the cell is scored by BLEU."""
     return bool(seen.bleu)
+
+
+def has_rivals(seen: Seen) -> bool:
+    """Whether there is a cell whose validation loss is no better."""
+    return any(loss >= min(seen.losses, default=0.0) for loss, _ in seen.others)
 
 
 def above_chance(seen: Seen) -> float | None:
@@ -131,76 +152,34 @@ def still_falling(seen: Seen) -> float | None:
     return (min(seen.losses[:-end]) - min(seen.losses[-end:])) / seen.losses[0]
 
 
+def _percent(share: float) -> dict[str, str]:
+    return {"share": f"{100 * share:.0f}"}
+
+
 GATES = (
-    Gate(
-        "overfits one batch", "Can the model learn one batch by heart?",
-        f"loss on that batch at most {100 * ONE_BATCH:.0f} % of where it began",
-        "trained on one batch again and again, the loss stayed at {:.0%} of where it began", True,
-        overfit_to, lambda value: value <= ONE_BATCH, shown="{:.0%}",
-    ),
-    Gate(
-        "loss finite", "Was the loss a finite number throughout?", "always", "the loss was not finite", True,
-        recorded("loss_finite"), bool, needed=True, shown="{:.0f}",
-    ),
-    Gate(
-        "loss falling", "Did the training loss fall?", "from first to last validation", "the loss did not fall", True,
-        recorded("loss_fell"), bool, needed=True, shown="{:.0f}",
-    ),
-    Gate(
-        "above chance", "Is it better than guessing on the first test split?",
-        f"more than {AT_CHANCE:g} above chance, of an error {100 * AT_CHANCE:.0f} % below; a label only, for not to learn a "
-        "task can be the finding, and the claims' rules say what follows from it",
-        "at chance: budget-limited or unable", False,
-        above_chance, lambda value: value > AT_CHANCE, shown="{:+.2f}",
-    ),
-    Gate(
-        "outputs end", "Do outputs end by themselves?", f"at least {100 * LOW_SHARE:.0f} % of them",
-        "only {:.0%} of outputs ended by themselves", True,
-        recorded("eos_share"), lambda value: value >= LOW_SHARE, needed=True, shown="{:.0%}",
-    ),
-    Gate(
-        "outputs not empty", "Are outputs other than empty?", f"fewer than {100 * LOW_SHARE:.0f} % empty",
-        "{:.0%} of outputs were empty", True,
-        recorded("empty_share"), lambda value: value < LOW_SHARE, shown="{:.0%}",
-    ),
-    Gate(
-        "length ratio", "Are translations as long as their references?", "{} to {} times as long".format(*LENGTH_RATIO),
-        "outputs were {:.2f} times as long as their references", True,
-        recorded("length_ratio"), lambda value: LENGTH_RATIO[0] <= value <= LENGTH_RATIO[1], applies=translates,
-    ),
-    Gate(
-        "no repetition", "Are translations free of one token three times and more in a row?",
-        f"at most {100 * REPEATED:.0f} % with one; a label only, for a weak model repeats itself honestly",
-        "{:.0%} of outputs repeat a token three times and more in a row", False,
-        recorded("repeated_share"), lambda value: value <= REPEATED, applies=translates, shown="{:.0%}",
-    ),
-    Gate(
-        "outputs differ", "Do different sources get different translations?",
-        f"at most {100 * SAME:.0f} % share one; a label only, for the same reason",
-        "{:.0%} of different sources got an output that another got too", False,
-        recorded("same_share"), lambda value: value <= SAME, applies=translates, shown="{:.0%}",
-    ),
-    Gate(
-        "few unknown tokens", "Are translations free of the unknown token?",
-        f"at most {100 * UNKNOWN:.0f} %; a label only, for the vocabulary is the same for all",
-        "{:.0%} unknown tokens in outputs", False,
-        recorded("unknown_share"), lambda value: value <= UNKNOWN, applies=translates, shown="{:.0%}",
-    ),
-    Gate(
-        "loss and BLEU agree", "Does a good validation loss go with a good BLEU?",
-        f"at least {CONTRADICTION:g} of the BLEU of every cell of the setting whose loss is no better",
-        "a fault in decoding: {:.2f} of the BLEU of a cell whose validation loss is no better", True,
-        share_of_worse, lambda value: value >= CONTRADICTION,
-        applies=lambda seen: translates(seen) and any(loss >= min(seen.losses, default=0.0) for loss, _ in seen.others),
-    ),
-    Gate(
-        "converged", "Had the validation loss stopped falling?",
-        f"in the last fifth of the validations by at most {100 * STILL_FALLING:.0f} % of the first loss; a label only, for "
-        "the budget is the same for all", "budget-limited: in the last fifth of the validations the loss still fell by "
-        "{:.1%} of the first loss", False,
-        still_falling, lambda value: value <= STILL_FALLING, shown="{:.1%}",
-        applies=lambda seen: seen.row.get("budget.stopped") != "patience",
-    ),
+    Gate("overfits one batch", True, overfit_to, lambda value: value <= ONE_BATCH, _percent(ONE_BATCH),
+         shown="{:.0%}"),
+    Gate("loss finite", True, recorded("loss_finite"), bool, needed=True, shown="{:.0f}"),
+    Gate("loss falling", True, recorded("loss_fell"), bool, needed=True, shown="{:.0f}"),
+    Gate("above chance", False, above_chance, lambda value: value > AT_CHANCE,
+         {"above": f"{AT_CHANCE:g}"} | _percent(AT_CHANCE), shown="{:+.2f}"),
+    Gate("outputs end", True, recorded("eos_share"), lambda value: value >= LOW_SHARE, _percent(LOW_SHARE), needed=True,
+         shown="{:.0%}"),
+    Gate("outputs not empty", True, recorded("empty_share"), lambda value: value < LOW_SHARE, _percent(LOW_SHARE),
+         shown="{:.0%}"),
+    Gate("length ratio", True, recorded("length_ratio"), lambda value: LENGTH_RATIO[0] <= value <= LENGTH_RATIO[1],
+         {"low": str(LENGTH_RATIO[0]), "high": str(LENGTH_RATIO[1])}, applies=translates),
+    Gate("no repetition", False, recorded("repeated_share"), lambda value: value <= REPEATED, _percent(REPEATED),
+         applies=translates, shown="{:.0%}"),
+    Gate("outputs differ", False, recorded("same_share"), lambda value: value <= SAME, _percent(SAME),
+         applies=translates, shown="{:.0%}"),
+    Gate("few unknown tokens", False, recorded("unknown_share"), lambda value: value <= UNKNOWN, _percent(UNKNOWN),
+         applies=translates, shown="{:.0%}"),
+    Gate("loss and BLEU agree", True, share_of_worse, lambda value: value >= CONTRADICTION,
+         {"part": f"{CONTRADICTION:g}"},
+         applies=lambda seen: translates(seen) and has_rivals(seen)),
+    Gate("converged", False, still_falling, lambda value: value <= STILL_FALLING, _percent(STILL_FALLING),
+         shown="{:.1%}", applies=lambda seen: seen.row.get("budget.stopped") != "patience"),
 )  # fmt: skip
 
 
@@ -212,17 +191,18 @@ def read(seen: Seen) -> list[Reading]:
         if not gate.applies(seen):
             found.append(Reading(cell, gate, NOT_ASKED))
         elif (value := gate.measure(seen)) is None:
-            found.append(Reading(cell, gate, NOT_RECORDED, told=f"{gate.name}: not recorded" if gate.needed else ""))
+            unknown = Say("gates.unknown", gate=gate.title) if gate.needed else ""
+            found.append(Reading(cell, gate, NOT_RECORDED, told=unknown))
         elif gate.passes(value):
             found.append(Reading(cell, gate, PASSED, value))
         else:
-            found.append(Reading(cell, gate, FAILED, value, written(gate.told, value)))
+            found.append(Reading(cell, gate, FAILED, value, gate.told(value)))
     return found
 
 
-def told(readings: Iterable[Reading], excludes: bool) -> str:
-    """Why a cell may not enter a verdict, or else its labels; "" for neither."""
-    return "; ".join(each.told for each in readings if each.told and each.gate.excludes == excludes)
+def told(readings: Iterable[Reading], excludes: bool) -> Text:
+    """Why a cell may not enter a verdict, or else its labels; empty for neither."""
+    return Joined((each.told for each in readings if each.told and each.gate.excludes == excludes), "reasons")
 
 
 def look(cells: pd.DataFrame, scores: pd.DataFrame, curves: pd.DataFrame) -> dict[str, list[Reading]]:

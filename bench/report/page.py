@@ -1,4 +1,5 @@
-"""The report's page: everything derived from records, rendered twice (HTML and Markdown), put in place at the end."""
+"""The report's pages: everything derived from records, rendered as HTML and Markdown in each language, put in place at
+the end."""
 
 from __future__ import annotations
 
@@ -7,8 +8,9 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import jinja2
@@ -17,14 +19,24 @@ from markupsafe import Markup
 from bench import claims, records, tidy
 from bench.errors import UserError
 from bench.report import attention, beside, examples, exports, facts, figures, gated, matrix, phenomena, reach_figures
-from bench.report import solving, style, tables, translation
+from bench.report import solving, style, tables, translation, words
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting
 from bench.report.examples import Example
 from bench.report.tables import Table
+from bench.report.words import ENGLISH, Say, Text, told
+from bench.stats import RESAMPLES
 
-TITLE = "How does a Transformer differ from RNN, LSTM and GRU?"
-PRODUCED = ("report.md", "report.html", exports.RESULTS, exports.PARQUET, exports.VERDICTS, "figures", "tables")
+KINDS = ("html", "md")
+
+
+def file_name(kind: str, language: str) -> str:
+    """Of a page: `report.html`, `report.zh.html`."""
+    return f"report.{kind}" if language == ENGLISH else f"report.{language}.{kind}"
+
+
+PAGES = tuple(file_name(kind, language) for language in words.languages() for kind in KINDS)
+PRODUCED = (*PAGES, exports.RESULTS, exports.PARQUET, exports.VERDICTS, "figures", "tables")
 """What a build puts into its folder, replacing what was there under these names; what is not made anew goes."""
 
 
@@ -38,7 +50,7 @@ class Section:
     """All of one setting. name: short where that is enough; anchor: of its heading."""
 
     setting: Setting
-    name: str
+    name: str | Text
     anchor: str
     results: Table
     solved: Table | None
@@ -53,8 +65,9 @@ class Section:
         return [self.results, self.solved, self.translation, self.other, self.phenomena]
 
 
-def build(folder: Path, out: Path | None = None) -> Path:
-    """Write the report of the records under `folder` into `out` (default: the same folder); returns report.html.
+def build(folder: Path, out: Path | None = None, languages: Sequence[str] = (ENGLISH,)) -> Path:
+    """Write the report of the records under `folder` into `out` (default: the same folder); returns the page in the
+    first of the languages.
 
     The whole report is made beside its place and moved in at the end: an error leaves an earlier report as it was.
     Raises UserError where the folder holds no results or a record cannot be read.
@@ -68,19 +81,25 @@ def build(folder: Path, out: Path | None = None) -> Path:
     except OSError as error:
         raise UserError(f"cannot write a report into {out}: {error.strerror or error}") from error
     try:
-        _write(found, folder, building)
+        _write(found, folder, building, languages)
         _put_in_place(building, out)
     finally:
         shutil.rmtree(building, ignore_errors=True)
-    return out / "report.html"
+    return out / file_name("html", languages[0])
 
 
-def _write(found: records.Records, folder: Path, building: Path) -> None:
+def _write(found: records.Records, folder: Path, building: Path, languages: Sequence[str]) -> None:
     context = contents(found, folder, building)
-    for name in ("report.html", "report.md"):
-        (building / name).write_text(_environment().get_template(f"{name}.j2").render(context), encoding="utf-8")
+    for language in languages:
+        environment = _environment(language)
+        for kind in KINDS:
+            others = [(code, file_name(kind, code)) for code in languages if code != language]
+            page = environment.get_template(f"report.{kind}.j2").render(
+                context, others=others, markdown_name=file_name("md", language)
+            )
+            (building / file_name(kind, language)).write_text(page, encoding="utf-8")
     exports.scores(tidy.table(context["evidence"]), building)
-    exports.verdicts(context["verdicts"], context["beside"], building)
+    exports.verdicts(context["verdicts"], context["beside"], building, languages)
     listed = [figure for section in context["sections"] for figure in section.figures] + context["sizes"]
     listed += [context["matrix"]] if context["matrix"] else []
     (building / "tables").mkdir(exist_ok=True)
@@ -130,7 +149,7 @@ def contents(found: records.Records, folder: Path, building: Path) -> dict:
     every = [exports.verdict_table(verdicts), *fixed.values(), *published.values()]
     every += [table for section in sections for table in section.tables]
     return {
-        "title": TITLE,
+        "resamples": f"{RESAMPLES:,}",
         "evidence": evidence,
         "overview": facts.overview(evidence),
         "warnings": facts.warnings(evidence),
@@ -148,7 +167,8 @@ def contents(found: records.Records, folder: Path, building: Path) -> dict:
     }
 
 
-def _environment() -> jinja2.Environment:
+def _environment(language: str) -> jinja2.Environment:
+    """Templates whose every expression is told in a language; `say` in them is `Say`."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("bench.report"),
         autoescape=lambda name: not (name or "").endswith(".md.j2"),
@@ -156,8 +176,13 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
+        finalize=partial(told, language=language),
     )
-    environment.filters |= {"md": markdown, "inline": inline, "key": str}
+    environment.globals |= {"say": Say, "told": told}
+    environment.filters |= {
+        "md": lambda text: markdown(told(text, language)), "code": lambda text: code(told(text, language)),
+        "inline": partial(inline, language=language),
+    }  # fmt: skip
     return environment
 
 
@@ -167,9 +192,15 @@ def markdown(text: object) -> str:
     return re.sub(r"([\\`*_\[\]|#~])", r"\\\1", plain)
 
 
-def inline(figure: Figure) -> Markup:
+def code(text: str) -> Markup:
+    """Text as HTML, with code where it has backticks."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text)))
+
+
+def inline(figure: Figure, language: str = ENGLISH) -> Markup:
     """A figure as SVG inside the page: its own colours for text, axes and shading give way to the page's (light or
-    dark), and ids that nothing refers to go, because several figures share one document."""
+    dark), its words to those of the page's language, and ids that nothing refers to go, because several figures share
+    one document."""
     svg = figure.svg[figure.svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     used = {name for tag in TAG.findall(svg) for name in re.findall(r"(?:href=\"|url\()#([^\")]+)", tag)}
@@ -182,8 +213,21 @@ def inline(figure: Figure) -> Markup:
         return text
 
     svg = TAG.sub(adapted, svg)  # and not what a token in the figure says
-    label = html.escape(f"{figure.title}. {figure.caption}", quote=True)
+    if language != ENGLISH:
+        svg = _worded(svg, figure, language)
+    spoken = Say("page.figure", title=figure.title, caption=figure.caption)
+    label = html.escape(told(spoken, language), quote=True)
     return Markup(re.sub(r"<svg ", f'<svg role="img" aria-label="{label}" ', svg, count=1))
+
+
+def _worded(svg: str, figure: Figure, language: str) -> str:
+    """The SVG of a figure, drawn in English, with its own words in another language; what a record named stays."""
+    own = {_cdata(drawn): _cdata(told(text, language)) for drawn, text in figure.said.drawn.items()}
+    return re.sub(r"(?<=>)[^<>]+(?=</text>)", lambda found: own.get(found.group(), found.group()), svg)
+
+
+def _cdata(text: str) -> str:
+    return html.escape(text, quote=False)
 
 
 def _put_in_place(building: Path, out: Path) -> None:

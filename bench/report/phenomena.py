@@ -16,17 +16,17 @@ from bench.phenomena import CONTRAST, WORD
 from bench.report import arms, drawing, labels, style
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting
-from bench.report.labels import NOTES
+from bench.report.labels import note
 from bench.report.series import over_seeds
-from bench.report.tables import NONE, Table, spread, table
+from bench.report.tables import NONE, Table, columns, spread, table
+from bench.report.words import Say, Text
 
 ACROSS = 3
 PANEL_HEIGHT = 1.32
 """Panels side by side, and the inches of one with what stands above and below it."""
 MAPS_ACROSS = 3
 
-KINDS = {WORD: "decisive words right", CONTRAST: "reference above the wrong word"}
-"""Kinds of score as the table names them."""
+KINDS = (WORD, CONTRAST)
 
 
 def figures_of(evidence: Evidence, setting: Setting, folder: Path) -> list[Figure]:
@@ -78,8 +78,8 @@ def _figure(numbers: pd.DataFrame, kind: str, split: str, setting: Setting, fold
     names = list(dict.fromkeys(numbers["phenomenon"]))
     down = -(-len(names) // ACROSS)
     figure, axes = drawing.panels(down, ACROSS)
-    notes = f"{NOTES['binned']} {NOTES['few']} {labels.intervals('bands', numbers['seeds'])}"
-    said = labels.said(f"phenomena, {kind}", split=split, notes=notes)
+    notes = [note("binned"), note("few"), labels.intervals("bands", numbers["seeds"])]
+    said = labels.said(f"phenomena, {kind}", notes, inside=_drawn(names, 24), split=split)
     for place, name in enumerate(names):
         _panel(axes[place], name, numbers[numbers["phenomenon"] == name])
     for empty in axes[len(names) :]:
@@ -92,12 +92,17 @@ def _figure(numbers: pd.DataFrame, kind: str, split: str, setting: Setting, fold
     return drawing.finish(figure, axes[0], folder, name, said, numbers, height=PANEL_HEIGHT * down)
 
 
+def _drawn(names: Sequence[str], most: int) -> dict[str, str | Text]:
+    """Names of phenomena by how they are drawn."""
+    return {labels.shown(labels.phenomenon(name), most): labels.phenomenon(name) for name in names}
+
+
 def _panel(axes: Axes, name: str, numbers: pd.DataFrame) -> None:
     for arm in arms.ordered(numbers["arm"]):
         line = numbers[numbers["arm"] == arm]
         drawing.line(axes, arm, line["at"], line["mean"], thin=True)
         drawing.band(axes, arm, line["at"], line["low"], line["high"])
-    axes.set_title(labels.shown(labels.words(name), 24), fontsize=8, pad=3)
+    axes.set_title(labels.shown(labels.phenomenon(name), 24), fontsize=8, pad=3)
     axes.set_ylim(-0.04, 1.04)
     axes.set_yticks([0, 0.5, 1])
     axes.set_xscale("log", base=2)
@@ -109,7 +114,7 @@ def _panel(axes: Axes, name: str, numbers: pd.DataFrame) -> None:
 def _map(numbers: pd.DataFrame, kind: str, split: str, setting: Setting, folder: Path) -> Figure:
     names = list(dict.fromkeys(numbers["phenomenon"]))
     places, shown = sorted(numbers["at"].unique()), arms.ordered(numbers["arm"])
-    said = labels.said(f"map, {kind}", split=split)
+    said = labels.said(f"map, {kind}", inside=_drawn(names, 20), split=split)
     across = min(MAPS_ACROSS, len(shown))
     down = -(-len(shown) // across)
     tall = 0.2 * len(names)
@@ -131,8 +136,7 @@ def _map(numbers: pd.DataFrame, kind: str, split: str, setting: Setting, folder:
         axes.set_title(labels.shown(arm, 24), size=8, pad=3)
         last = number + across >= len(shown)
         axes.set_xticks(range(len(places)), [f"{at:g}" for at in places] if last else [""] * len(places), size=7)
-        axes.set_yticks(range(len(names)), [labels.shown(labels.words(name), 20) for name in names] if column == 0 else
-                        [""] * len(names), size=7)  # fmt: skip
+        axes.set_yticks(range(len(names)), list(said.inside) if column == 0 else [""] * len(names), size=7)
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
     figure.text((left + drawing.WIDTH - right) / 2 / drawing.WIDTH, 0.1 / height, said.x, ha="center", size=8)
@@ -154,11 +158,9 @@ def table_of(evidence: Evidence, setting: Setting) -> Table | None:
     for (phenomenon, kind, split), part in rows.groupby(["phenomenon", "kind", "split"], sort=False):
         values = [part[part["arm"] == arm]["value"] for arm in names]
         found = [spread(value, "share") if len(value) else NONE for value in values]
-        lines.append([phenomenon.replace("_", " "), KINDS[kind], split, f"{part['n'].iloc[0]:,.0f}", *found])
+        name, score = labels.phenomenon(phenomenon), Say(f"tables.phenomena.kinds.{kind}")
+        lines.append([name, score, split, f"{part['n'].iloc[0]:,.0f}", *found])
     signatures = "; ".join(dict.fromkeys(str(text) for text in rows["signature"]))
-    note = (
-        "Shares of the examples that have the phenomenon: mean over seeds, [95 % bootstrap interval over seeds], "
-        f"(lowest-highest seed). Signatures: {signatures}. They are parts of the same outputs, so no verdict counts them."
-    )
-    columns = ["phenomenon", "score", "split", "examples", *names]
-    return table(f"phenomena-{setting.slug}", "Phenomena", note, columns, lines)
+    note = Say("tables.phenomena.note", signatures=signatures)
+    heads = [*columns("phenomenon", "score", "split", "examples"), *names]
+    return table(f"phenomena-{setting.slug}", Say("tables.phenomena.title"), note, heads, lines)

@@ -16,8 +16,9 @@ from bench.reach import rows
 from bench.report import arms, drawing, labels, style
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting
-from bench.report.labels import NOTES, PARTS, Said
+from bench.report.labels import Said, note, part
 from bench.report.series import KEYS, over_seeds
+from bench.report.words import Joined, Text
 
 SMALLEST, SPAN = 1e-6, 50.0
 """Where the axis of shares ends, however small they get: what has vanished has vanished. And how many times its least
@@ -36,8 +37,9 @@ def of_setting(evidence: Evidence, setting: Setting, results: Path, folder: Path
         for (split, examples, partners, _), own in table.groupby(HOW, sort=False):
             several = len(set(zip(table["examples"], table["partners"]))) > 1
             place = "-".join([setting.slug, _slug(split), *([f"{examples}_{partners}"] if several else [])])
-            where = PARTS["split"].format(split=split)
-            where += PARTS["examples"].format(examples=examples) if several else ""
+            where = part("split", split=split)
+            if several:
+                where = Joined([where, part("examples", examples=examples)], "nothing")
             gradient, kept = (own[own["what"] == what] for what in (rows.GRADIENT, rows.REPLACEMENT))
             if len(gradient):
                 found.append(_gradient(_over_seeds(gradient), folder, place, where))
@@ -71,11 +73,11 @@ def _over_seeds(own: pd.DataFrame) -> pd.DataFrame:
     return over_seeds(own, keys).sort_values(["arm", "k"]).reset_index(drop=True)
 
 
-def _gradient(table: pd.DataFrame, folder: Path, place: str, where: str) -> Figure:
+def _gradient(table: pd.DataFrame, folder: Path, place: str, where: Text) -> Figure:
     notes = [labels.intervals("bands", table["seeds"])]
     if (table["mean"] < SMALLEST).any():
-        notes.append(NOTES["vanished"].format(smallest=SMALLEST))
-    said = labels.said("reach, gradient", where=where, notes=" ".join(notes))
+        notes.append(note("vanished", smallest=SMALLEST))
+    said = labels.said("reach, gradient", notes, where=where)
     figure, axes = _against_distance(table, said)
     high = max(table["max"].max(), SMALLEST)
     low = min(0.7 * max(table["min"].min(), SMALLEST), high / SPAN)
@@ -87,12 +89,12 @@ def _gradient(table: pd.DataFrame, folder: Path, place: str, where: str) -> Figu
     return drawing.finish(figure, axes, folder, f"reach-gradient-{place}", said, table)
 
 
-def _accuracy(table: pd.DataFrame, constant: pd.Series, folder: Path, place: str, where: str) -> Figure:
-    said = labels.said("reach, accuracy", where=where, notes=labels.intervals("bands", table["seeds"]))
+def _accuracy(table: pd.DataFrame, constant: pd.Series, folder: Path, place: str, where: Text) -> Figure:
+    said = labels.said("reach, accuracy", [labels.intervals("bands", table["seeds"])], where=where)
     figure, axes = _against_distance(table, said)
     axes.set_ylim(-0.03, 1.03)
     if len(constant):
-        axes.axhline(constant.mean(), color=style.INK, lw=0.9, ls=":", label=PARTS["constant"])
+        axes.axhline(constant.mean(), color=style.INK, lw=0.9, ls=":", label=part("constant"))
     return drawing.finish(figure, axes, folder, f"reach-accuracy-{place}", said, table)
 
 

@@ -18,29 +18,12 @@ from bench.report import architecture, arms
 from bench.report.comparisons import ABOVE, BELOW, LEVEL, OPEN, Comparison, Judged, number, spoken
 from bench.report.evidence import Evidence, Setting, column, given
 from bench.report.gates import AT_CHANCE
+from bench.report.words import Joined, Say, Text
 
 SUPPORTED, REFUTED, QUALIFIED, INCONCLUSIVE = "supported", "refuted", "qualified", "inconclusive"
 NOT_TESTED = "not tested"
 
 HOLDS = 0.9
-
-ALIKE = (
-    "Attention carries information over long distances, in a Transformer and on top of a recurrent network alike; the "
-    "recurrent networks without it lost accuracy as the distance grew."
-)
-ALONE = (
-    "The Transformer kept accuracy at distances where recurrent networks without attention lost it; whether attention "
-    "alone does as well is not decided here."
-)
-EVERYWHERE = (
-    "At long distances the Transformer was more accurate than recurrent networks without attention, but the gap was "
-    "not shown to grow with the distance."
-)
-SOME = (
-    "At long distances the Transformer was more accurate than some recurrent networks without attention, and was not "
-    "shown to be more accurate than others."
-)
-"""What may be said instead of claim A where it is qualified."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +32,9 @@ class Finding:
     that depends on why the verdict is as it is, and the comparisons it rests on."""
 
     verdict: str
-    evidence: list[str]
+    evidence: list[Text]
     settings: list[Setting] = field(default_factory=list)
-    corrected: str | None = None
+    corrected: Text | None = None
     comparisons: list[Judged] = field(default_factory=list)
 
 
@@ -92,7 +75,7 @@ def distance(evidence: Evidence) -> list[Case]:
             if plain:
                 cases.append(_distance(evidence, setting, every, transformer, plain))
             else:
-                note = f"{evidence.name(setting)}: no recurrent arm without attention was run."
+                note = Say("evidence.A.no_plain", setting=evidence.name(setting))
                 cases.append(Case.settled(Finding(NOT_TESTED, [note], [setting])))
     return cases
 
@@ -106,28 +89,30 @@ def _distance(evidence: Evidence, setting: Setting, every: pd.DataFrame, transfo
     near, far = rows[rows["at"].isin(steps[:quarter])], rows[rows["at"].isin(steps[-quarter:])]
     known = evidence.fact(setting, f"data.chance.{metric}")
     chance = float(known) if given(known) else 0.0
-    task = evidence.name(setting)
-    said = [f"{task}: {metric}, where chance is {number(chance, unit)}." if given(known) else f"{task}: {metric}."]
+    of = {"setting": evidence.name(setting), "metric": metric}
+    guessing = Say("evidence.A.chance", chance=number(chance, unit), **of)
+    said = [guessing if given(known) else Say("evidence.A.no_chance", **of)]
     ends: dict[str, tuple[dict[int, float], dict[int, float]]] = {}
     for arm in [transformer, *_present(rows, arms.ATTENTIVE), *plain]:
         ends[arm] = evidence.by_seed(near, arm), evidence.by_seed(far, arm)
         if not ends[arm][1]:
-            said.append(f"{arm}: no cell passes the sanity gates.")
+            said.append(Say("evidence.A.no_cell", arm=arm))
             continue
-        text = " and ".join(
-            f"{number(mean(values), unit)} at distance {_span(part)}" for values, part in zip(ends[arm], (near, far))
-        )
-        said.append(f"{arm}: {text} tokens (mean of n = {len(ends[arm][1])} seeds).")
+        both = [
+            Say("evidence.A.at", value=number(mean(values), unit), distance=_span(part))
+            for values, part in zip(ends[arm], (near, far))
+        ]
+        said.append(Say("evidence.A.arm", arm=arm, ends=Joined(both, "and"), count=len(ends[arm][1])))
     asked = []
     for arm in [arm for arm in ends if arm != transformer and ends[arm][1]] if ends[transformer][1] else []:
         whole = Comparison(
             setting, transformer, arm, ends[transformer][1], ends[arm][1], unit, metric, split, search,
-            f"distance {_span(far)}",
+            Say("evidence.A.part", far=_span(far)),
         )  # fmt: skip
         asked.append(whole)
         if arm in plain:
             growth = {side: _minus(*ends[side][::-1]) for side in (transformer, arm)}
-            part = f"distance {_span(far)} less {_span(near)}"
+            part = Say("evidence.A.growth_part", far=_span(far), near=_span(near))
             asked.append(replace(whole, ours=growth[transformer], theirs=growth[arm], part=part))
     stuck = mean(evidence.by_seed(rows, transformer)) <= chance + AT_CHANCE
     holding = {arm for arm in _present(rows, arms.ATTENTIVE) if _holds(rows, arm, chance)}
@@ -135,7 +120,7 @@ def _distance(evidence: Evidence, setting: Setting, every: pd.DataFrame, transfo
 
 
 def _judged_distance(
-    setting: Setting, said: list[str], judged: list[Judged], plain: list[str], stuck: bool, holding: set[str]
+    setting: Setting, said: list[Text], judged: list[Judged], plain: list[str], stuck: bool, holding: set[str]
 ) -> Finding:
     """stuck: the Transformer stayed at chance; holding: arms with attention that keep their accuracy everywhere."""
     said = list(said)
@@ -144,17 +129,14 @@ def _judged_distance(
         transformer, arm = found.comparison.first, found.comparison.second
         if arm not in verdicts:
             verdicts[arm] = found.call
-            said.append(f"{transformer} minus {arm} at the longest distances: {spoken(found)}.")
+            said.append(Say("evidence.A.longest", first=transformer, second=arm, difference=spoken(found)))
         else:
             growth[arm], better[arm] = found.call, verdicts[arm]
-            said.append(f"Growth of that gap from the shortest to the longest distances: {spoken(found)}.")
+            said.append(Say("evidence.A.growth", difference=spoken(found)))
     if not better:
         return Finding(INCONCLUSIVE, said, [setting])
     if stuck:
-        said.append(
-            f"{transformer} stayed at chance within this budget. That is a result about this budget (budget-limited); "
-            "it does not show that the architecture cannot do the task."
-        )
+        said.append(Say("evidence.A.stuck", arm=transformer))
         return Finding(REFUTED if BELOW in better.values() else INCONCLUSIVE, said, [setting])
     calls = set(better.values())
     if calls == {ABOVE} and set(growth.values()) == {ABOVE}:
@@ -162,18 +144,19 @@ def _judged_distance(
         held = [arm for arm in attentive if verdicts[arm] in (LEVEL, BELOW) or arm in holding]
         unclear = [arm for arm in attentive if arm not in held and verdicts[arm] == OPEN]
         if held:
-            said.append(f"With attention {', '.join(held)} held as well: attention makes the difference, not the "
-                        "Transformer as such.")  # fmt: skip
+            said.append(Say("evidence.A.held", arms=Joined(held)))
         elif unclear:
-            said.append(f"With attention {', '.join(unclear)} was not shown to fall behind the Transformer.")
+            said.append(Say("evidence.A.unclear", arms=Joined(unclear)))
         elif not attentive:
-            said.append("No recurrent arm with attention was run: attention and the Transformer cannot be told apart.")
-        instead = ALIKE if held else ALONE if unclear or not attentive else None
-        return Finding(QUALIFIED if instead else SUPPORTED, said, [setting], instead)
+            said.append(Say("evidence.A.no_attentive"))
+        instead = "alike" if held else "alone" if unclear or not attentive else None
+        if instead is None:
+            return Finding(SUPPORTED, said, [setting])
+        return Finding(QUALIFIED, said, [setting], Say(f"instead.{instead}"))
     if calls == {ABOVE}:
-        said.append("The gap was not shown to grow with the distance, so it is not shown to be about distance.")
+        said.append(Say("evidence.A.no_growth"))
     if ABOVE in calls:
-        return Finding(QUALIFIED, said, [setting], EVERYWHERE if calls == {ABOVE} else SOME)
+        return Finding(QUALIFIED, said, [setting], Say("instead.everywhere" if calls == {ABOVE} else "instead.some"))
     return Finding(REFUTED if OPEN not in calls else INCONCLUSIVE, said, [setting])
 
 
@@ -195,25 +178,23 @@ def hidden_layers(evidence: Evidence) -> list[Case]:
                 continue
             if inner.empty:
                 continue
-            share = (
-                f" ({100 * inner.iloc[0] / total.iloc[0]:.0f} % of {total.iloc[0]:,.0f})"
-                if given(total.iloc[0])
-                else ""
-            )
-            size = f"{inner.iloc[0]:,.0f} parameters of {arm}{share}"
-            text = f"{evidence.name(setting)}: {size} lie in its feed-forward hidden layers."
+            text = Say("evidence.B.counted", setting=evidence.name(setting), count=f"{inner.iloc[0]:,.0f}", arm=arm)
+            if given(total.iloc[0]):
+                share = {"share": f"{100 * inner.iloc[0] / total.iloc[0]:.0f}", "total": f"{total.iloc[0]:,.0f}"}
+                text = Say("evidence.B.share", **text.values, **share)
             finding = Finding(REFUTED if inner.iloc[0] > 0 else INCONCLUSIVE, [text], [setting])
             cases.append(Case.settled(finding))
     return cases
 
 
-def _inspected(evidence: Evidence, setting: Setting, cells: pd.DataFrame, names: list[str]) -> list[str]:
+def _inspected(evidence: Evidence, setting: Setting, cells: pd.DataFrame, names: list[str]) -> list[Text]:
     """A sentence for each of these arms of which a cell was looked into."""
     said = []
     for arm in names:
         found = architecture.first_inspected(cells[cells["arm"] == arm])
         if found is not None:
-            said.append(f"{evidence.name(setting)}: {architecture.told(arm, *found)}")
+            model = architecture.told(arm, *found)
+            said.append(Say("evidence.B.inspected", setting=evidence.name(setting), model=model))
     return said
 
 
@@ -237,7 +218,12 @@ def _judged_attention(name: str, setting: Setting, judged: list[Judged]) -> Find
     said = []
     for found in judged:
         asked = found.comparison
-        said.append(f"{name}, {asked.split}, {asked.metric}: {asked.first} minus {asked.second} {spoken(found)}.")
+        said.append(
+            Say(
+                "evidence.G.minus", setting=name, split=asked.split, metric=asked.metric, first=asked.first,
+                second=asked.second, difference=spoken(found),
+            )
+        )  # fmt: skip
     return Finding(combined(word[found.call] for found in judged), said, [setting])
 
 
@@ -261,10 +247,12 @@ def _judged_translation(name: str, setting: Setting, judged: list[Judged]) -> Fi
     said = []
     for found in judged:
         asked = found.comparison
-        best = ", the best recurrent arm by its mean," if not said and len(judged) > 1 else ""
         said.append(
-            f"{name}, {asked.search} search, BLEU: {asked.first} minus {asked.second}{best} {spoken(found)}."
-        )
+            Say(
+                "evidence.H.best" if not said and len(judged) > 1 else "evidence.H.minus", setting=name,
+                search=asked.search, first=asked.first, second=asked.second, difference=spoken(found),
+            )
+        )  # fmt: skip
     return Finding(_against_all([found.call for found in judged]), said, [setting])
 
 

@@ -93,14 +93,14 @@ def against_parameters(evidence: Evidence, setting: Setting) -> pd.DataFrame:
 
 def speeds(evidence: Evidence, setting: Setting) -> pd.DataFrame:
     """Medians of a cell: a row a cell and kind of work."""
-    names = {f"throughput.{work}.median": labels.PARTS[work] for work in ("train", "decode", "decode_one")}
+    names = {f"throughput.{work}.median": labels.part(work) for work in ("train", "decode", "decode_one")}
     table = _long(evidence.of(setting), names, "tokens_per_second")
     return table[table["tokens_per_second"] > 0].reset_index(drop=True)
 
 
 def memory(evidence: Evidence, setting: Setting) -> pd.DataFrame:
     """Peaks of a cell: a row a cell and kind of memory."""
-    names = {"memory.peak_rss_bytes": labels.PARTS["process"], "memory.peak_gpu_bytes": labels.PARTS["gpu"]}
+    names = {"memory.peak_rss_bytes": labels.part("process"), "memory.peak_gpu_bytes": labels.part("gpu")}
     table = _long(evidence.of(setting), names, "mebibytes")
     return table.assign(mebibytes=table["mebibytes"] / MEBI)
 

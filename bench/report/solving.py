@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bench.metrics import LESS_IS_BETTER
-from bench.report import series
+from bench.report import labels, series
 from bench.report.evidence import Evidence, Setting, given
-from bench.report.tables import NONE, Cell, Table, table
+from bench.report.tables import NONE, Cell, Table, columns, table
+from bench.report.words import Joined, Say, Text
 
 SOLVED = 0.9
 """A score is a solution from here on: 90 % right, or a tenth of the error of guessing."""
@@ -97,21 +98,22 @@ def solved_table(evidence: Evidence, setting: Setting) -> Table | None:
                 continue
             scores = [one.scaled for one in own]
             mean, count = sum(scores) / len(scores), sum(one.solved for one in own)
-            share = Cell(f"{count} of {len(own)}", count / len(own))
-            reach = ", ".join(f"{one.seed}: {_reach(one)}" for one in own) if axis else NONE
+            share = Cell(Say("tables.solved.share", count=count, of=len(own)), count / len(own))
+            reach = Joined(Say("tables.solved.seed", seed=one.seed, reach=_reach(one)) for one in own) if axis else NONE
             low = Cell(f"{mean:.3f}", mean)
             rows.append([split, Cell(arm, arm), low, Cell(f"{min(scores):.3f}", min(scores)), share, reach])
-    columns = ["split", "arm", "scaled score, mean", "lowest seed", "seeds that solve it",
-               f"solved {axis} by seed" if axis else "by seed"]  # fmt: skip
-    note = (
-        "Scaled: 0 is chance, 1 is perfect. A seed solves a split with 90 % right (or a tenth of the error of guessing). "
-        f"Solved {axis or 'axis'}: the largest {axis or 'value'} (lower edge of its bin) at which a seed still has that, "
-        "as at every smaller one of the split; none: not even at the smallest; all: at every one."
-    )
-    return table(f"solved-{setting.slug}", "Solved", note, columns, rows)
+    heads = columns("split", "arm", "scaled", "lowest", "solving")
+    if axis:
+        heads.append(Say("columns.solved_axis", axis=labels.axis_name(axis)))
+        note = Say("tables.solved.note", axis=labels.axis_name(axis))
+    else:
+        heads.append(Say("columns.by_seed"))
+        note = Say("tables.solved.note_without_axis")
+    return table(f"solved-{setting.slug}", Say("tables.solved.title"), note, heads, rows)
 
 
-def _reach(one: Solved) -> str:
+def _reach(one: Solved) -> str | Text:
     if one.up_to is None:
-        return "none"
-    return f"{one.up_to:g}" + (" (all)" if one.up_to == one.longest else "")
+        return Say("tables.solved.none")
+    reached = f"{one.up_to:g}"
+    return Say("tables.solved.all", reached=reached) if one.up_to == one.longest else reached

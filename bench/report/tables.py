@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.matching import COUNTED
 from bench.metrics import LITERATURE
-from bench.report import arms, published, series
+from bench.report import arms, labels, published, series
 from bench.report.comparisons import form, number
 from bench.report.evidence import Evidence, Setting, column, flat, given, option
 from bench.report.series import MEBI
+from bench.report.words import Say, Text
 from bench.stats import summary
 
 NONE = "-"
@@ -23,7 +23,7 @@ NONE = "-"
 class Cell:
     """text as shown; key: what a column is sorted by (a number, or text)."""
 
-    text: str
+    text: str | Text
     key: float | str
 
 
@@ -32,11 +32,16 @@ class Table:
     """name: of its CSV; title and note are sentences; numeric: places of the columns set flush right."""
 
     name: str
-    title: str
-    note: str
-    columns: list[str]
+    title: Text
+    note: Text
+    columns: list[str | Text]
     rows: list[list[Cell]]
     numeric: frozenset[int] = frozenset()
+
+
+def columns(*names: str) -> list[Text]:
+    """Heads of columns, by the names of their words."""
+    return [Say(f"columns.{name}") for name in names]
 
 
 def table(name: str, title: str, note: str, columns: list[str], rows: Iterable[Iterable[Cell | str]]) -> Table:
@@ -64,7 +69,7 @@ def spread(values: Iterable[float], unit: str) -> Cell:
         return Cell(NONE, "")
     text = number(found.mean, unit)
     if found.interval is None:
-        return Cell(f"{text} (one seed)", found.mean)
+        return Cell(Say("tables.one_seed", mean=text), found.mean)
     low, high = (number(end, unit) for end in found.interval)
     return Cell(f"{text} [{low}, {high}] ({number(found.min, unit)}-{number(found.max, unit)})", found.mean)
 
@@ -78,16 +83,15 @@ def glance(evidence: Evidence) -> Table:
         scores = series.every_seed(evidence, setting)
         split = next(iter(evidence.splits(setting)), "")
         metric, unit = (scores[key].iloc[0] if len(scores) else "" for key in ("metric", "unit"))
-        heads.append(f"{evidence.name(setting)}: {metric}, {split} ({unit})")
+        words = {"setting": evidence.name(setting), "metric": metric, "split": split, "unit": labels.unit(unit)}
+        heads.append(Say("tables.glance.column", **words))
         for arm in names:
             values = scores[(scores["arm"] == arm) & (scores["split"] == split)]["value"]
             rows[arm].append(
                 measured(values.mean() if len(values) else None, form(unit))
             )
-    note = (
-        "Mean over seeds on the first (in-distribution) test split. Compare within a column; no average over columns."
-    )
-    return table("glance", "At a glance", note, ["arm", *heads], [[arm, *rows[arm]] for arm in names])
+    title, note = Say("tables.glance.title"), Say("tables.glance.note")
+    return table("glance", title, note, [*columns("arm"), *heads], [[arm, *rows[arm]] for arm in names])
 
 
 def results(evidence: Evidence, setting: Setting) -> Table:
@@ -99,9 +103,8 @@ def results(evidence: Evidence, setting: Setting) -> Table:
     for arm in evidence.arms(setting):
         own, mine = cells[cells["arm"] == arm], scores[scores["arm"] == arm]
         doubtful = int((own["doubt"] != "").sum())
-        mark = f" ({doubtful} doubtful)" if doubtful else ""
         rows.append([
-            Cell(arm + mark, arm),
+            Cell(Say("tables.results.doubtful", arm=arm, count=doubtful) if doubtful else arm, arm),
             measured(len(own)),
             *[spread(mine[mine["split"] == split]["value"], unit) for split in splits],
             measured(_mean(own, "parameters.total")),
@@ -114,22 +117,19 @@ def results(evidence: Evidence, setting: Setting) -> Table:
             measured(_mean(own, "memory.peak_rss_bytes"), scale=1 / MEBI),
             measured(_mean(own, "memory.peak_gpu_bytes"), scale=1 / MEBI),
         ])  # fmt: skip
-    heads = [f"{metric}, {split}" + (" (in-distribution)" if place == 0 else "") for place, split in enumerate(splits)]
-    columns = [
-        "arm", "seeds", *heads, "parameters", f"off target ({COUNTED[setting.rule]})",
-        "forward MFLOPs a target token", "training tokens/s", "decoding tokens/s, batches",
-        "decoding tokens/s, one by one", "training (s)", "peak memory (MiB)", "GPU (MiB)",
+    counted = Say(f"matched.{setting.rule}.word")
+    scored = [
+        Say("tables.results.split" if place else "tables.results.first_split", metric=metric, split=split)
+        for place, split in enumerate(splits)
+    ]
+    heads = [
+        *columns("arm", "seeds"), *scored, *columns("parameters"), Say("columns.off_target", counted=counted),
+        *columns("mflops", "train_speed", "decode_speed", "decode_one_speed", "train_seconds", "memory", "gpu_memory"),
     ]  # fmt: skip
-    matched = (
-        f"Each arm's width is solved for, so that arms are equal in {COUNTED[setting.rule]}; the target is "
-        f"{setting.aim}."
+    note = Say(
+        "tables.results.note", metric=metric, unit=labels.unit(unit), search=search, counted=counted, aim=setting.aim
     )
-    note = (
-        f"{metric} ({unit}), {search} search: mean over seeds, [95 % bootstrap interval over seeds], (lowest-highest "
-        f"seed). {matched} Sizes, speeds and memory are means over seeds; tokens are target tokens without padding. "
-        "Arms marked doubtful have cells that fail a sanity gate: they count here and not in the verdicts."
-    )
-    return _without_empty(table(f"results-{setting.slug}", str(setting), note, columns, rows))
+    return _without_empty(table(f"results-{setting.slug}", setting.text, note, heads, rows))
 
 
 def other_scores(evidence: Evidence, setting: Setting) -> Table | None:
@@ -142,19 +142,19 @@ def other_scores(evidence: Evidence, setting: Setting) -> Table | None:
             continue
         for arm in arms.ordered(part["arm"]):
             values = part[part["arm"] == arm]["value"]
-            label = f"{metric} ({unit})"
+            label = Say("tables.metric", metric=metric, unit=labels.unit(unit))
             rows.append([split, search, label, arm, spread(values, unit), str(signature) if given(signature) else NONE])
-    columns = ["split", "search", "metric", "arm", "mean over seeds", "signature"]
-    title, note = f"Other scores: {setting}", "Mean, [95 % bootstrap interval over seeds], (lowest-highest seed)."
-    return table(f"other-scores-{setting.slug}", title, note, columns, rows) if rows else None
+    heads = columns("split", "search", "metric", "arm", "mean", "signature")
+    title, note = Say("tables.other.title", setting=setting.text), Say("tables.other.note")
+    return table(f"other-scores-{setting.slug}", title, note, heads, rows) if rows else None
 
 
 def not_finished(evidence: Evidence) -> Table:
     """Cells that failed, diverged, were skipped or ran out of time."""
     cells = evidence.cells[evidence.cells["status"] != "done"]
-    rows = [identity(row) + [row["status"], _text(row["reason"])] for row in cells.to_dict("records")]
-    note = "These cells have no scores here and enter no verdict."
-    return table("not-finished", "Cells without a result", note, [*IDENTITY, "status", "reason"], rows)
+    rows = [identity(row) + [labels.status(row["status"]), _text(row["reason"])] for row in cells.to_dict("records")]
+    title, note = Say("tables.not_finished.title"), Say("tables.not_finished.note")
+    return table("not-finished", title, note, columns(*IDENTITY, "status", "reason"), rows)
 
 
 def tuned(evidence: Evidence) -> Table:
@@ -177,10 +177,9 @@ def tuned(evidence: Evidence) -> Table:
                 measured(_mean(own, "budget.padding_share"), "{:.0f} %", 100),
                 _list(own["seed"]),
             ])  # fmt: skip
-    columns = ["task", "arm", "learning rate", "dropout", "layers", "width", "epochs", "steps", "target tokens",
-               "padding", "seeds"]  # fmt: skip
-    note = "Settings of each arm, and what it used of the budget (mean over seeds)."
-    return table("settings", "Settings of each arm", note, columns, rows)
+    heads = columns("task", "arm", "learning_rate", "dropout", "layers", "width", "epochs", "steps", "target_tokens",
+                    "padding", "seeds")  # fmt: skip
+    return table("settings", Say("tables.settings.title"), Say("tables.settings.note"), heads, rows)
 
 
 def components(evidence: Evidence) -> Table:
@@ -192,9 +191,9 @@ def components(evidence: Evidence) -> Table:
         for arm in evidence.arms(setting):
             own = cells[cells["arm"] == arm]
             rows.append([evidence.name(setting), arm, *[measured(_mean(own, name)) for name in names]])
-    heads = [name.rpartition(".")[2].replace("_", " ") for name in names]
-    note = "Trainable values; a shared tensor is counted once."
-    return _without_empty(table("components", "Parameters by component", note, ["setting", "arm", *heads], rows))
+    heads = [labels.component(name.rpartition(".")[2]) for name in names]
+    title, note = Say("tables.components.title"), Say("tables.components.note")
+    return _without_empty(table("components", title, note, [*columns("setting", "arm"), *heads], rows))
 
 
 def literature(evidence: Evidence) -> Table | None:
@@ -203,8 +202,8 @@ def literature(evidence: Evidence) -> Table | None:
     if not settings:
         return None
     rows = [
-        [f"{row.system} ({row.source})", "-".join(row.ours.languages), measured(row.number, "{:.2f}"), Cell(NONE, ""),
-         row.differs]
+        [Say("tables.literature.theirs", system=row.system, source=row.source), "-".join(row.ours.languages),
+         measured(row.number, "{:.2f}"), Cell(NONE, ""), row.differs]
         for row in published.MULTI30K
     ]
     for setting in settings:
@@ -212,15 +211,16 @@ def literature(evidence: Evidence) -> Table | None:
         for search in evidence.searches(setting):
             scores = evidence.select(setting, "test_2016_flickr", search=search)
             kinds = [scores[scores["metric"] == metric] for metric in (LITERATURE + target, "bleu")]
-            note = f"{search} search, budget {setting.budget}, target {setting.aim}"
+            note = Say("tables.literature.how", search=search, budget=setting.budget, aim=setting.aim)
             for arm in arms.ordered(kinds[-1]["arm"]):
                 ours = [spread(kind[kind["arm"] == arm]["value"], "points") for kind in kinds]
-                rows.append([f"{arm} (ours)", f"{source}-{target}", *ours, note])
-    columns = ["system", "direction", "literature-style BLEU", "sacreBLEU 13a, cased", "notes"]
-    return table("literature", "Multi30k test_2016_flickr: published and ours", published.NOTE, columns, rows)
+                rows.append([Say("tables.literature.ours", arm=arm), f"{source}-{target}", *ours, note])
+    heads = columns("system", "direction", "literature_bleu", "sacrebleu", "notes")
+    return table("literature", Say("tables.literature.title"), Say("published.note"), heads, rows)
 
 
 IDENTITY = ["task", "arm", "budget", "seed"]
+"""Columns, by the names of their words."""
 
 
 def identity(row: dict) -> list[Cell | str]:

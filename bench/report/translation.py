@@ -7,7 +7,8 @@ from itertools import product
 
 from bench.report import labels, series
 from bench.report.evidence import Evidence, Setting
-from bench.report.tables import Table, spread, table
+from bench.report.tables import Table, columns, spread, table
+from bench.report.words import Joined, Say
 
 POINTS = "points"
 """The unit of corpus scores of translations: BLEU, chrF."""
@@ -41,9 +42,6 @@ def table_of(evidence: Evidence, setting: Setting) -> Table | None:
         scores = evidence.select(setting, split)[lambda rows, arm=arm: rows["arm"] == arm]
         found = [scores[(scores["metric"] == metric) & (scores["search"] == search)] for metric, search in pairs]
         rows.append([split, arm, *(spread(part["value"], POINTS) for part in found)])
-    columns = ["split", "arm", *(f"{labels.words(metric)}, {search}" for metric, search in pairs)]
-    note = (
-        "Points: mean over seeds, [95 % bootstrap interval over seeds], (lowest-highest seed). Compare within a "
-        "column. Signatures stand under Methods, and so do the length penalties that were chosen on validation."
-    )
-    return table(f"translation-{setting.slug}", "Greedy and beam", note, columns, rows)
+    heads = [*columns("split", "arm"), *(Joined([labels.words(metric), search], "clauses") for metric, search in pairs)]
+    title, note = Say("tables.translation.title"), Say("tables.translation.note")
+    return table(f"translation-{setting.slug}", title, note, heads, rows)

@@ -20,7 +20,8 @@ from bench import records
 from bench.errors import UserError
 from bench.report import attention, drawing, figures, labels, matrix, page, phenomena, series, style
 from bench.report.evidence import Evidence
-from bench.report.labels import NOTES
+from bench.report.labels import note
+from bench.report.words import ENGLISH, texts
 from bench.stats import bootstrap_mean
 from tests.report.conftest import ARMS
 from tests.report.test_phenomena import planted as with_phenomena
@@ -76,7 +77,7 @@ def test_bands_and_bars_are_there_with_several_seeds_alone(seeds, folder, tmp_pa
     figure, canvas = by_name["distance"]
     bands = [shape for shape in canvas.axes[0].collections if len(shape.get_paths())]
     assert len(bands) == (2 if seeds > 1 else 0)
-    assert (NOTES["bands"] in figure.caption, NOTES["one seed"] in figure.caption) == (seeds > 1, seeds == 1)
+    assert (note("bands") in figure.caption, note("one seed") in figure.caption) == (seeds > 1, seeds == 1)
     figure, canvas = by_name["seeds"]
     upright = [line for line in canvas.axes[0].lines if line.get_linewidth() == 1]
     assert len(upright) == (2 if seeds > 1 else 0)
@@ -246,7 +247,7 @@ def test_a_legend_of_long_names_stays_inside(tmp_path):
     with mpl.rc_context(style.RC):
         figure, axes = drawing.canvas()
         table = pd.DataFrame({"arm": names})
-        drawing.finish(figure, axes, tmp_path, "long", labels.said("memory", intervals=""), table)
+        drawing.finish(figure, axes, tmp_path, "long", labels.said("memory"), table)
     renderer = drawing.FigureCanvasAgg(figure).get_renderer()
     width, height = figure.get_size_inches() * figure.dpi
     boxes = [text.get_window_extent(renderer) for text in figure.texts]
@@ -255,9 +256,11 @@ def test_a_legend_of_long_names_stays_inside(tmp_path):
 
 
 def test_every_caption_begins_with_what_to_see_and_every_axis_has_its_words():
-    for name, said in labels.FIGURES.items():
-        assert said.title and said.caption.split(". ")[0], name
-        assert said.x or name.startswith("axis"), name
+    found = [key.split(".") for key in texts(ENGLISH) if key.startswith("figures.each.")]
+    parts = {name: {part for _, _, other, part in found if other == name} for _, _, name, _ in found}
+    assert len(parts) > 15
+    for name, own in parts.items():
+        assert {"title", "caption"} <= own and ("x" in own or name.startswith("axis")), name
 
 
 def test_two_hundred_cells_take_one_core_less_than_twenty_seconds(folder):
