@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import pandas as pd
@@ -17,16 +20,27 @@ PLACES = (0.1, 0.5, 0.9)
 LONGEST = 400
 """Characters shown of one text."""
 
+MARKS = "Underlined: words that the reference does not have there. Struck through: words of the reference that are missing."
+
+SAME, OTHER, MISSING = "", "ins", "del"
+"""What a piece of a hypothesis is beside the reference, as the HTML element that marks it without colour."""
+
+WORD = re.compile(r"\w+(?:[-'’]\w+)*|[^\w\s]")
+"""What is aligned: a word, hyphens and apostrophes inside it included, or one other character that is no space."""
+
+Piece = tuple[str, str]
+"""Kind and text."""
+
 
 @dataclass(frozen=True)
 class Example:
-    """hypotheses: arm, text, and whether the text equals the reference."""
+    """hypotheses: arm, the pieces of its text (none where it is empty), and whether the text equals the reference."""
 
     split: str
     index: int
     source: str
     reference: str
-    hypotheses: list[tuple[str, str, bool]]
+    hypotheses: list[tuple[str, list[Piece], bool]]
 
 
 def of_setting(evidence: Evidence, setting: Setting, folder: Path) -> list[Example]:
@@ -59,7 +73,7 @@ def of_setting(evidence: Evidence, setting: Setting, folder: Path) -> list[Examp
             [
                 (
                     arm,
-                    _short(rows.loc[index, "hypothesis"]),
+                    compared(rows.loc[index, "hypothesis"], first.loc[index, "reference"]),
                     rows.loc[index, "hypothesis"] == rows.loc[index, "reference"],
                 )
                 for arm, rows in shown.items()
@@ -69,5 +83,43 @@ def of_setting(evidence: Evidence, setting: Setting, folder: Path) -> list[Examp
     ]
 
 
+def compared(hypothesis: str, reference: str) -> list[Piece]:
+    """The hypothesis cut into pieces, and between them, with spaces around, what it lacks of the reference.
+
+    Words are aligned by difflib's longest common blocks. Of a long text the beginning is compared.
+    """
+    shown, rest = _cut(hypothesis)
+    if not shown or hypothesis == reference:
+        return [(SAME, shown + rest)] if shown else []
+    ours, theirs = list(WORD.finditer(shown)), list(WORD.finditer(reference))
+    aligned = SequenceMatcher(None, [word.group() for word in ours], [word.group() for word in theirs], autojunk=False)
+    pieces, done = [], 0
+    for kind, start, end, their_start, their_end in aligned.get_opcodes():
+        if kind == "insert" and not (rest and end == len(ours)):  # what stands beyond the cut may have it
+            missing = reference[theirs[their_start].start() : theirs[their_end - 1].end()]
+            until = ours[start].start() if start < len(ours) else len(shown)
+            before = shown[done:until]
+            space = " " if before and not before.endswith(" ") else ""
+            pieces += [(SAME, before + space), (MISSING, missing), (SAME, " ")]
+            done = until
+        elif kind in ("delete", "replace"):
+            pieces += [(SAME, shown[done : ours[start].start()]), (OTHER, shown[ours[start].start() : ours[end - 1].end()])]
+            done = ours[end - 1].end()
+    return [(kind, text) for kind, text in (*pieces, (SAME, shown[done:] + rest)) if text]
+
+
+def marked(pieces: Iterable[Piece], escape: Callable[[str], str]) -> str:
+    """Pieces as one line of HTML, also for Markdown; escape: of the text alone, to be shown as it is."""
+    return "".join(f"<{kind}>{escape(text)}</{kind}>" if kind else escape(text) for kind, text in pieces)
+
+
 def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ... ({len(text) - LONGEST} more characters)"
+    return "".join(_cut(text))
+
+
+def _cut(text: str) -> tuple[str, str]:
+    """The beginning, up to the end of a word, and words for the rest; "" where nothing is left out."""
+    if len(text) <= LONGEST:
+        return text, ""
+    shown = text[:LONGEST].rpartition(" ")[0] or text[:LONGEST]
+    return shown, f" ... ({len(text) - len(shown)} more characters)"

@@ -138,14 +138,22 @@ def contents(found: records.Records, folder: Path, building: Path) -> dict:
         "sizes": figures.by_parameters(evidence, drawn),
         "matrix": matrix.drawn(evidence, drawn),
         "verdicts": verdicts,
+        "shown_in": {verdict.letter: _shown_in(verdict, sections) for verdict in verdicts},
         "beside": others,
         "published": published,
         "called": claims.CALLED,
         "signatures": facts.signatures(evidence),
         "glossary": facts.glossary(evidence),
+        "marks": examples.MARKS,
         "tables": [table for table in every if table is not None and table.rows],
         **fixed,
     }
+
+
+def _shown_in(verdict: claims.Verdict, sections: list[Section]) -> list[Section]:
+    """Where the tables and figures of the settings stand that a verdict compares arms in."""
+    settings = {judged.comparison.setting for judged in verdict.comparisons}
+    return [section for section in sections if section.setting in settings]
 
 
 def _environment() -> jinja2.Environment:
@@ -157,14 +165,23 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"md": markdown, "inline": inline, "key": str}
+    environment.filters |= {
+        "md": markdown,
+        "inline": inline,
+        "marked": lambda pieces: Markup(examples.marked(pieces, html.escape)),
+        "marked_md": lambda pieces: " ".join(examples.marked(pieces, escaped).split()),
+    }
     return environment
 
 
 def markdown(text: object) -> str:
     """Any text as Markdown that shows exactly that text, also inside a table."""
-    plain = html.escape(" ".join(str(text).split()), quote=False)
-    return re.sub(r"([\\`*_\[\]|#~])", r"\\\1", plain)
+    return escaped(" ".join(str(text).split()))
+
+
+def escaped(text: str) -> str:
+    """As `markdown`, with its spaces as they are."""
+    return re.sub(r"([\\`*_\[\]|#~])", r"\\\1", html.escape(text, quote=False))
 
 
 def inline(figure: Figure) -> Markup:
