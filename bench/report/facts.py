@@ -10,7 +10,7 @@ import pandas as pd
 from bench.matching import COUNTED, RULES
 from bench.records import STATUSES
 from bench.report import arms
-from bench.report.evidence import Evidence, Setting, column, given
+from bench.report.evidence import Evidence, Setting, column, given, option
 from bench.report.tables import NONE, Table, differing_options, measured, table
 
 NOT_SHOWN = ("name", "_target_")
@@ -135,6 +135,19 @@ def options(evidence: Evidence) -> Table:
                 rows.append([task, key, ", ".join(values)])
     note = "Every option besides those of the model; where arms differ in one, all values are listed."
     return table("options", "Configuration", note, ["task", "option", "values"], rows)
+
+
+def models(evidence: Evidence) -> Table:
+    """Every option of each arm's model, a row for each arm of a task."""
+    rows = []
+    for task in sorted(set(evidence.cells["task_told"])):
+        cells = evidence.cells[evidence.cells["task_told"] == task]
+        for arm in arms.ordered(cells["arm"]):
+            found = differing_options(option(config, "model") for config in cells[cells["arm"] == arm]["config"])
+            told = [f"{key} {' / '.join(values)}" for key, values in found.items() if key not in NOT_SHOWN]
+            rows.append([task, arm, ", ".join(told) or NONE])
+    note = "Options of each arm's model; a width that was solved for stands under the settings of each arm."
+    return table("models", "Models", note, ["task", "arm", "options"], rows)
 
 
 def signatures(evidence: Evidence) -> list[str]:

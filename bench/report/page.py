@@ -121,6 +121,7 @@ def contents(found: records.Records, folder: Path, building: Path) -> dict:
         "trials": facts.trials(evidence),
         "penalties": facts.penalties(evidence),
         "components": tables.components(evidence),
+        "models": facts.models(evidence),
         "options": facts.options(evidence),
         "data": facts.data(evidence),
     }
