@@ -139,13 +139,15 @@ def options(evidence: Evidence) -> Table:
 
 def models(evidence: Evidence) -> Table:
     """Every option of each arm's model, a row for each arm of a task."""
+    told: dict[tuple[str, str], list[object]] = {}
+    for task, arm, config in evidence.cells[["task_told", "arm", "config"]].itertuples(index=False):
+        told.setdefault((task, arm), []).append(option(config, "model"))
     rows = []
-    for task in sorted(set(evidence.cells["task_told"])):
-        cells = evidence.cells[evidence.cells["task_told"] == task]
-        for arm in arms.ordered(cells["arm"]):
-            found = differing_options(option(config, "model") for config in cells[cells["arm"] == arm]["config"])
-            told = [f"{key} {' / '.join(values)}" for key, values in found.items() if key not in NOT_SHOWN]
-            rows.append([task, arm, ", ".join(told) or NONE])
+    for task in sorted({task for task, _ in told}):
+        for arm in arms.ordered(arm for at, arm in told if at == task):
+            found = differing_options(told[task, arm])
+            shown = [f"{key} {' / '.join(values)}" for key, values in found.items() if key not in NOT_SHOWN]
+            rows.append([task, arm, ", ".join(shown) or NONE])
     note = "Options of each arm's model; a width that was solved for stands under the settings of each arm."
     return table("models", "Models", note, ["task", "arm", "options"], rows)
 

@@ -163,7 +163,8 @@ def test_output_is_shown_as_text(folder):
     folder.cell("recall", "gru_dot", status="failed", change={"reason": "<script>alert(3)</script>"})
     page_text, text = built(folder)
     assert page_text.count("<script") == 1 and "<img" not in page_text and "<b>fast" not in page_text
-    assert visible(page_text).count(attack) == 6  # three examples, two arms
+    unmarked = re.sub("</?ins>", "", page_text)  # words that differ from the reference
+    assert visible(unmarked).count(attack) == 6  # three examples, two arms
     assert "<script" not in text and "<b>" not in text
     row = next(line for line in text.splitlines() if "alert(1)" in line)
     assert len(re.findall(r"(?<!\\)\|", row)) == 4 and "\\*\\*bold\\*\\*" in row and "&amp;amp;" in row
