@@ -111,7 +111,8 @@ def finish(
     legend = LEGEND_ROW * -(-len(entries) // across)
     height += legend
     below = legend + max(AXIS_BELOW, 0.50 + 0.17 * lines if lines > 1 else 0)
-    small = axes.get_yscale() == "linear" and max(map(abs, axes.get_ylim())) < 0.01  # a power of ten stands above the axis
+    # With small numbers a power of ten stands above the axis.
+    small = axes.get_yscale() == "linear" and max(map(abs, axes.get_ylim())) < 0.01
     top = 0.12 + (0.14 if axes.get_title() or small else 0)
     figure.set_size_inches(WIDTH, height)
     figure.subplots_adjust(left=LEFT / WIDTH, right=1 - 0.15 / WIDTH, top=1 - top / height, bottom=below / height)

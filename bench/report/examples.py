@@ -20,7 +20,9 @@ PLACES = (0.1, 0.5, 0.9)
 LONGEST = 400
 """Characters shown of one text."""
 
-MARKS = "Underlined: words that the reference does not have there. Struck through: words of the reference that are missing."
+MARKS = (
+    "Underlined: words that the reference does not have there. Struck through: words of the reference that are missing."
+)
 
 SAME, OTHER, MISSING = "", "ins", "del"
 """What a piece of a hypothesis is beside the reference, as the HTML element that marks it without colour."""
@@ -103,8 +105,9 @@ def compared(hypothesis: str, reference: str) -> list[Piece]:
             pieces += [(SAME, before + space), (MISSING, missing), (SAME, " ")]
             done = until
         elif kind in ("delete", "replace"):
-            pieces += [(SAME, shown[done : ours[start].start()]), (OTHER, shown[ours[start].start() : ours[end - 1].end()])]
-            done = ours[end - 1].end()
+            begin, stop = ours[start].start(), ours[end - 1].end()
+            pieces += [(SAME, shown[done:begin]), (OTHER, shown[begin:stop])]
+            done = stop
     return [(kind, text) for kind, text in (*pieces, (SAME, shown[done:] + rest)) if text]
 
 

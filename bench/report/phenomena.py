@@ -22,8 +22,8 @@ from bench.report.tables import NONE, Table, spread, table
 
 ACROSS = 3
 PANEL_HEIGHT, LEAST_HEIGHT = 1.32, 1.5
-"""Panels side by side; the inches of one with what stands above and below it, and of the lowest figure, so that the words
-beside its axis fit."""
+"""Panels side by side; the inches of one with what stands above and below it, and of the lowest figure, so that the
+words beside its axis fit."""
 MAPS_ACROSS = 3
 
 KINDS = {WORD: "decisive words right", CONTRAST: "reference above the wrong word"}

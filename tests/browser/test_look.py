@@ -28,7 +28,8 @@ FIGURES = """figures => figures.map(figure => {
 })"""
 
 OUTSIDE = """() => {
-  const scrolls = each => each && (["auto", "scroll"].includes(getComputedStyle(each).overflowX) || scrolls(each.parentElement));
+  const own = each => ["auto", "scroll"].includes(getComputedStyle(each).overflowX);
+  const scrolls = each => each && (own(each) || scrolls(each.parentElement));
   return [...document.body.querySelectorAll("*")]
     .filter(each => !each.closest("svg") && each.getBoundingClientRect().right > innerWidth + 1)
     .filter(each => !scrolls(each.parentElement))
@@ -48,17 +49,21 @@ CONTRAST = """async () => {
     canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
     return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
   };
-  const behind = each => each ? over(getComputedStyle(each).backgroundColor, behind(each.parentElement)) : [255, 255, 255];
+  const behind = each =>
+    each ? over(getComputedStyle(each).backgroundColor, behind(each.parentElement)) : [255, 255, 255];
   const light = rgb => rgb.map(c => c / 255).map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
     .reduce((sum, c, i) => sum + c * [.2126, .7152, .0722][i], 0);
-  const contrast = (a, b) => { const [l, h] = [light(a), light(b)].sort((x, y) => x - y); return (h + .05) / (l + .05); };
+  const contrast = (a, b) => {
+    const [low, high] = [light(a), light(b)].sort((x, y) => x - y);
+    return (high + .05) / (low + .05);
+  };
   const found = [];
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walk.nextNode()) {
     const each = walk.currentNode.parentElement;
     if (!walk.currentNode.textContent.trim() || each.closest("svg, script, style")) continue;
-    const below = behind(each);
-    found.push([contrast(over(getComputedStyle(each).color, below), below), walk.currentNode.textContent.trim().slice(0, 60)]);
+    const below = behind(each), ink = over(getComputedStyle(each).color, below);
+    found.push([contrast(ink, below), walk.currentNode.textContent.trim().slice(0, 60)]);
   }
   const pixels = new Map();
   for (const each of document.querySelectorAll("figure svg image")) {
@@ -71,8 +76,9 @@ CONTRAST = """async () => {
   }
   const sampled = (image, x, y) => {
     const place = new DOMPoint(x, y).matrixTransform(image.getScreenCTM().inverse()), sheet = pixels.get(image);
-    const part = (at, side) => Math.floor((at - image[side[0]].baseVal.value) / image[side[1]].baseVal.value * sheet.canvas[side[1]]);
-    const [r, g, b, a] = sheet.getImageData(part(place.x, ["x", "width"]), part(place.y, ["y", "height"]), 1, 1).data;
+    const part = (at, from, size) =>
+      Math.floor((at - image[from].baseVal.value) / image[size].baseVal.value * sheet.canvas[size]);
+    const [r, g, b, a] = sheet.getImageData(part(place.x, "x", "width"), part(place.y, "y", "height"), 1, 1).data;
     return `rgba(${r}, ${g}, ${b}, ${a / 255})`;
   };
   for (const svg of document.querySelectorAll("figure svg")) {
@@ -89,7 +95,8 @@ CONTRAST = """async () => {
         if (under.left <= x && x <= under.right && under.top <= y && y <= under.bottom)
           below = over(shape.tagName === "image" ? sampled(shape, x, y)
             : fill.fill.replace(/^rgb\\((.*)\\)$/, `rgba($1, ${fill.fillOpacity * fill.opacity})`), below);
-      found.push([contrast(over(style.fill, below), below), `${svg.getAttribute("aria-label").slice(0, 60)}: ${each.textContent}`]);
+      const where = svg.getAttribute("aria-label").slice(0, 60);
+      found.push([contrast(over(style.fill, below), below), `${where}: ${each.textContent}`]);
     }
   }
   return found;

@@ -94,7 +94,8 @@ def test_differences_of_examples_are_marked_without_colour(everything, visit):
     page = visit(everything)
 
     def row(arm: str):
-        return page.locator(".example").first.locator("tr", has=page.get_by_role("rowheader", name=arm)).locator("td").first
+        rows = page.locator(".example").first.locator("tr")
+        return rows.filter(has=page.get_by_role("rowheader", name=arm)).locator("td").first
 
     assert row("lstm_dot").locator("ins").all_inner_texts() == ["x", "y"]
     assert row("lstm_none").locator("del").all_inner_texts() == ["a"] and row("lstm_none").inner_text() == "a b"
