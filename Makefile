@@ -11,17 +11,30 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test clean
+.PHONY: help bench test browser browser-test clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 bench: $(STAMP) ## run the quick suite and write its report; run it again to go on where it stopped
 	$(VENV)/bin/bench suite quick --out $(OUT)
 
 # A process a core and a thread a process; all tests of a file in one, since they share what is made once a file.
-test: $(STAMP) ## run all tests
+test: $(STAMP) ## run all tests; those of the page in a browser where there is one
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadscope
+
+# Whatever Chromium there is will do; else Playwright's own build, else Debian's package. The last line says what is there.
+FOUND := $(VENV)/bin/python tests/browser/chromium.py
+
+browser: $(STAMP) ## install a headless Chromium, where there is none, and what drives it
+	$(VENV)/bin/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[browser]'
+	@$(FOUND) >/dev/null 2>&1 || $(VENV)/bin/python -m playwright install chromium || true
+	@$(FOUND) >/dev/null 2>&1 || test "$$(id -u)" != 0 || ! command -v apt-get || \
+	  { apt-get update && apt-get install -y --no-install-recommends chromium; } || true
+	@$(FOUND)
+
+browser-test: browser ## check the report's page in that Chromium
+	$(VENV)/bin/python -m pytest tests/browser
 
 clean: ## delete the environment and caches; results and downloaded data stay
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .hypothesis

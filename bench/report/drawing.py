@@ -122,7 +122,9 @@ def finish(
     legend = LEGEND_ROW * -(-len(entries) // across)
     height += legend
     below = legend + max(AXIS_BELOW, 0.50 + 0.17 * lines if lines > 1 else 0)
-    top = 0.12 + (0.14 if axes.get_title() else 0)
+    # With small numbers a power of ten stands above the axis.
+    small = axes.get_yscale() == "linear" and max(map(abs, axes.get_ylim())) < 0.01
+    top = 0.12 + (0.14 if axes.get_title() or small else 0)
     figure.set_size_inches(WIDTH, height)
     figure.subplots_adjust(left=LEFT / WIDTH, right=1 - 0.15 / WIDTH, top=1 - top / height, bottom=below / height)
     if len(figure.axes) == 1:  # where labels of axes stand is known: looking for it takes a fifth of the drawing

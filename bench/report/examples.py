@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +13,7 @@ import pandas as pd
 from bench import records
 from bench.report import arms, series
 from bench.report.evidence import Evidence, Setting
-from bench.report.words import Say, Text
+from bench.report.words import Joined, Say, Text, told
 
 PLACES = (0.1, 0.5, 0.9)
 """Where in the first test split the examples stand, as a share of its length."""
@@ -18,16 +21,25 @@ PLACES = (0.1, 0.5, 0.9)
 LONGEST = 400
 """Characters shown of one text."""
 
+SAME, OTHER, MISSING = "", "ins", "del"
+"""What a piece of a hypothesis is beside the reference, as the HTML element that marks it without colour."""
+
+WORD = re.compile(r"\w+(?:[-'’]\w+)*|[^\w\s]")
+"""What is aligned: a word, hyphens and apostrophes inside it included, or one other character that is no space."""
+
+Piece = tuple[str, str]
+"""Kind and text."""
+
 
 @dataclass(frozen=True)
 class Example:
-    """hypotheses: arm, text, and whether the text equals the reference."""
+    """hypotheses: arm, the pieces of its text (none where it is empty), and whether the text equals the reference."""
 
     split: str
     index: int
     source: str
     reference: str
-    hypotheses: list[tuple[str, str, bool]]
+    hypotheses: list[tuple[str, list[Piece], bool]]
 
 
 def of_setting(evidence: Evidence, setting: Setting, folder: Path) -> list[Example]:
@@ -60,7 +72,7 @@ def of_setting(evidence: Evidence, setting: Setting, folder: Path) -> list[Examp
             [
                 (
                     arm,
-                    _short(rows.loc[index, "hypothesis"]),
+                    compared(rows.loc[index, "hypothesis"], first.loc[index, "reference"]),
                     rows.loc[index, "hypothesis"] == rows.loc[index, "reference"],
                 )
                 for arm, rows in shown.items()
@@ -70,5 +82,47 @@ def of_setting(evidence: Evidence, setting: Setting, folder: Path) -> list[Examp
     ]
 
 
+def compared(hypothesis: str, reference: str) -> list[Piece]:
+    """The hypothesis cut into pieces, and between them, with spaces around, what it lacks of the reference.
+
+    Words are aligned by difflib's longest common blocks. Of a long text the beginning is compared.
+    """
+    shown, rest = _cut(hypothesis)
+    tail = [(SAME, rest)] if rest else []
+    if not shown or hypothesis == reference:
+        return [(SAME, shown), *tail] if shown else []
+    ours, theirs = list(WORD.finditer(shown)), list(WORD.finditer(reference))
+    aligned = SequenceMatcher(None, [word.group() for word in ours], [word.group() for word in theirs], autojunk=False)
+    pieces, done = [], 0
+    for kind, start, end, their_start, their_end in aligned.get_opcodes():
+        if kind == "insert" and not (rest and end == len(ours)):  # what stands beyond the cut may have it
+            missing = reference[theirs[their_start].start() : theirs[their_end - 1].end()]
+            until = ours[start].start() if start < len(ours) else len(shown)
+            before = shown[done:until]
+            space = " " if before and not before.endswith(" ") else ""
+            pieces += [(SAME, before + space), (MISSING, missing), (SAME, " ")]
+            done = until
+        elif kind in ("delete", "replace"):
+            begin, stop = ours[start].start(), ours[end - 1].end()
+            pieces += [(SAME, shown[done:begin]), (OTHER, shown[begin:stop])]
+            done = stop
+    return [(kind, text) for kind, text in (*pieces, (SAME, shown[done:])) if text] + tail
+
+
+def marked(pieces: Iterable[Piece], escape: Callable[[str], str], language: str) -> str:
+    """Pieces as one line of HTML, also for Markdown; escape: of the text alone, to be shown as it is."""
+    shown = ((kind, escape(told(text, language))) for kind, text in pieces)
+    return "".join(f"<{kind}>{text}</{kind}>" if kind else text for kind, text in shown)
+
+
 def _short(text: str) -> str | Text:
-    return text if len(text) <= LONGEST else Say("examples.cut", text=text[:LONGEST], more=len(text) - LONGEST)
+    shown, rest = _cut(text)
+    return Joined([shown, rest], by="nothing") if rest else shown
+
+
+def _cut(text: str) -> tuple[str, str | Text]:
+    """The beginning, up to the end of a word, and words for the rest; "" where nothing is left out."""
+    if len(text) <= LONGEST:
+        return text, ""
+    shown = text[:LONGEST].rpartition(" ")[0] or text[:LONGEST]
+    return shown, Say("examples.more", count=len(text) - len(shown))

@@ -10,7 +10,7 @@ import pandas as pd
 from bench.matching import RULES
 from bench.records import STATUSES
 from bench.report import arms, labels
-from bench.report.evidence import Evidence, Setting, column, given
+from bench.report.evidence import Evidence, Setting, column, given, option
 from bench.report.tables import NONE, Table, columns, differing_options, measured, table
 from bench.report.words import Joined, Say, Text
 
@@ -128,6 +128,20 @@ def options(evidence: Evidence) -> Table:
                 rows.append([task, key, ", ".join(values)])
     heads = columns("task", "option", "option_values")
     return table("options", Say("tables.options.title"), Say("tables.options.note"), heads, rows)
+
+
+def models(evidence: Evidence) -> Table:
+    """Every option of each arm's model, a row for each arm of a task."""
+    told: dict[tuple[str, str], list[object]] = {}
+    for task, arm, config in evidence.cells[["task_told", "arm", "config"]].itertuples(index=False):
+        told.setdefault((task, arm), []).append(option(config, "model"))
+    rows = []
+    for task in sorted({task for task, _ in told}):
+        for arm in arms.ordered(arm for at, arm in told if at == task):
+            found = differing_options(told[task, arm])
+            shown = [f"{key} {' / '.join(values)}" for key, values in found.items() if key not in NOT_SHOWN]
+            rows.append([task, arm, ", ".join(shown) or NONE])
+    return table("models", Say("tables.models.title"), Say("tables.models.note"), columns("task", "arm", "options"), rows)
 
 
 def signatures(evidence: Evidence) -> list[str]:

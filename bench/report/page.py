@@ -140,6 +140,7 @@ def contents(found: records.Records, folder: Path, building: Path) -> dict:
         "trials": facts.trials(evidence),
         "penalties": facts.penalties(evidence),
         "components": tables.components(evidence),
+        "models": facts.models(evidence),
         "options": facts.options(evidence),
         "data": facts.data(evidence),
     }
@@ -157,6 +158,7 @@ def contents(found: records.Records, folder: Path, building: Path) -> dict:
         "sizes": figures.by_parameters(evidence, drawn),
         "matrix": matrix.drawn(evidence, drawn),
         "verdicts": verdicts,
+        "shown_in": {verdict.letter: _shown_in(verdict, sections) for verdict in verdicts},
         "beside": others,
         "published": published,
         "called": claims.CALLED,
@@ -165,6 +167,12 @@ def contents(found: records.Records, folder: Path, building: Path) -> dict:
         "tables": [table for table in every if table is not None and table.rows],
         **fixed,
     }
+
+
+def _shown_in(verdict: claims.Verdict, sections: list[Section]) -> list[Section]:
+    """Where the tables and figures of the settings stand that a verdict compares arms in."""
+    settings = {judged.comparison.setting for judged in verdict.comparisons}
+    return [section for section in sections if section.setting in settings]
 
 
 def _environment(language: str) -> jinja2.Environment:
@@ -182,14 +190,20 @@ def _environment(language: str) -> jinja2.Environment:
     environment.filters |= {
         "md": lambda text: markdown(told(text, language)), "code": lambda text: code(told(text, language)),
         "inline": partial(inline, language=language),
+        "marked": lambda pieces: Markup(examples.marked(pieces, html.escape, language)),
+        "marked_md": lambda pieces: " ".join(examples.marked(pieces, escaped, language).split()),
     }  # fmt: skip
     return environment
 
 
 def markdown(text: object) -> str:
     """Any text as Markdown that shows exactly that text, also inside a table."""
-    plain = html.escape(" ".join(str(text).split()), quote=False)
-    return re.sub(r"([\\`*_\[\]|#~])", r"\\\1", plain)
+    return escaped(" ".join(str(text).split()))
+
+
+def escaped(text: str) -> str:
+    """As `markdown`, with its spaces as they are."""
+    return re.sub(r"([\\`*_\[\]|#~])", r"\\\1", html.escape(text, quote=False))
 
 
 def code(text: str) -> Markup:

@@ -22,8 +22,9 @@ from bench.report.tables import NONE, Table, columns, spread, table
 from bench.report.words import Say, Text
 
 ACROSS = 3
-PANEL_HEIGHT = 1.32
-"""Panels side by side, and the inches of one with what stands above and below it."""
+PANEL_HEIGHT, LEAST_HEIGHT = 1.32, 1.5
+"""Panels side by side; the inches of one with what stands above and below it, and of the lowest figure, so that the
+words beside its axis fit."""
 MAPS_ACROSS = 3
 
 KINDS = (WORD, CONTRAST)
@@ -89,7 +90,7 @@ def _figure(numbers: pd.DataFrame, kind: str, split: str, setting: Setting, fold
     for place in range(max(0, len(names) - ACROSS), len(names)):
         axes[place].set_xlabel(said.x)
     name = f"phenomena-{kind}-{setting.slug}-{split}"
-    return drawing.finish(figure, axes[0], folder, name, said, numbers, height=PANEL_HEIGHT * down)
+    return drawing.finish(figure, axes[0], folder, name, said, numbers, height=max(LEAST_HEIGHT, PANEL_HEIGHT * down))
 
 
 def _drawn(names: Sequence[str], most: int) -> dict[str, str | Text]:
@@ -117,7 +118,7 @@ def _map(numbers: pd.DataFrame, kind: str, split: str, setting: Setting, folder:
     said = labels.said(f"map, {kind}", inside=_drawn(names, 20), split=split)
     across = min(MAPS_ACROSS, len(shown))
     down = -(-len(shown) // across)
-    tall = 0.2 * len(names)
+    tall = max(0.5, 0.2 * len(names))  # not lower than the words beside the scale are long
     left, right, gap, above, below = 1.25, 0.75, 0.12, 0.28, 0.5
     height = down * (tall + above) + below + 0.1
     wide = (drawing.WIDTH - left - right - gap * (across - 1)) / across
@@ -131,7 +132,7 @@ def _map(numbers: pd.DataFrame, kind: str, split: str, setting: Setting, folder:
         fields = own.reindex(index=names, columns=places).to_numpy(dtype=float)
         image = axes.imshow(fields, vmin=0, vmax=1, cmap="cividis_r", aspect="auto", interpolation="none")
         for i, j in zip(*np.nonzero(np.isfinite(fields)), strict=True):
-            colour = "white" if fields[i, j] > 0.55 else "black"
+            colour = style.PALE if fields[i, j] > 0.55 else "black"
             axes.text(j, i, f"{fields[i, j]:.2f}".lstrip("0"), color=colour, size=6, ha="center", va="center_baseline")
         axes.set_title(labels.shown(arm, 24), size=8, pad=3)
         last = number + across >= len(shown)

@@ -18,6 +18,9 @@ SKY, PURPLE, YELLOW, GREY = "#56B4E9", "#CC79A7", "#B8A400", "#7F7F7F"  # the pa
 INK, GRID, SHADE = "#1b1f24", "#d0d5da", "#e8ecf0"
 """Text and axes, grid lines, the training range. The page swaps them for its own colours, light or dark."""
 
+PALE = "#fdfdfd"
+"""Words on a dark field: not the white that the page swaps for its own paper, which may be dark too."""
+
 
 @dataclass(frozen=True)
 class Look:
@@ -91,4 +94,5 @@ RC = {
     "xtick.bottom": False,
     "ytick.left": False,  # the grid says where a mark is
     "figure.facecolor": "white",
+    "axes.formatter.limits": (-3, 6),  # smaller numbers have their power of ten above the axis, and room beside it
 }

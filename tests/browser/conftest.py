@@ -1,0 +1,81 @@
+"""Pages of reports in a headless Chromium; skipped where there is none."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.report import page as report
+from tests.browser.chromium import NoBrowser, started
+from tests.report.conftest import Folder
+from tests.report.test_figures import attended
+from tests.report.test_phenomena import planted as with_phenomena
+from tests.report.test_reach_figures import planted as with_reach
+
+ROOT = Path(__file__).resolve().parents[2]
+ATTACK = "<script>window.hacked = 1</script> <img src=x onerror='window.hacked = 2'> {{ 7 * 7 }} &amp; </table>"
+WIDTHS = (390, 1440)
+SCHEMES = ("light", "dark")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    """One Chromium for a module: an open one would keep its event loop running under other modules' tests."""
+    with contextlib.ExitStack() as stack:
+        try:
+            found = stack.enter_context(started())
+        except NoBrowser as error:
+            pytest.skip(str(error))
+        yield found
+
+
+@pytest.fixture(scope="session")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a made-up folder with every kind of table and figure, and with texts that attack it."""
+    folder = Folder(tmp_path_factory.mktemp("everything") / "results")
+    folder.full(seeds=(1, 2, 3))
+    with_phenomena(folder)
+    with_reach(folder)
+    attended(folder, "transformer", 2)
+    penalty = {"chosen": 1.0, "search": "beam5", "metric": "bleu", "unit": "points",
+               "candidates": [{"length_penalty": each, "value": 20 + each} for each in (0.6, 1.0)]}  # fmt: skip
+    for arm, hypothesis in (("transformer", ATTACK), ("lstm_dot", "a x b y"), ("gru_dot", ""), ("lstm_none", "b")):
+        folder.cell("multi30k", arm, 1, hypothesis=hypothesis,
+                    level=lambda split, at: 0.3, change={"selection.length_penalty": penalty})  # fmt: skip
+    folder.cell("reverse", "gru_none", 1, change={"sanity.eos_share": 0.1, "environment.cpu": ATTACK})
+    folder.cell("reverse", "gru_dot", 1, status="failed", change={"reason": ATTACK})
+    return report.build(folder.path)
+
+
+@pytest.fixture(scope="session")
+def long_range(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of committed records."""
+    return report.build(ROOT / "results/reference/long_range", tmp_path_factory.mktemp("long_range"))
+
+
+@pytest.fixture(params=["everything", "long_range"])
+def file(request: pytest.FixtureRequest, browser: object) -> Path:
+    """The page of a report; asks for the browser first, so that none is built in vain."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def visit(browser) -> Iterator[Callable]:
+    """Opens a page: visit(file, width=1440, scheme="light", **options of the browser's context)."""
+    contexts = []
+
+    def opened(file: Path, width: int = 1440, scheme: str = "light", watch: Callable = lambda page: None, **options):
+        size = {"width": width, "height": 844 if width < 500 else 900}
+        contexts.append(browser.new_context(viewport=size, color_scheme=scheme, **options))
+        contexts[-1].set_default_timeout(10_000)
+        page = contexts[-1].new_page()
+        watch(page)
+        page.goto(file.as_uri())
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
