@@ -13,7 +13,7 @@ import pandas as pd
 from bench import records
 from bench.report import arms, series
 from bench.report.evidence import Evidence, Setting
-from bench.report.words import Joined, Say, Text, told
+from bench.report.words import ENGLISH, Joined, Say, Text, told
 
 PLACES = (0.1, 0.5, 0.9)
 """Where in the first test split the examples stand, as a share of its length."""
@@ -109,7 +109,7 @@ def compared(hypothesis: str, reference: str) -> list[Piece]:
     return [(kind, text) for kind, text in (*pieces, (SAME, shown[done:])) if text] + tail
 
 
-def marked(pieces: Iterable[Piece], escape: Callable[[str], str], language: str) -> str:
+def marked(pieces: Iterable[Piece], escape: Callable[[str], str], language: str = ENGLISH) -> str:
     """Pieces as one line of HTML, also for Markdown; escape: of the text alone, to be shown as it is."""
     shown = ((kind, escape(told(text, language))) for kind, text in pieces)
     return "".join(f"<{kind}>{text}</{kind}>" if kind else text for kind, text in shown)
