@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.seeding import torch_generator
-from models.hidden import HiddenLayer
+from models.hidden import HiddenLayer, units_of
 from models.interface import SOURCE, Seq2Seq, State
 
 TOKENS = 6
@@ -50,7 +50,7 @@ def hidden_layers(model: Seq2Seq) -> list[dict]:
         {
             "path": path,
             "kind": layer.kind if isinstance(layer, HiddenLayer) else "recurrent",
-            "units": layer.units if isinstance(layer, HiddenLayer) else _units(layer),
+            "units": layer.units if isinstance(layer, HiddenLayer) else units_of(layer),
             "parameters": sum(parameter.numel() for parameter in layer.parameters()),
         }
         for path, layer in _found(model)
@@ -64,10 +64,6 @@ def _found(module: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module]]
         return
     for name, child in module.named_children():
         yield from _found(child, f"{path}.{name}" if path else name)
-
-
-def _units(layer: nn.RNNBase | nn.RNNCellBase) -> int:
-    return layer.hidden_size * (2 if getattr(layer, "bidirectional", False) else 1)
 
 
 def _without_feed_forward(model: Seq2Seq) -> dict | None:

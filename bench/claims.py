@@ -34,15 +34,15 @@ CALLED = Say("called.version", version=RULES_VERSION, called=comparisons.CALLED)
 @dataclass(frozen=True)
 class Claim:
     """sentence: the article's; predicts: what would be measured if it held; rule: fixed before running; scope: words
-    that limit every verdict on it; corrected: for a verdict, what may be said instead; test: None where not tested."""
+    that limit every verdict on it; corrected: for a verdict, what may be said instead; test: the rule as code."""
 
     letter: str
     sentence: Text
     predicts: Text
     rule: Text
     scope: Text
-    corrected: Mapping[str, Text] = field(default_factory=dict)
-    test: Rule | None = None
+    corrected: Mapping[str, Text]
+    test: Rule
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,12 @@ CLAIMS = (
 
 def verdicts(records: Records) -> list[Verdict]:
     """A verdict on every claim, in order. Pure: the same records give the same verdicts."""
-    evidence = Evidence(records)
-    cases = [claim.test(evidence) if claim.test is not None else [] for claim in CLAIMS]
+    return verdicts_from(Evidence(records))
+
+
+def verdicts_from(evidence: Evidence) -> list[Verdict]:
+    """`verdicts`, of evidence that is there already."""
+    cases = [claim.test(evidence) for claim in CLAIMS]
     family = Family(asked for found in cases for case in found for asked in case.comparisons)
     return [_verdict(claim, evidence, found, family) for claim, found in zip(CLAIMS, cases)]
 
@@ -102,7 +106,7 @@ def _verdict(claim: Claim, evidence: Evidence, cases: list[Case], family: Family
     verdict = rules.combined(finding.verdict for finding in findings)
     said = [sentence for finding in findings for sentence in finding.evidence]
     if verdict == NOT_TESTED:
-        said = [Say("evidence.missing" if claim.test else "evidence.unruled"), *said]
+        said = [Say("evidence.missing"), *said]
     settings = list(dict.fromkeys(setting for finding in findings for setting in finding.settings))
     left_out = sum(int((evidence.of(setting)["doubt"] != "").sum()) for setting in settings)
     if left_out and claim.test is not rules.hidden_layers:

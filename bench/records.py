@@ -111,7 +111,8 @@ def write(
 ) -> Path:
     """Write a cell's folder under `out` and return its path: built under a temporary name, then renamed.
 
-    weights: a finished file to move in. attention: of `bench.attention_maps`. A folder of the same cell that is already there is replaced.
+    weights: a finished file to move in. attention: of `bench.attention_maps`. A folder of the same cell that is already
+    there is replaced.
     """
     out.mkdir(parents=True, exist_ok=True)
     cell = str(record["cell"])

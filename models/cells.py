@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from models.checks import each_direction, known
 from models.dropout import Dropout
-from models.hidden import HiddenLayer
+from models.hidden import HiddenLayer, units_of
 
 CELLS: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
@@ -60,7 +60,7 @@ class Recurrent(HiddenLayer):
 
     @property
     def units(self) -> int:
-        return self.run.hidden_size * (2 if self.run.bidirectional else 1)
+        return units_of(self.run)
 
     @property
     def n_states(self) -> int:

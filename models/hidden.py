@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-KINDS = ("feed_forward", "recurrent")
-
 
 class HiddenLayer(nn.Module):
     """A layer of units between input and output, each a nonlinear function of a weighted sum of what comes before it
@@ -32,3 +30,8 @@ class TanhLinear(HiddenLayer, nn.Linear):
 
     def forward(self, inputs: Tensor) -> Tensor:
         return torch.tanh(super().forward(inputs))
+
+
+def units_of(layer: nn.RNNBase | nn.RNNCellBase) -> int:
+    """Units at one position of a recurrent layer of torch's own, both directions together."""
+    return layer.hidden_size * (2 if getattr(layer, "bidirectional", False) else 1)

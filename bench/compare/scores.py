@@ -17,8 +17,8 @@ from scipy import stats as distributions
 
 from bench.compare.pairs import Side
 from bench.report import arms
-from bench.report.costs import SPEEDS
 from bench.report.comparisons import MIN_SEEDS
+from bench.report.costs import SPEEDS
 from bench.report.evidence import MACHINE, Setting, column
 from bench.stats import Interval, holm, paired_difference, summary, welch
 

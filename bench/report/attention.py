@@ -3,7 +3,6 @@ where an arm has nothing of the kind, every source token. From the `attention.js
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +12,13 @@ import pandas as pd
 from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Rectangle
 
+from bench import records
 from bench.errors import UserError
 from bench.report import drawing, labels, style
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting
 from bench.report.labels import note, part
 
-FILE = "attention.json"
 KINDS = ("cross", "encoder")
 """Of maps, by what is drawn first: one figure an arm."""
 
@@ -48,19 +47,19 @@ def of_setting(evidence: Evidence, setting: Setting, results: Path, folder: Path
     with mpl.rc_context({**style.RC, "axes.grid": False, "svg.hashsalt": f"attention {setting.slug}"}):
         for arm in evidence.arms(setting):
             own = cells.loc[cells["arm"] == arm, ["task", "budget_name", "arm", "seed", "cell"]].to_dict("records")
-            read_ = ((cell, read(results / str(cell["cell"]) / FILE)) for cell in own)
+            read_ = ((cell, read(results / str(cell["cell"]))) for cell in own)
             cell, maps = next((pair for pair in read_ if pair[1] is not None), (None, None))
             if maps is not None:
                 found.append(_figure(cell, maps, folder, f"attention-{setting.slug}-{_slug(arm)}"))
     return found
 
 
-def read(path: Path) -> Maps | None:
+def read(folder: Path) -> Maps | None:
     """The maps of a cell; None where it has none. Raises UserError with the path where they are no such maps."""
-    if not path.is_file():
-        return None
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
+        held = records.read_attention(folder)
+        if held is None:
+            return None
         source, output = ([str(token) for token in held[side]] for side in ("source", "output"))
         heads: dict[str, list[np.ndarray]] = {}
         for one in held["maps"]:
@@ -72,7 +71,7 @@ def read(path: Path) -> Maps | None:
             heads.setdefault(one["kind"], []).append(matrix)
     except (ValueError, KeyError, TypeError) as error:
         why = " ".join(f"{type(error).__name__}: {error}".split())
-        raise UserError(f"{path} is broken ({why}); delete it, or run the cell again") from error
+        raise UserError(f"{folder / records.ATTENTION} is broken ({why}); delete it, or run the cell again") from error
     kind = next((kind for kind in KINDS if kind in heads), None)
     rows = output if kind == "cross" else source
     return None if kind is None or not (source and rows) else Maps(kind, source, rows, heads[kind])

@@ -13,11 +13,11 @@ from bench.report import arms
 from bench.report.comparisons import ABOVE, BELOW, LEVEL, OPEN, RATIO, RATIOS, Comparison, Judged, listed
 from bench.report.evidence import Evidence, Setting, column
 from bench.report.rules import INCONCLUSIVE, QUALIFIED, REFUTED, SUPPORTED, Case, Finding, compared
+from bench.report.series import WORKS
 from bench.report.words import Joined, Say, Text
 
 PARAMETER_TOLERANCE = 0.05
 
-WORKS = ("train", "decode", "decode_one")
 SPEEDS = {f"throughput.{work}.median": Say(f"costs.{work}.speed") for work in WORKS}
 """Target tokens a second: more is better."""
 

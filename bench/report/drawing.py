@@ -118,7 +118,8 @@ def finish(
                    mfc=look.colour if look.filled else "none", label=arm)
         )  # fmt: skip
     entries += axes.get_legend_handles_labels()[0] + list(extra)
-    across = _columns(entries)
+    longest = max((min(LONGEST, len(str(entry.get_label()))) for entry in entries), default=1)
+    across = _columns(longest)
     legend = LEGEND_ROW * -(-len(entries) // across)
     height += legend
     below = legend + max(AXIS_BELOW, 0.50 + 0.17 * lines if lines > 1 else 0)
@@ -131,7 +132,7 @@ def finish(
         axes.yaxis.set_label_coords(0.20, (below + height - top) / 2, transform=figure.dpi_scale_trans)
         axes.xaxis.set_label_coords((LEFT + WIDTH - 0.15) / 2, below - 0.11 - 0.17 * lines - (0.1 if lines > 1 else 0),
                                     transform=figure.dpi_scale_trans)  # fmt: skip
-    _legend(figure, entries, across, legend)
+    _legend(figure, entries, across, longest, legend)
     said = replace(said, inside={str(word): word for word in map(part, KEYS)} | dict(said.inside))
     return written(figure, folder, name, said, numbers)
 
@@ -148,16 +149,14 @@ def written(figure: Canvas, folder: Path, name: str, said: Said, numbers: pd.Dat
     return Figure(name, said, numbers, (folder / f"{name}.svg").read_text(encoding="utf-8"))
 
 
-def _columns(entries: Sequence[Line2D | Patch]) -> int:
+def _columns(longest: int) -> int:
     """How many entries of a legend stand side by side: at most three, fewer where names are long."""
-    longest = max((min(LONGEST, len(str(entry.get_label()))) for entry in entries), default=1)
     return max(1, min(3, int(WIDTH / (HANDLE + CHARACTER * longest))))
 
 
-def _legend(figure: Canvas, entries: Sequence[Line2D | Patch], across: int, height: float) -> None:
+def _legend(figure: Canvas, entries: Sequence[Line2D | Patch], across: int, longest: int, height: float) -> None:
     """Entries in rows below the axes, as lines and words at known places: a legend of matplotlib's looks for them each
-    time, which takes as long as the rest of the figure."""
-    longest = max((min(LONGEST, len(str(entry.get_label()))) for entry in entries), default=1)
+    time, which takes as long as the rest of the figure. longest: characters of the longest name."""
     width = HANDLE + CHARACTER * longest + 0.04
     begin = max(0.08, (WIDTH - width * min(across, len(entries))) / 2)
     inches = {"transform": figure.dpi_scale_trans}

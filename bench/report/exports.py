@@ -68,7 +68,7 @@ def verdicts(
     content = {
         "schema": VERDICTS_SCHEMA,
         "bench": bench.__version__,
-        "rules_version": getattr(claims, "RULES_VERSION", None),
+        "rules_version": claims.RULES_VERSION,
         "called": claims.CALLED,
         "claims": [
             _plain(each.claim, "corrected") | _plain(each, "claim") | {"published": _published(beside[each.letter])}

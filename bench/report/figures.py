@@ -3,7 +3,7 @@ shows is what its table holds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -177,7 +177,7 @@ def _speed(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None:
     axes.yaxis.set_minor_locator(NullLocator())
     values = table["tokens_per_second"]
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if values.max() < 1e3 * values.min() else (1,)))
-    return _costs(figure, axes, setting, "speed", table, "tokens_per_second", folder, WORKS)
+    return _costs(figure, axes, setting, "speed", table, "tokens_per_second", folder, series.WORKS)
 
 
 def _memory(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None:
@@ -187,18 +187,14 @@ def _memory(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None
     figure, axes = drawing.canvas()
     axes.set_ylim(bottom=0, top=1.06 * table["mebibytes"].max())
     axes.yaxis.set_major_locator(MaxNLocator(5))
-    return _costs(figure, axes, setting, "memory", table, "mebibytes", folder, MEMORIES)
-
-
-WORKS, MEMORIES = ("train", "decode", "decode_one"), ("process", "gpu")
-"""Groups of the figures of costs, by the names of their words."""
+    return _costs(figure, axes, setting, "memory", table, "mebibytes", folder, series.MEMORIES)
 
 
 def _costs(
     figure: Canvas, axes: Axes, setting: Setting, what: str, table: pd.DataFrame, value: str, folder: Path,
-    groups: Sequence[str],
+    groups: Iterable[str],
 ) -> Figure:  # fmt: skip
-    """A figure of speeds or memory on axes that have their scale."""
+    """A figure of speeds or memory on axes that have their scale. groups: of its columns, by the names of their words."""
     table = series.with_means(table, ["arm", "what"], value)
     lines = _dots(axes, table, "what", value)
     inside = {drawn: text for group in groups for drawn, text in labels.lines(part(group), LONGEST).items()}

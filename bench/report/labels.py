@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from bench.report.words import Joined, Say, Text, named
 
+
 @dataclass(frozen=True)
 class Said:
     """What is said of a figure: its title, the caption (first of all what to see), and its axes with their units.

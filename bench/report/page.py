@@ -152,7 +152,7 @@ def contents(found: records.Records, folder: Path, building: Path) -> dict:
     }
     others = {claim.letter: beside.beside(evidence, claim.letter) for claim in claims.CLAIMS}
     published = {letter: beside.table_of(letter, rows) for letter, rows in others.items()}
-    verdicts = claims.verdicts(found)
+    verdicts = claims.verdicts_from(evidence)
     every = [exports.verdict_table(verdicts), *fixed.values(), *published.values()]
     every += [table for section in sections for table in section.tables]
     return {

@@ -13,6 +13,8 @@ from bench.stats import bootstrap_mean
 
 KEYS = ["task", "budget_name", "arm", "seed", "cell"]
 MEBI = 2**20
+WORKS, MEMORIES = ("train", "decode", "decode_one"), {"process": "memory.peak_rss_bytes", "gpu": "memory.peak_gpu_bytes"}
+"""What speed is measured of, and peaks of memory by where they are; both by the names of their words."""
 
 
 def headline(evidence: Evidence, setting: Setting) -> tuple[str, str]:
@@ -93,14 +95,14 @@ def against_parameters(evidence: Evidence, setting: Setting) -> pd.DataFrame:
 
 def speeds(evidence: Evidence, setting: Setting) -> pd.DataFrame:
     """Medians of a cell: a row a cell and kind of work."""
-    names = {f"throughput.{work}.median": labels.part(work) for work in ("train", "decode", "decode_one")}
+    names = {f"throughput.{work}.median": labels.part(work) for work in WORKS}
     table = _long(evidence.of(setting), names, "tokens_per_second")
     return table[table["tokens_per_second"] > 0].reset_index(drop=True)
 
 
 def memory(evidence: Evidence, setting: Setting) -> pd.DataFrame:
     """Peaks of a cell: a row a cell and kind of memory."""
-    names = {"memory.peak_rss_bytes": labels.part("process"), "memory.peak_gpu_bytes": labels.part("gpu")}
+    names = {column_name: labels.part(place) for place, column_name in MEMORIES.items()}
     table = _long(evidence.of(setting), names, "mebibytes")
     return table.assign(mebibytes=table["mebibytes"] / MEBI)
 

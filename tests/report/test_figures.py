@@ -173,7 +173,7 @@ def attended(folder, arm: str, heads: int, seed: int = 1, tokens: list[str] = HO
 
     cross = maps("cross", outputs) if outputs else []
     held = {"source": tokens, "output": tokens[:outputs], "maps": maps("encoder", len(tokens)) + cross}
-    (folder.path / cell / attention.FILE).write_text(json.dumps(held), encoding="utf-8")
+    (folder.path / cell / records.ATTENTION).write_text(json.dumps(held), encoding="utf-8")
     return cross
 
 
@@ -236,7 +236,7 @@ def test_a_long_example_is_cut_and_says_so(folder, tmp_path):
 )  # fmt: skip
 def test_broken_maps_are_one_line(held, folder):
     cell = folder.cell("recall", "transformer")["cell"]
-    (folder.path / cell / attention.FILE).write_text(held)
+    (folder.path / cell / records.ATTENTION).write_text(held)
     with pytest.raises(UserError, match="attention.json is broken") as caught:
         page.build(folder.path)
     assert "\n" not in str(caught.value)
