@@ -56,7 +56,13 @@ def long_range(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return report.build(ROOT / "results/reference/long_range", tmp_path_factory.mktemp("long_range"))
 
 
-@pytest.fixture(params=["everything", "long_range"])
+@pytest.fixture(scope="session")
+def chinese(everything: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Chinese page of the folder of `everything`."""
+    return report.build(everything.parent, tmp_path_factory.mktemp("chinese"), ("zh",))
+
+
+@pytest.fixture(params=["everything", "long_range", "chinese"])
 def file(request: pytest.FixtureRequest, browser: object) -> Path:
     """The page of a report; asks for the browser first, so that none is built in vain."""
     return request.getfixturevalue(request.param)
@@ -70,7 +76,7 @@ def visit(browser) -> Iterator[Callable]:
     def opened(file: Path, width: int = 1440, scheme: str = "light", watch: Callable = lambda page: None, **options):
         size = {"width": width, "height": 844 if width < 500 else 900}
         contexts.append(browser.new_context(viewport=size, color_scheme=scheme, **options))
-        contexts[-1].set_default_timeout(10_000)
+        contexts[-1].set_default_timeout(60_000)
         page = contexts[-1].new_page()
         watch(page)
         page.goto(file.as_uri())

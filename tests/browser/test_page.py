@@ -20,8 +20,8 @@ SORT = """(table, place) => {
 
 
 def number(text: str) -> float | None:
-    """The number that a cell begins with, or the share that `1 of 2` is; None for a dash."""
-    if share := re.fullmatch(r"(\d+) of (\d+)", text):
+    """The number that a cell begins with, or the share that `1 of 2` or `1 / 2` is; None for a dash."""
+    if share := re.fullmatch(r"(\d+) (?:of|/) (\d+)", text):
         return int(share[1]) / int(share[2])
     return None if text == "-" else float(re.match(r"[-+]?[\d,]+(\.\d+)?(e[-+]?\d+)?", text).group().replace(",", ""))
 
@@ -122,7 +122,7 @@ def test_links_lead_to_what_is_there(file, visit):
 @pytest.mark.parametrize("width", WIDTHS)
 def test_contents_lead_to_headings_in_sight(file, visit, width):
     page = visit(file, width)
-    contents = page.get_by_role("navigation", name="Contents")
+    contents = page.get_by_role("navigation").first
     for link in contents.get_by_role("link").all():
         link.click()
         heading = page.locator(f"{link.get_attribute('href')} h2").bounding_box()
