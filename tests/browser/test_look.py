@@ -110,7 +110,7 @@ def test_every_figure_is_whole_and_says_what_to_see(file, visit, width):
     for figure in found:
         assert figure["inside"] and figure["cut"] == [], figure
         assert figure["width"] > 300 and figure["height"] > 60 and figure["drawn"] > 10, figure
-        assert figure["caption"].split(" CSV")[0].rstrip(".") != "" and "." in figure["caption"], figure
+        assert figure["caption"].split(" CSV")[0].rstrip(".") != "" and set(".。") & set(figure["caption"]), figure
         numbers, drawing = figure["files"]
         assert numbers.startswith("tables/") and len((file.parent / numbers).read_text().splitlines()) > 1, figure
         assert drawing.startswith("figures/") and (file.parent / drawing).exists(), figure
