@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import click
 
 from bench import __version__
-from bench.cli import GOOD, INTERRUPTED, WRONG, cells, comparing, data, listing, measuring, outputs
+from bench.cli import BAD, GOOD, INTERRUPTED, TERMINATED, WRONG, cells, comparing, data, listing, measuring, outputs
 from bench.errors import UserError
+
+STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
+"""Refusals of the system that say nothing of a bug, also where no file is named."""
 
 COMMANDS = (
     *(cells.run, cells.suite_command, cells.tune_command, cells.report),
@@ -35,10 +42,15 @@ for command in COMMANDS:
     cli.add_command(command)
 
 
+class Terminated(BaseException):
+    """SIGTERM. Goes the way of a KeyboardInterrupt."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status. What a user can put right is one line on standard error."""
     try:
-        return cli.main(arguments, prog_name="bench", standalone_mode=False) or GOOD
+        with _termination():
+            return cli.main(arguments, prog_name="bench", standalone_mode=False) or GOOD
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         where = f"; see {context.command_path} --help" if context is not None else ""
@@ -47,9 +59,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         _complain(str(error))
         return WRONG
-    except (KeyboardInterrupt, click.Abort):
+    except BrokenPipeError:  # who read the output has gone: nobody is left to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BAD
+    except OSError as error:
+        if error.filename is None and error.errno not in STORAGE:
+            raise
+        _complain(f"{error.filename or 'what was to be written'}: {error.strerror}; name another place, or put it right")
+        return WRONG
+    except (KeyboardInterrupt, click.Abort, Terminated) as error:
         _complain("stopped; run the same command again to go on from here")
-        return INTERRUPTED
+        return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+
+
+@contextlib.contextmanager
+def _termination() -> Iterator[None]:
+    """Inside, SIGTERM raises Terminated, where this is the thread that signals are handled in."""
+
+    def end(*_: object) -> None:
+        raise Terminated
+
+    try:
+        earlier = signal.signal(signal.SIGTERM, end)
+    except ValueError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, earlier)
 
 
 def _complain(message: str) -> None:

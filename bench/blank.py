@@ -62,6 +62,7 @@ def blank(
             "libraries": environment.versions(),
         },
         "times": dict.fromkeys(TIMES),
+        "files": {},
         "scores": [],
         **dict.fromkeys(UNREACHED),
     }

@@ -11,3 +11,8 @@ class DataError(UserError):
 
 class DataUnavailable(DataError):
     """A corpus is neither here nor to be had. The cell is marked skipped, and its suite goes on."""
+
+
+class StorageError(UserError):
+    """The system does not let results be written: a full disk, a folder without leave. Ends a suite, for no cell could
+    leave its record."""

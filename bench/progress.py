@@ -134,13 +134,17 @@ class Pipe:
         """The last event of a cell that could not be run as it was asked for."""
         self._send("refused", message)
 
+    def full(self, message: str) -> None:
+        """The last event of a cell that could not be written down."""
+        self._send("full", message)
+
     def _send(self, *event: object) -> None:
         self._stream.write(json.dumps(event) + "\n")
         self._stream.flush()
 
 
 def relay(line: str, progress: Progress) -> dict[str, str]:
-    """Repeat one line of a `Pipe` to `progress`; returns the last event as `status` or `refused`, {} before.
+    """Repeat one line of a `Pipe` to `progress`; returns the last event as `status`, `refused` or `full`, {} before.
 
     Raises ValueError for a line that no `Pipe` wrote.
     """
@@ -152,7 +156,7 @@ def relay(line: str, progress: Progress) -> dict[str, str]:
             progress.advance(done, note)
         case ["say", str(text)]:
             progress.say(text)
-        case ["status" | "refused" as kind, str(text)]:
+        case ["status" | "refused" | "full" as kind, str(text)]:
             return {kind: text}
         case _:
             raise ValueError(f"not a progress event: {line!r}")

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.folders import flush, writing
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -20,6 +22,8 @@ RECORD, CURVE, OUTPUTS, WEIGHTS = "record.json", "curve.csv", "outputs.tsv", "mo
 ATTENTION = "attention.json"
 WORK = ".work"
 STATUSES = ("done", "failed", "diverged", "skipped", "timeout")
+RESUMABLE = ("failed", "timeout")
+"""A cell that ended so keeps its saved states: running it again goes on from them."""
 CURVE_COLUMNS = ("step", "target_tokens", "seconds", "train_loss", "valid_loss", "valid_token_accuracy", "learning_rate")
 OUTPUT_COLUMNS = ("split", "search", "index", "source", "reference", "hypothesis", "correct")
 """Of `outputs.tsv`; one more for each axis of the task follows."""
@@ -46,6 +50,11 @@ def work_folder(out: Path, cell: str) -> Path:
     return out / WORK / cell
 
 
+def lock_file(out: Path, cell: str) -> Path:
+    """What a process locks that runs the cell."""
+    return out / WORK / f"{cell}.lock"
+
+
 def finished(out: Path, cell: str, statuses: Iterable[str] = ("done",)) -> bool:
     """Whether the cell's folder holds a record with one of these statuses."""
     try:
@@ -69,7 +78,20 @@ def read(folder: Path) -> dict:
         _to_version_2(record)
     if version < SCHEMA:
         _to_version_3(record)
+    _check_whole(folder, record)
     return record
+
+
+def _check_whole(folder: Path, record: Mapping[str, object]) -> None:
+    """Raises ValueError for a file beside the record that has another size than when it was written. One that is
+    missing was left out of a copy, which is nobody's harm."""
+    for name, size in (record.get("files") or {}).items():
+        path = folder / name
+        if path.exists() and path.stat().st_size != size:
+            raise ValueError(
+                f"{path} has {path.stat().st_size:,} bytes and was written with {size:,}: it is cut off or changed; "
+                f"delete the folder {folder} and run the cell again"
+            )
 
 
 def _to_version_2(record: dict) -> None:
@@ -112,14 +134,19 @@ def write(
     """Write a cell's folder under `out` and return its path: built under a temporary name, then renamed.
 
     weights: a finished file to move in. attention: of `bench.attention_maps`. A folder of the same cell that is already
-    there is replaced.
+    there is replaced, and is whole until the new one is. The record's `files` are the sizes of what lies beside it, in
+    bytes. Raises StorageError.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    with writing(out):
+        return _write(out, dict(record), curve, outputs, weights, attention)
+
+
+def _write(out: Path, record: dict, curve, outputs, weights: Path | None, attention) -> Path:
     cell = str(record["cell"])
-    building = work_folder(out, cell) / "finished"
+    work = work_folder(out, cell)
+    building, earlier = work / "finished", work / "earlier"
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
-    (building / RECORD).write_text(_as_text(record), encoding="utf-8")
     if curve:
         with (building / CURVE).open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, CURVE_COLUMNS, lineterminator="\n")
@@ -136,13 +163,20 @@ def write(
         (building / ATTENTION).write_text(_map_a_line(attention), encoding="utf-8")
     if weights is not None:
         os.replace(weights, building / WEIGHTS)
-    for path in building.iterdir():
-        _flush(path)
+    record["files"] = {path.name: path.stat().st_size for path in sorted(building.iterdir())}
+    (building / RECORD).write_text(_as_text(record), encoding="utf-8")
+    for path in (*building.iterdir(), building):
+        flush(path)
     target = out / cell
     if target.exists():
-        shutil.rmtree(target)
+        shutil.rmtree(earlier, ignore_errors=True)
+        os.replace(target, earlier)
     os.replace(building, target)
-    shutil.rmtree(work_folder(out, cell), ignore_errors=True)
+    flush(out)
+    if record["status"] in RESUMABLE:
+        shutil.rmtree(earlier, ignore_errors=True)
+    else:
+        shutil.rmtree(work, ignore_errors=True)
     return target
 
 
@@ -154,9 +188,10 @@ def replace_scores(
     path, new = folder / RECORD, folder / f".{RECORD}"
     record = json.loads(path.read_text(encoding="utf-8"))
     changed = {"scores": list(scores)} | ({} if sanity is None else {"sanity": sanity})
-    new.write_text(_as_text(record | changed), encoding="utf-8")
-    _flush(new)
-    os.replace(new, path)
+    with writing(path):
+        new.write_text(_as_text(record | changed), encoding="utf-8")
+        flush(new)
+        os.replace(new, path)
 
 
 def _as_text(record: Mapping[str, object]) -> str:
@@ -178,11 +213,6 @@ def _one_cell(value: object) -> str:
     if isinstance(value, bool):
         return str(int(value))
     return " ".join(str(value).splitlines()).replace("\t", " ")
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def folders(out: Path) -> list[Path]:

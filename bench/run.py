@@ -20,11 +20,13 @@ from bench.data import shared
 from bench.data.batches import Batcher
 from bench.decoding import Search, decode_split, decoder
 from bench.degeneration import SHARES
-from bench.errors import DataError, DataUnavailable, UserError
+from bench.errors import DataError, DataUnavailable, StorageError, UserError
 from bench.overfitting import overfitted
 from bench.penalty import choose
 from bench.progress import Progress, Silent
 from bench.recipe import Settings
+from bench.states import States
+from bench.stopping import Stop
 from bench.tasks.base import Split, Task, TaskData
 from bench.training import Diverged, Trainer
 from bench.weights import save
@@ -42,12 +44,14 @@ def run_cell(
     suite: str | None = None,
     concurrent: int = 1,
     progress: Progress | None = None,
+    stop: Stop | None = None,
 ) -> str:
     """Train, evaluate and write a cell's folder under `out`; returns the record's status.
 
-    concurrent: how many cells run beside each other, for the record. What goes wrong inside a cell is recorded, and
-    missing or broken data too; outside a suite the latter are raised as well. Raises UserError for a configuration
-    that cannot be, before anything is written.
+    concurrent: how many cells run beside each other, for the record. stop: how the process is asked to end, see
+    `bench.stopping`. What goes wrong inside a cell is recorded, and missing or broken data too; outside a suite the
+    latter are raised as well. Raises UserError for a configuration that cannot be, before anything is written, and
+    StorageError where nothing can be written.
     """
     progress = progress or Silent()
     begun = time.perf_counter()
@@ -81,7 +85,7 @@ def run_cell(
         redraw = task.redrawn(data.train, settings.bpe_dropout) if settings.bpe_dropout else None
         trainer = Trainer(model, data.train, data.valid, settings, cell.seed, cell.config["device"], redraw)
         try:
-            trainer.run(work / "state.pt", progress)
+            trainer.run(States(work), progress, stop)
         finally:
             history = trainer.history
             curve = history.curve
@@ -94,11 +98,12 @@ def run_cell(
             attention = attention_maps.maps(model, task, next(iter(data.tests.values())), cell.config["device"])
             record["memory"] = _peaks()  # of the cell's own work, before a second model is made
             record["sanity"]["overfit"] = overfitted(fresh, data.train, times["train"], cell.config["device"])
-        work.mkdir(parents=True, exist_ok=True)
         save(model, weights)
         record["status"] = "done"
     except Diverged as error:
-        record |= {"status": "diverged", "reason": str(error)}
+        record |= {"status": "diverged", "reason": str(error), "traceback": traceback.format_exc()}
+    except StorageError:
+        raise
     except DataError as error:
         record |= {"status": "skipped" if isinstance(error, DataUnavailable) else "failed", "reason": str(error)}
         if suite is None:
@@ -192,6 +197,7 @@ def _training(trainer: Trainer, model: Seq2Seq, data: TaskData) -> dict:
             "steps": history.steps,
             "planned_steps": trainer.total_steps,
             "stopped": history.stopped,
+            "resumed": history.resumed,
             "examples": history.examples,
             "target_tokens": history.target_tokens,
             "source_tokens": history.source_tokens,

@@ -101,12 +101,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Suite:
-    """cells: the overrides of each. threads: of a cell; timeout: seconds a cell may take, None = no limit."""
+    """cells: the overrides of each. threads: of a cell; cell_timeout: seconds it may take, None = no limit."""
 
     name: str
     description: str
     threads: int
-    timeout: float | None
+    cell_timeout: float | None
     cells: tuple[tuple[str, ...], ...]
 
 
@@ -282,4 +282,4 @@ def load_suite(name: str, only: str | None = None) -> Suite:
             if task not in tasks:
                 raise UserError(f"suite {name} has no task {task!r}; it has {', '.join(tasks)}")
         cells = [words for words in cells if tuned.chosen(words)["task"] in only.split(",")]
-    return Suite(name, known[name], threads, content.get("timeout"), tuple(cells))
+    return Suite(name, known[name], threads, content.get("cell_timeout"), tuple(cells))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,19 +10,26 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import records
+from bench import folders, locks, records
 from bench.blank import blank
 from bench.display import Board
-from bench.environment import usable_cores
-from bench.errors import UserError
+from bench.environment import code, usable_cores
+from bench.errors import StorageError, UserError
 from bench.progress import duration
 from bench.schema import Cell
 from bench.worker import Order, Stopped, Workers
 
 BEFORE = "finished before"
-"""The outcome of a cell that did not need to run. The other outcomes are the statuses of records."""
+"""The outcome of a cell that did not need to run."""
+
+ELSEWHERE = "run elsewhere"
+"""The outcome of a cell that another process runs now. The other outcomes are the statuses of records."""
 
 BAD = ("failed", "diverged", "timeout")
+"""A suite runs such a cell again only where it is told to: it would most often fail again."""
+
+PATIENCE = 5.0
+"""Seconds to wait for a cell's lock: a child whose suite was killed needs a moment to end."""
 
 REPORT = ("report.md", "report.html")
 
@@ -56,16 +63,12 @@ def how_many(threads: int, asked: int | None = None, cores: int | None = None) -
 
 def check_folder(out: Path) -> None:
     """Whether `out` can be a results folder: absent, empty, or one that bench wrote. Raises UserError where not."""
-    above = next(path for path in (out, *out.absolute().parents) if path.exists())
-    if not above.is_dir():
-        raise UserError(f"{above} is a file; a results folder is wanted: name another with --out (or out=)")
-    if not os.access(above, os.W_OK | os.X_OK):
-        raise UserError(f"{above} cannot be written to; name another results folder")
-    if above != out or not any(out.iterdir()):
-        return
-    known = (out / records.WORK).is_dir() or any((out / name).is_file() for name in REPORT)
-    if not known and not any(out.glob(f"*/{records.RECORD}")):
-        raise UserError(f"{out} holds other things and no results; name an empty or a new folder")
+    folders.check(out, "results", _known)
+
+
+def _known(out: Path) -> bool:
+    wrote = (out / records.WORK).is_dir() or any((out / name).is_file() for name in REPORT)
+    return wrote or any(out.glob(f"*/{records.RECORD}"))
 
 
 def run(
@@ -76,30 +79,56 @@ def run(
     at_a_time: int = 1,
     suite: str | None = None,
     timeout: float | None = None,
+    retry: bool = True,
     workers: Workers | None = None,
 ) -> dict[str, str]:
     """Run the cells in the order given and return the outcome of each by name; afterwards each has its record.
 
-    timeout: seconds a cell may take, None = no limit. A KeyboardInterrupt ends all children and is passed on. Outside
-    a suite (None) so does a UserError, for somebody is there to put the input right; a suite records it and goes on.
+    timeout: seconds a cell may take, None = no limit. retry: whether a cell that failed before is run again, from its
+    saved state where it has one. A cell that another process runs is left to it. A KeyboardInterrupt ends all children,
+    which save their states, and is passed on. Outside a suite (None) so does a UserError, for somebody is there to put
+    the input right; a suite records it and goes on. StorageError ends either.
     """
     by_name = {job.cell.name: job for job in jobs}
-    outcomes = {name: BEFORE for name in by_name if records.finished(out, name)}
-    todo = [job for name, job in by_name.items() if name not in outcomes]
+    held = {name: found for name in by_name if (found := _held(out, name, board)) is not None}
+    outcomes = {name: BEFORE for name, record in held.items() if record["status"] == "done"}
+    bad = {name: record["status"] for name, record in held.items() if record["status"] in BAD and not retry}
     if outcomes:
         which = f"{len(outcomes)} cells" if len(outcomes) > 1 else next(iter(outcomes))
         board.count(len(outcomes), f"{which} {BEFORE}; to run a cell again, delete its folder in {out}")
+        _tell_other_code([held[name] for name in outcomes], board)
+    for name, status in bad.items():
+        board.count(1, f"{name} {status} before: {held[name].get('reason')}; --retry-failed runs it again")
+    outcomes |= bad
+    todo = [job for name, job in by_name.items() if name not in outcomes]
     if not todo:
         return outcomes
     workers = Workers() if workers is None else workers
     concurrent = min(at_a_time, len(todo))
+    there = out.exists()
 
     def work(job: Job) -> str:
+        name = job.cell.name
+        with contextlib.ExitStack() as stack:
+            try:
+                with folders.writing(out):
+                    lock = stack.enter_context(locks.alone(records.lock_file(out, name), PATIENCE))
+            except locks.Busy:
+                board.count(1, f"{name} is {ELSEWHERE}: another process has it; left to that one")
+                return ELSEWHERE
+            if name not in held and records.finished(out, name):
+                board.count(1, f"{name} {BEFORE}, by another process")
+                return BEFORE
+            return _run(job, lock.fileno())
+
+    def _run(job: Job, lock: int) -> str:
         progress = board.start(job.cell.name)
         began = time.monotonic()
         order = Order(job.words, str(out), suite, concurrent)
         try:
-            status = workers.run(order, job.cell, progress, timeout)
+            status = workers.run(order, job.cell, progress, timeout, (lock,))
+        except StorageError:
+            raise
         except UserError as error:
             if suite is None:
                 raise
@@ -112,25 +141,55 @@ def run(
         board.end(job.cell.name, f"{took}: {reason}" if reason else took)
         return status
 
-    with ThreadPoolExecutor(concurrent) as pool:
-        futures = {pool.submit(work, job): job.cell.name for job in todo}
-        waiting = set(futures)
-        try:
-            while waiting:
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in done:
-                    outcomes[futures[future]] = future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            workers.stop()
-            raise
+    try:
+        with ThreadPoolExecutor(concurrent) as pool:
+            futures = {pool.submit(work, job): job.cell.name for job in todo}
+            waiting = set(futures)
+            try:
+                while waiting:
+                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        outcomes[futures[future]] = future.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                workers.stop()
+                raise
+    finally:
+        _tidy(out, there)
     return outcomes
+
+
+def _held(out: Path, name: str, board: Board) -> dict | None:
+    """The record of a cell that has run before; None where there is none, or none that is whole."""
+    try:
+        return records.read(out / name)
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        board.say(f"{name} is run again: {error}")
+        return None
+
+
+def _tell_other_code(held: Sequence[Mapping[str, object]], board: Board) -> None:
+    """Say how many of the finished cells other code has run: they stay, and are not the code's that runs now."""
+    now = code()["commit"]
+    other = Counter(commit for record in held if (commit := (record.get("code") or {}).get("commit")) not in (None, now))
+    if now is not None and other:
+        named = ", ".join(f"{count} by {commit[:12]}" for commit, count in other.items())
+        board.say(f"of these, run by other commits than this one ({now[:12]}): {named}; the report says so too")
+
+
+def _tidy(out: Path, there: bool) -> None:
+    """Leave no empty folder behind where nothing was run. there: whether `out` was there before."""
+    for folder in (out / records.WORK, *(() if there else (out,))):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def summary(outcomes: Mapping[str, str]) -> str:
     """`5 cells: 3 done, 1 failed, 1 finished before`."""
     counts = Counter(outcomes.values())
-    order = [status for status in (*records.STATUSES, BEFORE) if counts[status]]
+    order = [status for status in (*records.STATUSES, BEFORE, ELSEWHERE) if counts[status]]
     cells = f"{len(outcomes)} cell" + ("s" if len(outcomes) != 1 else "")
     return f"{cells}: " + ", ".join(f"{counts[status]} {status}" for status in order)
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
+import time
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,6 +18,8 @@ from bench.profiling import clock
 from bench.progress import Progress, Silent
 from bench.recipe import Settings
 from bench.seeding import numpy_generator, torch_generator
+from bench.states import States
+from bench.stopping import Interrupted, Stop
 from bench.tasks.base import Redraw, Split
 from bench.teacher_forcing import real_features, training_loss, validate
 from models.dropout import set_dropout_generator
@@ -26,6 +27,9 @@ from models.interface import Seq2Seq
 
 SAMPLES = 40
 """Training throughput is sampled this many times over a run."""
+
+SAVE_EVERY = 300.0
+"""Seconds after which the state is saved between validations too."""
 
 
 class Diverged(Exception):
@@ -39,7 +43,8 @@ class History:
     samples: training throughput, non-padding target tokens a second, the first sample of a process left out.
     stopped: why training ended, END or PATIENCE; None where it has not.
     average: None where there is none, else `of` (one of `bench.checkpoints.WHICH`), `steps` (of the checkpoints),
-    `value` (the validation loss of their mean) and `chosen` (whether the model has it)."""
+    `value` (the validation loss of their mean) and `chosen` (whether the model has it).
+    resumed: the steps at which a process went on from a saved state; what one had done beyond it is in no time here."""
 
     curve: list[dict[str, float]] = field(default_factory=list)
     samples: list[float] = field(default_factory=list)
@@ -54,6 +59,7 @@ class History:
     best_loss: float = math.inf
     stopped: str | None = None
     average: dict | None = None
+    resumed: list[int] = field(default_factory=list)
 
 
 END, PATIENCE = "end", "patience"
@@ -61,7 +67,7 @@ END, PATIENCE = "end", "patience"
 
 
 class Trainer:
-    """One model's training, which can stop at any validation and go on as if it had not.
+    """One model's training, which can stop at any step and go on as if it had not.
 
     redraw: makes the training data anew for every epoch, from the seed and the epoch's number alone, where `train` is
     not what every epoch has. Each epoch is cut into batches by its own lengths, and the steps planned are those of
@@ -83,6 +89,7 @@ class Trainer:
         self.drawn: int | None = None  # the epoch whose data the batcher has, if they are drawn anew
         self.valid_batches = list(Batcher(valid, settings.batch_tokens, device).epoch())
         self.history = History()
+        self.loss_sum, self.loss_tokens = torch.zeros((), device=device), 0  # since the last validation
         decayed = [p for n, p in model.named_parameters() if p.dim() > 1 and "embedding" not in n]
         plain = [p for n, p in model.named_parameters() if not (p.dim() > 1 and "embedding" not in n)]
         self.optimizer = AdamW(
@@ -111,51 +118,66 @@ class Trainer:
         part = self.settings.epochs - whole
         return max(1, sum(self.plan_sizes[:whole]) + (round(part * self.plan_sizes[whole]) if part else 0))
 
-    def run(self, state_path: Path | None = None, progress: Progress | None = None) -> History:
+    def run(
+        self, states: States | None = None, progress: Progress | None = None, stop: Stop | None = None
+    ) -> History:
         """Train to the end, or until patience is over, and leave the model with the weights that validation selects.
 
-        state_path: where to keep the resumable state, read first if it is there. Raises Diverged.
+        states: where the resumable state is kept, read first if there is one. stop: looked at after every step; asked
+        to stop, the state is saved. Raises Diverged, Interrupted after such a stop, StorageError.
         """
-        progress = progress or Silent()
-        if state_path is not None and state_path.exists():
-            self._load(state_path)
-            progress.say(f"resuming at step {self.history.steps} of {self.total_steps}")
+        progress, stop = progress or Silent(), stop or Stop()
+        if states is not None:
+            self._resume(states, progress)
+        with stop.deferred():
+            self._train(states, progress, stop)
+        self._select()
+        return self.history
+
+    def _train(self, states: States | None, progress: Progress, stop: Stop) -> None:
+        history = self.history
         progress.stage("train", self.total_steps, "steps")
         stops = {round(self.total_steps * (i + 1) / self.settings.validations) for i in range(self.settings.validations)}
         interval = max(1, self.total_steps // SAMPLES)
         epoch, skip = self._position()
         plan = self._plan(epoch)
-        loss_sum, loss_tokens = torch.zeros((), device=self.device), 0
         sampled_tokens, warm = 0, False
         begun = sampled_at = clock(self.device)
+        saved = time.monotonic()
         self.model.train()
-        while self.history.stopped is None:
+        while history.stopped is None:
             if skip == len(plan):
                 epoch, skip = epoch + 1, 0
                 plan = self._plan(epoch)
             batch = self.batcher.make(plan[skip])
             skip += 1
-            loss_sum += self._step(batch)
-            loss_tokens += batch.target_tokens
+            self.loss_sum += self._step(batch)
+            self.loss_tokens += batch.target_tokens
             sampled_tokens += batch.target_tokens
-            step = self.history.steps
+            step = history.steps
             if step % interval == 0 and step not in stops:
                 now = clock(self.device)
                 if warm:
-                    self.history.samples.append(sampled_tokens / (now - sampled_at))
+                    history.samples.append(sampled_tokens / (now - sampled_at))
                 warm, sampled_tokens, sampled_at = True, 0, now
-                progress.advance(step, self._note(float(loss_sum), loss_tokens))
-            if step in stops:
-                self.history.train_seconds += clock(self.device) - begun
-                self._validate(float(loss_sum) / loss_tokens)
-                progress.advance(step, f"valid loss {self.history.curve[-1]['valid_loss']:.3f}")
-                loss_sum, loss_tokens = torch.zeros((), device=self.device), 0
-                if state_path is not None and self.history.stopped is None:
-                    self._save(state_path)
-                begun = sampled_at = clock(self.device)
-                sampled_tokens = 0
-        self._select()
-        return self.history
+                progress.advance(step, self._note())
+            due = states is not None and (stop.asked or time.monotonic() - saved >= SAVE_EVERY)
+            if step in stops or due:
+                now = clock(self.device)
+                history.train_seconds += now - begun
+                if step in stops:
+                    self._validate()
+                    progress.advance(step, f"valid loss {history.curve[-1]['valid_loss']:.3f}")
+                if states is not None:
+                    states.save(self._state())
+                    saved = time.monotonic()
+                # Neither validating nor saving is training: the window of the sample moves on by as long, or begins anew.
+                begun = clock(self.device)
+                sampled_tokens, sampled_at = (0, begun) if step in stops else (sampled_tokens, sampled_at + begun - now)
+            if stop.asked:
+                kept = "its state is saved" if states is not None else "nothing is saved"
+                progress.say(f"stopped at step {step} of {self.total_steps}; {kept}")
+                raise Interrupted
 
     def _step(self, batch: Batch) -> Tensor:
         """One update. Returns the summed training loss, on the device, so that nothing waits for it."""
@@ -178,14 +200,15 @@ class Trainer:
         history.padded_tokens += len(batch.rows) * (batch.src.shape[1] + batch.tgt_in.shape[1])
         return loss.detach()
 
-    def _note(self, loss_sum: float, tokens: int) -> str:
+    def _note(self) -> str:
+        loss_sum = float(self.loss_sum)
         if not math.isfinite(loss_sum):
             raise Diverged(f"the training loss is {loss_sum} at step {self.history.steps}; lower optim.lr")
         speed = f", {self.history.samples[-1]:,.0f} target tokens/s" if self.history.samples else ""
-        return f"loss {loss_sum / tokens:.3f}{speed}"
+        return f"loss {loss_sum / self.loss_tokens:.3f}{speed}"
 
-    def _validate(self, train_loss: float) -> None:
-        history = self.history
+    def _validate(self) -> None:
+        history, train_loss = self.history, float(self.loss_sum) / self.loss_tokens
         loss, accuracy = self._measure()
         self.model.train()
         if not (math.isfinite(loss) and math.isfinite(train_loss)):
@@ -211,6 +234,7 @@ class Trainer:
             history.stopped = END
         elif waited == self.settings.patience:
             history.stopped = PATIENCE
+        self.loss_sum, self.loss_tokens = torch.zeros((), device=self.device), 0
 
     def _measure(self) -> tuple[float, float | None]:
         """`validate` of the model as it is, its time noted."""
@@ -241,33 +265,34 @@ class Trainer:
     def _position(self) -> tuple[int, int]:
         """The epoch and the batch within it that come next."""
         epoch, left = 0, self.history.steps
-        while left >= self.plan_sizes[epoch]:
+        while left >= self.plan_sizes[epoch] and epoch + 1 < len(self.plan_sizes):
             epoch, left = epoch + 1, left - self.plan_sizes[epoch]
         return epoch, left
 
-    def _save(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        building = path.with_suffix(".tmp")
-        state = {
+    def _state(self) -> dict:
+        """All that training goes on from. What its code makes anew from the seed, such as the batches, is not in it."""
+        return {
             "model": self.model.state_dict(),
             **self.checkpoints.state,
             "schedule": self.schedule.state,
             "optimizer": self.optimizer.state_dict(),
             "dropout": self.dropout.get_state(),
             "history": asdict(self.history),
+            "loss": {"sum": self.loss_sum, "tokens": self.loss_tokens},
         }
-        with building.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(building, path)
 
-    def _load(self, path: Path) -> None:
-        state = torch.load(path, map_location=self.device, weights_only=True)
+    def _resume(self, states: States, progress: Progress) -> None:
+        state, said = states.load(self.device)
+        for line in said:
+            progress.say(line)
+        if state is None:
+            return
         self.model.load_state_dict(state["model"])
-        # A state that was written before there were averages and plateaus has nothing of either.
-        self.checkpoints.state = {"kept": []} | state
-        self.schedule.state = state.get("schedule", self.schedule.state)
+        self.checkpoints.state = state
+        self.schedule.state = state["schedule"]
         self.optimizer.load_state_dict(state["optimizer"])
         self.dropout.set_state(state["dropout"].cpu())
         self.history = History(**state["history"])
+        self.loss_sum, self.loss_tokens = state["loss"]["sum"], state["loss"]["tokens"]
+        self.history.resumed.append(self.history.steps)
+        progress.say(f"going on at step {self.history.steps} of {self.total_steps}")

@@ -6,15 +6,20 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as pack
 from torch import nn
 
 from bench.errors import UserError
+from bench.folders import writing
 
 
 def save(model: nn.Module, path: Path) -> None:
-    """Each parameter once, a tied one under its first name; the same weights give the same bytes."""
-    save_file({name: parameter.detach().cpu().contiguous() for name, parameter in model.named_parameters()}, path)
+    """Each parameter once, a tied one under its first name; the same weights give the same bytes. Raises StorageError."""
+    content = pack({name: parameter.detach().cpu().contiguous() for name, parameter in model.named_parameters()})
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
 
 
 def load(model: nn.Module, path: Path) -> None:

@@ -6,6 +6,7 @@ of `bench.progress.Pipe`. A child whose parent has gone sees the pipe close and 
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import signal
@@ -20,9 +21,10 @@ from pathlib import Path
 
 from bench import records
 from bench.blank import blank
-from bench.errors import UserError
+from bench.errors import StorageError, UserError
 from bench.progress import Pipe, Progress, relay
 from bench.schema import Cell
+from bench.stopping import Interrupted, Stop
 
 COMMAND = (sys.executable, "-P", "-m", "bench.worker")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -31,8 +33,14 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 TAIL_BYTES = 8000
 """How much of a dead child's standard error its record keeps."""
 
-GRACE = 3.0
-"""Seconds between asking a process to end and ending it."""
+GRACE = 30.0
+"""Seconds between asking a process to end and ending it: for a step, a validation and the saving of the state."""
+
+ASKED = 128 + signal.SIGTERM
+"""Exit status of a child that was asked to end and did."""
+
+WHERE = getattr(signal, "SIGUSR1", None)
+"""Makes a child write where it is to its standard error; None where the system has no such signal."""
 
 
 @dataclass(frozen=True)
@@ -58,17 +66,32 @@ class Workers:
         self._running: set[subprocess.Popen[str]] = set()
         self._stopped = False
 
-    def run(self, order: Order, cell: Cell, progress: Progress, timeout: float | None = None) -> str:
+    def run(
+        self,
+        order: Order,
+        cell: Cell,
+        progress: Progress,
+        timeout: float | None = None,
+        inherited: Sequence[int] = (),
+    ) -> str:
         """Run a cell to its end and return its status; afterwards its record is there, whatever happened.
 
-        timeout: seconds, None = no limit. Raises UserError where the child refused its input, Stopped after `stop`.
+        timeout: seconds, None = no limit. inherited: open files that the child has too. Raises UserError where the
+        child refused its input, StorageError where nothing can be written, Stopped after `stop`.
         """
         out = Path(order.out)
         began = time.monotonic()
         with tempfile.TemporaryFile() as errors:
-            process = self._start(cell.threads, errors.fileno())
+            process = self._start(cell.threads, errors.fileno(), inherited)
             late = threading.Event()
-            timer = threading.Timer(timeout if timeout is not None else 0.0, lambda: (late.set(), _end(process)))
+
+            def too_late() -> None:
+                late.set()
+                if WHERE is not None:
+                    _signal(process, WHERE)
+                _end(process)
+
+            timer = threading.Timer(timeout if timeout is not None else 0.0, too_late)
             timer.daemon = True
             if timeout is not None:
                 timer.start()
@@ -85,6 +108,8 @@ class Workers:
             tail = errors.read().decode("utf-8", "replace").strip()
         if self._stopped:
             raise Stopped
+        if said.get("full") is not None:
+            raise StorageError(said["full"])
         if said.get("refused") is not None:
             raise UserError(said["refused"])
         if said.get("status") is not None and records.finished(out, cell.name, [said["status"]]):
@@ -109,7 +134,7 @@ class Workers:
         for process in running:
             _end(process)
 
-    def _start(self, threads: int, errors: int) -> subprocess.Popen[str]:
+    def _start(self, threads: int, errors: int, inherited: Sequence[int]) -> subprocess.Popen[str]:
         variables = surroundings(threads)
         with self._lock:
             if self._stopped:
@@ -124,6 +149,7 @@ class Workers:
                 encoding="utf-8",
                 env=variables,
                 start_new_session=True,
+                pass_fds=tuple(inherited),
             )
             self._running.add(process)
         return process
@@ -197,7 +223,13 @@ def _watch() -> None:
 
 
 def main() -> int:
-    """The child. Exit status 0 where the cell has its record, whatever the status in it; 2 for bad input."""
+    """The child. Exit status 0 where the cell has its record, whatever the status in it; 2 for bad input and for what
+    cannot be written; ASKED where it was asked to end."""
+    stop = Stop()
+    signal.signal(signal.SIGTERM, stop.ask)
+    faulthandler.enable()
+    if WHERE is not None:
+        faulthandler.register(WHERE)
     order = Order(**json.loads(sys.stdin.readline()))
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what libraries print goes to standard error; the pipe is for events alone
@@ -208,7 +240,13 @@ def main() -> int:
         from bench.schema import compose
 
         cell = compose(order.words)
-        status = run_cell(cell, Path(order.out), suite=order.suite, concurrent=order.concurrent, progress=pipe)
+        settings = {"suite": order.suite, "concurrent": order.concurrent, "progress": pipe, "stop": stop}
+        status = run_cell(cell, Path(order.out), **settings)
+    except Interrupted:
+        return ASKED
+    except StorageError as error:
+        pipe.full(str(error))
+        return 2
     except UserError as error:
         pipe.refuse(str(error))
         return 2

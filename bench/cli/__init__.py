@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-GOOD, BAD, WRONG, INTERRUPTED = 0, 1, 2, 130
-"""Exit statuses: fine; a cell or a file is not as it should be; the input is wrong; Ctrl-C."""
+GOOD, BAD, WRONG, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+"""Exit statuses: fine; a cell or a file is not as it should be; the input is wrong; Ctrl-C; SIGTERM."""
 
 RUNS = Path("results") / "runs"

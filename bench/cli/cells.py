@@ -10,6 +10,8 @@ import click
 from bench.cli import BAD, GOOD, RUNS
 from bench.errors import UserError
 
+RETRY = "Run again what failed, diverged or ran out of time before."
+
 
 @click.command()
 @click.argument("settings", nargs=-1)
@@ -43,12 +45,25 @@ def run(settings: tuple[str, ...], multirun: bool, cfg: str | None, resolve: boo
 @click.option("--jobs", type=int, metavar="N", help="Cells at a time; as many as the cores take if not given.")
 @click.option("--out", type=click.Path(path_type=Path), help="The results folder.  [default: results/runs/NAME]")
 @click.option("--only", metavar="TASK,TASK", help="The tasks to run; all of the suite's if not given.")
+@click.option("--retry-failed", is_flag=True, help=RETRY)
+@click.option(
+    "--cell-timeout", type=click.FloatRange(min=0, min_open=True), metavar="S",
+    help="Seconds a cell may take; those of the suite's own `cell_timeout`, or no limit, if not given.",
+)
 @click.option("--no-report", is_flag=True, help="Leave the report as it is.")
-def suite_command(name: str, jobs: int | None, out: Path | None, only: str | None, no_report: bool) -> int:
+def suite_command(
+    name: str,
+    jobs: int | None,
+    out: Path | None,
+    only: str | None,
+    retry_failed: bool,
+    cell_timeout: float | None,
+    no_report: bool,
+) -> int:
     """Run all cells of a suite and write its report.
 
-    Finished cells are skipped, so that the same command goes on where it was stopped. Exit status 1 where a cell
-    failed, diverged or ran out of time.
+    Finished cells are skipped, so that the same command goes on where it was stopped; so are those that failed, unless
+    --retry-failed is given. Exit status 1 where a cell failed, diverged or ran out of time, now or before.
     """
     from bench import schema, suite
     from bench.display import board
@@ -66,7 +81,9 @@ def suite_command(name: str, jobs: int | None, out: Path | None, only: str | Non
         )
     cells = [suite.Job(schema.compose(words), words) for words in chosen.cells]
     with board(sys.stderr, len(cells)) as shown:
-        outcomes = suite.run(cells, out, shown, at_a_time=at_a_time, suite=name, timeout=chosen.timeout)
+        timeout = chosen.cell_timeout if cell_timeout is None else cell_timeout
+        options = {"at_a_time": at_a_time, "timeout": timeout, "retry": retry_failed}
+        outcomes = suite.run(cells, out, shown, suite=name, **options)
     click.echo(suite.summary(outcomes))
     if not no_report:
         _write_report(out)
@@ -84,6 +101,7 @@ def suite_command(name: str, jobs: int | None, out: Path | None, only: str | Non
     help="Of the trials; several are averaged.  [default: 101]",
 )
 @click.option("--only", metavar="TASK,TASK", help="The tasks to tune; all of the suite's if not given.")
+@click.option("--retry-failed", is_flag=True, help=RETRY)
 @click.option("--jobs", type=int, metavar="N", help="Cells at a time; as many as the cores take if not given.")
 @click.option("--out", type=click.Path(path_type=Path), help="The folder.  [default: results/runs/tune-NAME]")
 @click.option("--adopt", is_flag=True, help="Put the choices into bench/conf/tuned, where suites read them.")
@@ -92,14 +110,15 @@ def tune_command(
     asked: tuple[str, ...],
     seeds: tuple[int, ...],
     only: str | None,
+    retry_failed: bool,
     jobs: int | None,
     out: Path | None,
     adopt: bool,
 ) -> int:
     """Try the same settings for every arm of a suite and choose on validation; no test set is touched.
 
-    Every trial is a cell with the suite's whole budget; finished ones are skipped, so that the same command goes on
-    where it was stopped. Writes tuning.md, tuning.csv and tuned/TASK.yaml. Exit status 1 where a trial failed.
+    Every trial is a cell with the suite's whole budget; finished ones and those that failed are skipped, so that the
+    same command goes on where it was stopped. Writes tuning.md, tuning.csv and tuned/TASK.yaml. Exit status 1 where a trial failed.
     """
     from bench import schema, suite, tune
     from bench.display import board
@@ -111,7 +130,8 @@ def tune_command(
     at_a_time = suite.how_many(chosen.threads, jobs)
     trials = tune.trials(chosen, axes, seeds or (tune.SEED,))
     with board(sys.stderr, len(trials)) as shown:
-        outcomes = suite.run([trial.job for trial in trials], out, shown, at_a_time=at_a_time, suite=name)
+        options = {"at_a_time": at_a_time, "retry": retry_failed}
+        outcomes = suite.run([trial.job for trial in trials], out, shown, suite=name, **options)
     click.echo(suite.summary(outcomes))
     paths = tune.write(tune.results(trials, out), out, axes)
     click.echo(str(out / tune.PAGE))

@@ -13,10 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # Windows: two processes may make the same file, and the same bytes win
-    fcntl = None
+from bench import locks
 
 
 def find(folder: Path, key: str, suffix: str) -> bytes | None:
@@ -52,21 +49,11 @@ def keep(folder: Path, key: str, suffix: str, content: bytes, limit: int | None 
 
 @contextlib.contextmanager
 def alone(folder: Path, key: str) -> Iterator[None]:
-    """Inside, no other process is inside with the same folder and key, where the system has such locks."""
-    file = None
-    with contextlib.suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f".{key}.lock"
-        file = open(path, "wb")
-        if fcntl is not None:
-            fcntl.flock(file, fcntl.LOCK_EX)
-    try:
+    """Inside, no other process is inside with the same folder and key, where the folder can be written to."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            stack.enter_context(locks.alone(folder / f".{key}.lock"))
         yield
-    finally:
-        if file is not None:
-            # Who waits for this very file goes on; who comes later makes a new one and finds what was kept meanwhile.
-            path.unlink(missing_ok=True)
-            file.close()
 
 
 def _name(key: str, content: bytes, suffix: str) -> str:

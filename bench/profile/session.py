@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import environment
+from bench import environment, folders
 from bench.display import Board
-from bench.errors import UserError
 from bench.profile import process, rows
 from bench.profile.plan import Order, Plan, machine
 from bench.profile.rows import Row
@@ -29,13 +27,7 @@ the same number of tokens at every length, and a search takes a step a token."""
 
 def check_folder(out: Path) -> None:
     """Whether `out` can hold a profile: absent, empty, or one that has one. Raises UserError where not."""
-    above = next(path for path in (out, *out.absolute().parents) if path.exists())
-    if not above.is_dir():
-        raise UserError(f"{above} is a file; a folder is wanted: name another with --out")
-    if not os.access(above, os.W_OK | os.X_OK):
-        raise UserError(f"{above} cannot be written to; name another folder with --out")
-    if above == out and any(out.iterdir()) and not (out / rows.POINTS).is_dir() and not (out / rows.ABOUT).is_file():
-        raise UserError(f"{out} holds other things and no profile; name an empty or a new folder")
+    folders.check(out, "profile", lambda out: (out / rows.POINTS).is_dir() or (out / rows.ABOUT).is_file())
 
 
 def run(plan: Plan, out: Path, board: Board, measure: Measure = process.measured) -> list[Row]:

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from bench.progress import Silent
+from bench.states import States
 from bench.tasks.base import Ragged, Split
 from bench.tasks.reverse import Reverse
 from bench.training import Diverged, Settings, Trainer
@@ -77,14 +78,14 @@ class KillAt(Silent):
 def test_resumed_equals_uninterrupted(name: str, tmp_path: Path) -> None:
     whole = trainer(name)
     expected = whole.run()
-    path = tmp_path / "state.pt"
+    states = States(tmp_path)
     for share in (0.3, 0.7):
         cut = trainer(name)
         with pytest.raises(Killed):
-            cut.run(path, KillAt(round(share * whole.total_steps)))
-        assert path.exists()
+            cut.run(states, KillAt(round(share * whole.total_steps)))
+        assert states.last.exists()
     resumed = trainer(name)
-    history = resumed.run(path)
+    history = resumed.run(states)
     assert same(weights(resumed.model), weights(whole.model))
     for column in ("step", "target_tokens", "train_loss", "valid_loss", "valid_token_accuracy"):
         assert [row[column] for row in history.curve] == [row[column] for row in expected.curve]

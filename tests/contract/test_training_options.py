@@ -12,6 +12,7 @@ import torch
 from bench.data.bpe_dropout import redraws
 from bench.data.subwords import Subwords, learn
 from bench.recipe import Settings
+from bench.states import States
 from bench.tasks.base import Ragged, Split
 from bench.teacher_forcing import validate
 from bench.training import END, PATIENCE, Trainer
@@ -48,13 +49,13 @@ def trainer(option: str) -> Trainer:
 def test_resumed_equals_uninterrupted(option: str, tmp_path: Path) -> None:
     whole = trainer(option)
     expected = whole.run()
-    path = tmp_path / "state.pt"
+    states = States(tmp_path)
     for share in (0.3, 0.7):
         with pytest.raises(Killed):
-            trainer(option).run(path, KillAt(round(share * expected.steps)))
-        assert path.exists()
+            trainer(option).run(states, KillAt(round(share * expected.steps)))
+        assert states.last.exists()
     resumed = trainer(option)
-    history = resumed.run(path)
+    history = resumed.run(states)
     assert same(weights(resumed.model), weights(whole.model))
     for column in ("step", "train_loss", "valid_loss", "learning_rate"):
         assert [row[column] for row in history.curve] == [row[column] for row in expected.curve]
@@ -68,21 +69,6 @@ def test_an_option_changes_what_is_learnt() -> None:
     changed = trainer("dropout, additive")
     changed.run()
     assert not same(weights(plain.model), weights(changed.model))
-
-
-def test_a_state_without_averages_and_plateaus_is_gone_on_from(tmp_path: Path) -> None:
-    """One that an earlier version wrote, which had neither."""
-    path = tmp_path / "state.pt"
-    settings = dataclasses.replace(SETTINGS, schedule="linear")
-    runs = [Trainer(build("gru_none", shared=True), *data(), settings, 0) for _ in range(3)]
-    runs[0].run()
-    with pytest.raises(Killed):
-        runs[1].run(path, KillAt(runs[1].total_steps // 2))
-    state = torch.load(path, weights_only=True)
-    del state["kept"], state["schedule"], state["history"]["stopped"], state["history"]["average"]
-    torch.save(state, path)
-    runs[2].run(path)
-    assert same(weights(runs[0].model), weights(runs[2].model))
 
 
 def test_plateau_lowers_the_rate_after_validations_without_a_new_best() -> None:
@@ -215,11 +201,11 @@ def test_bpe_dropout_resumes_bit_for_bit(text: tuple[Subwords, Split], tmp_path:
     whole = drawing(text)
     expected = whole.run()
     assert expected.examples == pytest.approx(2.5 * len(LINES), rel=0.05)
-    path = tmp_path / "state.pt"
+    states = States(tmp_path)
     for share in (0.3, 0.7):
         with pytest.raises(Killed):
-            drawing(text).run(path, KillAt(round(share * whole.total_steps)))
+            drawing(text).run(states, KillAt(round(share * whole.total_steps)))
     resumed = drawing(text)
-    history = resumed.run(path)
+    history = resumed.run(states)
     assert same(weights(resumed.model), weights(whole.model))
     assert [row["target_tokens"] for row in history.curve] == [row["target_tokens"] for row in expected.curve]

@@ -49,6 +49,7 @@ STUB = textwrap.dedent(
         raise RuntimeError("broken on purpose")
     if act == "deaf":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     if act in ("sleep", "deaf"):
         time.sleep(60)
     if act == "refuse":

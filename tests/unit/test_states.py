@@ -1,0 +1,97 @@
+"""States on disk: cut off or changed they are not used, and those of other code are left alone."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import torch
+
+from bench import states
+from bench.errors import StorageError
+from bench.states import States
+
+
+def state(number: int) -> dict:
+    return {"model": {"w": torch.full((400,), float(number))}, "steps": number}
+
+
+@pytest.fixture
+def two(tmp_path) -> States:
+    """A folder with a last state (2) and the one before it (1)."""
+    held = States(tmp_path / "cell")
+    for number in (1, 2):
+        held.save(state(number))
+    return held
+
+
+def test_the_last_state_comes_back_and_nothing_else_is_there(two):
+    found, said = two.load("cpu")
+    assert found["steps"] == 2 and torch.equal(found["model"]["w"], state(2)["model"]["w"]) and said == []
+    assert sorted(two.folder.iterdir()) == sorted([two.last, two.before])
+    assert States(two.folder / "none").load("cpu") == (None, [])
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_of_a_damaged_state_the_one_before_is_used_and_it_is_said(two, damage):
+    whole, rng = two.last.read_bytes(), random.Random(5)
+    for _ in range(60):
+        place = rng.randrange(len(whole))
+        changed = whole[:place] if damage == "cut" else whole[:place] + bytes([whole[place] ^ 64]) + whole[place + 1 :]
+        two.last.write_bytes(changed)
+        found, said = two.load("cpu")
+        if found["steps"] == 2:  # a bit between the parts, where nothing is kept
+            assert damage == "flipped" and torch.equal(found["model"]["w"], state(2)["model"]["w"])
+        else:
+            assert found["steps"] == 1 and len(said) == 1 and "is not whole" in said[0]
+
+
+def test_where_none_is_whole_training_begins_anew_and_both_are_named(two):
+    for path in (two.last, two.before):
+        path.write_bytes(b"PK")
+    found, said = two.load("cpu")
+    assert found is None and [two.last.name in said[0], two.before.name in said[1]] == [True, True]
+
+
+def test_killed_between_its_two_renames_the_state_before_is_there(two):
+    two.last.rename(two.before)
+    found, said = two.load("cpu")
+    assert found["steps"] == 2 and said == []
+
+
+def test_a_state_of_other_code_is_left_alone_and_not_used(two, monkeypatch):
+    monkeypatch.setattr(states, "code", lambda: "0badc0de")
+    other = States(two.folder)
+    found, said = other.load("cpu")
+    assert found is None and len(said) == 2 and all("other code" in line for line in said)
+    other.save(state(9))
+    monkeypatch.undo()
+    assert States(two.folder).load("cpu")[0]["steps"] == 2
+
+
+def test_what_can_change_a_training_changes_its_code(tmp_path, monkeypatch):
+    """Every module that training and its data load is in the hash, but for those that only show and record."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/cells.py").write_text("a = 1")
+    monkeypatch.setattr(states, "ROOT", tmp_path)
+    monkeypatch.setattr(states, "CODE", ("models",))
+    codes = []
+    for text in ("a = 1", "a = 2", "a = 1"):
+        (tmp_path / "models/cells.py").write_text(text)
+        states.code.cache_clear()
+        codes.append(states.code())
+    states.code.cache_clear()
+    assert codes[0] == codes[2] != codes[1]
+
+
+def test_a_state_that_cannot_be_written_leaves_the_earlier_ones(two, monkeypatch):
+    before = {path: path.read_bytes() for path in two.folder.iterdir()}
+
+    def full(_, file):
+        file.write(b"x" * 100)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(states.torch, "save", full)
+    with pytest.raises(StorageError, match="No space left on device; what was saved before is as it was"):
+        two.save(state(3))
+    assert {path: path.read_bytes() for path in two.folder.iterdir()} == before
