@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import os
 import zipfile
 from functools import cache
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from bench.errors import UserError
 from bench.folders import flush, writing
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,6 +27,9 @@ CODE = (
     )),
 )  # fmt: skip
 """What can change a training; a state of other code is left alone."""
+
+EVERY = "BENCH_SAVE_EVERY"
+"""Environment: seconds after which a training's state is saved between validations too."""
 
 KINDS = (".py", ".tsv")
 LIBRARIES = ("torch", "numpy")
@@ -41,6 +46,18 @@ def code() -> str:
             digest.update(f"\n{file.relative_to(ROOT).as_posix()}\n".encode() + file.read_bytes())
     digest.update(repr({name: metadata.version(name) for name in LIBRARIES}).encode())
     return digest.hexdigest()[:8]
+
+
+def every() -> float:
+    """Seconds between two states, 300 if EVERY does not say otherwise. Raises UserError."""
+    text = os.environ.get(EVERY) or "300"
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not seconds > 0:
+        raise UserError(f"{EVERY} must be a number of seconds above 0, got {text[:80]!r}")
+    return seconds
 
 
 class States:

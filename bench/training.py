@@ -18,7 +18,7 @@ from bench.profiling import clock
 from bench.progress import Progress, Silent
 from bench.recipe import Settings
 from bench.seeding import numpy_generator, torch_generator
-from bench.states import States
+from bench.states import States, every
 from bench.stopping import Interrupted, Stop
 from bench.tasks.base import Redraw, Split
 from bench.teacher_forcing import real_features, training_loss, validate
@@ -27,9 +27,6 @@ from models.interface import Seq2Seq
 
 SAMPLES = 40
 """Training throughput is sampled this many times over a run."""
-
-SAVE_EVERY = 300.0
-"""Seconds after which the state is saved between validations too."""
 
 
 class Diverged(Exception):
@@ -143,7 +140,7 @@ class Trainer:
         plan = self._plan(epoch)
         sampled_tokens, warm = 0, False
         begun = sampled_at = clock(self.device)
-        saved = time.monotonic()
+        saved, wait = time.monotonic(), every()
         self.model.train()
         while history.stopped is None:
             if skip == len(plan):
@@ -161,7 +158,7 @@ class Trainer:
                     history.samples.append(sampled_tokens / (now - sampled_at))
                 warm, sampled_tokens, sampled_at = True, 0, now
                 progress.advance(step, self._note())
-            due = states is not None and (stop.asked or time.monotonic() - saved >= SAVE_EVERY)
+            due = states is not None and (stop.asked or time.monotonic() - saved >= wait)
             if step in stops or due:
                 now = clock(self.device)
                 history.train_seconds += now - begun

@@ -1,0 +1,342 @@
+"""Every fault that is injected on purpose: what is done, and what must hold afterwards.
+
+A fault is a function of a Bed and a random generator that does one injection and raises AssertionError for a loss, or
+Impossible where the system does not let it be done.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from bench import records, states
+from bench.display import Board
+from bench.schema import compose
+from bench.suite import Job, failed
+from bench.suite import run as run_suite
+from tests.reliability import memory
+from tests.reliability.bed import ARMS, BROKEN, Bed, children, cut, kill, stop, words
+
+Injection = Callable[[Bed, random.Random], None]
+
+
+class Impossible(Exception):
+    """The fault cannot be injected on this system. The message says why."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """name: what is done; holds: what must be so afterwards; full and quick: how often it is injected by `make
+    reliability` and in the tests."""
+
+    name: str
+    holds: str
+    inject: Injection
+    full: int
+    quick: int
+
+
+SAME = "started again, it ends with the same weights, scores and outputs, bit for bit"
+
+
+def killed(arm: str, bed: Bed, rng: random.Random) -> None:
+    """SIGKILL at a random moment of the run: to the command, which its worker then follows, or to the worker."""
+    _, seconds = bed.whole(arm)
+    with bed.room() as out:
+        process = bed.start(["bench", "run", *words(arm), f"out={out}"])
+        time.sleep(rng.uniform(0, seconds))
+        workers = children(process.pid)
+        for each in workers if workers and rng.random() < 0.5 else [process.pid]:
+            kill(each)
+        process.communicate(timeout=600)
+        bed.finish(arm, out)
+        bed.same(arm, out)
+
+
+def asked(arm: str, bed: Bed, rng: random.Random) -> None:
+    """SIGTERM or SIGINT (Ctrl-C) while a state is there: the run ends by itself, and says how to go on."""
+    number = rng.choice([signal.SIGTERM, signal.SIGINT])
+    with bed.room() as out:
+        process = interrupted(bed, arm, out, number, rng.uniform(0, 2))
+        said = process.stderr.read()
+        process.communicate()
+        if process.returncode != 0:  # 0: it was through before the signal came
+            assert process.returncode == 128 + number, (process.returncode, said)
+            assert said.splitlines()[-1] == "bench: stopped; run the same command again to go on from here"
+        bed.finish(arm, out)
+        bed.same(arm, out)
+
+
+def interrupted(bed: Bed, arm: str, out: Path, number: int, after: float) -> subprocess.Popen[str]:
+    """A run that has been sent a signal so many seconds after its first state was saved, and has ended."""
+    process = bed.start(["bench", "run", *words(arm), f"out={out}"])
+    bed.until(process, lambda: any((out / records.WORK).glob("*/state-*.pt")))
+    stop(process, number, after)
+    process.wait(timeout=600)
+    return process
+
+
+def state_cut(bed: Bed, rng: random.Random) -> None:
+    """The last state is cut off at a random byte, or both are."""
+    arm = rng.choice(ARMS)
+    with bed.room() as out:
+        with interrupted(bed, arm, out, signal.SIGKILL, rng.uniform(0, 2)) as process:
+            process.communicate()
+        held = sorted((out / records.WORK).glob("*/state-*.pt"))
+        chosen = held if rng.random() < 0.3 else [path for path in held if ".before." not in path.name]
+        for path in chosen:
+            cut(path, rng)
+        said = bed.finish(arm, out)
+        assert all(f"{path.name} is not whole" in said for path in chosen), said
+        bed.same(arm, out)
+
+
+def cell_cut(bed: Bed, rng: random.Random) -> None:
+    """A file of a finished cell is cut off at a random byte."""
+    arm = rng.choice(ARMS)
+    with bed.room() as out:
+        bed.finish(arm, out)
+        path = out / bed.name(arm) / rng.choice([records.RECORD, records.CURVE, records.OUTPUTS, records.WEIGHTS])
+        cut(path, rng)
+        said = bed.finish(arm, out)
+        assert path.name in said and "is run again" in said, said
+        bed.same(arm, out)
+
+
+def record_cut(bed: Bed, rng: random.Random) -> None:
+    """A committed record is cut off at a random byte and read."""
+    original = rng.choice(sorted((Path(__file__).parents[2] / "results/reference").glob("*/*/record.json")))
+    with bed.room() as out:
+        folder = out / original.parent.name
+        folder.mkdir(parents=True)
+        copy = Path(shutil.copy(original, folder))
+        left = cut(copy, rng)
+        if left == original.stat().st_size - 1:
+            return  # the line's end alone
+        assert not records.finished(out, folder.name)
+        try:
+            records.read(folder)
+        except ValueError as error:
+            assert str(copy) in str(error) and "\n" not in str(error)
+        else:
+            raise AssertionError(f"{left} bytes of {original} were read as a record")
+
+
+def suite_killed(bed: Bed, rng: random.Random) -> None:
+    """A suite of three cells, two at a time, is killed at a random moment and started again."""
+    seconds = sum(bed.whole(arm)[1] for arm in ARMS) / 2
+    with bed.room() as out:
+        command = ["tests.reliability.drive", str(out), "2", *ARMS]
+        process = bed.start(command)
+        stop(process, signal.SIGKILL, rng.uniform(0.3, 1.0) * seconds)
+        process.communicate(timeout=600)
+        before = {arm: _written(bed, out, arm) for arm in ARMS if records.finished(out, bed.name(arm))}
+        again = bed.start(command)
+        said, errors = again.communicate(timeout=600)
+        assert again.returncode == 0, errors
+        assert sum(errors.count(f"{bed.name(arm)}: started") for arm in ARMS) == len(ARMS) - len(before), errors
+        for arm in ARMS:
+            bed.same(arm, out)
+        assert all(_written(bed, out, arm) == when for arm, when in before.items())
+
+
+def _written(bed: Bed, out: Path, arm: str) -> int:
+    return (out / bed.name(arm) / records.RECORD).stat().st_mtime_ns
+
+
+def two_suites(bed: Bed, rng: random.Random) -> None:
+    """Two processes run the same suite into the same folder at the same time."""
+    with bed.room() as out:
+        command = ["tests.reliability.drive", str(out), "1", *ARMS]
+        first = bed.start(command)
+        time.sleep(rng.uniform(0, 3))
+        said = [process.communicate(timeout=900) for process in (first, bed.start(command))]
+        for arm in ARMS:
+            bed.same(arm, out)
+            started = sum(errors.count(f"{bed.name(arm)}: started") for _, errors in said)
+            assert started == 1, f"{arm} was run {started} times: {said}"
+
+
+def bad_cells(bed: Bed, rng: random.Random) -> None:
+    """In one suite: a cell that raises, one killed as for memory, one that diverges, one out of time, one that is fine."""
+    arm = rng.choice(ARMS)
+    fates = {
+        "exception": (words(arm, BROKEN, "+task.fault=exception"), "failed", "RuntimeError: broken on purpose"),
+        "kill": (words(arm, BROKEN, "+task.fault=kill"), "failed", "killed by SIGKILL (out of memory?)"),
+        "nan": (words(arm, "optim.lr=1e30"), "diverged", "lower optim.lr"),
+        "fine": (words(arm), "done", None),
+    }
+    order = sorted(fates, key=lambda _: rng.random())
+    with bed.room() as out, ExitStack() as stack:
+        log = stack.enter_context((bed.folder / f"{out.parent.name}.log").open("w+"))
+        jobs = {fate: Job(compose(fates[fate][0]), fates[fate][0]) for fate in order}
+
+        def run(which: list[Job], **options) -> dict[str, str]:
+            return run_suite(which, out, Board(log, len(which)), suite="reliability", **options)
+
+        late = words(arm, BROKEN, "+task.fault=sleep")
+        outcomes = run([Job(compose(late), late)], timeout=12)
+        assert set(outcomes.values()) == {"timeout"}
+        record = records.read(out / compose(late).name)
+        assert "not finished after 12 seconds" in record["reason"] and "in load" in record["traceback"], record
+        outcomes = run(list(jobs.values()))
+        assert failed(outcomes)
+        for fate, job in jobs.items():
+            _, status, reason = fates[fate]
+            record = records.read(out / job.cell.name)
+            assert outcomes[job.cell.name] == record["status"] == status, (fate, record["reason"])
+            assert reason is None or reason in record["reason"], record["reason"]
+            assert fate in ("fine", "kill") or record["traceback"], fate
+        bed.same(arm, out)
+        again = run(list(jobs.values()), retry=False)
+        assert again == {job.cell.name: fates[fate][1] for fate, job in jobs.items()} | {jobs["fine"].cell.name: "finished before"}
+        only = [jobs["exception"]]
+        assert list(run(only, retry=True).values()) == ["failed"]
+        log.seek(0)
+        assert log.read().count(f"{only[0].cell.name}: failed in") == 2
+
+
+def disk_full(bed: Bed, rng: random.Random) -> None:
+    """The disk has room for a part of what a run saves; later it has more."""
+    arm = rng.choice(ARMS)
+    with bed.room() as room, ExitStack() as stack:
+        disk = mounted(room.parent / "disk", f"{rng.randrange(100, 2400)}k", stack)
+        out = disk / "out"
+        done = bed.run(arm, out)
+        if done.returncode != 0:
+            lines = [line for line in done.stderr.splitlines() if line.startswith("bench: ")]
+            assert done.returncode == 2 and len(lines) == 1 and "No space left on device" in lines[0], done.stderr
+            assert "Traceback" not in done.stderr
+        _mount("-o", "remount,size=64m", str(disk))
+        bed.finish(arm, out)
+        bed.same(arm, out)
+
+
+def read_only(bed: Bed, rng: random.Random) -> None:
+    """The file system may not be written to from some moment of the run on; later it may."""
+    arm = rng.choice(ARMS)
+    with bed.room() as room, ExitStack() as stack:
+        disk = mounted(room.parent / "disk", "64m", stack)
+        out = disk / "out"
+        process = bed.start(["bench", "run", *words(arm), f"out={out}"])
+        bed.until(process, lambda: any((out / records.WORK).glob("*/state-*.pt")))
+        while process.poll() is None and not _try_mount("-o", "remount,ro", str(disk)):
+            time.sleep(0.001)  # refused as long as a file is open for writing
+        said, errors = process.communicate(timeout=600)
+        if process.returncode != 0:
+            lines = [line for line in errors.splitlines() if line.startswith("bench: ")]
+            assert process.returncode == 2 and len(lines) == 1 and "Read-only file system" in lines[0], errors
+            assert "Traceback" not in errors
+        _mount("-o", "remount,rw", str(disk))
+        bed.finish(arm, out)
+        bed.same(arm, out)
+
+
+def file_limit(bed: Bed, rng: random.Random) -> None:
+    """No file may grow beyond a random size below that of a state; later it may."""
+    arm = rng.choice(ARMS)
+    limit = rng.randrange(2_000, 300_000)
+    with bed.room() as out:
+        done = bed.run(arm, out, preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit)))
+        lines = [line for line in done.stderr.splitlines() if line.startswith("bench: ")]
+        assert done.returncode == 2 and len(lines) == 1 and "File too large" in lines[0], done.stderr
+        assert "Traceback" not in done.stderr
+        bed.finish(arm, out)
+        bed.same(arm, out)
+
+
+def mounted(folder: Path, size: str, stack: ExitStack) -> Path:
+    """A file system in memory, unmounted by the stack. Raises Impossible."""
+    folder.mkdir(parents=True)
+    if not _try_mount("-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)):
+        raise Impossible("needs leave to mount a tmpfs")
+    stack.callback(subprocess.run, ["umount", "-l", str(folder)], check=True)
+    return folder
+
+
+def _try_mount(*options: str) -> bool:
+    try:
+        return subprocess.run(["mount", *options], capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+def _mount(*options: str) -> None:
+    subprocess.run(["mount", *options], check=True, capture_output=True)
+
+
+def any_schedule(bed: Bed, rng: random.Random) -> None:
+    """Three cells in another order, one or two at a time."""
+    order = rng.sample(ARMS, len(ARMS))
+    with bed.room() as out:
+        process = bed.start(["tests.reliability.drive", str(out), str(rng.choice([1, 2])), *order])
+        _, errors = process.communicate(timeout=900)
+        assert process.returncode == 0, errors
+        for arm in ARMS:
+            bed.same(arm, out)
+
+
+def other_code(bed: Bed, rng: random.Random) -> None:
+    """The state was saved by other code: training begins anew, and the state stays until the cell is finished."""
+    arm = rng.choice(ARMS)
+    with bed.room() as out:
+        with interrupted(bed, arm, out, signal.SIGKILL, 0.5) as process:
+            process.communicate()
+        for path in (out / records.WORK).glob("*/state-*.pt"):
+            path.rename(path.with_name(path.name.replace(states.code(), "0badc0de")))
+        said = bed.finish(arm, out)
+        assert "was saved by other code than this" in said and "going on at step" not in said
+        bed.same(arm, out)
+
+
+def other_settings(bed: Bed, rng: random.Random) -> None:
+    """A setting is changed between the start and the next one: another cell, and the first one's state is untouched."""
+    arm = rng.choice(ARMS)
+    with bed.room() as out:
+        with interrupted(bed, arm, out, signal.SIGKILL, 0.5) as process:
+            process.communicate()
+        done = bed.run(arm, out, "optim.lr=0.0017")
+        assert done.returncode == 0 and "going on at step" not in done.stderr, done.stderr
+        assert not (out / bed.name(arm)).exists()
+        assert "going on at step" in bed.finish(arm, out)
+        bed.same(arm, out)
+
+
+def growth(arm: str, bed: Bed, rng: random.Random) -> None:
+    """2,000 steps in one process."""
+    command = [sys.executable, "-P", memory.__file__, arm, str(rng.randrange(1000))]
+    done = subprocess.run(command, env=bed.environment(), capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["grown"] <= memory.ALLOWED, f"{arm}: {found['grown'] / 2**20:.1f} MiB more after 2,000 steps"
+    assert found["states"][0] * 1.02 + 4096 >= found["states"][-1], f"{arm}: state of {found['states']} bytes"
+
+
+FAULTS = (
+    *(Fault(f"SIGKILL at a random moment, to the command or its worker: {arm}", SAME, partial(killed, arm), 20, 1) for arm in ARMS),
+    *(Fault(f"SIGTERM or Ctrl-C: {arm}", f"exit status 143 or 130 and a line that says how to go on; {SAME}", partial(asked, arm), 5, int(arm == "lstm_dot")) for arm in ARMS),
+    Fault("a state cut off at a random byte, or both states", f"it is said, the state before it is used; {SAME}", state_cut, 8, 1),
+    Fault("a file of a finished cell cut off at a random byte", f"it is said; {SAME}", cell_cut, 6, 1),
+    Fault("a record cut off at a random byte, and read", "one line says which", record_cut, 500, 50),
+    Fault("a suite of three cells killed with SIGKILL", "only what is missing is run; finished cells are not touched", suite_killed, 6, 1),
+    Fault("two processes run one suite into one folder", "each cell is run once, with the same bits", two_suites, 4, 1),
+    Fault("five cells in a suite: exception, killed as for memory, NaN, out of time, none", "each has its record, reason and traceback; the others go on; run again only if asked to", bad_cells, 3, 1),
+    Fault("a full disk (tmpfs of 100 to 2,400 KiB)", f"one line, exit status 2; with more room: {SAME}", disk_full, 8, 1),
+    Fault("a file system read-only from a random moment on", f"one line, exit status 2; writable again: {SAME}", read_only, 4, 1),
+    Fault("a limit on the size of files", f"one line, exit status 2; without it: {SAME}", file_limit, 4, 1),
+    Fault("three cells in any order, one or two at a time", "the same bits as alone", any_schedule, 4, 1),
+    Fault("a state saved by other code", "it is left alone, and training begins anew", other_code, 3, 0),
+    Fault("a setting changed before going on", "another cell; neither touches the other's state", other_settings, 3, 0),
+    *(Fault(f"2,000 steps: {arm}", f"memory grows by at most {memory.ALLOWED >> 20} MiB, the saved state not at all", partial(growth, arm), 1, int(arm == "transformer")) for arm in ARMS),
+)  # fmt: skip

@@ -1,0 +1,104 @@
+"""`make reliability`: every fault as often as it says, and a table of what was lost: results/reference/reliability.md."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import random
+import sys
+import tempfile
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench import environment
+from tests.reliability.bed import ROOT, Bed
+from tests.reliability.faults import FAULTS, Fault, Impossible
+
+PAGE = ROOT / "results/reference/reliability.md"
+
+
+@dataclass
+class Tally:
+    """What came of one fault. lost: the reason of each injection after which something was not as it must be."""
+
+    fault: Fault
+    injected: int = 0
+    lost: list[str] = field(default_factory=list)
+    impossible: str | None = None
+    seconds: float = 0.0
+
+
+def once(bed: Bed, tally: Tally, number: int) -> None:
+    """One injection. The generator is of the fault's name and the number, so that each can be had again."""
+    began = time.monotonic()
+    try:
+        tally.fault.inject(bed, random.Random(f"{tally.fault.name} {number}"))
+        tally.injected += 1
+    except Impossible as error:
+        tally.impossible = str(error)
+    except Exception as error:
+        tally.injected += 1
+        tally.lost.append(f"injection {number}: {str(error).splitlines()[0][:300] if str(error) else type(error).__name__}")
+        traceback.print_exc()
+    tally.seconds += time.monotonic() - began
+
+
+def page(tallies: list[Tally], seconds: float) -> str:
+    """The table as Markdown."""
+    code = environment.code()
+    rows = []
+    for tally in tallies:
+        lost = "; ".join(tally.lost) or "nothing"
+        if tally.impossible and not tally.injected:
+            lost = f"not injected here: {tally.impossible}"
+        rows.append(f"| {tally.fault.name} | {tally.injected} | {tally.fault.holds} | {lost} |")
+    total = sum(tally.injected for tally in tallies)
+    bad = sum(len(tally.lost) for tally in tallies)
+    return "\n".join(
+        [
+            "# Reliability",
+            "",
+            f"Written by `make reliability` in {seconds / 60:.0f} minutes: {total} faults injected, {bad} with a loss. Each is a "
+            "function in `tests/reliability/faults.py`; its random choices come from its name and its number alone. Compared "
+            "are weights and outputs byte by byte, and scores, curves, counts and choices digit by digit; times are not.",
+            "",
+            f"{environment.cpu_name()}, {environment.usable_cores()} cores, {platform.platform()}, Python "
+            f"{platform.python_version()}, torch {environment.versions()['torch']}, commit {(code['commit'] or 'unknown')[:12]}"
+            f"{'' if code['clean'] else ' with changes'}; one thread a cell.",
+            "",
+            "| fault | injected | what must hold | what was lost |",
+            "|---|--:|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=PAGE)
+    parser.add_argument("--only", default="", help="faults whose name has this in it")
+    parser.add_argument("--share", type=float, default=1.0, help="of the injections, to try it out")
+    asked = parser.parse_args()
+    began = time.monotonic()
+    tallies = [Tally(fault) for fault in FAULTS if asked.only in fault.name]
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(max(1, environment.usable_cores())) as pool:
+        bed = Bed(Path(folder))
+        for tally in tallies:
+            count = max(1, round(tally.fault.full * asked.share))
+            list(pool.map(lambda number, tally=tally: once(bed, tally, number), range(count)))
+            state = tally.impossible or f"{len(tally.lost)} with a loss"
+            print(f"{tally.fault.name}: {tally.injected} injected, {state}, {tally.seconds:.0f} s of work", flush=True)
+    building = asked.out.with_suffix(".new")
+    building.write_text(page(tallies, time.monotonic() - began), encoding="utf-8")
+    os.replace(building, asked.out)
+    print(asked.out)
+    return int(any(tally.lost for tally in tallies))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
