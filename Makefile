@@ -11,7 +11,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test browser browser-test clean
+.PHONY: help bench test browser browser-test reliability clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -35,6 +35,9 @@ browser: $(STAMP) ## install a headless Chromium, where there is none, and what 
 
 browser-test: browser ## check the report's page in that Chromium
 	$(VENV)/bin/python -m pytest tests/browser
+
+reliability: $(STAMP) ## break runs on purpose, and write results/reference/reliability.md; half an hour on two cores
+	$(VENV)/bin/python -m tests.reliability.table
 
 clean: ## delete the environment and caches; results and downloaded data stay
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .hypothesis

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CODE = (
     "models", "bench/tasks", "bench/data",
     *(f"bench/{name}.py" for name in (
-        "building", "checkpoints", "losses", "matching", "optimiser",
+        "building", "checkpoints", "losses", "matching", "metrics", "moses", "optimiser",
         "precision", "profiling", "recipe", "schedules", "seeding",
         "teacher_forcing", "training",
     )),

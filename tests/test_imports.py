@@ -17,7 +17,7 @@ HYDRA = ("hydra", "omegaconf")
 HARNESS = (
     *("bench.training", "bench.teacher_forcing", "bench.losses", "bench.optimiser", "bench.precision"),
     *("bench.recipe", "bench.schedules", "bench.checkpoints", "bench.overfitting"),
-    *("bench.decoding", "bench.evaluation", "bench.penalty", "bench.profiling"),
+    *("bench.decoding", "bench.evaluation", "bench.penalty", "bench.profiling", "bench.states"),
 )
 
 
@@ -95,7 +95,7 @@ RULES = (
         ours=(
             *("models.interface", "models.dropout", "bench.tasks.base", "bench.data.batches", "bench.metrics"),
             *("bench.seeding", "bench.errors", "bench.progress", "bench.records", "bench.phenomena"),
-            "bench.degeneration",
+            *("bench.degeneration", "bench.stopping", "bench.folders"),
             *HARNESS,
         ),
         never=HYDRA,

@@ -10,6 +10,7 @@ import torch
 from bench import states
 from bench.errors import StorageError
 from bench.states import States
+from tests.test_imports import imports, matches, project
 
 
 def state(number: int) -> dict:
@@ -69,10 +70,8 @@ def test_a_state_of_other_code_is_left_alone_and_not_used(two, monkeypatch):
     assert States(two.folder).load("cpu")[0]["steps"] == 2
 
 
-def test_what_can_change_a_training_changes_its_code(tmp_path, monkeypatch):
-    """Every module that training and its data load is in the hash, but for those that only show and record."""
+def test_other_code_has_another_hash(tmp_path, monkeypatch):
     (tmp_path / "models").mkdir()
-    (tmp_path / "models/cells.py").write_text("a = 1")
     monkeypatch.setattr(states, "ROOT", tmp_path)
     monkeypatch.setattr(states, "CODE", ("models",))
     codes = []
@@ -82,6 +81,23 @@ def test_what_can_change_a_training_changes_its_code(tmp_path, monkeypatch):
         codes.append(states.code())
     states.code.cache_clear()
     assert codes[0] == codes[2] != codes[1]
+
+
+def test_all_that_training_imports_is_hashed():
+    """But for what cannot change a number: progress, errors, and the way to the disk."""
+    sources, packages = project()
+    graph = {name: imports(text, name, sources, name in packages) for name, text in sources.items()}
+    hashed = tuple(part.removesuffix(".py").replace("/", ".") for part in states.CODE)
+    seen, queue = set(), ["bench.training"]
+    while queue:
+        name = queue.pop()
+        if name in seen or name not in sources:
+            continue
+        seen.add(name)
+        queue += [one.module for one in graph[name]]
+    missing = {name for name in seen if not matches(name, hashed)}
+    assert missing == {f"bench.{name}" for name in ("errors", "folders", "progress", "states", "stopping")}
+    assert len(seen) > 20
 
 
 def test_a_state_that_cannot_be_written_leaves_the_earlier_ones(two, monkeypatch):
