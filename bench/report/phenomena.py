@@ -9,6 +9,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
@@ -130,20 +131,25 @@ def _map(numbers: pd.DataFrame, kind: str, split: str, setting: Setting, folder:
         axes = figure.add_axes((spot[0] / drawing.WIDTH, spot[1] / height, spot[2] / drawing.WIDTH, spot[3] / height))
         own = numbers[numbers["arm"] == arm].pivot(index="phenomenon", columns="at", values="mean")
         fields = own.reindex(index=names, columns=places).to_numpy(dtype=float)
-        image = axes.imshow(fields, vmin=0, vmax=1, cmap="cividis_r", aspect="auto", interpolation="none")
-        for i, j in zip(*np.nonzero(np.isfinite(fields)), strict=True):
-            colour = style.PALE if fields[i, j] > 0.55 else "black"
-            axes.text(j, i, f"{fields[i, j]:.2f}".lstrip("0"), color=colour, size=6, ha="center", va="center_baseline")
-        axes.set_title(labels.shown(arm, 24), size=8, pad=3)
         last = number + across >= len(shown)
-        axes.set_xticks(range(len(places)), [f"{at:g}" for at in places] if last else [""] * len(places), size=7)
-        axes.set_yticks(range(len(names)), list(said.inside) if column == 0 else [""] * len(names), size=7)
+        seaborn.heatmap(
+            fields, ax=axes, vmin=0, vmax=1, cmap="cividis_r", cbar=False, rasterized=True,
+            xticklabels=[f"{at:g}" if last else "" for at in places],
+            yticklabels=[word if column == 0 else "" for word in said.inside],
+        )  # fmt: skip
+        for i, j in zip(*np.nonzero(np.isfinite(fields)), strict=True):
+            colour = style.PALE if fields[i, j] > 0.55 else "black"  # seaborn's own pair is too faint in the middle
+            text = f"{fields[i, j]:.2f}".lstrip("0")
+            axes.text(j + 0.5, i + 0.5, text, color=colour, size=6, ha="center", va="center_baseline")
+        axes.set_title(labels.shown(arm, 24), size=8, pad=3)
+        axes.tick_params(axis="x", labelsize=7, rotation=0)
+        axes.tick_params(axis="y", labelsize=7, rotation=0)
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
     figure.text((left + drawing.WIDTH - right) / 2 / drawing.WIDTH, 0.1 / height, said.x, ha="center", size=8)
     bottom, top = below / height, 1 - above / height
     beside = figure.add_axes((1 - 0.62 / drawing.WIDTH, bottom, 0.02, top - bottom))
-    scale = figure.colorbar(image, cax=beside, ticks=[0, 0.5, 1])
+    scale = figure.colorbar(axes.collections[0], cax=beside, ticks=[0, 0.5, 1])
     scale.set_label(said.y, size=8)
     scale.ax.tick_params(labelsize=7)
     return drawing.written(figure, folder, f"map-{kind}-{setting.slug}-{split}", said, numbers)
