@@ -11,3 +11,7 @@ class DataError(UserError):
 
 class DataUnavailable(DataError):
     """A corpus is neither here nor to be had. The cell is marked skipped, and its suite goes on."""
+
+
+class BrokenFile(DataError, ValueError):
+    """A file of a results folder is not what `bench` writes. Its readers have always raised ValueError, so it is one."""
