@@ -128,9 +128,16 @@ RECORD = Object({
 })  # fmt: skip
 
 
+IDENTITY = ("task", "model", "budget_name", "seed")
+"""What a finished cell has, so that its scores are of something."""
+
+
 def check(record: Mapping[str, object], path: Path) -> None:
     """Raises BrokenFile, one line that names the file and the key, where a record holds something of another type."""
     fault = _fault(record, RECORD, "")
+    if not fault and record.get("status") == "done":
+        missing = [key for key in IDENTITY if record.get(key) is None]
+        fault = f"it has no {missing[0]}, and a finished cell has one" if missing else ""
     if fault:
         raise BrokenFile(f"{path} is broken: {fault}; run the cell again")
 
