@@ -128,18 +128,23 @@ RECORD = Object({
 })  # fmt: skip
 
 
-IDENTITY = ("task", "model", "budget_name", "seed")
-"""What a finished cell has, so that its scores are of something."""
-
-
 def check(record: Mapping[str, object], path: Path) -> None:
     """Raises BrokenFile, one line that names the file and the key, where a record holds something of another type."""
     fault = _fault(record, RECORD, "")
-    if not fault and record.get("status") == "done":
-        missing = [key for key in IDENTITY if record.get(key) is None]
-        fault = f"it has no {missing[0]}, and a finished cell has one" if missing else ""
     if fault:
         raise BrokenFile(f"{path} is broken: {fault}; run the cell again")
+
+
+def check_identity(record: Mapping[str, object], path: Path) -> None:
+    """Raises BrokenFile where a record is of another cell than its folder, in which whatever else there is of the cell is
+    looked for, or where a finished cell does not say what it is."""
+    named = record.get("cell")
+    if named not in (None, path.parent.name):
+        advice = "give the folder that name, or delete it if it is a copy"
+        raise BrokenFile(f"{path} is of the cell {named[:200]!r}; {advice}")
+    missing = [key for key in ("task", "model", "budget_name", "seed") if record.get(key) is None]
+    if missing and record.get("status") == "done":
+        raise BrokenFile(f"{path} is broken: it has no {missing[0]}, and a finished cell has one; run the cell again")
 
 
 def _fault(value: object, wanted: Type, place: str) -> str:

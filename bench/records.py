@@ -211,11 +211,7 @@ def load(out: Path | str) -> Records:
     cells, scores, curves = [], [], []
     for folder in folders(Path(out)):
         record = read(folder)
-        named = record.get("cell")
-        if named not in (None, folder.name):  # whatever else is in the folder is looked for by the cell's name
-            raise BrokenFile(
-                f"{folder / RECORD} is of the cell {named[:200]!r}; give the folder that name, or delete it if it is a copy"
-            )
+        record_types.check_identity(record, folder / RECORD)
         record["cell"] = folder.name
         keys = {key: record.get(key) for key in KEYS}
         listed = record.pop("scores", None) or []

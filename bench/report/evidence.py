@@ -18,7 +18,7 @@ from bench.matching import RULES
 from bench.metrics import LESS_IS_BETTER, LITERATURE
 from bench.records import Records
 from bench.report import arms, gates
-from bench.report.naming import digest, slug
+from bench.report.naming import digest, file_name, slug
 from bench.report.words import Say, Text
 
 MACHINE = ("environment.cpu", "environment.threads", "environment.gpu", "environment.concurrent_cells")
@@ -65,7 +65,8 @@ class Setting:
         """For file names."""
         rule = [] if self.rule == "params" else [self.rule]
         target = [str(self.target)] if self.target >= 0 else []
-        return "-".join([*map(slug, [self.task, self.budget, *rule, *target, self.device]), *filter(None, [self.mark])])
+        name = file_name(*map(slug, [self.task, self.budget, *rule, *target, self.device]))
+        return f"{name}-{self.mark}" if self.mark else name
 
 
 def given(value: object) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
-PART, WHOLE = 100, 200
-"""Bytes of a part of a name and of a whole one, at most: with an ending it stays below the 255 that file systems take."""
+PART, WHOLE = 100, 180
+"""Bytes of a part of a name and of a whole one, at most: with what kind of file it is before it and behind it, it stays
+below the 255 that file systems take."""
 
 
 def slug(text: str) -> str:
