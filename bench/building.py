@@ -6,8 +6,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import hydra
-
 from bench import schema
 from bench.errors import UserError
 from bench.matching import amount
@@ -133,7 +131,7 @@ def _fitted(
 
 def _builder(described: Mapping[str, object], sizes: Sizes, rounded: bool) -> Build:
     """What builds a `model` section at a width. Raises UserError for options that the model does not have."""
-    cls = hydra.utils.get_class(described["_target_"])
+    cls = schema.located(described["_target_"], "model")
     options = schema.typed_options(cls, schema.model_options(described), "model", FILLED_IN)
     ends = {"shared": sizes.shared}
     if (sizes.inputs, sizes.outputs) != ("tokens", "tokens"):

@@ -210,7 +210,23 @@ def checked(config: dict) -> Cell:
 
 def build_task(config: Mapping[str, object]):
     """The task that a `task` section describes. Raises UserError."""
-    return typed(hydra.utils.get_class(config["_target_"]), _options(config), "task")
+    return typed(located(config["_target_"], "task"), _options(config), "task")
+
+
+HOMES = {"task": "bench.tasks.", "model": "models."}
+"""The packages that the classes of a section's `_target_` are of."""
+
+
+def located(target: str, group: str) -> type:
+    """The class that a `_target_` names. A record's comes from a results folder, so nothing else is imported, let alone
+    called: raises UserError for a class that is no task of `bench.tasks`, or no model of `models`."""
+    home = HOMES[group]
+    if not (isinstance(target, str) and re.fullmatch(r"\w+(\.\w+)+", target) and target.startswith(home)):
+        raise UserError(f"{group}._target_ must be a class of {home.rstrip('.')}, got {target!r:.80}")
+    found = hydra.utils.get_class(target)
+    if not found.__module__.startswith(home):  # something that a module of ours imports
+        raise UserError(f"{group}._target_ must be a class of {home.rstrip('.')}, got {target!r:.80}")
+    return found
 
 
 def typed(cls: type, values: Mapping[str, object], where: str):

@@ -21,8 +21,9 @@ from tests.report.mutations import mutated
 ROOT = Path(__file__).parents[2]
 REFERENCE, RECORDS = ROOT / "results" / "reference", ROOT / "tests" / "records" / "v3"
 MUTATIONS = int(os.environ.get("BENCH_MUTATIONS", "300"))
-DRAWN = 50
-"""One in so many is built with its figures and pages, which takes a hundred times as long."""
+EVERY = {"tables": 3, "comparison": 7, "pages": 40}
+"""All are read and made one table; one in so many has the report's tables and verdicts made too, is compared, is built
+with its figures and pages, each of which takes longer by far."""
 
 TOKENS = ["a", "b", "</s>"]
 MAPS = {
@@ -61,23 +62,25 @@ def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return out
 
 
-def everything(out: Path, drawn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Load, tables, verdicts and comparison; drawn: and figures and pages."""
-    if drawn:
-        page.build(out, out.parent / "report", languages=("en", "zh"))
-        return
+def everything(out: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is made of a folder; number: which in the row it is, see EVERY."""
     bench.load(out)
+    if number % EVERY["pages"] == 0:
+        page.build(out, out.parent / "report", languages=("en", "zh"))
+    if number % EVERY["comparison"] == 0:
+        sets.compare(out, out, seed=1, resamples=10, trials=10)
+    if number % EVERY["tables"]:
+        return
     with monkeypatch.context() as patch:
         for module in (page.figures, page.phenomena, page.reach_figures, page.matrix):
             for name in {"of_setting", "by_parameters", "figures_of", "drawn"} & set(vars(module)):
                 patch.setattr(module, name, lambda *_: [])
         patch.setattr(attention, "_figure", lambda *_: None)
         page.contents(tidy.read(out), out, out.parent / "report")
-    sets.compare(out, out, seed=1, resamples=10, trials=10)
 
 
 def test_damaged_files_give_a_result_or_one_line(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    everything(results, True, monkeypatch)
+    everything(results, 0, monkeypatch)
     files = sorted(path for path in results.rglob("*") if path.is_file())
     before = {path: path.read_bytes() for path in files}
     monkeypatch.setattr(drawing, "PNG_DPI", 20)
@@ -86,7 +89,7 @@ def test_damaged_files_give_a_result_or_one_line(results: Path, monkeypatch: pyt
         path = files[seed % len(files)]
         path.write_bytes(mutated(path, seed))
         try:
-            everything(results, seed % DRAWN == DRAWN - 1, monkeypatch)
+            everything(results, outcomes["result"], monkeypatch)
             outcomes["result"] += 1
         except UserError as error:
             assert "\n" not in str(error).strip() and len(str(error)) < 2000, (seed, path)
