@@ -16,3 +16,7 @@ class DataUnavailable(DataError):
 class StorageError(UserError):
     """The system does not let results be written: a full disk, a folder without leave. Ends a suite, for no cell could
     leave its record."""
+
+
+class BrokenFile(DataError, ValueError):
+    """A file of a results folder is not what `bench` writes. Its readers have always raised ValueError, so it is one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,8 +33,6 @@ def of_cell(cell: Path) -> dict[tuple[str, str], Answers]:
             found[key] = Answers(*(rows[name].tolist() for name in (SOURCE, REFERENCE, "hypothesis")))
     except FileNotFoundError as error:
         raise UserError(f"{cell} holds no {records.OUTPUTS}, so it has no answers to read") from error
-    except (KeyError, ValueError) as error:
-        raise UserError(f"{path} cannot be read: {error}; run the cell again") from error
     if not found:
         raise UserError(f"{path} is empty; run the cell again")
     return found
@@ -52,7 +51,11 @@ def cells_of(folder: Path) -> list[Path]:
 def files(cell: Path) -> dict[str, str]:
     """Name and text of each file of a cell: SPLIT.source, SPLIT.reference and, for each search, SPLIT.SEARCH."""
     found: dict[str, str] = {}
-    for (split, search), answers in of_cell(cell).items():
+    of_splits = of_cell(cell)
+    for name in (name for key in of_splits for name in key):
+        if not re.fullmatch(r"\w[\w.+-]*", name):
+            raise UserError(f"{cell / records.OUTPUTS} names a split or a search {name[:80]!r}, and no file can have that")
+    for (split, search), answers in of_splits.items():
         for kind, lines in ((SOURCE, answers.sources), (REFERENCE, answers.references), (search, answers.hypotheses)):
             found[f"{split}.{kind}"] = "".join(f"{line}\n" for line in lines)
     return found
@@ -66,7 +69,9 @@ def write(folder: Path, out: Path | None = None) -> tuple[dict[Path, list[str]],
     is not overwritten: UserError, and nothing is written. Raises UserError too where there is nothing to write.
     """
     cells = cells_of(folder)
-    out = cells[0].absolute().parent / FOLDER if out is None else out
+    if out is None:
+        out = cells[0].absolute().parent / FOLDER
+        _check_no_link(out)
     wanted: dict[Path, dict[str, str]] = {}
     left_out = []
     for cell in cells:
@@ -89,6 +94,14 @@ def write(folder: Path, out: Path | None = None) -> tuple[dict[Path, list[str]],
     return {place: list(named) for place, named in wanted.items()}, left_out
 
 
+def _check_no_link(path: Path) -> None:
+    """Raises UserError for a link: it may have come with the results, and lead anywhere."""
+    if path.is_symlink():
+        raise UserError(f"{path} is a link; delete it, or name another --out")
+
+
 def _check(path: Path, text: str) -> None:
+    _check_no_link(path.parent)
+    _check_no_link(path)
     if path.exists() and path.read_bytes() != text.encode():
         raise UserError(f"{path} is there already and says something else; move it away, or name another --out")

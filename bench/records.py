@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench import reading, record_types
+from bench.errors import BrokenFile
 from bench.folders import flush, writing
 
 if TYPE_CHECKING:
@@ -64,16 +66,19 @@ def finished(out: Path, cell: str, statuses: Iterable[str] = ("done",)) -> bool:
 
 
 def read(folder: Path) -> dict:
-    """A cell's record, one of an earlier version as this one has it. Raises ValueError with the path where it is none."""
+    """A cell's record, one of an earlier version as this one has it. Raises FileNotFoundError where there is none, and
+    BrokenFile, a ValueError, with the path where it is not what `bench` writes."""
     path = folder / RECORD
-    text = path.read_text(encoding="utf-8")
-    try:
-        record = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not JSON ({error}); delete the folder {folder} and run the cell again") from error
-    version = record.get("schema") if isinstance(record, dict) else None
-    if version not in READABLE:
-        raise ValueError(f"{path} has schema version {version!r}; this version of bench reads 1 to {SCHEMA}")
+    record = reading.json_object(path)
+    version = record.get("schema")
+    if type(version) is int and version > SCHEMA:
+        raise BrokenFile(
+            f"{path} has schema version {version}, of a later bench than this one, which reads 1 to {SCHEMA}; "
+            "update bench to read it"
+        )
+    if type(version) is not int or version not in READABLE:
+        raise BrokenFile(f"{path} has schema version {version!r:.40}; this version of bench reads 1 to {SCHEMA}")
+    record_types.check(record, path)
     if version == 1:
         _to_version_2(record)
     if version < SCHEMA:
@@ -83,12 +88,13 @@ def read(folder: Path) -> dict:
 
 
 def _check_whole(folder: Path, record: Mapping[str, object]) -> None:
-    """Raises ValueError for a file beside the record that has another size than when it was written. One that is
+    """Raises BrokenFile where what lies beside the record has another size than when it was written. A file that is
     missing was left out of a copy, which is nobody's harm."""
-    for name, size in (record.get("files") or {}).items():
-        path = folder / name
-        if path.exists() and path.stat().st_size != size:
-            raise ValueError(
+    sizes = record.get("files") or {}
+    for name in (CURVE, OUTPUTS, ATTENTION, WEIGHTS):
+        path, size = folder / name, sizes.get(name)
+        if size is not None and path.exists() and path.stat().st_size != size:
+            raise BrokenFile(
                 f"{path} has {path.stat().st_size:,} bytes and was written with {size:,}: it is cut off or changed; "
                 f"delete the folder {folder} and run the cell again"
             )
@@ -103,7 +109,7 @@ def _to_version_2(record: dict) -> None:
     config, parameters = record.get("config"), record.get("parameters")
     tolerance = None
     if config:
-        tolerance = config.get("budget", {}).pop("tolerance", None)
+        tolerance = (config.get("budget") or {}).pop("tolerance", None)
         config["match"] = {"rule": "params", "target": None, "reference": "transformer", "tolerance": tolerance}
     record |= {"schema": 2, "match": None}
     if parameters:
@@ -120,7 +126,7 @@ def _to_version_3(record: dict) -> None:
         record["data"] = {"notes": {}, "order_free": None} | record["data"]
     if config := record.get("config"):
         config.setdefault("evaluate", True)
-        config.get("budget", {}).setdefault("batching", "length")
+        (config.get("budget") or {}).setdefault("batching", "length")
 
 
 def write(
@@ -216,29 +222,33 @@ def _one_cell(value: object) -> str:
 
 
 def folders(out: Path) -> list[Path]:
-    """The cells' folders under `out`, by name. Raises FileNotFoundError or ValueError where there are none."""
+    """The cells' folders under `out`, by name. Raises FileNotFoundError or ValueError where there are none, or one is or
+    holds a link out of `out`."""
     if not out.is_dir():
         raise FileNotFoundError(f"{out} is not a folder; run `bench suite quick --out {out}` first")
     found = sorted(path.parent for path in out.glob(f"*/{RECORD}") if not path.parent.name.startswith("."))
     if not found:
         raise ValueError(f"{out} holds no results: no {RECORD} one folder down; name a folder that `bench` wrote")
+    for folder in found:
+        reading.check_links(folder, out, harmless=(WEIGHTS,))  # those may well lie on another disk
     return found
 
 
 def load(out: Path | str) -> Records:
-    """All records under `out` as tidy tables; see `Records`."""
+    """All records under `out` as tidy tables; see `Records`. Raises as `folders` and `read` do."""
     import pandas as pd  # where tables are read; a cell that writes its record starts sooner without
 
     cells, scores, curves = [], [], []
     for folder in folders(Path(out)):
         record = read(folder)
+        record_types.check_identity(record, folder / RECORD)
+        record["cell"] = folder.name
         keys = {key: record.get(key) for key in KEYS}
         listed = record.pop("scores", None) or []
         cells.append(_flatten(record))
-        scores.extend(keys | score for score in listed)
+        scores.extend(score | keys for score in listed)
         if (folder / CURVE).exists():
-            curve = pd.read_csv(folder / CURVE)
-            curves.append(curve.assign(**keys))
+            curves.append(reading.table(folder / CURVE, ",", numbers=CURVE_COLUMNS).assign(**keys))
     return Records(
         pd.DataFrame(cells),
         pd.DataFrame(scores, columns=[*KEYS, *SCORE_COLUMNS]),
@@ -249,17 +259,17 @@ def load(out: Path | str) -> Records:
 
 
 def read_outputs(folder: Path) -> pd.DataFrame:
-    """A cell's `outputs.tsv`, all text kept as it is."""
-    import pandas as pd
-
-    columns = {"source": str, "reference": str, "hypothesis": str}
-    return pd.read_csv(folder / OUTPUTS, sep="\t", quoting=csv.QUOTE_NONE, keep_default_na=False, dtype=columns)
+    """A cell's `outputs.tsv`, all text kept as it is. Raises FileNotFoundError, and BrokenFile where it is broken."""
+    texts = ("split", "search", "source", "reference", "hypothesis")
+    return reading.table(folder / OUTPUTS, "\t", numbers=("index",), texts=texts)
 
 
 def read_attention(folder: Path) -> dict | None:
-    """A cell's attention maps; None for a cell without."""
-    path = folder / ATTENTION
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    """A cell's attention maps; None for a cell without. Raises BrokenFile where the file holds no JSON object."""
+    try:
+        return reading.json_object(folder / ATTENTION)
+    except FileNotFoundError:
+        return None
 
 
 WHOLE = ("config", "tuning", "architecture", "selection.length_penalty")

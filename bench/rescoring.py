@@ -88,6 +88,7 @@ def _sanity(record: dict, outputs: pd.DataFrame) -> tuple[dict | None, list[str]
 
 def _task_metrics(folder: Path, record: dict) -> tuple[str, ...]:
     try:
+        schema.check_ours(record["config"])
         return schema.build_task(record["config"]["task"]).metrics
     except (KeyError, TypeError, AttributeError, ImportError) as error:
         raise UserError(
@@ -99,8 +100,8 @@ def _task_metrics(folder: Path, record: dict) -> tuple[str, ...]:
 def _outputs(folder: Path) -> pd.DataFrame:
     try:
         return records.read_outputs(folder)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{folder / records.OUTPUTS} cannot be read: {error}") from error
+    except FileNotFoundError as error:
+        raise DataError(f"{folder / records.OUTPUTS} is not there; restore it or run the cell again") from error
 
 
 def _part(folder: Path, outputs: pd.DataFrame, row: dict) -> pd.DataFrame:

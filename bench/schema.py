@@ -213,6 +213,25 @@ def build_task(config: Mapping[str, object]):
     return typed(hydra.utils.get_class(config["_target_"]), _options(config), "task")
 
 
+HOMES = {"task": "bench.tasks.", "model": "models."}
+"""The packages that the classes of a record's sections are of."""
+
+
+def check_ours(config: Mapping[str, Mapping]) -> None:
+    """For a configuration that comes from a results folder, not from whoever runs the command: nothing but classes of
+    ours is to be imported, let alone called. Raises UserError for another one."""
+    sections = {"task": config.get("task"), "model": config.get("model")}
+    sections["match.reference_model"] = (config.get("match") or {}).get("reference_model")
+    for place, section in sections.items():
+        if section is None:
+            continue
+        home, target = HOMES["task" if place == "task" else "model"], section.get("_target_")
+        ours = isinstance(target, str) and re.fullmatch(r"\w+(\.\w+)+", target) and target.startswith(home)
+        # The second: something that a module of ours imports.
+        if not ours or not hydra.utils.get_class(target).__module__.startswith(home):
+            raise UserError(f"{place}._target_ must be a class of {home.rstrip('.')}, got {target!r:.80}")
+
+
 def typed(cls: type, values: Mapping[str, object], where: str):
     """An instance of a dataclass, after its field types have been applied. Raises UserError naming the key."""
     try:

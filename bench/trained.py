@@ -48,6 +48,17 @@ def record(folder: Path) -> dict:
     return found
 
 
+WRONG = (KeyError, TypeError, AttributeError, ValueError, ImportError)
+"""What comes of a configuration that is not one of this version."""
+
+
+def _not_ours(folder: Path, error: Exception) -> UserError:
+    return UserError(
+        f"{folder / records.RECORD} does not describe a cell of this version ({type(error).__name__}: {error}); "
+        "run the cell again"
+    )
+
+
 def load(folder: Path) -> Trained:
     """The cell in the folder, ready for use, with the threads it was trained with.
 
@@ -56,19 +67,20 @@ def load(folder: Path) -> Trained:
     held = record(folder)
     tune_allocator()
     try:
+        schema.check_ours(held["config"])
         cell = schema.checked({**held["config"], "out": str(folder.parent)})
-    except (KeyError, TypeError, AttributeError, ValueError, ImportError) as error:
-        raise UserError(
-            f"{folder / records.RECORD} does not describe a cell of this version ({type(error).__name__}: {error}); "
-            "run the cell again"
-        ) from error
+        task = schema.build_task(cell.config["task"])
+    except WRONG as error:
+        raise _not_ours(folder, error) from error
     torch.set_num_threads(cell.threads)
-    task = schema.build_task(cell.config["task"])
     data = shared.load(task)
-    model, _ = build_model(cell.config, data.sizes, data.mean_lengths, cell.seed)
+    try:
+        model, _ = build_model(cell.config, data.sizes, data.mean_lengths, cell.seed)
+    except WRONG as error:
+        raise _not_ours(folder, error) from error
     load_weights(model, folder / records.WEIGHTS)
     penalty = cell.config["search"]["length_penalty"]
     if isinstance(penalty, list):
-        choice = held["selection"]["length_penalty"]
+        choice = (held.get("selection") or {}).get("length_penalty")
         penalty = None if choice is None else choice["chosen"]
     return Trained(cell, task, data, model.eval(), penalty)

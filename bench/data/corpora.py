@@ -51,6 +51,11 @@ class Corpus:
     largest: int  # bytes; a download that goes on beyond this is not the file
     tried: bool = True  # whether this project has ever read the files themselves
 
+    def __post_init__(self) -> None:
+        for name in (self.name, *self.files):  # under a folder of ours, and at an address
+            if not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)*", name, re.ASCII) or name.endswith("."):
+                raise ValueError(f"{name!r} cannot be the name of a corpus or of its file")
+
 
 def corpora() -> dict[str, Corpus]:
     """Every corpus the project knows, by name."""
@@ -152,7 +157,10 @@ def _write_down(corpus: Corpus, file: str, checksum: str) -> None:
     path = _written_down(corpus, file)
     with contextlib.suppress(OSError):  # a cache that cannot be written costs this check, and nothing else
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"{checksum}  {file}\n", encoding="utf-8")
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as new:
+            new.write(f"{checksum}  {file}\n")
+        os.chmod(new.name, 0o644)
+        os.replace(new.name, path)
 
 
 def obtain(corpus: Corpus, file: str) -> Path:
@@ -251,6 +259,9 @@ def _receive(address: str, file, largest: int) -> str:
                     raise DataUnavailable(f"gave up after {DOWNLOAD_SECONDS} s")
                 digest.update(chunk)
                 file.write(chunk)
+            told = answer.headers.get("Content-Length")
+            if told is not None and told.strip().isdecimal() and size < int(told):
+                raise DataUnavailable(f"the download broke off after {size} of {told.strip()} bytes")
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise DataUnavailable(f"no download: {' '.join(str(reason).split()) or type(error).__name__}") from error

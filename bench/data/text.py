@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import gzip
+import io
+import stat
 import tarfile
 import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from bench.errors import DataError
 
 EMPTY = "train_dropped_empty"
 """In `counts`: pairs left out because a side has no text."""
+
+LARGEST = 1 << 30
+"""Bytes of a text as it is when unpacked: the largest side of a corpus here, of WMT 2014, has a third of that. More is
+not a text, but a small file that was made to fill the memory."""
+
+MEMBERS = 8
+"""An archive is not read beyond so many times LARGEST: those here hold two sides of a few languages."""
+
+_BROKEN = (
+    *(zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile),
+    *(RuntimeError, NotImplementedError),  # what zipfile says of a password, and of a kind of packing it does not know
+)
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -81,26 +95,72 @@ def read_table(
 
 
 def archived(path: Path | str, member: str) -> bytes:
-    """A file inside an archive, zip where its name says so and tar else, read without writing it anywhere.
+    """A file inside an archive, zip where its name says so and tar else, read without writing it or another anywhere.
 
-    Raises DataError for an archive that is broken or lacks the file.
+    Raises DataError for an archive that is broken, lacks the file or has a link or a device under its name, and for more
+    than LARGEST bytes.
     """
     try:
-        if str(path).endswith(".zip"):
-            with zipfile.ZipFile(path) as archive:
-                return archive.read(member)
-        with tarfile.open(path) as archive:
-            file = archive.extractfile(member)
-            if file is None:
-                raise KeyError
-            return file.read()
+        return (_of_zip if str(path).endswith(".zip") else _of_tar)(path, member)
     except KeyError as error:
         raise DataError(f"{path}: there is no {member} in it") from error
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except _BROKEN as error:
         reason = str(error).split("\n", 1)[0].rstrip(":")
         raise DataError(f"{path}: not a whole archive ({reason}); delete it and fetch it again") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def _of_zip(path: Path | str, member: str) -> bytes:
+    with zipfile.ZipFile(path) as archive:
+        about = archive.getinfo(member)
+        if about.is_dir() or stat.S_ISLNK(about.external_attr >> 16):
+            raise DataError(f"{path}: {member} in it is no plain file; delete it and fetch it again")
+        with archive.open(about) as file:
+            return _bounded(file, f"{path}, {member}")
+
+
+def _of_tar(path: Path | str, member: str) -> bytes:
+    with gzip.open(path) if str(path).endswith("gz") else open(path, "rb") as file:
+        with tarfile.open(fileobj=_Bounded(file, str(path)), mode="r:") as archive:
+            for about in archive:  # never sought by links: those of an archive may go round
+                if about.name == member:
+                    break
+            else:
+                raise KeyError
+            if not about.isreg():
+                raise DataError(f"{path}: {member} in it is no plain file; delete it and fetch it again")
+            return _bounded(archive.extractfile(about), f"{path}, {member}")
+
+
+def _bounded(file: BinaryIO, where: str) -> bytes:
+    """All that a file holds. Raises DataError, before more is in memory, where that is more than LARGEST bytes."""
+    content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise DataError(f"{where}: unpacked it has more than {LARGEST:,} bytes, which no text here has; delete it")
+    return content
+
+
+class _Bounded(io.RawIOBase):
+    """What tarfile reads of an archive; what it skips and what it takes in at once are bounded too."""
+
+    def __init__(self, file: BinaryIO, where: str) -> None:
+        self.file, self.where = file, where
+
+    def read(self, size: int = -1) -> bytes:
+        self._check(self.tell() + size, size)
+        return self.file.read(size)
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        self._check(place, 0)
+        return self.file.seek(place, whence)
+
+    def tell(self) -> int:
+        return self.file.tell()
+
+    def _check(self, end: int, size: int) -> None:
+        if size > LARGEST + 1 or end > MEMBERS * LARGEST:
+            raise DataError(f"{self.where}: unpacked it is larger than any archive of texts here; delete it")
 
 
 def lines_of(raw: bytes, where: str, counts: Counter[str] | None = None, blank: bool = False) -> list[str]:
@@ -151,8 +211,8 @@ def side_by_side(
 
 def _content(path: Path | str) -> bytes:
     try:
-        raw = Path(path).read_bytes()
-        return gzip.decompress(raw) if str(path).endswith(".gz") else raw
+        with gzip.open(path) if str(path).endswith(".gz") else open(path, "rb") as file:
+            return _bounded(file, str(path))
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{path}: not a whole gzip file ({error}); delete it and fetch it again") from error
     except OSError as error:

@@ -18,6 +18,7 @@ from bench.report import drawing, labels, style
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting
 from bench.report.labels import note, part
+from bench.report.naming import file_name
 
 KINDS = ("cross", "encoder")
 """Of maps, by what is drawn first: one figure an arm."""
@@ -50,7 +51,7 @@ def of_setting(evidence: Evidence, setting: Setting, results: Path, folder: Path
             read_ = ((cell, read(results / str(cell["cell"]))) for cell in own)
             cell, maps = next((pair for pair in read_ if pair[1] is not None), (None, None))
             if maps is not None:
-                found.append(_figure(cell, maps, folder, f"attention-{setting.slug}-{_slug(arm)}"))
+                found.append(_figure(cell, maps, folder, file_name("attention", setting.slug, arm)))
     return found
 
 
@@ -153,7 +154,3 @@ def _scale(figure: Canvas, most: float, x: float, y: float, tall: float) -> None
     for value, place, side in ((0, y, "bottom"), (most, y + tall, "top")):
         figure.text(x + 0.14, place, f"{value:.2g}", size=8, va=side, **inches)
     figure.text(x + 0.48, y + tall / 2, part("weight"), size=8, rotation=90, ha="center", va="center", **inches)
-
-
-def _slug(arm: str) -> str:
-    return "_".join("".join(c if c.isalnum() else " " for c in arm).split())

@@ -138,8 +138,11 @@ def finish(
 
 
 def written(figure: Canvas, folder: Path, name: str, said: Said, numbers: pd.DataFrame) -> Figure:
-    """Write a figure's files, SVG and PNG."""
+    """Write a figure's files, SVG and PNG. Where another figure has the name already, it gets a number behind it."""
     folder.mkdir(parents=True, exist_ok=True)
+    wanted, number = name, 1
+    while (folder / f"{name}.svg").exists():
+        name, number = f"{wanted}-{number + 1}", number + 1
     # Straight to the canvases: `savefig` draws everything twice.
     with warnings.catch_warnings():  # the SVG has every character; in the PNG one that no font has is a box
         warnings.filterwarnings("ignore", message="Glyph .* missing")

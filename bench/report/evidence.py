@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import pandas as pd
@@ -18,6 +18,7 @@ from bench.matching import RULES
 from bench.metrics import LESS_IS_BETTER, LITERATURE
 from bench.records import Records
 from bench.report import arms, gates
+from bench.report.naming import digest, file_name, slug
 from bench.report.words import Say, Text
 
 MACHINE = ("environment.cpu", "environment.threads", "environment.gpu", "environment.concurrent_cells")
@@ -41,6 +42,7 @@ class Setting:
     target: int
     device: str
     rule: str = "params"
+    mark: str = field(default="", compare=False)  # of its file names, where another setting would have the same
 
     def __str__(self) -> str:
         return str(self.text)
@@ -62,8 +64,9 @@ class Setting:
     def slug(self) -> str:
         """For file names."""
         rule = [] if self.rule == "params" else [self.rule]
-        parts = [self.task, self.budget, *rule, *([str(self.target)] if self.target >= 0 else []), self.device]
-        return "-".join("_".join("".join(c if c.isalnum() else " " for c in part).split()) for part in parts)
+        target = [str(self.target)] if self.target >= 0 else []
+        name = file_name(*map(slug, [self.task, self.budget, *rule, *target, self.device]))
+        return f"{name}-{self.mark}" if self.mark else name
 
 
 def given(value: object) -> bool:
@@ -119,7 +122,7 @@ class Evidence:
         cells["task_told"] = _told_apart(tasks, list(zip(tasks, budgets)), configs, ("task.",))
         pairs = list(zip(cells["task_told"], budgets))
         cells["budget_told"] = _told_apart(budgets, pairs, configs, BUDGET_OPTIONS)
-        cells["setting"] = [_setting(row) for row in cells.to_dict("records")]
+        cells["setting"] = _marked([_setting(row) for row in cells.to_dict("records")])
         cells["arm"] = _told_apart(models, list(zip(cells["setting"], models)), configs, ("model.", "optim."))
         self.readings = gates.look(cells, records.scores, records.curves)
         for name, excludes in (("doubt", True), ("label", False)):
@@ -252,6 +255,17 @@ def _setting(row: Mapping[str, object]) -> Setting:
     number = round(target) if isinstance(target, int | float) and given(target) else -1
     device = str(device) if given(device) else "device unknown"
     return Setting(row["task_told"], row["budget_told"], number, device, rule)
+
+
+def _marked(settings: list[Setting]) -> list[Setting]:
+    """The same settings, those marked whose names of files would be those of another one, also where capital letters are
+    the same as small ones."""
+    several: dict[str, set[Setting]] = {}
+    for setting in settings:
+        several.setdefault(setting.slug.casefold(), set()).add(setting)
+    return [
+        replace(one, mark=digest(repr(one))) if len(several[one.slug.casefold()]) > 1 else one for one in settings
+    ]
 
 
 def _told_apart(names: list[str], groups: list[object], configs: list[dict], prefixes: tuple[str, ...]) -> list[str]:

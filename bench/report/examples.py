@@ -50,7 +50,7 @@ def of_setting(evidence: Evidence, setting: Setting, folder: Path) -> list[Examp
     for arm in arms.ordered(cells["arm"]):
         cell = cells[cells["arm"] == arm]["cell"].iloc[0]
         try:
-            rows = records.read_outputs(folder / cell)
+            rows = records.read_outputs(folder / str(cell))
         except FileNotFoundError:
             continue
         rows = rows[(rows["split"] == split) & (rows["search"] == search)]

@@ -4,6 +4,7 @@ shows is what its table holds."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -18,6 +19,7 @@ from bench.report import arms, drawing, labels, series, style, translation
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting, given
 from bench.report.labels import note, part
+from bench.report.naming import file_name
 from bench.report.words import Say
 
 MATCHED = 0.1
@@ -107,7 +109,7 @@ def _by_axis(
         )  # fmt: skip
         axes.set(xlabel=said.x, ylabel=said.y)
         extra = [Patch(color=style.SHADE, label=part("trained"))] if shaded else []
-        name = "-".join(filter(None, [axis, *(measure or ()), setting.slug, split]))
+        name = file_name(axis, *(measure or ()), setting.slug, split)
         found.append(drawing.finish(figure, axes, folder, name, said, rows.reset_index(drop=True), extra))
     return found
 
@@ -163,7 +165,7 @@ def _parameters(evidence: Evidence, settings: Sequence[Setting], folder: Path) -
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.xaxis.set_major_locator(MaxNLocator(5))
     _bounded(axes, unit)
-    name = f"parameters-{Setting(target.task, target.budget, -1, target.device, target.rule).slug}"
+    name = f"parameters-{replace(target, target=-1).slug}"
     return drawing.finish(figure, axes, folder, name, said, table)
 
 

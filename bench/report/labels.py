@@ -103,6 +103,15 @@ def of_data(name: str) -> str | Text:
     return named("data.kinds", name, name.replace("_", " "))
 
 
+def beginning(text: str, most: int) -> str:
+    """A text of at most so many characters.
+
+    >>> beginning("unbelievable", 6)
+    'unbel…'
+    """
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def shown(text: object, most: int) -> str:
     """Any text on one line of at most `most` characters, without what cannot be drawn or kept in an SVG file.
 
@@ -111,7 +120,7 @@ def shown(text: object, most: int) -> str:
     """
     line = " ".join(str(text).split())
     kept = [c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line if unicodedata.category(c) != "Cf"]
-    return "".join(kept) if len(kept) <= most else "".join(kept[: most - 1]) + "…"
+    return beginning("".join(kept), most)
 
 
 def wrapped(label: str) -> str:

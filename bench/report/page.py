@@ -258,7 +258,7 @@ def _put_in_place(building: Path, out: Path) -> None:
     placed: list[str] = []
     try:
         for name in PRODUCED:
-            if (out / name).exists():
+            if os.path.lexists(out / name):  # a link to nowhere too
                 os.replace(out / name, earlier / name)
                 saved.append(name)
             if (building / name).exists():

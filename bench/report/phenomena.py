@@ -18,6 +18,7 @@ from bench.report import arms, drawing, labels, style
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting
 from bench.report.labels import note
+from bench.report.naming import file_name
 from bench.report.series import over_seeds
 from bench.report.tables import NONE, Table, columns, spread, table
 from bench.report.words import Say, Text
@@ -90,7 +91,7 @@ def _figure(numbers: pd.DataFrame, kind: str, split: str, setting: Setting, fold
         axes[place].set_ylabel(said.y)
     for place in range(max(0, len(names) - ACROSS), len(names)):
         axes[place].set_xlabel(said.x)
-    name = f"phenomena-{kind}-{setting.slug}-{split}"
+    name = file_name("phenomena", kind, setting.slug, split)
     return drawing.finish(figure, axes[0], folder, name, said, numbers, height=max(LEAST_HEIGHT, PANEL_HEIGHT * down))
 
 
@@ -152,7 +153,7 @@ def _map(numbers: pd.DataFrame, kind: str, split: str, setting: Setting, folder:
     scale = figure.colorbar(axes.collections[0], cax=beside, ticks=[0, 0.5, 1])
     scale.set_label(said.y, size=8)
     scale.ax.tick_params(labelsize=7)
-    return drawing.written(figure, folder, f"map-{kind}-{setting.slug}-{split}", said, numbers)
+    return drawing.written(figure, folder, file_name("map", kind, setting.slug, split), said, numbers)
 
 
 def table_of(evidence: Evidence, setting: Setting) -> Table | None:

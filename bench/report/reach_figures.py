@@ -17,6 +17,7 @@ from bench.report import arms, drawing, labels, style
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting
 from bench.report.labels import Said, note, part
+from bench.report.naming import file_name
 from bench.report.series import KEYS, over_seeds
 from bench.report.words import Joined, Text
 
@@ -36,7 +37,7 @@ def of_setting(evidence: Evidence, setting: Setting, results: Path, folder: Path
     with mpl.rc_context({**style.RC, "svg.hashsalt": f"reach {setting.slug}"}):
         for (split, examples, partners, _), own in table.groupby(HOW, sort=False):
             several = len(set(zip(table["examples"], table["partners"]))) > 1
-            place = "-".join([setting.slug, _slug(split), *([f"{examples}_{partners}"] if several else [])])
+            place = file_name(setting.slug, split, *([f"{examples}_{partners}"] if several else []))
             where = part("split", split=split)
             if several:
                 where = Joined([where, part("examples", examples=examples)], "nothing")
@@ -114,8 +115,3 @@ def _against_distance(table: pd.DataFrame, said: Said) -> tuple[Canvas, Axes]:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     return figure, axes
-
-
-def _slug(split: str) -> str:
-    """For file names."""
-    return "_".join("".join(c if c.isalnum() else " " for c in split).split())

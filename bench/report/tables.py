@@ -17,6 +17,8 @@ from bench.report.words import Say, Text
 from bench.stats import summary
 
 NONE = "-"
+REASON = 2000
+"""Characters shown of why a cell has no result."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,10 @@ def other_scores(evidence: Evidence, setting: Setting) -> Table | None:
 def not_finished(evidence: Evidence) -> Table:
     """Cells that failed, diverged, were skipped or ran out of time."""
     cells = evidence.cells[evidence.cells["status"] != "done"]
-    rows = [identity(row) + [labels.status(row["status"]), _text(row["reason"])] for row in cells.to_dict("records")]
+    rows = [
+        identity(row) + [labels.status(row["status"]), labels.beginning(_text(row["reason"]), REASON)]
+        for row in cells.to_dict("records")
+    ]
     title, note = Say("tables.not_finished.title"), Say("tables.not_finished.note")
     return table("not-finished", title, note, columns(*IDENTITY, "status", "reason"), rows)
 

@@ -39,7 +39,7 @@ def cell(
     for (split, search), (sources, references, hypotheses) in answers.items():
         for metric in metrics:
             value, signature = METRICS[metric].score(hypotheses, references)
-            scores.append({"split": split, "search": search, "metric": metric, "value": value, "axis": None,
+            scores.append({"split": split, "search": search, "metric": metric, "value": value, "unit": "", "axis": None,
                            "signature": signature})  # fmt: skip
         outputs += [
             {"split": split, "search": search, "index": i, "source": source, "reference": reference,

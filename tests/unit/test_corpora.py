@@ -243,6 +243,60 @@ def test_a_trickle_is_given_up(monkeypatch, tmp_path, serve):
     assert left_behind(tmp_path) == []
 
 
+@pytest.mark.parametrize("corpus", [CORPUS, replace(CORPUS, files={FILE: None})], ids=["known", "unknown checksum"])
+@pytest.mark.parametrize("kept", [0, 1, len(TEXT) - 1])
+def test_a_download_that_breaks_off_leaves_nothing(tmp_path, serve, corpus, kept):
+    """Nor its checksum as that of the file, where none is published."""
+    served = serve({each + FILE: (200, {"Content-Length": str(len(TEXT))}, TEXT[:kept]) for each in CORPUS.addresses})
+    with pytest.raises(DataUnavailable, match=f"broke off after {kept} of {len(TEXT)} bytes") as error:
+        corpora.obtain(corpus, FILE)
+    one_line(error)
+    assert left_behind(tmp_path) == [] and len(served.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "body", [b"another", b"x" * 2000, TEXT[:-1]], ids=["other content", "too large", "broken off"]
+)  # fmt: skip
+def test_a_good_file_is_not_replaced_by_a_bad_one(tmp_path, serve, body):
+    target, address = put(tmp_path / "cache"), CORPUS.addresses[0] + FILE
+    serve({address: (200, {}, body)})
+    with pytest.raises(DataError):
+        corpora.download(address, target, CORPUS.files[FILE], 1000)
+    assert target.read_bytes() == TEXT and left_behind(tmp_path) == [target]
+
+
+def test_a_link_in_a_files_place_is_replaced_and_not_written_through(tmp_path, serve):
+    outside, target, address = tmp_path / "outside", tmp_path / "cache" / FILE, CORPUS.addresses[0] + FILE
+    outside.write_bytes(b"mine")
+    target.parent.mkdir()
+    target.symlink_to(outside)
+    serve({address: (200, {}, TEXT)})
+    corpora.download(address, target, CORPUS.files[FILE], 1000)
+    assert outside.read_bytes() == b"mine" and not target.is_symlink() and target.read_bytes() == TEXT
+
+
+@pytest.mark.parametrize("address", ["file:///etc/passwd", "ftp://one.invalid/a", "data:,text", "HTTP://one.invalid/a", "/a"])
+def test_other_kinds_of_addresses_are_refused(tmp_path, serve, address):
+    served = serve({address: (200, {}, TEXT)})
+    with pytest.raises(DataError, match="only HTTPS"):
+        corpora.download(address, tmp_path / "a", CORPUS.files[FILE], 1000)
+    for to in (address, "//two.invalid/b", "file:///etc/passwd"):
+        start = "https://one.invalid/a"
+        served = serve({start: (302, {"Location": to}, b""), "http:" + to: (200, {}, TEXT)})
+        with pytest.raises((DataError, KeyError)):
+            corpora.download(start, tmp_path / "a", CORPUS.files[FILE], 1000)
+        assert all(asked.startswith("https://") for asked in served.asked)
+    assert left_behind(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["../evil", "/etc/evil", "a/../../evil", "..", ".", "", "a//b", "a\\b", "a\nb", ".hidden", "a/."])
+def test_a_description_names_files_of_its_own_folder_alone(name):
+    with pytest.raises(ValueError, match="cannot be the name"):
+        replace(CORPUS, files={name: None})
+    with pytest.raises(ValueError, match="cannot be the name"):
+        replace(CORPUS, name=name)
+
+
 def test_http_is_refused(tmp_path, serve):
     served = serve({"http://one.invalid/a": (200, {}, TEXT)})
     with pytest.raises(DataError, match="only HTTPS"):

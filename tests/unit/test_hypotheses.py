@@ -95,9 +95,9 @@ def test_writing_again_changes_nothing_and_nothing_else_is_overwritten(results: 
 @pytest.mark.parametrize(
     ("text", "needle"),
     [
-        ("", "cannot be read"),
-        ("split\tsearch\n", "is empty"),
-        ("split\tsearch\tindex\tsource\ntest\tgreedy\t0\ta\n", "cannot be read"),
+        ("", "no column index"),
+        ("split\tsearch\tindex\tsource\treference\thypothesis\n", "is empty"),
+        ("split\tsearch\tindex\tsource\ntest\tgreedy\t0\ta\n", "no column reference"),
     ],
 )
 def test_outputs_that_are_none_are_one_line(results: Path, text: str, needle: str) -> None:

@@ -3,6 +3,7 @@
 import gzip
 import io
 import tarfile
+import tracemalloc
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -185,3 +186,132 @@ def test_a_zip_whose_content_changed_is_an_error(tmp_path):
 def test_an_archive_that_is_missing_is_an_error(tmp_path):
     with pytest.raises(DataError, match="cannot be read"):
         text.archived(tmp_path / "none.zip", "a.txt")
+
+
+def tar_of(path: Path, *members: tarfile.TarInfo, content: bytes = b"text\n") -> Path:
+    """A tar file of made-up members, those that are files with this content."""
+    with tarfile.open(path, "w:gz") as archive:
+        for about in members:
+            about.size = len(content) if about.isreg() else 0
+            archive.addfile(about, io.BytesIO(content) if about.isreg() else None)
+    return path
+
+
+def info(name: str, kind: bytes = tarfile.REGTYPE, to: str = "") -> tarfile.TarInfo:
+    about = tarfile.TarInfo(name)
+    about.type, about.linkname = kind, to
+    return about
+
+
+def listing(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() if path.is_file() else b"" for path in folder.rglob("*")}
+
+
+OUTSIDE = ("../../evil.txt", "/tmp/evil-of-a-test.txt", "a/../../evil.txt", "C:\\evil.txt")
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+@pytest.mark.parametrize("kind", ["zip", "tgz"])
+def test_an_archive_that_names_places_outside_writes_nothing_there(tmp_path, kind, name):
+    """Neither when such a member is passed on the way nor when it is asked for."""
+    inside = tmp_path / "a" / "b" / "c"
+    inside.mkdir(parents=True)
+    path = packed(inside, kind, {name: b"evil\n", "good.txt": b"good\n"})
+    before = listing(tmp_path)
+    assert text.archived(path, "good.txt") == b"good\n" and text.archived(path, name) == b"evil\n"
+    assert listing(tmp_path) == before and not Path("/tmp/evil-of-a-test.txt").exists()
+
+
+KINDS = {"symbolic": tarfile.SYMTYPE, "hard": tarfile.LNKTYPE, "device": tarfile.CHRTYPE, "block": tarfile.BLKTYPE,
+         "pipe": tarfile.FIFOTYPE, "folder": tarfile.DIRTYPE}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("to", ["/etc/passwd", "../secret.txt", "a.txt", "other.txt"])
+def test_what_is_no_plain_file_in_a_tar_is_refused(tmp_path, kind, to):
+    """A link to a file of this machine, to itself, round, or to another member."""
+    (tmp_path / "secret.txt").write_text("secret")
+    (tmp_path / "in").mkdir()
+    other = info("other.txt", tarfile.SYMTYPE, "a.txt")
+    path = tar_of(tmp_path / "in" / "x.tgz", info("before.txt"), info("a.txt", KINDS[kind], to), other)
+    before = listing(tmp_path)
+    with pytest.raises(DataError, match="a.txt in it is no plain file") as error:
+        text.archived(path, "a.txt")
+    assert str(path) in one_line(error)
+    assert text.archived(path, "before.txt") == b"text\n" and listing(tmp_path) == before
+
+
+def test_a_link_in_a_zip_is_refused(tmp_path):
+    path, about = tmp_path / "x.zip", zipfile.ZipInfo("a.txt")
+    about.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(about, "/etc/passwd")
+    with pytest.raises(DataError, match="no plain file"):
+        text.archived(path, "a.txt")
+
+
+def test_a_zip_with_a_password_is_one_line(tmp_path):
+    path = packed(tmp_path, "zip", {"a.txt": b"text\n" * 9})
+    raw = bytearray(path.read_bytes())
+    raw[6] |= 1  # encrypted, say both headers
+    raw[raw.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(raw)
+    with pytest.raises(DataError, match="not a whole archive.*encrypted") as error:
+        text.archived(path, "a.txt")
+    one_line(error)
+
+
+LIMIT = 1 << 20
+
+
+@pytest.fixture
+def memory(monkeypatch):
+    """memory(call): the peak of what Python allocated in it, with a small limit on texts."""
+    monkeypatch.setattr(text, "LARGEST", LIMIT)
+
+    def peak(call) -> int:
+        tracemalloc.start()
+        try:
+            call()
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    return peak
+
+
+@pytest.mark.parametrize("kind", ["gz", "zip", "tgz"])
+def test_a_small_file_that_unpacks_to_a_huge_one_is_refused_before_it_fills_the_memory(tmp_path, memory, kind):
+    content = b"bomb\n" * (40 * LIMIT // 5)
+    path = written(tmp_path, content) if kind == "gz" else packed(tmp_path, kind, {"a.txt": content})
+    assert path.stat().st_size < LIMIT
+
+    def read() -> None:
+        with pytest.raises(DataError, match=r"more than 1,048,576 bytes|larger than any archive") as error:
+            text.read_lines(path) if kind == "gz" else text.archived(path, "a.txt")
+        assert str(path) in one_line(error)
+
+    assert memory(read) < 8 * LIMIT
+
+
+def test_what_is_as_large_as_a_text_may_be_is_read(tmp_path, memory):
+    content = (b"a line\n" * LIMIT)[:LIMIT]
+    for kind in ("zip", "tgz"):
+        assert len(text.archived(packed(tmp_path, kind, {"a.txt": content}), "a.txt")) == LIMIT
+    assert len(text.read_lines(written(tmp_path, content))) > LIMIT // 8
+
+
+def test_what_is_skipped_in_a_tar_is_bounded_too(tmp_path, memory):
+    """A huge member before the one that is asked for, and a huge header."""
+    path = packed(tmp_path, "tgz", {"huge.bin": bytes(20 * LIMIT), "a.txt": b"text\n"})
+    with pytest.raises(DataError, match="larger than any archive"):
+        text.archived(path, "a.txt")
+    about = info("a.txt")
+    about.pax_headers = {"comment": "x" * (6 * LIMIT)}
+    tar_of(path, about)
+
+    def read() -> None:
+        with pytest.raises(DataError, match="larger than any archive"):
+            text.archived(path, "a.txt")
+
+    assert memory(read) < 4 * LIMIT

@@ -1,0 +1,101 @@
+"""Records, curves, outputs and attention maps damaged at random: what reads them gives a result or one line, and no other
+exception. BENCH_MUTATIONS says how many times; it is a multiple of the quick number in the reliability run."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import bench
+from bench import records, tidy
+from bench.compare import sets
+from bench.errors import UserError
+from bench.report import attention, drawing, page
+from tests.report.mutations import mutated
+
+ROOT = Path(__file__).parents[2]
+REFERENCE, RECORDS = ROOT / "results" / "reference", ROOT / "tests" / "records" / "v3"
+MUTATIONS = int(os.environ.get("BENCH_MUTATIONS", "300"))
+EVERY = {"tables": 3, "comparison": 7, "pages": 50}
+"""All are read and made one table; one in so many has the report's tables and verdicts made too, is compared, is built
+with its figures and pages, each of which takes longer by far."""
+
+TOKENS = ["a", "b", "</s>"]
+MAPS = {
+    "schema": 1, "split": "test", "index": 0, "cut": False, "source": TOKENS, "output": TOKENS,
+    "maps": [{"kind": kind, "layer": "last", "head": 0, "weights": [[0.2, 0.3, 0.5]] * 3} for kind in ("cross", "encoder")],
+}  # fmt: skip
+
+
+def small(source: Path, target: Path, maps: bool) -> None:
+    """A committed cell with its first scores, and a few of its outputs or made-up ones."""
+    shutil.copytree(source, target)
+    record = json.loads((source / records.RECORD).read_text())
+    kept: Counter = Counter()
+    scores = []
+    for row in record["scores"]:
+        kept[row["metric"], row["axis"]] += 1
+        scores += [row] if kept[row["metric"], row["axis"]] <= 3 else []
+    (target / records.RECORD).write_text(json.dumps(record | {"scores": scores}))
+    if maps:
+        (target / records.ATTENTION).write_text(json.dumps(MAPS))
+    lines = [*records.OUTPUT_COLUMNS, "length"], *[["test", "greedy", str(i), "a b", "b a", "b a", "1", "2"] for i in range(9)]
+    outputs = "".join("\t".join(line) + "\n" for line in lines)
+    if (source / records.OUTPUTS).exists():
+        outputs = "".join((source / records.OUTPUTS).read_text(encoding="utf-8").splitlines(keepends=True)[:10])
+    (target / records.OUTPUTS).write_text(outputs, encoding="utf-8")
+
+
+@pytest.fixture(scope="module", params=["reverse", "multi30k"])
+def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two committed cells, with attention and without."""
+    out = tmp_path_factory.mktemp("fuzzed") / "results"
+    of = RECORDS if request.param == "reverse" else REFERENCE / "multi30k_cpu"
+    for arm in ("transformer", "lstm_none"):
+        (cell,) = of.glob(f"{request.param}-{arm}-*")
+        small(cell, out / cell.name, maps=arm == "transformer")
+    return out
+
+
+def everything(out: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is made of a folder; number: which in the row it is, see EVERY."""
+    bench.load(out)
+    if number % EVERY["pages"] == 0:
+        page.build(out, out.parent / "report", languages=("en", "zh"))
+    if number % EVERY["comparison"] == 0:
+        sets.compare(out, out, seed=1, resamples=10, trials=10)
+    if number % EVERY["tables"]:
+        return
+    with monkeypatch.context() as patch:
+        for module in (page.figures, page.phenomena, page.reach_figures, page.matrix):
+            for name in {"of_setting", "by_parameters", "figures_of", "drawn"} & set(vars(module)):
+                patch.setattr(module, name, lambda *_: [])
+        patch.setattr(attention, "_figure", lambda *_: None)
+        page.contents(tidy.read(out), out, out.parent / "report")
+
+
+def test_damaged_files_give_a_result_or_one_line(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    everything(results, 0, monkeypatch)
+    files = sorted(path for path in results.rglob("*") if path.is_file())
+    before = {path: path.read_bytes() for path in files}
+    monkeypatch.setattr(drawing, "PNG_DPI", 20)
+    outcomes: Counter = Counter()
+    for seed in range(MUTATIONS // 2):
+        path = files[seed % len(files)]
+        path.write_bytes(mutated(path, seed))
+        try:
+            everything(results, outcomes["result"] + 1, monkeypatch)
+            outcomes["result"] += 1
+        except UserError as error:
+            assert "\n" not in str(error).strip() and len(str(error)) < 2000, (seed, path)
+            outcomes["line"] += 1
+        except Exception as error:
+            raise AssertionError(f"seed {seed}, {path.parent.name}/{path.name}: {error!r}") from error
+        finally:
+            path.write_bytes(before[path])
+    assert min(outcomes["result"], outcomes["line"]) > MUTATIONS // 20, outcomes

@@ -1,0 +1,92 @@
+"""Records of every schema version there has been: read, put side by side and reported; a later one says so."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import bench
+from bench import records
+from bench.__main__ import main
+from bench.compare import sets
+from bench.errors import UserError
+from bench.report import page
+
+RECORDS = Path(__file__).parents[1] / "records"
+VERSIONS = sorted(path for path in RECORDS.iterdir() if path.is_dir())
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """A results folder with the cells of all versions."""
+    for version in VERSIONS:
+        shutil.copytree(version, tmp_path / "mixed", dirs_exist_ok=True)
+    return tmp_path / "mixed"
+
+
+def test_every_version_has_its_records() -> None:
+    assert [int(path.name.removeprefix("v")) for path in VERSIONS] == list(records.READABLE)
+    for path in VERSIONS:
+        held = [json.loads((cell / records.RECORD).read_text())["schema"] for cell in records.folders(path)]
+        assert set(held) == {int(path.name.removeprefix("v"))} and len(held) == 2
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=lambda path: path.name)
+def test_an_older_record_has_what_one_of_today_has(version: Path) -> None:
+    newest = {cell.name.split("-s1-")[0]: records.read(cell) for cell in records.folders(VERSIONS[-1])}
+    for cell in records.folders(version):
+        record, today = records.read(cell), newest[cell.name.split("-s1-")[0]]
+        assert record["schema"] == records.SCHEMA
+        assert not set(record) - set(today)
+        assert set(today) - set(record) <= {"architecture"}, "of a model, found since"
+        assert set(record["match"]) == set(today["match"]) and set(record["data"]) == set(today["data"])
+        assert record["match"]["got"] == record["parameters"]["total"]
+        assert not {"target", "mismatch", "width"} & set(record["parameters"])
+        assert record["config"]["match"] == today["config"]["match"]
+        batching = {} if version == VERSIONS[-1] else {"batching": "length"}  # before version 3 there was no other way
+        assert record["config"]["budget"] == today["config"]["budget"] | batching
+
+
+def test_a_folder_of_all_versions_is_loaded(mixed: Path) -> None:
+    apart = [len(bench.load(version)) for version in VERSIONS]
+    table = bench.load(mixed)
+    assert len(table) == sum(apart) and min(apart) > 0
+    assert table["value"].notna().all() and table["mismatch"].notna().all() and (table["width"] > 0).all()
+    assert len(records.load(mixed).curves) == 2 * 2 * len(VERSIONS)
+
+
+def test_a_folder_of_all_versions_is_reported(mixed: Path) -> None:
+    text = page.build(mixed).with_suffix(".md").read_text(encoding="utf-8")
+    assert "6: 6 done" in text and "lstm\\_none" in text and "Every cell finished." in text
+
+
+@pytest.mark.parametrize("version", VERSIONS[:-1], ids=lambda path: path.name)
+def test_an_older_folder_is_compared_with_todays(version: Path) -> None:
+    found = sets.compare(version, VERSIONS[-1], seed=1, resamples=10, trials=10)
+    assert found.statuses == ({"done": 2}, {"done": 2})
+    assert {score.arm for score in found.scores} == {"transformer", "lstm_none"}, found.only
+
+
+def test_a_later_version_says_so_and_what_to_do(mixed: Path, capsys: pytest.CaptureFixture) -> None:
+    page.build(mixed)
+    before = (mixed / "report.html").read_bytes()
+    path = next(mixed.glob("*/record.json"))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": records.SCHEMA + 1}))
+    with pytest.raises(UserError, match="update bench"):
+        bench.load(mixed)
+    for command in (["report"], ["compare", str(VERSIONS[0])], ["score"]):
+        assert main([*command, str(mixed)]) == 2
+        told = capsys.readouterr().err
+        assert told.count("\n") == 1 and "has schema version 4" in told and "update bench" in told and str(path) in told
+    assert (mixed / "report.html").read_bytes() == before
+
+
+@pytest.mark.parametrize("version", [0, -1, None, "2", True, 2.0, [2], {}])
+def test_what_is_no_version_is_refused(version: object, mixed: Path) -> None:
+    path = next(mixed.glob("*/record.json"))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": version}))
+    with pytest.raises(UserError, match="schema version"):
+        records.read(path.parent)
