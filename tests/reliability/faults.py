@@ -316,11 +316,11 @@ def other_settings(bed: Bed, rng: random.Random) -> None:
 def growth(arm: str, bed: Bed, rng: random.Random) -> None:
     """2,000 steps in one process."""
     command = [sys.executable, "-P", memory.__file__, arm, str(rng.randrange(1000))]
-    done = subprocess.run(command, env=bed.environment(), capture_output=True, text=True, timeout=900)
+    done = subprocess.run(command, env=bed.environment(save_every=1e9), capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["grown"] <= memory.ALLOWED, f"{arm}: {found['grown'] / 2**20:.1f} MiB more after 2,000 steps"
-    assert found["states"][0] * 1.02 + 4096 >= found["states"][-1], f"{arm}: state of {found['states']} bytes"
+    assert found["states"][-1] <= 1.02 * found["states"][0], f"{arm}: states of {found['states']} bytes"
 
 
 FAULTS = (
@@ -338,5 +338,5 @@ FAULTS = (
     Fault("three cells in any order, one or two at a time", "the same bits as alone", any_schedule, 4, 1),
     Fault("a state saved by other code", "it is left alone, and training begins anew", other_code, 3, 0),
     Fault("a setting changed before going on", "another cell; neither touches the other's state", other_settings, 3, 0),
-    *(Fault(f"2,000 steps: {arm}", f"memory grows by at most {memory.ALLOWED >> 20} MiB, the saved state not at all", partial(growth, arm), 1, int(arm == "transformer")) for arm in ARMS),
+    *(Fault(f"2,000 steps: {arm}", f"memory grows by at most {memory.ALLOWED >> 20} MiB, the saved state by at most 2 % (what it says of the validations so far)", partial(growth, arm), 1, int(arm == "transformer")) for arm in ARMS),
 )  # fmt: skip

@@ -67,7 +67,7 @@ def main() -> None:
         trainer.run(states, watch)
     after = {step: held for step, held in watch.seen.items() if step >= WARM}
     first, last = after[min(after)], after[max(after)]
-    # The first two savings have fewer checkpoints for the average than the later ones.
+    # The first validations' states have fewer checkpoints for the average than the later ones.
     print(json.dumps({"steps": trainer.history.steps, "grown": last - first, "states": sizes[3:]}))
 
 
