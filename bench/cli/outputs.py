@@ -22,10 +22,16 @@ DRAWS = click.IntRange(1, 100_000)
 @click.option("--run", "run_folder", required=True, type=PATH, help="A finished cell's folder.")
 @click.option("--beam", type=int, default=5, show_default=True, help="Hypotheses kept; 1 is greedy.")
 def translate(run_folder: Path, beam: int) -> int:
-    """Translate standard input line by line with a trained cell."""
+    """Translate standard input line by line with a trained cell.
+
+    Of a line of more than 8,191 tokens the beginning is translated, and standard error says so.
+    """
     from bench.translation import translate as translations
 
-    for line in translations(run_folder, _lines(), beam=beam):
+    def say(line: str) -> None:
+        click.echo(f"bench: {line}", err=True)
+
+    for line in translations(run_folder, _lines(), beam=beam, say=say):
         click.echo(line)
     return GOOD
 
