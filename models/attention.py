@@ -11,7 +11,6 @@ from contextlib import contextmanager
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from models.checks import at_least, known
 from models.cost import linear_flops
@@ -262,19 +261,14 @@ class GlobalAttention(Watched):
         ).squeeze(1)
 
     def _additive(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """v . tanh(q_t + k_s): queries (B, T, D), keys (B, S, D), returns (B, T, S). The sums, (B, T, S, D), are made for
-        as many queries at a time as BLOCK_VALUES allows, and made again for the gradient, where they are more."""
-
-        def scores_BtS(some: Tensor, keys: Tensor) -> Tensor:
-            return self.energy(torch.tanh(some.unsqueeze(2) + keys.unsqueeze(1))).squeeze(-1)
-
-        rows = max(1, BLOCK_VALUES // keys.numel())
-        if queries.shape[1] <= rows:
-            return scores_BtS(queries, keys)
-        blocks = queries.split(rows, dim=1)
-        if not torch.is_grad_enabled():
-            return torch.cat([scores_BtS(block, keys) for block in blocks], dim=1)
-        return torch.cat([checkpoint(scores_BtS, block, keys, use_reentrant=False) for block in blocks], dim=1)
+        """v . tanh(q_t + k_s): queries (B, T, D), keys (B, S, D), returns (B, T, S). Without gradients, the sums
+        (B, T, S, D) are made for as many queries at a time as BLOCK_VALUES allows."""
+        rows = queries.shape[1] if torch.is_grad_enabled() else max(1, BLOCK_VALUES // keys.numel())
+        keys_B1SD = keys.unsqueeze(1)
+        scores = [
+            self.energy(torch.tanh(some.unsqueeze(2) + keys_B1SD)).squeeze(-1) for some in queries.split(rows, dim=1)
+        ]
+        return scores[0] if len(scores) == 1 else torch.cat(scores, dim=1)
 
     def matmul_flops(self, queries: int, keys: int) -> int:
         """For one sequence of `queries` and one of `keys`."""

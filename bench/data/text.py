@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -15,6 +17,12 @@ from bench.errors import DataError
 
 EMPTY = "train_dropped_empty"
 """In `counts`: pairs left out because a side has no text."""
+
+_BROKEN = (
+    *(zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, struct.error),
+    *(RuntimeError, ValueError, OverflowError),  # damage that reads like a password, another method, another size
+)
+_PIECE = 1 << 20
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -50,7 +58,7 @@ def read_lines(path: Path | str, counts: Counter[str] | None = None, blank: bool
 
     A byte order mark at the start is left out and `\\r\\n` ends a line like `\\n`: both say nothing about the text. A
     tab becomes a space, because results are tab-separated; `counts["tabs"]` grows by the lines this changed. Anything
-    else wrong is an error: what is not read strictly shifts one side of a parallel text against the other.
+    else wrong is an error, a NUL too: what is not read strictly shifts one side of a parallel text against the other.
 
     blank: a line without text is no error. Raises DataError for a file that is missing, empty, truncated or not UTF-8,
     and for a line without text.
@@ -93,10 +101,13 @@ def archived(path: Path | str, member: str) -> bytes:
             file = archive.extractfile(member)
             if file is None:
                 raise KeyError
-            return file.read()
+            content = file.read()
+            while archive.fileobj.read(_PIECE):  # the checksum of what is compressed stands at its end
+                pass
+            return content
     except KeyError as error:
         raise DataError(f"{path}: there is no {member} in it") from error
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except _BROKEN as error:
         reason = str(error).split("\n", 1)[0].rstrip(":")
         raise DataError(f"{path}: not a whole archive ({reason}); delete it and fetch it again") from error
     except OSError as error:
@@ -168,6 +179,8 @@ def _decoded(raw: bytes, where: str) -> list[str]:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise DataError(f"{where}, line {line}: not UTF-8 ({error.reason})") from error
+    if "\0" in text:  # what disks and archives fill holes with
+        raise DataError(f"{where}, line {text.count(chr(10), 0, text.index(chr(0))) + 1}: a NUL; the file is damaged")
     # Not str.splitlines, which also splits at characters that stand inside a caption, such as U+2028.
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
 

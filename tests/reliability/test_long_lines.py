@@ -75,21 +75,15 @@ def test_every_kind_of_arm_reads_the_longest_sequence_within_a_limit() -> None:
 
 
 def test_additive_attention_in_blocks_is_the_same_attention(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Values and gradients."""
-    model = build("lstm_additive").train(False)
+    model = build("lstm_additive")
     src, tgt = torch.randint(4, SOURCE_SIZE, (3, 9)), torch.randint(4, TARGET_SIZE, (3, 7))
     found = []
-    for values in (2**28, 3 * 9 * 16, 1):  # all at once; two queries, or one, at a time
+    for values in (2**28, 2 * 3 * 9 * 16, 1):  # all at once; two queries, or one, at a time
         monkeypatch.setattr(attention, "BLOCK_VALUES", values)
-        model.zero_grad()
-        features = model.features(src, tgt)
-        features.square().sum().backward()
         with torch.inference_mode():
-            again = model.features(src, tgt)
-        found.append([features.detach(), again, *(p.grad.clone() for p in model.parameters() if p.grad is not None)])
+            found.append(model.features(src, tgt))
     for other in found[1:]:
-        for one, two in zip(found[0], other, strict=True):
-            torch.testing.assert_close(one, two, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(found[0], other, rtol=1e-5, atol=1e-6)
 
 
 class Words:
@@ -166,8 +160,8 @@ ENORMOUS = {
     "task=reverse task.train_size=1000000000": "task.train_size=1000000000: split train would have about",
     "task=reverse task.train_size=10000000000": "task.train_size must be at most 1,000,000,000",
     "task=recall task.slots=100000 task.train_farthest=2": "tokens, and at most 8,192 can be",
-    "task=copy_memory task.train_longest=100000": "at most 8,192 can be",
-    "task=adding task.train_longest=1000000": "1,000,000",
+    "task=copy_memory task.train_longest=100000 task.test_longest=null": "at most 8,192 can be",
+    "task=adding task.train_longest=1000000 task.test_longest=null": "1,000,000",
     "task=mqar task.length=100000": "at most 8,192 can be",
     "task=dyck task.length=100000": "at most 8,192 can be",
     "task=grammar task.train_size=1000000000": "task.train_size=1000000000",
@@ -187,7 +181,8 @@ def test_a_cell_with_enormous_data_writes_nothing(tmp_path, monkeypatch) -> None
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
     with pytest.raises(UserError, match="task.train_size=1000000000"):
         run_cell(schema.compose(["task=reverse", "budget=smoke", "task.train_size=1000000000"]), tmp_path / "out")
-    assert not (tmp_path / "out").exists() and not (tmp_path / "cache" / "tasks").exists()
+    assert not (tmp_path / "out").exists()
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) == 0
 
 
 @pytest.mark.parametrize("lengths", ["1000000", "16,70000", "99999999999999999999", "1e9", "٣٣"])
