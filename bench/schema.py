@@ -225,6 +225,14 @@ def _check_sections(config: Mapping[str, object]) -> None:
             raise UserError(f"{section} has keys of its own, write {section}.KEY=VALUE; got {config.get(section)!r}")
 
 
+def check_names(config: Mapping[str, Mapping]) -> None:
+    """Raises UserError for the name of a task, a model or a budget that would lead out of the results folder."""
+    for section in GROUPS[:3]:
+        name = config[section]["name"]
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise UserError(f"{section}.name: {name!r} cannot be a part of a folder's name; leave it as it is")
+
+
 def checked(config: dict) -> Cell:
     """The cell of a resolved configuration, also of a record's. Raises UserError for a value that cannot be."""
     config = dict(config)
@@ -239,10 +247,7 @@ def checked(config: dict) -> Cell:
     if isinstance(config["out"], bool) or not isinstance(config["out"], str | int | float):
         raise UserError(f"out must be a folder, got {config['out']!r}")
     config["out"] = str(paths.typed(str(config["out"])))
-    for section in ("task", "model", "budget"):
-        name = config[section]["name"]
-        if not isinstance(name, str) or not NAME.fullmatch(name):
-            raise UserError(f"{section}.name: {name!r} cannot be a part of a folder's name; leave it as it is")
+    check_names(config)
     if not isinstance(config.setdefault("evaluate", True), bool):
         raise UserError(f"evaluate must be true or false, got {config['evaluate']!r}")
     if config["device"] not in ("cpu", "cuda"):

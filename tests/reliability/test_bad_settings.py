@@ -53,17 +53,21 @@ def changed(config: dict, path: tuple[str, ...], value: object) -> dict:
 def checked(config: dict, section: str) -> dict:
     """All that is checked of a section before a cell trains, but for what needs its data. Returns it as it is used."""
     schema._check_keys(config)
+    schema.check_names(config)
     if section == "task":
         return vars(schema.build_task(config["task"]))
     if section == "model":
         building._builder(config["model"], Sizes(20, 20, shared=False), rounded=True)
         return config
-    cell = schema.checked(config)
-    if section in ("optim", "budget"):
-        training_settings(cell.config)
+    if section == "match":
+        return vars(schema.typed(schema.Match, config["match"], "match"))
     if section == "search":
-        _searches(cell.config)
-    return cell.config
+        return {"searches": _searches(config)}
+    if section in ("optim", "budget"):
+        if section == "budget":
+            schema.typed(schema.Budget, config["budget"], "budget")
+        return vars(training_settings(config))
+    return schema.checked(config).config
 
 
 def wrongly(config: dict, path: tuple[str, ...], value: object) -> str | None:
