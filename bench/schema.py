@@ -217,6 +217,9 @@ def _check_keys(config: Mapping[str, object]) -> None:
         for key in keys:
             if key not in (config[section] if section else config):
                 raise UserError(f"{section}{'.' if section else ''}{key} was taken out, and is needed")
+    tokens = config["search"]["batch_tokens"]
+    if isinstance(tokens, bool) or isinstance(tokens, int) and tokens > MOST["batch_tokens"]:
+        raise UserError(f"search.batch_tokens must be a whole number, at most {MOST['batch_tokens']:,}; got {tokens!r}")
 
 
 def _check_sections(config: Mapping[str, object]) -> None:
@@ -228,7 +231,7 @@ def _check_sections(config: Mapping[str, object]) -> None:
 def check_names(config: Mapping[str, Mapping]) -> None:
     """Raises UserError for the name of a task, a model or a budget that would lead out of the results folder."""
     for section in GROUPS[:3]:
-        name = config[section]["name"]
+        name = config[section].get("name")
         if not isinstance(name, str) or not NAME.fullmatch(name):
             raise UserError(f"{section}.name: {name!r} cannot be a part of a folder's name; leave it as it is")
 

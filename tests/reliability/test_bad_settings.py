@@ -18,6 +18,7 @@ from bench import building, schema, suite
 from bench.errors import UserError
 from bench.run import _searches, training_settings
 from bench.tasks.base import Sizes
+from models.sketch import sketched
 
 VALUES = (
     *(None, True, False, "", " ", "nonsense", LONG, "nan", "1e999", "a\x00b", "\ud800", "é", "../..", "/dev/null"),
@@ -57,7 +58,14 @@ def checked(config: dict, section: str) -> dict:
     if section == "task":
         return vars(schema.build_task(config["task"]))
     if section == "model":
-        building._builder(config["model"], Sizes(20, 20, shared=False), rounded=True)
+        sizes = Sizes(20, 20, shared=False)
+        build = building._builder(config["model"], sizes, rounded=True)
+        try:
+            sketched(lambda: build(16))
+        except ValueError as error:
+            raise UserError(str(error)) from error
+        if config["model"]["width"] is not None:
+            building.fitted(config, sizes, (20, 20))
         return config
     if section == "match":
         return vars(schema.typed(schema.Match, config["match"], "match"))
@@ -93,8 +101,11 @@ def may_pass(config: dict, path: tuple[str, ...], value: object) -> bool:
         before = before[key]
     if path == ("out",):
         return isinstance(value, str | int | float) and not isinstance(value, bool) and bool(str(value).strip())
+    real = isinstance(before, float) or path in (("match", "target"), ("search", "length_penalty"))
     if isinstance(value, float) and not math.isfinite(value) or isinstance(value, int) and abs(value) > 2**63 - 1:
-        return False
+        if isinstance(before, bool):
+            return isinstance(value, int)  # of which OmegaConf makes true
+        return real and isinstance(value, int)  # a finite number, however large
     if value is None or before is None:
         return True  # an option: what it may hold instead, its type says, and numbers among them are bounded above
     if isinstance(before, bool) or isinstance(value, bool):
