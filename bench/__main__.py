@@ -25,6 +25,9 @@ COMMANDS = (
     *(listing.list_command, data.data),
 )
 
+LONGEST = 2000
+"""Characters of a message; of a longer one the middle is left out."""
+
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="bench")
@@ -91,7 +94,11 @@ def _termination() -> Iterator[None]:
 
 
 def _complain(message: str) -> None:
-    click.echo(f"bench: {' '.join(message.split())}", err=True)
+    """A message as one line that a terminal shows as it is, whatever somebody typed or a file holds."""
+    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(message.split()))
+    if len(line) > LONGEST:
+        line = f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
+    click.echo(f"bench: {line}", err=True)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import hydra
-
 from bench import schema
 from bench.errors import UserError
 from bench.matching import amount
@@ -111,7 +109,7 @@ def _fitted(
 ) -> tuple[Build, Fit]:
     """`fitted` for one `model` section."""
     name, width = described["name"], described["width"]
-    if width is not None and (not isinstance(width, int) or width < 1):
+    if width is not None and (not isinstance(width, int) or isinstance(width, bool) or width < 1):
         raise UserError(f"model.width must be a whole number above 0, or null to solve for it; got {width!r}")
     build = _builder(described, sizes, rounded=width is None and not aim.exact)
     try:
@@ -133,7 +131,7 @@ def _fitted(
 
 def _builder(described: Mapping[str, object], sizes: Sizes, rounded: bool) -> Build:
     """What builds a `model` section at a width. Raises UserError for options that the model does not have."""
-    cls = hydra.utils.get_class(described["_target_"])
+    cls = schema.class_of(described, Seq2Seq)
     options = schema.typed_options(cls, schema.model_options(described), "model", FILLED_IN)
     ends = {"shared": sizes.shared}
     if (sizes.inputs, sizes.outputs) != ("tokens", "tokens"):

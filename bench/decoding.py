@@ -18,6 +18,10 @@ from bench.tasks.base import BOS, EOS, PAD, Split
 from models.interface import Seq2Seq, select
 
 
+MOST_BEAM = 1000
+"""Hypotheses that can be kept: beyond, a step of a small model is gigabytes."""
+
+
 @dataclass(frozen=True)
 class Search:
     """beam: hypotheses kept, 1 = greedy. A finished hypothesis of n tokens, end token included, is ranked by its log
@@ -29,8 +33,8 @@ class Search:
     precision: str = "fp32"
 
     def __post_init__(self) -> None:
-        if self.beam < 1:
-            raise ValueError(f"search.beam must be at least 1, got {self.beam}")
+        if not 1 <= self.beam <= MOST_BEAM:
+            raise ValueError(f"search.beam must be 1 to {MOST_BEAM}, got {self.beam}")
         if not 0 <= self.length_penalty < math.inf:
             raise ValueError(f"search.length_penalty must be at least 0 and finite, got {self.length_penalty}")
         precision.check("search.precision", self.precision)

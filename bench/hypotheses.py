@@ -31,7 +31,7 @@ def of_cell(cell: Path) -> dict[tuple[str, str], Answers]:
     try:
         for key, rows in records.read_outputs(cell).groupby(["split", "search"], sort=False):
             found[key] = Answers(*(rows[name].tolist() for name in (SOURCE, REFERENCE, "hypothesis")))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(f"{cell} holds no {records.OUTPUTS}, so it has no answers to read") from error
     if not found:
         raise UserError(f"{path} is empty; run the cell again")

@@ -23,6 +23,12 @@ class Metric:
     score: Callable[[Sequence[str], Sequence[str]], tuple[float, str]]
 
 
+def _check(references: Sequence[str]) -> None:
+    """Raises ValueError where there is nothing to score, of which every score could be said."""
+    if not len(references):
+        raise ValueError("there is nothing to score: no segments")
+
+
 def correct(hypotheses: Sequence[str], references: Sequence[str]) -> np.ndarray:
     """(N,) bool: the whole line is right.
 
@@ -34,6 +40,7 @@ def correct(hypotheses: Sequence[str], references: Sequence[str]) -> np.ndarray:
 
 def exact_match(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
     """Share of lines that are right from the first to the last character."""
+    _check(references)
     return float(correct(hypotheses, references).mean()), "exact_match|whole line"
 
 
@@ -44,6 +51,7 @@ def token_accuracy(hypotheses: Sequence[str], references: Sequence[str]) -> tupl
     >>> token_accuracy(["a b", "a b c"], ["a c", "a b"])[0]
     0.6
     """
+    _check(references)
     right = total = 0
     for hypothesis, reference in zip(hypotheses, references, strict=True):
         ours, theirs = hypothesis.split(), reference.split()
@@ -58,6 +66,7 @@ def facts(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, 
     >>> facts(["k1 v1 k2 v5", "k3 v3"], ["k1 v1 k2 v2", "k3 v3"])[0]
     0.6666666666666666
     """
+    _check(references)
     right = total = 0
     for hypothesis, reference in zip(hypotheses, references, strict=True):
         ours, theirs = (list(zip(words[::2], words[1::2])) for words in (hypothesis.split(), reference.split()))
@@ -68,6 +77,7 @@ def facts(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, 
 
 def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
     """sacreBLEU's default corpus BLEU: 13a tokenisation, cased (Papineni et al. 2002; Post 2018)."""
+    _check(references)
     from sacrebleu.metrics import BLEU
 
     metric = BLEU()
@@ -78,6 +88,7 @@ def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, s
 def literature_bleu(hypotheses: Sequence[str], references: Sequence[str], language: str) -> tuple[float, str]:
     """Corpus BLEU as papers on Multi30k give it: of lowercased, normalised tokens, which `bench.moses` makes of both
     raw sides. Not to be compared with `bleu`."""
+    _check(references)
     from importlib.metadata import version
 
     from sacrebleu.metrics import BLEU
@@ -91,6 +102,7 @@ def literature_bleu(hypotheses: Sequence[str], references: Sequence[str], langua
 
 def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
     """sacreBLEU's default corpus chrF2 (Popovic 2015)."""
+    _check(references)
     from sacrebleu.metrics import CHRF
 
     metric = CHRF()
@@ -114,11 +126,13 @@ def errors(hypotheses: Sequence[str], references: Sequence[str]) -> np.ndarray:
 
 def mse(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
     """Mean squared error of numbers."""
+    _check(references)
     return float((errors(hypotheses, references) ** 2).mean()), "mse|free-running"
 
 
 def close(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
     """Share of numbers within TOLERANCE of the reference."""
+    _check(references)
     return float((np.abs(errors(hypotheses, references)) < TOLERANCE).mean()), f"close|within {TOLERANCE}"
 
 

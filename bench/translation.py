@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +11,17 @@ import torch
 from bench import trained
 from bench.decoding import Search, search
 from bench.errors import UserError
-from bench.tasks.base import EOS
+from bench.tasks.base import EOS, LONGEST
 
 
-def translate(run_folder: Path, lines: Iterable[str], *, beam: int = 5) -> Iterator[str]:
+def translate(
+    run_folder: Path, lines: Iterable[str], *, beam: int = 5, say: Callable[[str], None] = lambda line: None
+) -> Iterator[str]:
     """Translate lines, one by one as they come, with the trained cell in `run_folder`.
 
-    An empty line gives an empty line. Raises UserError where the folder holds no trained cell or a line cannot be
-    read.
+    An empty line gives an empty line. Of a line of more tokens than LONGEST, or than a model with learned positions can
+    read, the beginning is translated, and `say` is told so. Raises UserError where the folder holds no trained cell or a
+    line cannot be read.
     """
     found = trained.load(run_folder)
     task, model, penalty = found.task, found.model, found.length_penalty
@@ -30,10 +33,16 @@ def translate(run_folder: Path, lines: Iterable[str], *, beam: int = 5) -> Itera
         how = Search(beam, penalty)
     except ValueError as error:
         raise UserError(str(error)) from error
-    for line in lines:
+    reach = LONGEST if model.longest is None else min(LONGEST, model.longest)
+    most = reach - 1  # and the end token
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             yield ""
             continue
-        ids = [*task.source_ids(line.rstrip("\r\n")), EOS]
-        limit = task.target_limit(np.array([len(ids) - 1]))
-        yield task.target_text(search(model, torch.tensor([ids]), None, limit, how).tokens[0])
+        ids = task.source_ids(line.rstrip("\r\n"))
+        if len(ids) > most:
+            say(f"line {number}: {len(ids):,} tokens, of which the first {most:,} are translated")
+            ids = ids[:most]
+        limit = task.target_limit(np.array([len(ids)]))
+        limit = limit if model.longest is None else np.minimum(limit, most)
+        yield task.target_text(search(model, torch.tensor([[*ids, EOS]]), None, limit, how).tokens[0])

@@ -26,6 +26,9 @@ SHORT = 64
 """Keys up to which a CPU is faster with the products written out than with its fused kernel, forward and backward."""
 
 
+BLOCK_VALUES = 2**28
+"""Of additive attention's sums, at once: 1 GiB of float32, more than batches of sentences have."""
+
 Parts = tuple[Tensor, ...]
 """Keys or values in pieces, one after another along S, for memory that grows and is not to be copied every time."""
 
@@ -246,8 +249,7 @@ class GlobalAttention(Watched):
             return self.heads(hidden, source[f"{SOURCE}keys"], source[f"{SOURCE}values"], mask_B11S)
         memory_B1SD = source[f"{SOURCE}memory"].unsqueeze(1)
         if self.key is not None:
-            sums_BTSD = self.query(hidden).unsqueeze(2) + source[f"{SOURCE}keys"].unsqueeze(1)
-            scores_B1TS = self.energy(torch.tanh(sums_BTSD)).squeeze(-1).unsqueeze(1)
+            scores_B1TS = self._additive(self.query(hidden), source[f"{SOURCE}keys"]).unsqueeze(1)
             weights = torch.softmax(_masked(scores_B1TS, mask_B11S), dim=-1)
             self.show(weights)
             return (self.dropout(weights) @ memory_B1SD).squeeze(1)
@@ -257,6 +259,16 @@ class GlobalAttention(Watched):
         return attend(
             queries_B1TD, memory_B1SD, memory_B1SD, mask_B11S, scale=1.0, dropout=self.dropout
         ).squeeze(1)
+
+    def _additive(self, queries: Tensor, keys: Tensor) -> Tensor:
+        """v . tanh(q_t + k_s): queries (B, T, D), keys (B, S, D), returns (B, T, S). Without gradients, the sums
+        (B, T, S, D) are made for as many queries at a time as BLOCK_VALUES allows."""
+        rows = queries.shape[1] if torch.is_grad_enabled() else max(1, BLOCK_VALUES // keys.numel())
+        keys_B1SD = keys.unsqueeze(1)
+        scores = [
+            self.energy(torch.tanh(some.unsqueeze(2) + keys_B1SD)).squeeze(-1) for some in queries.split(rows, dim=1)
+        ]
+        return scores[0] if len(scores) == 1 else torch.cat(scores, dim=1)
 
     def matmul_flops(self, queries: int, keys: int) -> int:
         """For one sequence of `queries` and one of `keys`."""

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 
-def at_least(smallest: int, **sizes: int) -> None:
-    """Raises ValueError naming the first size below `smallest`."""
+LARGEST = 2**20
+"""No width, no vocabulary and no number of positions is larger: a matrix of such a size has a million million values."""
+
+MOST_LAYERS = 1000
+"""Of an encoder or a decoder."""
+
+
+def at_least(smallest: int, largest: int = LARGEST, **sizes: int) -> None:
+    """Raises ValueError naming the first size below `smallest` or above `largest`."""
     for name, size in sizes.items():
         if size < smallest:
             raise ValueError(f"{name} must be at least {smallest}, got {size}")
+        if size > largest:
+            raise ValueError(f"{name} must be at most {largest}, got {size}")
 
 
 def each_direction(d_model: int, bidirectional: bool) -> int:

@@ -71,6 +71,8 @@ class Seq2Seq(nn.Module, ABC):
     inputs: str = "tokens"
     """`tokens` or `values`: what a source is made of."""
     outputs: str = "tokens"
+    longest: int | None = None
+    """Tokens of a source, or of a target, that it can read, end or start token included; None: any number."""
     src_embedding: nn.Module
     """What the source goes through first, as it was given: (B, S) to (B, S, D). It may embed targets too."""
     projection: nn.Linear

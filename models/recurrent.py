@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from models.attention import SCORES, GlobalAttention
 from models.cells import Hidden, Recurrent
-from models.checks import at_least, known
+from models.checks import MOST_LAYERS, at_least, known
 from models.cost import linear_flops
 from models.dropout import Dropout
 from models.ends import EncoderDecoder
@@ -63,7 +63,8 @@ class RecurrentSeq2Seq(EncoderDecoder):
         ends = {"shared": shared, "tied": tied, "inputs": inputs, "outputs": outputs}
         super().__init__(input_dim, output_dim, d_model, dropout, dropout_embedding=dropout_embedding, **ends)
         known("attention", attention, ATTENTIONS)
-        at_least(1, n_layers=n_layers, n_heads=n_heads)
+        at_least(1, MOST_LAYERS, n_layers=n_layers)
+        at_least(1, n_heads=n_heads)
         if attention == "none" and n_heads > 1:
             raise ValueError(f"n_heads must be 1 where attention is none, got {n_heads}")
         if attention == "none" and input_feeding:

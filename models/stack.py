@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from models.attention import MultiHeadAttention
 from models.blocks import DecoderLayer, EncoderLayer, Mixer
-from models.checks import at_least
+from models.checks import MOST_LAYERS, at_least
 from models.ends import EncoderDecoder
 from models.interface import SOURCE, Depth, State
 
@@ -56,7 +56,7 @@ class BlockSeq2Seq(EncoderDecoder):
         ends = {"shared": shared, "tied": tied, "inputs": inputs, "outputs": outputs}
         super().__init__(input_dim, output_dim, d_model, dropout, dropout_embedding=dropout_embedding, **ends)
         d_ff = 4 * d_model if d_ff is None else d_ff
-        at_least(1, n_layers=n_layers)
+        at_least(1, MOST_LAYERS, n_layers=n_layers)
         at_least(0, d_ff=d_ff)
         layer = (d_model, d_ff, dropout, norm, activation, dropout_residual)
         heads = (d_model, n_heads, d_k, d_v)

@@ -129,6 +129,7 @@ class Transformer(BlockSeq2Seq):
             dropout_attention=dropout_attention,
             **options,
         )
+        self.longest = max_len if positions == "learned" else None
         self.positional = Positional("none" if positions in RELATIVE else positions, d_model, max_len)
 
     @classmethod

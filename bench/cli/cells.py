@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bench.cli import BAD, GOOD, RUNS
+from bench.cli import BAD, GOOD, PATH, RUNS
 from bench.errors import UserError
 
 RETRY = "Run again what failed, diverged or ran out of time before."
@@ -43,7 +43,7 @@ def run(settings: tuple[str, ...], multirun: bool, cfg: str | None, resolve: boo
 @click.command("suite")
 @click.argument("name")
 @click.option("--jobs", type=int, metavar="N", help="Cells at a time; as many as the cores take if not given.")
-@click.option("--out", type=click.Path(path_type=Path), help="The results folder.  [default: results/runs/NAME]")
+@click.option("--out", type=PATH, help="The results folder.  [default: results/runs/NAME]")
 @click.option("--only", metavar="TASK,TASK", help="The tasks to run; all of the suite's if not given.")
 @click.option("--retry-failed", is_flag=True, help=RETRY)
 @click.option(
@@ -103,7 +103,7 @@ def suite_command(
 @click.option("--only", metavar="TASK,TASK", help="The tasks to tune; all of the suite's if not given.")
 @click.option("--retry-failed", is_flag=True, help=RETRY)
 @click.option("--jobs", type=int, metavar="N", help="Cells at a time; as many as the cores take if not given.")
-@click.option("--out", type=click.Path(path_type=Path), help="The folder.  [default: results/runs/tune-NAME]")
+@click.option("--out", type=PATH, help="The folder.  [default: results/runs/tune-NAME]")
 @click.option("--adopt", is_flag=True, help="Put the choices into bench/conf/tuned, where suites read them.")
 def tune_command(
     name: str,
@@ -141,8 +141,8 @@ def tune_command(
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Where to.  [default: the folder itself]")
+@click.argument("folder", type=PATH)
+@click.option("--out", type=PATH, help="Where to.  [default: the folder itself]")
 @click.option("--lang", metavar="A,B", default="en", show_default=True, help="Languages of the pages: en, zh.")
 def report(folder: Path, out: Path | None, lang: str) -> int:
     """Write the report of a results folder and print its path.

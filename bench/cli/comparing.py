@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from bench.cli import GOOD
+from bench.cli import GOOD, PATH
 from bench.cli.outputs import RESAMPLES, SEED, TRIALS
 
 
 @click.command()
-@click.argument("first", metavar="DIR_A", type=click.Path(path_type=Path))
-@click.argument("second", metavar="DIR_B", type=click.Path(path_type=Path))
+@click.argument("first", metavar="DIR_A", type=PATH)
+@click.argument("second", metavar="DIR_B", type=PATH)
 @click.option("--segments", is_flag=True, help="Test pairs of translating cells over segments too (slow).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def compare(first: Path, second: Path, segments: bool, as_json: bool) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bench.cli import BAD, GOOD
+from bench.cli import BAD, GOOD, PATH
 from bench.errors import UserError
 
 
@@ -43,7 +43,7 @@ def check(name: str | None) -> int:
 @data.command()
 @click.argument("names", nargs=-1)
 @click.option("--budgets", metavar="A,B", help="Presets.  [default: quick, standard and paper]")
-@click.option("--out", type=click.Path(path_type=Path), help="Write the table here, and not to standard output.")
+@click.option("--out", type=PATH, help="Write the table here, and not to standard output.")
 def generators(names: tuple[str, ...], budgets: str | None, out: Path | None) -> int:
     """Make the data of the generated tasks (or of those named) and tell how much there is, how fast it is made and
     whether its splits are apart: a Markdown table, a row for each task and preset.

@@ -6,6 +6,7 @@ own folders and logs are sent where they leave nothing behind: a cell's folder h
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import create_config_search_path
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -33,6 +35,9 @@ QUIET = (
     "hydra.output_subdir=null",
     "hydra.job.chdir=false",
 )
+
+MOST = 1000
+"""Cells of a multirun: each is checked before the first runs."""
 
 
 def expand(words: Sequence[str], multirun: bool) -> list[tuple[str, ...]]:
@@ -54,6 +59,9 @@ def expand(words: Sequence[str], multirun: bool) -> list[tuple[str, ...]]:
     try:
         ours = [override for override in parsed if override.key_or_group.split(".")[0].split("/")[0] != "hydra"]
         if multirun:
+            count = math.prod(_values(override) for override in ours)
+            if count > MOST:
+                raise UserError(f"{count:,} cells are asked for, and at most {MOST:,} can be; ask for fewer")
             (combinations,) = BasicSweeper.split_arguments(ours, None)
             if not combinations:
                 raise UserError(f"{' '.join(words)}: a pattern in this matches nothing")
@@ -64,6 +72,18 @@ def expand(words: Sequence[str], multirun: bool) -> list[tuple[str, ...]]:
         if override.is_sweep_override():
             raise UserError(f"{override.input_line!r} names several values; add --multirun (-m) to run them all")
     return [tuple(override.input_line for override in ours)]
+
+
+def _values(override: Override) -> int:
+    """How many values an override has, without making them; of a pattern 1."""
+    asked = override.value()
+    if override.is_choice_sweep():
+        return len(asked.list)
+    if override.is_range_sweep():
+        if not asked.step:
+            raise UserError(f"{override.input_line!r}: a range needs steps above or below 0")
+        return max(0, math.ceil((asked.stop - asked.start) / asked.step))
+    return 1
 
 
 def run(words: Sequence[str], multirun: bool = False) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bench.cli import BAD, GOOD, RUNS
+from bench.cli import BAD, GOOD, PATH, RUNS
 from bench.errors import UserError
 from bench.profile import defaults
 from bench.reach.rows import EXAMPLES
@@ -18,7 +18,7 @@ from bench.reach.rows import EXAMPLES
 @click.option("--models", metavar="A,B", help=f"Arms.  [default: {','.join(defaults.ARMS)}]")
 @click.option("--lengths", metavar="N,M", help="Of source and target, in tokens.  [default: 16,32,...,4096]")
 @click.option("--what", metavar="A,B", help="Of forward, train, greedy, beam5, latency.  [default: all]")
-@click.option("--out", type=click.Path(path_type=Path), default=RUNS / "profile", show_default=True, help="The folder.")
+@click.option("--out", type=PATH, default=RUNS / "profile", show_default=True, help="The folder.")
 @click.option("--threads", type=int, metavar="N", help="CPU threads; all usable cores if not given.")
 @click.option("--tokens", default=defaults.TOKENS, show_default=True, help="Source tokens in a batch.")
 @click.option("--repeats", default=defaults.REPEATS, show_default=True, help="Calls after the warm-up, at most.")
@@ -54,8 +54,8 @@ def profile(
 
 
 @click.command()
-@click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), help="A cell's folder; repeatable.")
-@click.option("--all", "results", type=click.Path(path_type=Path), help="Instead: a results folder, for all its cells.")
+@click.option("--run", "runs", multiple=True, type=PATH, help="A cell's folder; repeatable.")
+@click.option("--all", "results", type=PATH, help="Instead: a results folder, for all its cells.")
 @click.option("--split", metavar="NAME", help="Test split.  [default: each task's first]")
 @click.option("--examples", default=EXAMPLES, show_default=True, help="Examples of the split, at most.")
 def reach(runs: tuple[Path, ...], results: Path | None, split: str | None, examples: int) -> int:

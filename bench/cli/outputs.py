@@ -8,28 +8,37 @@ from pathlib import Path
 
 import click
 
-from bench.cli import GOOD
+from bench.cli import GOOD, PATH
 from bench.errors import UserError
 
 SEED, RESAMPLES, TRIALS = 12345, 1000, 10000
 """Of significance tests: those of sacrebleu's own command."""
 
+DRAWS = click.IntRange(1, 100_000)
+"""How many draws a test may have: sacrebleu holds all at once, 8 bytes for each of them and each segment."""
+
 
 @click.command()
-@click.option("--run", "run_folder", required=True, type=click.Path(path_type=Path), help="A finished cell's folder.")
+@click.option("--run", "run_folder", required=True, type=PATH, help="A finished cell's folder.")
 @click.option("--beam", type=int, default=5, show_default=True, help="Hypotheses kept; 1 is greedy.")
 def translate(run_folder: Path, beam: int) -> int:
-    """Translate standard input line by line with a trained cell."""
+    """Translate standard input line by line with a trained cell.
+
+    Of a line of more than 8,191 tokens the beginning is translated, and standard error says so.
+    """
     from bench.translation import translate as translations
 
-    for line in translations(run_folder, _lines(), beam=beam):
+    def say(line: str) -> None:
+        click.echo(f"bench: {line}", err=True)
+
+    for line in translations(run_folder, _lines(), beam=beam, say=say):
         click.echo(line)
     return GOOD
 
 
 @click.command("hypotheses")
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Where to.  [default: hypotheses, beside the cells]")
+@click.argument("folder", type=PATH)
+@click.option("--out", type=PATH, help="Where to.  [default: hypotheses, beside the cells]")
 def hypotheses_command(folder: Path, out: Path | None) -> int:
     """Write what a cell answered, or every cell of a results folder, as plain text that sacrebleu and compare-mt read.
 
@@ -47,14 +56,14 @@ def hypotheses_command(folder: Path, out: Path | None) -> int:
 
 
 @click.command()
-@click.argument("first", metavar="DIR_A", type=click.Path(path_type=Path))
-@click.argument("second", metavar="DIR_B", type=click.Path(path_type=Path))
+@click.argument("first", metavar="DIR_A", type=PATH)
+@click.argument("second", metavar="DIR_B", type=PATH)
 @click.option("--split", metavar="NAME", help="Test split.  [default: the first]")
 @click.option("--search", default="greedy", show_default=True, help="Or beam5, as records call it.")
 @click.option("--metric", metavar="A,B", help="Of bleu, chrf.  [default: both]")
 @click.option("--seed", type=click.IntRange(min=1), default=SEED, show_default=True, help="sacrebleu knows no seed 0.")
-@click.option("--resamples", type=click.IntRange(min=1), default=RESAMPLES, show_default=True, help="Of the bootstrap.")
-@click.option("--trials", type=click.IntRange(min=1), default=TRIALS, show_default=True, help="Of the randomisation.")
+@click.option("--resamples", type=DRAWS, default=RESAMPLES, show_default=True, help="Of the bootstrap.")
+@click.option("--trials", type=DRAWS, default=TRIALS, show_default=True, help="Of the randomisation.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def significance(
     first: Path,
@@ -89,7 +98,7 @@ def significance(
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=PATH)
 def score(folder: Path) -> int:
     """Score the outputs of a results folder's finished cells again.
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -26,9 +28,10 @@ MEMBERS = 8
 """An archive is not read beyond so many times LARGEST: those here hold two sides of a few languages."""
 
 _BROKEN = (
-    *(zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile),
-    *(RuntimeError, NotImplementedError),  # what zipfile says of a password, and of a kind of packing it does not know
+    *(zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, struct.error),
+    *(RuntimeError, ValueError, OverflowError),  # damage that reads like a password, another packing, another size
 )
+_PIECE = 1 << 20
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -64,7 +67,7 @@ def read_lines(path: Path | str, counts: Counter[str] | None = None, blank: bool
 
     A byte order mark at the start is left out and `\\r\\n` ends a line like `\\n`: both say nothing about the text. A
     tab becomes a space, because results are tab-separated; `counts["tabs"]` grows by the lines this changed. Anything
-    else wrong is an error: what is not read strictly shifts one side of a parallel text against the other.
+    else wrong is an error, a NUL too: what is not read strictly shifts one side of a parallel text against the other.
 
     blank: a line without text is no error. Raises DataError for a file that is missing, empty, truncated or not UTF-8,
     and for a line without text.
@@ -122,7 +125,8 @@ def _of_zip(path: Path | str, member: str) -> bytes:
 
 def _of_tar(path: Path | str, member: str) -> bytes:
     with gzip.open(path) if str(path).endswith("gz") else open(path, "rb") as file:
-        with tarfile.open(fileobj=_Bounded(file, str(path)), mode="r:") as archive:
+        bounded = _Bounded(file, str(path))
+        with tarfile.open(fileobj=bounded, mode="r:") as archive:
             for about in archive:  # never sought by links: those of an archive may go round
                 if about.name == member:
                     break
@@ -130,7 +134,10 @@ def _of_tar(path: Path | str, member: str) -> bytes:
                 raise KeyError
             if not about.isreg():
                 raise DataError(f"{path}: {member} in it is no plain file; delete it and fetch it again")
-            return _bounded(archive.extractfile(about), f"{path}, {member}")
+            content = _bounded(archive.extractfile(about), f"{path}, {member}")
+        while bounded.read(_PIECE):  # the checksum of what is compressed stands at its end
+            pass
+        return content
 
 
 def _bounded(file: BinaryIO, where: str) -> bytes:
@@ -228,6 +235,8 @@ def _decoded(raw: bytes, where: str) -> list[str]:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise DataError(f"{where}, line {line}: not UTF-8 ({error.reason})") from error
+    if "\0" in text:  # what disks and archives fill holes with
+        raise DataError(f"{where}, line {text.count(chr(10), 0, text.index(chr(0))) + 1}: a NUL; the file is damaged")
     # Not str.splitlines, which also splits at characters that stand inside a caption, such as U+2028.
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
 

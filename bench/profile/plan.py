@@ -15,6 +15,10 @@ from bench.profile import defaults
 from bench.profile.rows import WHATS
 from bench.report.arms import ordered
 
+MOST = {"--threads": schema.MOST_THREADS, "--tokens": 10**7, "--repeats": 10**6}
+LONGEST = 2**16
+"""Tokens of a source or target that are measured."""
+
 OWN_OPTION = {"model": "--models", "threads": "--threads", "out": "--out"}
 """Settings that a profile has an option for."""
 
@@ -95,8 +99,8 @@ def planned(
         if key in OWN_OPTION:
             raise UserError(f"{word}: a profile takes this as {OWN_OPTION[key]}")
     for option, value in (("--threads", threads), ("--tokens", tokens), ("--repeats", repeats)):
-        if value is not None and value < 1:
-            raise UserError(f"{option} must be at least 1, got {value}")
+        if value is not None and not 1 <= value <= MOST[option]:
+            raise UserError(f"{option} must be at least 1 and at most {MOST[option]}, got {value}")
     if not 0 < seconds < float("inf"):
         raise UserError(f"--budget-seconds must be above 0 and finite, got {seconds:g}")
     threads = environment.usable_cores() if threads is None else threads
@@ -138,8 +142,8 @@ def _lengths(text: str) -> tuple[int, ...]:
     """Distinct lengths in order."""
     found = set()
     for part in _listed("--lengths", text):
-        if not part.isdecimal() or int(part) < 2:
-            raise UserError(f"--lengths takes whole numbers of at least 2, the end token included; got {part!r}")
+        if not (part.isascii() and part.isdecimal() and len(part) < 10 and 2 <= int(part) <= LONGEST):
+            raise UserError(f"--lengths takes whole numbers from 2, the end token included, to {LONGEST}; got {part!r}")
         found.add(int(part))
     return tuple(sorted(found))
 

@@ -21,6 +21,10 @@ PAD, BOS, EOS, UNK = 0, 1, 2, 3
 SPECIALS = ("<pad>", "<s>", "</s>", "<unk>")
 FIRST_FREE_ID = len(SPECIALS)
 
+LONGEST = 8192
+"""Tokens of a source or a target, at most. What attention costs grows with the square: over so many, the distances of
+ALiBi are a gigabyte."""
+
 ABSENT = -1
 """Of an example that lacks a phenomenon; see `Marks`."""
 

@@ -20,6 +20,8 @@ from bench import records, schema, weights
 from bench.__main__ import main
 from bench.errors import UserError
 from bench.states import States
+from bench.tasks.base import Task
+from models.interface import Seq2Seq
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(path for package in ("bench", "models") for path in (ROOT / package).rglob("*.py"))
@@ -198,8 +200,9 @@ def test_a_record_names_no_class_but_ours(
         assert main(words) == 2
         assert refusal(capsys.readouterr().err)
     assert not (tmp_path / "marker").exists()
-    with pytest.raises((UserError, ImportError)):
+    with pytest.raises(UserError):
         schema.check_ours({group: {"_target_": target}})
+        schema.class_of({"_target_": target}, Task if group == "task" else Seq2Seq)
 
 
 def test_every_task_and_model_that_is_shipped_is_ours() -> None:

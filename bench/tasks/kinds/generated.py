@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from multiprocessing import get_context
 
 import numpy as np
@@ -25,10 +25,19 @@ from bench.data.ragged import Ragged
 from bench.data.splits import belongs, share_of, source_hashes
 from bench.errors import UserError
 from bench.seeding import numpy_generator
-from bench.tasks.base import Marks, Split, Task, TaskData, fingerprint
+from bench.tasks.base import LONGEST, Marks, Split, Task, TaskData, fingerprint
 
 CHUNK = 2048
 """Examples drawn at once, before those that belong to another split are left out."""
+
+MOST_EXAMPLES, MOST_TOKENS = 10**9, 2**30
+"""Of one split, which is held in memory: 4 GiB of tokens, sources and targets together."""
+
+LARGEST = 2**20
+"""No other whole number of a task is greater: it could not be a length or a number of symbols."""
+
+LOOKED_AT = 16
+"""Examples by which the size of a split is estimated before it is drawn."""
 
 MOST_ROUNDS = 40
 """A held-out split that is not full after so many times the chunks it should take asks for more than there is."""
@@ -104,6 +113,10 @@ class Generated(Task):
                 raise ValueError(f"task.{name} must be at least 1, got {getattr(self, name)}")
         if self.data_seed < 0:
             raise ValueError(f"task.data_seed must be at least 0, got {self.data_seed}")
+        for each in fields(self):
+            value, most = getattr(self, each.name), MOST_EXAMPLES if each.name.endswith("_size") else LARGEST
+            if each.name != "data_seed" and isinstance(value, int) and value > most:
+                raise ValueError(f"task.{each.name} must be at most {most:,}, got {value}")
         self.train_range = {self.axis: self.seen}
 
     @property
@@ -135,6 +148,8 @@ class Generated(Task):
 
 def made(task: Generated, workers: int = 1) -> TaskData:
     """The data of a task, drawn by so many processes. Raises UserError as `Generated.load` does."""
+    for part in task.parts():
+        _check_size(task, part)
     with _mapping(workers) as mapping:
         found = {part.name: _drawn(task, part, mapping) for part in task.parts()}
     train, valid, *tests = splits = [split for split, _, _ in found.values()]
@@ -154,6 +169,23 @@ def made(task: Generated, workers: int = 1) -> TaskData:
            if name != "train"},
         notes={name: note for name, (_, _, note) in found.items() if note},
     )  # fmt: skip
+
+
+def _check_size(task: Generated, part: Part) -> None:
+    """Raises UserError for a part whose sequences are longer than LONGEST or which would not fit into memory."""
+    drawn = task.draw(numpy_generator(task.data_seed, "size", part.name), LOOKED_AT, part)
+    longest = max(int(drawn.src.lengths.max()), int(drawn.tgt.lengths.max()), part.high if task.axis == "length" else 0)
+    if longest > LONGEST:
+        raise UserError(
+            f"split {part.name} would have sequences of {longest:,} tokens, and at most {LONGEST:,} can be; make the "
+            "task's lengths smaller"
+        )
+    tokens = part.size * (int(drawn.src.lengths.sum()) + int(drawn.tgt.lengths.sum())) // LOOKED_AT
+    if tokens > MOST_TOKENS:
+        raise UserError(
+            f"task.{part.share}_size={part.size}: split {part.name} would have about {tokens:,} tokens, and at most "
+            f"{MOST_TOKENS:,} can be held; lower it, or make the task's lengths smaller"
+        )
 
 
 Mapping = Callable[[Callable, list], Iterator]

@@ -14,8 +14,8 @@ from bench.data.bpe_dropout import redraws
 from bench.data.cleaning import Cleaning
 from bench.data.subwords import Subwords, learn
 from bench.data.text import Parallel
-from bench.errors import UserError
-from bench.tasks.base import Ragged, Redraw, Sizes, Split, Task, TaskData
+from bench.errors import DataError, UserError
+from bench.tasks.base import LONGEST, Ragged, Redraw, Sizes, Split, Task, TaskData
 
 
 def length_bin(line: str, edges: Sequence[int]) -> int:
@@ -55,6 +55,8 @@ class Translation(Task):
     def __post_init__(self) -> None:
         if not isinstance(self.vocabulary, int) or isinstance(self.vocabulary, bool) or self.vocabulary < 1:
             raise ValueError(f"vocabulary={self.vocabulary!r}: not a positive whole number")
+        if self.max_length > LONGEST:
+            raise ValueError(f"max_length={self.max_length}: at most {LONGEST} subwords of a side can be read")
         self._rules = Cleaning(self.overlap, self.duplicates, self.max_length, self.max_ratio)
         self._subwords: Subwords | None = None
 
@@ -90,6 +92,8 @@ class Translation(Task):
             counts=dict(counts),
             vocabulary=subwords.model,
         )
+        for split in (data.valid, *data.tests.values()):
+            _check_lengths(split)
         self._note_range(data)
         return data
 
@@ -154,3 +158,14 @@ class Translation(Task):
     def _note_range(self, data: TaskData) -> None:
         bins = data.train.axes["length"]
         self.train_range = {"length": (int(bins.min()), int(bins.max()))}
+
+
+def _check_lengths(split: Split) -> None:
+    """Raises DataError for a line of a held-out text, none of which may be left out, that is too long to be read."""
+    for side, lengths in (("source", split.src.lengths), ("target", split.tgt.lengths)):
+        row = int(lengths.argmax())
+        if lengths[row] > LONGEST:
+            raise DataError(
+                f"{split.name}, {side}, line {row + 1}: {lengths[row]:,} subwords, and at most {LONGEST:,} can be read; "
+                "cut it into sentences, or leave it out"
+            )
