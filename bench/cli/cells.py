@@ -47,7 +47,7 @@ def run(settings: tuple[str, ...], multirun: bool, cfg: str | None, resolve: boo
 @click.option("--only", metavar="TASK,TASK", help="The tasks to run; all of the suite's if not given.")
 @click.option("--retry-failed", is_flag=True, help=RETRY)
 @click.option(
-    "--cell-timeout", type=click.FloatRange(min=0, min_open=True), metavar="S",
+    "--cell-timeout", type=click.IntRange(1, 10**7), metavar="S",
     help="Seconds a cell may take; those of the suite's own `cell_timeout`, or no limit, if not given.",
 )
 @click.option("--no-report", is_flag=True, help="Leave the report as it is.")
@@ -57,7 +57,7 @@ def suite_command(
     out: Path | None,
     only: str | None,
     retry_failed: bool,
-    cell_timeout: float | None,
+    cell_timeout: int | None,
     no_report: bool,
 ) -> int:
     """Run all cells of a suite and write its report.

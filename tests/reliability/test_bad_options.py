@@ -31,7 +31,14 @@ from bench.report import profile as profile_report
 from bench.run import run_cell
 
 SMALL = ("task=grammar", "task.lexicon=4", "task.train_size=60", "task.valid_size=20", "task.test_size=20", "budget=smoke")
-CELL, OTHER = "results/one", "results/two"
+
+
+def trained_cell(model: str) -> schema.Cell:
+    """One of the two that the commands which read results are called with."""
+    return schema.compose([*SMALL, "task.test_longest=null", f"model={model}", "evaluate=true"])
+
+
+CELL, OTHER = (f"results/{trained_cell(model).name}" for model in ("lstm_dot", "gru_none"))
 
 GOOD: dict[str, dict[str, Sequence[str]]] = {
     "run": {"settings": (*SMALL, "out=new")},
@@ -77,11 +84,10 @@ def line(name: str, command: click.Command, changed: click.Parameter | None = No
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A results folder with two trained cells that answered the same test sets."""
     out = tmp_path_factory.mktemp("trained") / "results"
-    for name, model in (("one", "lstm_dot"), ("two", "gru_none")):
-        cell = schema.compose([*SMALL, "task.test_longest=null", f"model={model}", "evaluate=true"])
+    for model in ("lstm_dot", "gru_none"):
+        cell = trained_cell(model)
         assert run_cell(cell, out) == "done"
-        (out / cell.name).rename(out / name)
-        assert (out / name / "outputs.tsv").stat().st_size > 0
+        assert (out / cell.name / "outputs.tsv").stat().st_size > 0
     shutil.rmtree(out / ".work", ignore_errors=True)
     return out
 
@@ -131,7 +137,7 @@ LEAST = {"tune seeds": 0}
 """Of whole numbers that an option takes, where it is not 1."""
 
 MOST = {
-    "suite jobs": 2, "tune jobs": 2, "tune seeds": 2**63 - 1, "translate beam": 1000, "significance resamples": 100_000,
+    "suite jobs": 2, "tune jobs": 2, "suite cell_timeout": 10**7, "tune seeds": 2**63 - 1, "translate beam": 1000, "significance resamples": 100_000,
     "significance trials": 100_000, "profile threads": 1024, "profile tokens": 10**7, "profile repeats": 10**6,
 }  # fmt: skip
 
@@ -149,7 +155,8 @@ def may_pass(name: str, parameter: click.Parameter, word: str) -> bool:
         number = whole(word)
         return number is not None and LEAST.get(key, 1) <= number <= MOST.get(key, math.inf)
     if isinstance(parameter.type, click.Path):
-        return parameter.name == "out" and word not in NO_PLACES
+        free = name in ("report", "hypotheses") and word == "."  # which write beside other things, over none of them
+        return parameter.name == "out" and (free or word not in NO_PLACES)
     return word in STRINGS.get(key, ())
 
 
@@ -179,7 +186,7 @@ def test_every_option_and_argument_with_every_bad_value(
                 os.chdir(here)
     record_property("cases", cases)
     assert not wrong, f"{len(wrong)} of {cases} cases:\n" + "\n".join(wrong)
-    assert cases >= (len(EVERY) if command.params else 0)
+    assert cases >= (len(EVERY) - 1 if command.params else 0)
 
 
 def sweep(name: str, command: click.Command, parameter: click.Parameter) -> Iterator[tuple[list[str], str]]:

@@ -209,6 +209,8 @@ def places(value: object, at: str = "") -> Iterable[str]:
     """Every dotted place of a record, of lists the items' own."""
     if isinstance(value, dict):
         for key, part in value.items():
+            if "." in key:
+                continue  # a file's name, under `files`
             yield f"{at}{key}"
             yield from places(part, f"{at}{key}.")
     elif isinstance(value, list) and value:
