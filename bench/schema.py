@@ -36,6 +36,9 @@ SECTIONS = ("task", "model", "budget", "match", "optim", "search")
 NAME = re.compile(r"\w[\w.+-]{0,99}")
 """What a task, a model or a budget may be called: it becomes a part of a folder's name."""
 
+KEY = re.compile(r"[\w.@/:~+-]{1,200}")
+"""What stands before the `=` of a word."""
+
 LARGEST = 2**63 - 1
 """Of whole numbers: what tables can hold."""
 
@@ -161,6 +164,8 @@ def compose(overrides: Sequence[str] = ()) -> Cell:
         if "=" not in word:
             raise UserError(f"{word!r} is not a setting; write key=value, for example seed=2")
         group, _, value = word.partition("=")
+        if not KEY.fullmatch(group):
+            raise UserError(f"{group[:80]!r} is not the name of a setting; `bench run --cfg job` shows those there are")
         if group in GROUPS and "," not in value and value not in choices(group):
             raise UserError(f"unknown {group} {value!r}; there are {', '.join(choices(group))}")
     given, overrides = overrides, settings(overrides)

@@ -105,7 +105,7 @@ def run(
         return outcomes
     workers = Workers() if workers is None else workers
     concurrent = min(at_a_time, len(todo))
-    there = out.exists()
+    new = [folder for folder in (out, *out.parents) if not folder.exists()]
 
     def work(job: Job) -> str:
         name = job.cell.name
@@ -155,7 +155,7 @@ def run(
                 workers.stop()
                 raise
     finally:
-        _tidy(out, there)
+        _tidy(out, new)
     return outcomes
 
 
@@ -179,9 +179,9 @@ def _tell_other_code(held: Sequence[Mapping[str, object]], board: Board) -> None
         board.say(f"of these, run by other commits than this one ({now[:12]}): {named}; the report says so too")
 
 
-def _tidy(out: Path, there: bool) -> None:
-    """Leave no empty folder behind where nothing was run. there: whether `out` was there before."""
-    for folder in (out / records.WORK, *(() if there else (out,))):
+def _tidy(out: Path, new: Sequence[Path]) -> None:
+    """Leave no empty folder behind where nothing was run. new: folders that were not there before, `out` first."""
+    for folder in (out / records.WORK, *new):
         with contextlib.suppress(OSError):
             folder.rmdir()
 

@@ -19,7 +19,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import create_config_search_path
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import ChoiceSweep, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -77,7 +77,7 @@ def expand(words: Sequence[str], multirun: bool) -> list[tuple[str, ...]]:
 def _values(override: Override) -> int:
     """How many values an override has, without making them; of a pattern 1."""
     asked = override.value()
-    if override.is_choice_sweep():
+    if isinstance(asked, ChoiceSweep):
         return len(asked.list)
     if override.is_range_sweep():
         if not asked.step:

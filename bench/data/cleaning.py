@@ -13,6 +13,8 @@ from bench.data.text import EMPTY, Parallel, paired
 SIDES = {"source": (0,), "either": (0, 1)}
 """For each value of `Cleaning.overlap`, the sides of a training pair that are compared with held-out text."""
 
+MOST_RATIO = 1_000_000
+
 
 @dataclass(frozen=True)
 class Cleaning:
@@ -35,8 +37,8 @@ class Cleaning:
             raise ValueError(f"duplicates={self.duplicates!r}: not true or false")
         if not isinstance(self.max_length, int) or isinstance(self.max_length, bool) or self.max_length < 1:
             raise ValueError(f"max_length={self.max_length!r}: not a positive whole number")
-        if self.max_ratio is not None and not self.max_ratio >= 1:
-            raise ValueError(f"max_ratio={self.max_ratio!r}: not a number from 1 on, or null")
+        if self.max_ratio is not None and not 1 <= self.max_ratio <= MOST_RATIO:
+            raise ValueError(f"max_ratio={self.max_ratio!r}: not a number from 1 to {MOST_RATIO}, or null")
 
 
 def tidied(text: Parallel, counts: Counter[str]) -> Parallel:

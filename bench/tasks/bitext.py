@@ -14,6 +14,7 @@ their own, or are split off by a hash of the source sentence, so that no source 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -97,7 +98,7 @@ class Bitext(Translation):
             for name in ("source", "target"):
                 if not re.fullmatch("[1-9][0-9]*", getattr(self, name)):
                     raise ValueError(f"{name}={getattr(self, name)!r}: of a table, the number of a column, from 1 on")
-        if self.dataset is not None and Path(self.dataset).exists():
+        if self.dataset is not None and os.path.exists(self.dataset):
             raise ValueError(f"dataset={self.dataset!r}: is here, and no commit says what is in it; name its files")
         if self.dataset is not None and not re.fullmatch("[0-9a-f]{40}", self.revision or ""):
             raise ValueError(

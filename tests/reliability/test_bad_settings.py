@@ -193,7 +193,13 @@ WORDS = (
 
 @pytest.mark.parametrize("multirun", [False, True])
 def test_words_that_are_no_settings(multirun, here, monkeypatch, capfd, record_property) -> None:
-    monkeypatch.setattr(suite, "run", lambda jobs, out, board, **how: {job.cell.name: "done" for job in jobs})
+    def worker_s_checks(jobs: list[suite.Job], out: object, board: object, **how: object) -> dict[str, str]:
+        for job in jobs:
+            for section in ("optim", "search", "model"):
+                checked(job.cell.config, section)
+        return {job.cell.name: "done" for job in jobs}
+
+    monkeypatch.setattr(suite, "run", worker_s_checks)
     wrong = []
     for word in (*WORDS, "seed=range(1,100000000000)", "seed=range(1,10,0)", "seed=range(1,10,1e-9)"):
         if multirun and word in ("-m", "seed=1,2", "seed=range(1,3)", "task=glob(*)"):

@@ -47,9 +47,8 @@ class Lengths(Generated):
 
     def lengths(self, generator: np.random.Generator, count: int, part: Part) -> np.ndarray:
         """(count,) lengths of a part, drawn evenly from those there are."""
-        return generator.choice(self._lengths(part.low, part.high), size=count)
+        return generator.choice(np.array(self._lengths(part.low, part.high)), size=count)
 
-    def _lengths(self, low: int, high: int) -> np.ndarray:
+    def _lengths(self, low: int, high: int) -> range:
         """The lengths there are from low to high."""
-        lengths = np.arange(low, high + 1)
-        return lengths[(lengths - self.first) % self.step == 0]
+        return range(low + (self.first - low) % self.step, high + 1, self.step)
