@@ -32,6 +32,7 @@ _BROKEN = (
     *(RuntimeError, ValueError, OverflowError),  # damage that reads like a password, another packing, another size
 )
 _PIECE = 1 << 20
+_GZIP = b"\x1f\x8b"
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -124,7 +125,9 @@ def _of_zip(path: Path | str, member: str) -> bytes:
 
 
 def _of_tar(path: Path | str, member: str) -> bytes:
-    with gzip.open(path) if str(path).endswith("gz") else open(path, "rb") as file:
+    with open(path, "rb") as raw:
+        packed = raw.read(len(_GZIP)) == _GZIP  # whatever its name says
+    with gzip.open(path) if packed else open(path, "rb") as file:
         bounded = _Bounded(file, str(path))
         with tarfile.open(fileobj=bounded, mode="r:") as archive:
             for about in archive:  # never sought by links: those of an archive may go round
