@@ -1,12 +1,14 @@
 """Every fault that is injected on purpose: what is done, and what must hold afterwards.
 
 A fault is a function of a Bed and a random generator that does one injection and raises AssertionError for a loss, or
-Impossible where the system does not let it be done.
+Impossible where the system does not let it be done. Some are tests of their own, of which one run injects many: these
+return how many.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import random
 import resource
 import shutil
@@ -19,6 +21,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from xml.etree import ElementTree
 
 from bench import records, states
 from bench.display import Board
@@ -26,9 +29,9 @@ from bench.schema import compose
 from bench.suite import Job, failed
 from bench.suite import run as run_suite
 from tests.reliability import memory
-from tests.reliability.bed import ARMS, BROKEN, Bed, children, cut, kill, stop, words
+from tests.reliability.bed import ARMS, BROKEN, ROOT, Bed, children, cut, kill, stop, words
 
-Injection = Callable[[Bed, random.Random], None]
+Injection = Callable[[Bed, random.Random], int | None]
 
 
 class Impossible(Exception):
@@ -116,7 +119,7 @@ def cell_cut(bed: Bed, rng: random.Random) -> None:
 
 def record_cut(bed: Bed, rng: random.Random) -> None:
     """A committed record is cut off at a random byte and read."""
-    original = rng.choice(sorted((Path(__file__).parents[2] / "results/reference").glob("*/*/record.json")))
+    original = rng.choice(sorted((ROOT / "results/reference").glob("*/*/record.json")))
     with bed.room() as out:
         folder = out / original.parent.name
         folder.mkdir(parents=True)
@@ -323,6 +326,27 @@ def growth(arm: str, bed: Bed, rng: random.Random) -> None:
     assert found["states"][-1] <= 1.02 * found["states"][0], f"{arm}: states of {found['states']} bytes"
 
 
+def tested(files: tuple[str, ...], bed: Bed, rng: random.Random) -> int:
+    """Tests that inject by themselves, with more of it than in `make test`."""
+    with bed.room() as out:
+        out.mkdir()
+        report = out / "report.xml"
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *files]
+        more = {"BENCH_FUZZ": "1000", "BENCH_CACHE": str(bed.folder / "cache")}
+        done = subprocess.run(command, cwd=ROOT, env=os.environ | more, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout.strip().splitlines()[-1]
+        cases = ElementTree.parse(report).getroot().iter("testcase")
+        return sum(_injected(case) for case in cases if case.find("skipped") is None)
+
+
+def _injected(case: ElementTree.Element) -> int:
+    """What a test says itself; a test that says nothing is one injection."""
+    said = [each.get("value") for each in case.iter("property") if each.get("name") == "cases"]
+    return int(said[0]) if said else 1
+
+
+LINE = "one line, exit status 2, no traceback, nothing changed"
+
 FAULTS = (
     *(Fault(f"SIGKILL at a random moment, to the command or its worker: {arm}", SAME, partial(killed, arm), 20, 1) for arm in ARMS),
     *(Fault(f"SIGTERM or Ctrl-C: {arm}", f"exit status 143 or 130 and a line that says how to go on; {SAME}", partial(asked, arm), 5, int(arm == "lstm_dot")) for arm in ARMS),
@@ -339,4 +363,13 @@ FAULTS = (
     Fault("a state saved by other code", "it is left alone, and training begins anew", other_code, 3, 0),
     Fault("a setting changed before going on", "another cell; neither touches the other's state", other_settings, 3, 0),
     *(Fault(f"2,000 steps: {arm}", f"memory grows by at most {memory.ALLOWED >> 20} MiB, the saved state by at most 2 % (what it says of the validations so far)", partial(growth, arm), 1, int(arm == "transformer")) for arm in ARMS),
+    Fault("lines of 10,000 tokens, and tasks and profiles of enormous sizes", "cut or refused in one line; memory stays below a limit", partial(tested, ("tests/reliability/test_long_lines.py",)), 1, 0),
+    Fault("every bad value of every option and argument of every command", LINE, partial(tested, ("tests/reliability/test_bad_options.py",)), 1, 0),
+    Fault("every bad value of every setting of a cell, a task and an arm; words that are none", LINE, partial(tested, ("tests/reliability/test_bad_settings.py",)), 1, 0),
+    Fault("a corpus damaged at random: plain, gzip, table, zip, tar", "one line, or the two sides belong together still", partial(tested, ("tests/reliability/test_fuzzed_corpora.py",)), 1, 0),
+    Fault("records, curves, answers and attention maps damaged at random", "a report, or one line", partial(tested, ("tests/report/test_fuzzed_records.py",)), 1, 0),
+    Fault("hostile results folders: script, huge and deep JSON, links, pipes, names that lead out", "text is shown as text; nothing outside is read or written", partial(tested, ("tests/report/test_hostile_folder.py",)), 1, 0),
+    Fault("pickles and foreign classes in a results folder", "nothing of them is executed", partial(tested, ("tests/unit/test_no_code_from_data.py",)), 1, 0),
+    Fault("hostile archives and texts; downloads broken off, redirected, too large, with another checksum", "nothing is written outside, and nothing of it is used", partial(tested, ("tests/unit/test_text.py", "tests/unit/test_corpora.py",)), 1, 0),
+    Fault("records of schema versions 1 to 3, mixed; of a later one", "read; one line says to update", partial(tested, ("tests/report/test_old_records.py",)), 1, 0),
 )  # fmt: skip

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 import traceback
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,25 +26,31 @@ class Tally:
     """What came of one fault. lost: the reason of each injection after which something was not as it must be."""
 
     fault: Fault
+    runs: int
+    done: int = 0
     injected: int = 0
     lost: list[str] = field(default_factory=list)
     impossible: str | None = None
     seconds: float = 0.0
 
 
-def once(bed: Bed, tally: Tally, number: int) -> None:
-    """One injection. The generator is of the fault's name and the number, so that each can be had again."""
-    began = time.monotonic()
+def once(bed: Bed, tally: Tally, number: int) -> tuple[int, str | None, str | None, float]:
+    """One run of a fault: how many were injected, what was lost, why none could be, and the seconds it took. The random
+    generator is of the fault's name and the number, so that each can be had again."""
+    began, injected, lost, impossible = time.monotonic(), 1, None, None
     try:
-        tally.fault.inject(bed, random.Random(f"{tally.fault.name} {number}"))
-        tally.injected += 1
+        injected = tally.fault.inject(bed, random.Random(f"{tally.fault.name} {number}")) or 1
     except Impossible as error:
-        tally.impossible = str(error)
+        injected, impossible = 0, str(error)
     except Exception as error:
-        tally.injected += 1
-        tally.lost.append(f"injection {number}: {str(error).splitlines()[0][:300] if str(error) else type(error).__name__}")
+        lost = f"run {number}: {str(error).splitlines()[0][:300] if str(error) else type(error).__name__}"
         traceback.print_exc()
-    tally.seconds += time.monotonic() - began
+    return injected, lost, impossible, time.monotonic() - began
+
+
+def told(tally: Tally) -> str:
+    state = tally.impossible or f"{len(tally.lost)} with a loss"
+    return f"{tally.fault.name}: {tally.injected:,} injected, {state}, {tally.seconds:.0f} s of work"
 
 
 def page(tallies: list[Tally], seconds: float) -> str:
@@ -55,15 +61,15 @@ def page(tallies: list[Tally], seconds: float) -> str:
         lost = "; ".join(tally.lost) or "nothing"
         if tally.impossible and not tally.injected:
             lost = f"not injected here: {tally.impossible}"
-        rows.append(f"| {tally.fault.name} | {tally.injected} | {tally.fault.holds} | {lost} |")
+        rows.append(f"| {tally.fault.name} | {tally.injected:,} | {tally.fault.holds} | {lost} |")
     total = sum(tally.injected for tally in tallies)
     bad = sum(len(tally.lost) for tally in tallies)
     return "\n".join(
         [
             "# Reliability",
             "",
-            f"Written by `make reliability` in {seconds / 60:.0f} minutes: {total} faults injected, {bad} with a loss. Each is a "
-            "function in `tests/reliability/faults.py`; its random choices come from its name and its number alone. Compared "
+            f"Written by `make reliability` in {seconds / 60:.0f} minutes: {total:,} faults injected, {bad} with a loss. Each is a "
+            "function in `tests/reliability/faults.py` or a test that it names; its random choices come from its name and its number alone. Compared "
             "are weights and outputs byte by byte, and scores, curves, counts and choices digit by digit; times are not.",
             "",
             f"{environment.cpu_name()}, {environment.usable_cores()} cores, {platform.platform()}, Python "
@@ -85,14 +91,18 @@ def main() -> int:
     parser.add_argument("--share", type=float, default=1.0, help="of the injections, to try it out")
     asked = parser.parse_args()
     began = time.monotonic()
-    tallies = [Tally(fault) for fault in FAULTS if asked.only in fault.name]
+    tallies = [Tally(fault, max(1, round(fault.full * asked.share))) for fault in FAULTS if asked.only in fault.name]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(max(1, environment.usable_cores())) as pool:
         bed = Bed(Path(folder))
-        for tally in tallies:
-            count = max(1, round(tally.fault.full * asked.share))
-            list(pool.map(lambda number, tally=tally: once(bed, tally, number), range(count)))
-            state = tally.impossible or f"{len(tally.lost)} with a loss"
-            print(f"{tally.fault.name}: {tally.injected} injected, {state}, {tally.seconds:.0f} s of work", flush=True)
+        runs = {pool.submit(once, bed, tally, number): tally for tally in tallies for number in range(tally.runs)}
+        for future in as_completed(runs):
+            tally = runs[future]
+            injected, lost, impossible, seconds = future.result()
+            tally.done, tally.injected, tally.seconds = tally.done + 1, tally.injected + injected, tally.seconds + seconds
+            tally.lost += [lost] if lost else []
+            tally.impossible = impossible or tally.impossible
+            if tally.done == tally.runs:
+                print(f"{time.monotonic() - began:5.0f} s  {told(tally)}", flush=True)
     building = asked.out.with_suffix(".new")
     building.write_text(page(tallies, time.monotonic() - began), encoding="utf-8")
     os.replace(building, asked.out)

@@ -138,6 +138,7 @@ def test_a_damaged_corpus_is_refused_or_read_pair_by_pair(form, tmp_path: Path, 
         assert all("\t" not in line and "\n" not in line for side in found for line in side), number
         ends["read"] += 1
     record_property("ends", dict(ends))
+    record_property("cases", COUNT)
     assert ends["refused"] > COUNT / 20 and sum(ends.values()) == COUNT
 
 
