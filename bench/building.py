@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench import schema
+from bench import schema, sections
 from bench.errors import UserError
 from bench.matching import amount
 from bench.seeding import seeded_initialisation
@@ -131,7 +131,7 @@ def _fitted(
 
 def _builder(described: Mapping[str, object], sizes: Sizes, rounded: bool) -> Build:
     """What builds a `model` section at a width. Raises UserError for options that the model does not have."""
-    cls = schema.class_of(described, Seq2Seq)
+    cls = sections.class_of(described, Seq2Seq)
     options = schema.typed_options(cls, schema.model_options(described), "model", FILLED_IN)
     ends = {"shared": sizes.shared}
     if (sizes.inputs, sizes.outputs) != ("tokens", "tokens"):

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import degeneration, records, schema
+from bench import degeneration, records, schema, sections
 from bench.errors import DataError, UserError
 from bench.metrics import METRICS
 
@@ -88,7 +88,7 @@ def _sanity(record: dict, outputs: pd.DataFrame) -> tuple[dict | None, list[str]
 
 def _task_metrics(folder: Path, record: dict) -> tuple[str, ...]:
     try:
-        schema.check_ours(record["config"])
+        sections.check_ours(record["config"])
         return schema.build_task(record["config"]["task"]).metrics
     except (KeyError, TypeError, AttributeError, ImportError) as error:
         raise UserError(

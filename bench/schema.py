@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import inspect
 import json
 import math
@@ -20,7 +19,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from bench import later, paths, tuned
+from bench import later, paths, sections, tuned
 from bench.errors import UserError
 from bench.matching import RULES
 from bench.tasks.base import Task
@@ -30,26 +29,8 @@ GROUPS = ("task", "model", "budget", "suite")
 UNHASHED = ("out",)
 """Keys that cannot change a result."""
 
-SECTIONS = ("task", "model", "budget", "match", "optim", "search")
-"""Keys that have keys of their own."""
-
-NAME = re.compile(r"\w[\w.+-]{0,99}")
-"""What a task, a model or a budget may be called: it becomes a part of a folder's name."""
-
-KEY = re.compile(r"[\w.@/:~+-]{1,200}")
-"""What stands before the `=` of a word."""
-
-LARGEST = 2**63 - 1
-"""Of whole numbers: what tables can hold."""
-
-MOST_THREADS = 1024
-
 OF_ONE_ARM = re.compile(r"[+~]*model(_task)?[@.=]")
 """Words that say which arm a cell has, or change that arm alone: the reference of `match` does without them."""
-
-
-MOST = {"parameters": 10**11, "epochs": 100_000, "batch_tokens": 10**7, "validations": 100_000}
-"""Of what a budget has. More is a slip of the hand: every epoch is planned, and every batch held, as a whole."""
 
 
 @dataclass
@@ -65,7 +46,7 @@ class Budget:
     patience: int | None = None  # stop after so many validations in a row without a new lowest loss; null: never
 
     def __post_init__(self) -> None:
-        for name, most in MOST.items():
+        for name, most in sections.MOST.items():
             if not 0 < getattr(self, name) <= most:
                 raise ValueError(f"budget.{name} must be above 0 and at most {most:,}, got {getattr(self, name)}")
 
@@ -164,13 +145,13 @@ def compose(overrides: Sequence[str] = ()) -> Cell:
         if "=" not in word:
             raise UserError(f"{word!r} is not a setting; write key=value, for example seed=2")
         group, _, value = word.partition("=")
-        if not KEY.fullmatch(group):
+        if not sections.KEY.fullmatch(group):
             raise UserError(f"{group[:80]!r} is not the name of a setting; `bench run --cfg job` shows those there are")
         if group in GROUPS and "," not in value and value not in choices(group):
             raise UserError(f"unknown {group} {value!r}; there are {', '.join(choices(group))}")
     given, overrides = overrides, settings(overrides)
     config = _composed(overrides)
-    _check_keys(config)
+    sections.check_keys(config)
     match = typed(Match, config["match"], "match")
     if match.relative:
         others = [word for word in overrides if not OF_ONE_ARM.match(word)]
@@ -198,51 +179,11 @@ def _composed(overrides: Sequence[str]) -> dict:
         raise UserError(_plain(error)) from error
 
 
-@cache
-def _shipped() -> dict:
-    """What `config.yaml` says itself, without its groups."""
-    return OmegaConf.to_container(OmegaConf.load(CONF / "config.yaml"))
-
-
-def _check_keys(config: Mapping[str, object]) -> None:
-    """Raises UserError for a key that there is not, or that was taken out and is needed."""
-    known = {*_shipped(), *SECTIONS} - {"defaults"}
-    for key in config:
-        if key not in known:
-            raise UserError(f"there is no setting {key!r}; `bench run --cfg job` shows those there are")
-    _check_sections(config)
-    if "reference_model" in config["match"]:
-        raise UserError("match.reference_model is filled in; say match.reference=NAME")
-    needed = {"": sorted(known), **{name: ("name", "_target_") for name in ("task", "model")}}
-    needed |= {section: tuple(_shipped()[section]) for section in ("match", "optim", "search")}
-    for section, keys in needed.items():
-        for key in keys:
-            if key not in (config[section] if section else config):
-                raise UserError(f"{section}{'.' if section else ''}{key} was taken out, and is needed")
-    tokens = config["search"]["batch_tokens"]
-    if isinstance(tokens, bool) or isinstance(tokens, int) and tokens > MOST["batch_tokens"]:
-        raise UserError(f"search.batch_tokens must be a whole number, at most {MOST['batch_tokens']:,}; got {tokens!r}")
-
-
-def _check_sections(config: Mapping[str, object]) -> None:
-    for section in SECTIONS:
-        if not isinstance(config.get(section), Mapping):
-            raise UserError(f"{section} has keys of its own, write {section}.KEY=VALUE; got {config.get(section)!r}")
-
-
-def check_names(config: Mapping[str, Mapping]) -> None:
-    """Raises UserError for the name of a task, a model or a budget that would lead out of the results folder."""
-    for section in GROUPS[:3]:
-        name = config[section].get("name")
-        if not isinstance(name, str) or not NAME.fullmatch(name):
-            raise UserError(f"{section}.name: {name!r} cannot be a part of a folder's name; leave it as it is")
-
-
 def checked(config: dict) -> Cell:
     """The cell of a resolved configuration, also of a record's. Raises UserError for a value that cannot be."""
     config = dict(config)
-    _check_sections(config)
-    for key, least, most in (("seed", 0, LARGEST), ("threads", 1, MOST_THREADS)):
+    sections.check_sections(config)
+    for key, least, most in (("seed", 0, sections.LARGEST), ("threads", 1, sections.MOST_THREADS)):
         if not isinstance(config[key], int) or isinstance(config[key], bool):
             raise UserError(f"{key} must be a whole number, got {config[key]!r}")
         if config[key] < least:
@@ -252,7 +193,7 @@ def checked(config: dict) -> Cell:
     if isinstance(config["out"], bool) or not isinstance(config["out"], str | int | float):
         raise UserError(f"out must be a folder, got {config['out']!r}")
     config["out"] = str(paths.typed(str(config["out"])))
-    check_names(config)
+    sections.check_names(config)
     if not isinstance(config.setdefault("evaluate", True), bool):
         raise UserError(f"evaluate must be true or false, got {config['evaluate']!r}")
     if config["device"] not in ("cpu", "cuda"):
@@ -278,56 +219,19 @@ def checked(config: dict) -> Cell:
 
 def build_task(config: Mapping[str, object]):
     """The task that a `task` section describes. Raises UserError."""
-    return typed(class_of(config, Task), _options(config), "task")
-
-
-def class_of(config: Mapping[str, object], kind: type) -> type:
-    """The class that a section's `_target_` names. Raises UserError where it is not one of this kind."""
-    target = str(config.get("_target_"))
-    module, _, name = target.rpartition(".")
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except Exception as error:  # a module that is imported may say anything
-        raise UserError(f"_target_: there is no {target!r} ({error})") from error
-    if not (isinstance(found, type) and issubclass(found, kind)):
-        raise UserError(f"_target_: {target} is no {kind.__name__}")
-    return found
-
-
-HOMES = {"task": "bench.tasks.", "model": "models."}
-"""The packages that the classes of a record's sections are of."""
-
-
-def check_ours(config: Mapping[str, Mapping]) -> None:
-    """For a configuration that comes from a results folder, not from whoever runs the command: no module but ours is to
-    be imported for it. Raises UserError for a class of another one."""
-    sections = {"task": config.get("task"), "model": config.get("model")}
-    sections["match.reference_model"] = (config.get("match") or {}).get("reference_model")
-    for place, section in sections.items():
-        home, target = HOMES["task" if place == "task" else "model"], (section or {}).get("_target_")
-        if section is not None and not (isinstance(target, str) and target.startswith(home)):
-            raise UserError(f"{place}._target_ must be a class of {home.rstrip('.')}, got {target!r:.80}")
+    return typed(sections.class_of(config, Task), _options(config), "task")
 
 
 def typed(cls: type, values: Mapping[str, object], where: str):
     """An instance of a dataclass, after its field types have been applied. Raises UserError naming the key."""
     try:
         merged = OmegaConf.merge(OmegaConf.structured(cls), dict(values))
-        _check_numbers(OmegaConf.to_container(merged), where)
+        sections.check_numbers(OmegaConf.to_container(merged), where)
         return OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
         raise UserError(_plain(error, where)) from error
     except (ValueError, OverflowError) as error:
         raise UserError(str(error)) from error
-
-
-def _check_numbers(values: Mapping[str, object], where: str) -> None:
-    """Raises UserError for what no setting is: endless, not a number, or too large for a table."""
-    for key, value in values.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise UserError(f"{where}.{key} must be a finite number, got {value}")
-        if isinstance(value, int) and not -LARGEST <= value <= LARGEST:
-            raise UserError(f"{where}.{key} must be at most {LARGEST}, got {value}")
 
 
 def typed_options(model: type, values: Mapping[str, object], where: str, given: Sequence[str]) -> dict[str, object]:

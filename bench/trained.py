@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from bench import records, schema
+from bench import records, schema, sections
 from bench.allocator import tune_allocator
 from bench.building import build_model
 from bench.data import shared
@@ -67,7 +67,7 @@ def load(folder: Path) -> Trained:
     held = record(folder)
     tune_allocator()
     try:
-        schema.check_ours(held["config"])
+        sections.check_ours(held["config"])
         cell = schema.checked({**held["config"], "out": str(folder.parent)})
         task = schema.build_task(cell.config["task"])
     except WRONG as error:

@@ -152,6 +152,7 @@ RULES = (
         ("bench.trained",),
         ours=(
             *("models.interface", "bench.tasks.base", "bench.data.shared", "bench.building", "bench.schema"),
+            "bench.sections",
             *("bench.records", "bench.weights", "bench.allocator", "bench.errors"),
         ),
     ),
@@ -187,14 +188,14 @@ RULES = (
         ("bench.building",),
         ours=(
             *("models.interface", "models.matching", "models.sketch", "bench.tasks.base", "bench.matching"),
-            *("bench.schema", "bench.seeding", "bench.errors"),
+            *("bench.schema", "bench.sections", "bench.seeding", "bench.errors"),
         ),
     ),
     Rule(
-        "building.py joins with Hydra; schema and the command line compose",
+        "schema and the command line compose; nobody else knows Hydra",
         ("bench",),
         never=HYDRA,
-        but=("bench.building", "bench.schema", "bench.cli.hydra_run"),
+        but=("bench.schema", "bench.cli.hydra_run"),
     ),
     Rule(
         "a task is named in conf/task alone",

@@ -9,13 +9,13 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench import environment, schema
+from bench import environment, schema, sections
 from bench.errors import UserError
 from bench.profile import defaults
 from bench.profile.rows import WHATS
 from bench.report.arms import ordered
 
-MOST = {"--threads": schema.MOST_THREADS, "--tokens": 10**7, "--repeats": 10**6}
+MOST = {"--threads": sections.MOST_THREADS, "--tokens": 10**7, "--repeats": 10**6}
 LONGEST = 2**16
 """Tokens of a source or target that are measured."""
 

@@ -14,7 +14,7 @@ import yaml
 from tests.reliability.bad_values import HUGE, LONG, furnish
 from tests.reliability.watched import limited, listing, run
 
-from bench import building, schema, suite
+from bench import building, schema, sections, suite
 from bench.errors import UserError
 from bench.run import _searches, training_settings
 from bench.tasks.base import Sizes
@@ -53,8 +53,8 @@ def changed(config: dict, path: tuple[str, ...], value: object) -> dict:
 
 def checked(config: dict, section: str) -> dict:
     """All that is checked of a section before a cell trains, but for what needs its data. Returns it as it is used."""
-    schema._check_keys(config)
-    schema.check_names(config)
+    sections.check_keys(config)
+    sections.check_names(config)
     if section == "task":
         return vars(schema.build_task(config["task"]))
     if section == "model":

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import save_file
 
 import bench
-from bench import records, schema, weights
+from bench import records, schema, sections, weights
 from bench.__main__ import main
 from bench.errors import UserError
 from bench.states import States
@@ -201,17 +201,17 @@ def test_a_record_names_no_class_but_ours(
         assert refusal(capsys.readouterr().err)
     assert not (tmp_path / "marker").exists()
     with pytest.raises(UserError):
-        schema.check_ours({group: {"_target_": target}})
-        schema.class_of({"_target_": target}, Task if group == "task" else Seq2Seq)
+        sections.check_ours({group: {"_target_": target}})
+        sections.class_of({"_target_": target}, Task if group == "task" else Seq2Seq)
 
 
 def test_every_task_and_model_that_is_shipped_is_ours() -> None:
     for group in ("task", "model"):
         texts = [path.read_text(encoding="utf-8") for path in (schema.CONF / group).glob("*.yaml")]
         targets = {found.group(1) for text in texts if (found := re.search(r"^_target_: (\S+)$", text, re.MULTILINE))}
-        assert len(targets) > 1 and all(target.startswith(schema.HOMES[group]) for target in targets)
+        assert len(targets) > 1 and all(target.startswith(sections.HOMES[group]) for target in targets)
         for target in targets:
-            schema.check_ours({group: {"_target_": target}})
+            sections.check_ours({group: {"_target_": target}})
 
 
 @pytest.mark.parametrize("name", ["../../evil", "/tmp/evil-of-a-test", "a/b", "", ".", "..", "\x00", "a b"])
