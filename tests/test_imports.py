@@ -296,7 +296,7 @@ def test_the_rules_name_modules_that_exist():
 SOUND = {
     "bench": "",
     "bench.run": "import torch\nfrom models.cost import parameters\nfrom bench import building, training",
-    "bench.building": "import hydra\nfrom models.matching import Fit\nfrom bench import schema",
+    "bench.building": "from models.matching import Fit\nfrom bench import schema",
     "bench.schema": "import hydra",
     "bench.training": "import torch\nfrom models.interface import Seq2Seq\nfrom bench.tasks.base import Split",
     "bench.tasks": "",
