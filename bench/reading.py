@@ -60,6 +60,8 @@ def text(path: Path, largest: float = float("inf")) -> str:
         if found.st_size > largest:
             raise BrokenFile(f"{path} has {found.st_size:,} bytes, more than any that bench writes; delete it")
         return path.read_bytes().decode("utf-8").replace("\r\n", "\n")
+    except NotADirectoryError as error:
+        raise FileNotFoundError(*error.args) from error
     except FileNotFoundError:
         raise
     except UnicodeDecodeError as error:
@@ -134,8 +136,8 @@ def table(path: Path, separator: str, numbers: tuple[str, ...] = (), texts: tupl
         io.StringIO(held), sep=separator, quoting=csv.QUOTE_NONE, keep_default_na=not texts, index_col=False,
         dtype=dict.fromkeys(texts, str), lineterminator="\n", skip_blank_lines=False,
     )  # fmt: skip
-    for name in numbers:
-        values = found[name]
-        if len(values) and (values.dtype.kind not in "iuf" or (values.abs().replace(np.inf, 0) > GREATEST).any()):
+    for name, values in ((name, found[name].to_numpy()) for name in numbers if len(found)):
+        numeric = values.dtype.kind in "iuf"
+        if not numeric or (np.abs(values[np.isfinite(values)]) > GREATEST).any():
             raise BrokenFile(f"{path} is broken: its column {name} holds something that is no number; run the cell again")
     return found

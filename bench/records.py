@@ -179,7 +179,7 @@ def _write(out: Path, record: dict, curve, outputs, weights: Path | None, attent
         os.replace(target, earlier)
     os.replace(building, target)
     flush(out)
-    if record["status"] in RESUMABLE:
+    if record.get("status") in RESUMABLE:
         shutil.rmtree(earlier, ignore_errors=True)
     else:
         shutil.rmtree(work, ignore_errors=True)
@@ -248,14 +248,21 @@ def load(out: Path | str) -> Records:
         cells.append(_flatten(record))
         scores.extend(score | keys for score in listed)
         if (folder / CURVE).exists():
-            curves.append(reading.table(folder / CURVE, ",", numbers=CURVE_COLUMNS).assign(**keys))
+            curves.append((keys, reading.table(folder / CURVE, ",", numbers=CURVE_COLUMNS)))
     return Records(
         pd.DataFrame(cells),
         pd.DataFrame(scores, columns=[*KEYS, *SCORE_COLUMNS]),
-        pd.concat(curves, ignore_index=True)[[*KEYS, *CURVE_COLUMNS]]
-        if curves
-        else pd.DataFrame(columns=[*KEYS, *CURVE_COLUMNS]),
+        _joined(curves) if curves else pd.DataFrame(columns=[*KEYS, *CURVE_COLUMNS]),
     )
+
+
+def _joined(curves: Sequence[tuple[Mapping[str, object], pd.DataFrame]]) -> pd.DataFrame:
+    """All rows of all curves, each behind the keys of its cell."""
+    import pandas as pd
+
+    whole = pd.concat([curve for _, curve in curves], ignore_index=True)[list(CURVE_COLUMNS)]
+    named = {key: [keys[key] for keys, curve in curves for _ in range(len(curve))] for key in KEYS}
+    return pd.concat([pd.DataFrame(named, columns=list(KEYS)), whole], axis="columns")
 
 
 def read_outputs(folder: Path) -> pd.DataFrame:

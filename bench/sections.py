@@ -91,12 +91,14 @@ HOMES = {"task": "bench.tasks.", "model": "models."}
 
 def check_ours(config: Mapping[str, Mapping]) -> None:
     """For a configuration that comes from a results folder, not from whoever runs the command: no module but ours is to
-    be imported for it. Raises UserError for a class of another one."""
+    be imported for it. Raises UserError for a class of another one, KeyError where none is named."""
     sections = {"task": config.get("task"), "model": config.get("model")}
     sections["match.reference_model"] = (config.get("match") or {}).get("reference_model")
     for place, section in sections.items():
-        home, target = HOMES["task" if place == "task" else "model"], (section or {}).get("_target_")
-        if section is not None and not (isinstance(target, str) and target.startswith(home)):
+        if section is None:
+            continue
+        home, target = HOMES["task" if place == "task" else "model"], section["_target_"]
+        if not (isinstance(target, str) and target.startswith(home)):
             raise UserError(f"{place}._target_ must be a class of {home.rstrip('.')}, got {target!r:.80}")
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
@@ -115,6 +114,8 @@ def _panel(axes: Axes, name: str, numbers: pd.DataFrame) -> None:
 
 
 def _map(numbers: pd.DataFrame, kind: str, split: str, setting: Setting, folder: Path) -> Figure:
+    import seaborn  # a second of loading, for reports that have such a map
+
     names = list(dict.fromkeys(numbers["phenomenon"]))
     places, shown = sorted(numbers["at"].unique()), arms.ordered(numbers["arm"])
     said = labels.said(f"map, {kind}", inside=_drawn(names, 20), split=split)

@@ -28,6 +28,8 @@ def build(folder: Path) -> Path:
     is no such table or it is not one."""
     folder = Path(folder)
     table = read(folder / rows.TABLE)
+    for name in (f"{kind}-{what}.svg" for kind in ("time", "memory") for what in rows.WHATS):
+        (folder / "figures" / name).unlink(missing_ok=True)  # drawn anew, not beside the earlier ones
     lines = page(table, about(folder / rows.ABOUT), profile_figures.drawn(table, folder / "figures"))
     (folder / PAGE).write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
     return folder / PAGE

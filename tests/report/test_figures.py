@@ -135,10 +135,10 @@ def test_a_map_has_a_panel_an_arm_and_a_field_for_each_phenomenon_and_distance(f
     (setting,) = evidence.settings()
     found = phenomena.figures_of(evidence, setting, tmp_path)
     place = next(number for number, figure in enumerate(found) if figure.name.startswith("map-word"))
-    panels = [axes for axes in canvases[place].axes if axes.images and axes.get_title()]
+    panels = [axes for axes in canvases[place].axes if axes.collections and axes.get_title()]
     assert [axes.get_title() for axes in panels] == ["transformer", "lstm_dot", "lstm_none"]
     numbers = found[place].numbers.set_index(["arm", "phenomenon", "at"])["mean"]
-    fields = panels[2].images[0].get_array().filled(np.nan)
+    fields = panels[2].collections[0].get_array().filled(np.nan).reshape(2, 2)
     assert fields.shape == (2, 2)
     assert fields[0].tolist() == [numbers["lstm_none", "agreement", at] for at in (1, 2)]
     assert np.isnan(fields[1, 1])  # the other phenomenon has no such distance
@@ -264,7 +264,8 @@ def test_every_caption_begins_with_what_to_see_and_every_axis_has_its_words():
 
 
 def test_two_hundred_cells_take_one_core_less_than_twenty_seconds(folder):
-    """Of processor time, in a process of its own, without torch."""
+    """Of processor time, in a process of its own, without torch. A busy or slower machine is allowed as much more as it
+    takes for YARDSTICK than an idle one of the reference results."""
     for task, targets in {"recall": (1, 2, 3, 4), "reverse": (1, 2, 3), "multi30k": (1, 2, 3)}.items():
         for target in targets:
             for arm in ARMS:
@@ -276,7 +277,16 @@ def test_two_hundred_cells_take_one_core_less_than_twenty_seconds(folder):
         "import sys; from pathlib import Path; from bench.report.page import build; build(Path(sys.argv[1]));"
         "assert not {'torch', 'models', 'hydra', 'bench.tasks'} & set(sys.modules)"
     )
+    yardstick, seconds = (_user_seconds(*words) for words in ((YARDSTICK,), (code, str(folder.path))))
+    assert seconds / max(1, yardstick / YARDSTICK_SECONDS) < 20, (seconds, yardstick)
+
+
+YARDSTICK = "held = {}\nfor number in range(6_000_000): held[number % 1000] = str(number) + 'x'"
+YARDSTICK_SECONDS = 1.5
+
+
+def _user_seconds(code: str, *words: str) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-    subprocess.run([sys.executable, "-P", "-c", code, str(folder.path)], check=True, cwd=ROOT,
-                   env={"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"})  # fmt: skip
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 20
+    variables = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, "-P", "-c", code, *words], check=True, cwd=ROOT, env=variables)
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before

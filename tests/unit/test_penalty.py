@@ -133,7 +133,7 @@ def test_where_there_is_nothing_to_choose_a_cell_keeps_its_name() -> None:
         (["search.length_penalty=[0.5,1.0]"], "greedy search has no use for one"),
         (["search.beam=5", "search.length_penalty=[0.5,-1]"], "search.length_penalty must be at least 0 and finite, got -1"),
         (["search.beam=5", "search.length_penalty=[0.5,x]"], "search.length_penalty"),
-        (["search.beam=5", "search.length_penalty=inf"], "search.length_penalty must be at least 0 and finite, got inf"),
+        (["search.beam=5", "search.length_penalty=inf"], "search.length_penalty must be a finite number, got inf"),
         (["search.beam=5", "search.length_penalty={a:1}"], "search.length_penalty"),
     ],
 )

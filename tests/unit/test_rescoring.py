@@ -36,7 +36,10 @@ def cell(out: Path, **changes: object) -> tuple[Path, list[dict]]:
               "n": 10, "axis": None, "at": None, "signature": "loss"}  # fmt: skip
     scores.append(forced)
     record = {"schema": records.SCHEMA, "cell": "cell", "status": "done", "config": {"task": TASK}, "scores": scores}
-    return records.write(out, record | changes, outputs=outputs), scores
+    folder = records.write(out, record | changes, outputs=outputs)
+    path = folder / records.RECORD  # as of old: without sizes, by which a changed file is refused before it is looked into
+    path.write_text(records._as_text({key: value for key, value in json.loads(path.read_text()).items() if key != "files"}))
+    return folder, scores
 
 
 def recorded(folder: Path) -> list[dict]:
@@ -149,6 +152,6 @@ def test_bad_input_is_a_users_error(tmp_path):
         rescoring.cells(tmp_path)
     folder, _ = cell(tmp_path, config={"task": TASK | {"_target_": "bench.tasks.nowhere.Nothing"}})
     before = (folder / records.RECORD).read_bytes()
-    with pytest.raises(UserError, match="does not describe a task of this version"):
+    with pytest.raises(UserError, match="there is no 'bench.tasks.nowhere.Nothing'"):
         rescoring.rescore(folder)
     assert (folder / records.RECORD).read_bytes() == before

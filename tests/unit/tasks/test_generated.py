@@ -95,7 +95,8 @@ def test_every_chunk_of_every_split_has_a_generator_of_its_own(monkeypatch: pyte
     for name in ("train", "valid", "test", "test_longer"):
         chunks = [number for *names, number in asked if names == [7, "parity", name]]
         assert chunks == list(range(len(chunks))) and len(chunks) >= (3 if name == "train" else 1)
-    assert {name for _, _, name, _ in asked} == {"train", "valid", "test", "test_longer"}
+    drawn = [names for names in asked if names[1] != "size"]  # by which the size of a split is estimated
+    assert {name for _, _, name, _ in drawn} == {"train", "valid", "test", "test_longer"}
 
 
 @each_task
