@@ -152,7 +152,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(copied, tmp_path, capfd, m
         ("--run", made["torn"]): "model.safetensors has 41,040 bytes and was written with 82,080",
         ("--run", made["other"]): "the data of",
         ("--run", made["bare"]): "does not describe a cell",
-        ("--run", made["unscored"]): "has no scores",
+        ("--run", made["unscored"]): "an item of scores must be an object, got null",
         ("--run", good, "--split", "nope"): "has no split 'nope'; there are test",
         ("--run", good, "--examples", 0): "--examples must be at least 1, got 0",
         ("--run", good, "--examples", "x"): "'x' is not a valid integer",

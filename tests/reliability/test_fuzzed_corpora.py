@@ -23,7 +23,7 @@ from bench.data.cleaning import tidied
 from bench.data.text import Parallel, archived, lines_of, read_pair, read_table, side_by_side
 from bench.errors import DataError
 
-COUNT = int(os.environ.get("BENCH_FUZZ", "400"))
+COUNT = int(os.environ.get("BENCH_FUZZ", "120"))
 """Damaged corpora of each form."""
 
 PAIRS = 30
