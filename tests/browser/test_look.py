@@ -104,21 +104,21 @@ CONTRAST = """async () => {
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_every_figure_is_whole_and_says_what_to_see(file, visit, width):
-    found = visit(file, width).eval_on_selector_all("figure", FIGURES)
+def test_every_figure_is_whole_and_says_what_to_see(in_any_language, visit, width):
+    found = visit(in_any_language, width).eval_on_selector_all("figure", FIGURES)
     assert len(found) > 30
     for figure in found:
         assert figure["inside"] and figure["cut"] == [], figure
         assert figure["width"] > 300 and figure["height"] > 60 and figure["drawn"] > 10, figure
         assert figure["caption"].split(" CSV")[0].rstrip(".") != "" and set(".。") & set(figure["caption"]), figure
         numbers, drawing = figure["files"]
-        assert numbers.startswith("tables/") and len((file.parent / numbers).read_text().splitlines()) > 1, figure
-        assert drawing.startswith("figures/") and (file.parent / drawing).exists(), figure
+        assert numbers.startswith("tables/") and len((in_any_language.parent / numbers).read_text().splitlines()) > 1, figure
+        assert drawing.startswith("figures/") and (in_any_language.parent / drawing).exists(), figure
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_nothing_lies_beyond_the_page_s_edge(file, visit, width):
-    page = visit(file, width)
+def test_nothing_lies_beyond_the_page_s_edge(in_any_language, visit, width):
+    page = visit(in_any_language, width)
     page.evaluate(OPEN)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(OUTSIDE) == []
@@ -136,8 +136,8 @@ def test_figures_stand_side_by_side_at_a_desk_and_below_each_other_on_a_phone(fi
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_text_stands_out_from_what_is_behind_it(file, visit, scheme):
-    page = visit(file, scheme=scheme)
+def test_text_stands_out_from_what_is_behind_it(in_any_language, visit, scheme):
+    page = visit(in_any_language, scheme=scheme)
     page.evaluate(OPEN)
     found = page.evaluate(CONTRAST)
     assert len(found) > 500

@@ -26,7 +26,7 @@ def number(text: str) -> float | None:
     return None if text == "-" else float(re.match(r"[-+]?[\d,]+(\.\d+)?(e[-+]?\d+)?", text).group().replace(",", ""))
 
 
-def test_nothing_is_fetched_or_complained_of(file, visit):
+def test_nothing_is_fetched_or_complained_of(in_any_language, visit):
     said, asked = [], []
 
     def watch(page):
@@ -35,10 +35,10 @@ def test_nothing_is_fetched_or_complained_of(file, visit):
         page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
         page.on("request", lambda request: asked.append(request.url))
 
-    page = visit(file, watch=watch)
+    page = visit(in_any_language, watch=watch)
     page.wait_for_load_state("networkidle")
     page.locator("th button").first.click()
-    assert said == [] and asked == [file.as_uri()]
+    assert said == [] and asked == [in_any_language.as_uri()]
 
 
 def test_every_column_of_every_table_sorts(file, visit):
@@ -105,8 +105,8 @@ def test_differences_of_examples_are_marked_without_colour(everything, visit):
     assert row("lstm_none").locator("del").evaluate(line) == "line-through"
 
 
-def test_links_lead_to_what_is_there(file, visit):
-    page = visit(file)
+def test_links_lead_to_what_is_there(in_any_language, visit):
+    page = visit(in_any_language)
     targets = page.eval_on_selector_all("a", "links => links.map(link => link.getAttribute('href'))")
     ids = page.eval_on_selector_all("[id]", "all => all.map(each => each.id)")
     assert len(ids) == len(set(ids)) and len(targets) > 50
@@ -114,7 +114,7 @@ def test_links_lead_to_what_is_there(file, visit):
         parts = urlsplit(target)
         assert parts.scheme == parts.netloc == "", target
         if parts.path:
-            assert (file.parent / unquote(parts.path)).stat().st_size, target
+            assert (in_any_language.parent / unquote(parts.path)).stat().st_size, target
         else:
             assert parts.fragment in ids, target
 

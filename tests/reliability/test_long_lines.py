@@ -13,6 +13,7 @@ import pytest
 import torch
 from tests.contract.arms import CASES, IDS, SOURCE_SIZE, TARGET_SIZE, build
 from tests.reliability.watched import limited
+from tests.thorough import THOROUGH
 
 from bench import __main__, schema, translation
 from bench.data.batches import Batcher
@@ -65,6 +66,7 @@ def read(name: str) -> None:
         assert losses(model, Batcher(Split("test", src, target), 2500))[0] > 0
 
 
+@pytest.mark.skipif(not THOROUGH, reason="a minute: in make reliability")
 def test_every_kind_of_arm_reads_the_longest_sequence_within_a_limit() -> None:
     ran = under_a_limit(READS, *ARMS)
     assert ran.returncode == 0 and ran.stdout.splitlines() == list(ARMS), ran.stdout + ran.stderr[-3000:]
