@@ -317,9 +317,11 @@ def other_settings(bed: Bed, rng: random.Random) -> None:
 
 
 def growth(arm: str, bed: Bed, rng: random.Random) -> None:
-    """2,000 steps in one process."""
+    """2,000 steps in one process. oneDNN keeps a kernel for each shape of batch, up to 1,024 of them, of which an LSTM's
+    are 18 MiB after so many steps: here it keeps 8, so that what is seen is ours."""
+    kept = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "8", "LRU_CACHE_CAPACITY": "8"}
     command = [sys.executable, "-P", memory.__file__, arm, str(rng.randrange(1000))]
-    done = subprocess.run(command, env=bed.environment(save_every=1e9), capture_output=True, text=True, timeout=900)
+    done = subprocess.run(command, env=bed.environment(save_every=1e9) | kept, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["grown"] <= memory.ALLOWED, f"{arm}: {found['grown'] / 2**20:.1f} MiB more after 2,000 steps"
@@ -362,7 +364,7 @@ FAULTS = (
     Fault("three cells in any order, one or two at a time", "the same bits as alone", any_schedule, 4, 0),
     Fault("a state saved by other code", "it is left alone, and training begins anew", other_code, 3, 0),
     Fault("a setting changed before going on", "another cell; neither touches the other's state", other_settings, 3, 0),
-    *(Fault(f"2,000 steps: {arm}", f"memory grows by at most {memory.ALLOWED >> 20} MiB, the saved state by at most 2 % (what it says of the validations so far)", partial(growth, arm), 1, 0) for arm in ARMS),
+    *(Fault(f"2,000 steps: {arm}", f"memory grows by at most {memory.ALLOWED >> 20} MiB (oneDNN keeping 8 kernels), the saved state by at most 2 % (what it says of the validations so far)", partial(growth, arm), 1, 0) for arm in ARMS),
     Fault("lines of 10,000 tokens, and tasks and profiles of enormous sizes", "cut or refused in one line; memory stays below a limit", partial(tested, ("tests/reliability/test_long_lines.py",)), 1, 0),
     Fault("every bad value of every option and argument of every command", LINE, partial(tested, ("tests/reliability/test_bad_options.py",)), 1, 0),
     Fault("every bad value of every setting of a cell, a task and an arm; words that are none", LINE, partial(tested, ("tests/reliability/test_bad_settings.py",)), 1, 0),
