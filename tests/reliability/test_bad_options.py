@@ -190,7 +190,7 @@ def test_every_option_and_argument_with_every_bad_value(
     assert cases >= (len(TRIED) - 1 if command.params else 0)
 
 
-TRIED = some(EVERY, 20)
+TRIED = some(EVERY, 10)
 
 
 def sweep(name: str, command: click.Command, parameter: click.Parameter) -> Iterator[tuple[list[str], str]]:

@@ -20,7 +20,7 @@ from tests.report.mutations import mutated
 
 ROOT = Path(__file__).parents[2]
 REFERENCE, RECORDS = ROOT / "results" / "reference", ROOT / "tests" / "records" / "v3"
-MUTATIONS = int(os.environ.get("BENCH_FUZZ", "100"))
+MUTATIONS = int(os.environ.get("BENCH_FUZZ", "60"))
 EVERY = {"tables": 3, "comparison": 7, "pages": 50}
 """All are read and made one table; one in so many has the report's tables and verdicts made too, is compared, is built
 with its figures and pages, each of which takes longer by far."""

@@ -130,7 +130,7 @@ def refusal(told: str) -> bool:
 FILES = (records.RECORD, records.CURVE, records.OUTPUTS, records.ATTENTION, records.WEIGHTS, "reach.csv")
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", some(FILES, 3))
 def test_a_pickle_in_the_place_of_a_cells_file_is_never_run(
     name: str, whole: Path, tmp_path: Path, marker: Path, capsys: pytest.CaptureFixture
 ) -> None:  # fmt: skip
