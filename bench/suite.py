@@ -116,7 +116,7 @@ def run(
             except locks.Busy:
                 board.count(1, f"{name} is {ELSEWHERE}: another process has it; left to that one")
                 return ELSEWHERE
-            if name not in held and records.finished(out, name):
+            if records.finished(out, name):
                 board.count(1, f"{name} {BEFORE}, by another process")
                 return BEFORE
             return _run(job, lock.fileno())

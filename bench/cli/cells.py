@@ -118,7 +118,8 @@ def tune_command(
     """Try the same settings for every arm of a suite and choose on validation; no test set is touched.
 
     Every trial is a cell with the suite's whole budget; finished ones and those that failed are skipped, so that the
-    same command goes on where it was stopped. Writes tuning.md, tuning.csv and tuned/TASK.yaml. Exit status 1 where a trial failed.
+    same command goes on where it was stopped. Writes tuning.md, tuning.csv and tuned/TASK.yaml. Exit status 1 where a
+    trial failed.
     """
     from bench import schema, suite, tune
     from bench.display import board

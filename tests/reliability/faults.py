@@ -90,12 +90,17 @@ def interrupted(bed: Bed, arm: str, out: Path, number: int, after: float) -> sub
     return process
 
 
+def cut_short(bed: Bed, arm: str, out: Path, after: float) -> None:
+    """A run that was killed so many seconds after its first state was saved."""
+    with interrupted(bed, arm, out, signal.SIGKILL, after) as process:
+        process.communicate()
+
+
 def state_cut(bed: Bed, rng: random.Random) -> None:
     """The last state is cut off at a random byte, or both are."""
     arm = rng.choice(ARMS)
     with bed.room() as out:
-        with interrupted(bed, arm, out, signal.SIGKILL, rng.uniform(0, 2)) as process:
-            process.communicate()
+        cut_short(bed, arm, out, rng.uniform(0, 2))
         held = sorted((out / records.WORK).glob("*/state-*.pt"))
         chosen = held if rng.random() < 0.3 else [path for path in held if ".before." not in path.name]
         for path in chosen:
@@ -210,6 +215,13 @@ def bad_cells(bed: Bed, rng: random.Random) -> None:
         assert log.read().count(f"{only[0].cell.name}: failed in") == 2
 
 
+def refused(status: int, errors: str, reason: str) -> None:
+    """Whether a command ended as where nothing can be written: in one line that says why."""
+    lines = [line for line in errors.splitlines() if line.startswith("bench: ")]
+    assert status == 2 and len(lines) == 1 and reason in lines[0], errors
+    assert "Traceback" not in errors
+
+
 def disk_full(bed: Bed, rng: random.Random) -> None:
     """The disk has room for a part of what a run saves; later it has more."""
     arm = rng.choice(ARMS)
@@ -218,9 +230,7 @@ def disk_full(bed: Bed, rng: random.Random) -> None:
         out = disk / "out"
         done = bed.run(arm, out)
         if done.returncode != 0:
-            lines = [line for line in done.stderr.splitlines() if line.startswith("bench: ")]
-            assert done.returncode == 2 and len(lines) == 1 and "No space left on device" in lines[0], done.stderr
-            assert "Traceback" not in done.stderr
+            refused(done.returncode, done.stderr, "No space left on device")
         _mount("-o", "remount,size=64m", str(disk))
         bed.finish(arm, out)
         bed.same(arm, out)
@@ -238,9 +248,7 @@ def read_only(bed: Bed, rng: random.Random) -> None:
             time.sleep(0.001)  # refused as long as a file is open for writing
         said, errors = process.communicate(timeout=600)
         if process.returncode != 0:
-            lines = [line for line in errors.splitlines() if line.startswith("bench: ")]
-            assert process.returncode == 2 and len(lines) == 1 and "Read-only file system" in lines[0], errors
-            assert "Traceback" not in errors
+            refused(process.returncode, errors, "Read-only file system")
         _mount("-o", "remount,rw", str(disk))
         bed.finish(arm, out)
         bed.same(arm, out)
@@ -252,9 +260,7 @@ def file_limit(bed: Bed, rng: random.Random) -> None:
     limit = rng.randrange(2_000, 300_000)
     with bed.room() as out:
         done = bed.run(arm, out, preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit)))
-        lines = [line for line in done.stderr.splitlines() if line.startswith("bench: ")]
-        assert done.returncode == 2 and len(lines) == 1 and "File too large" in lines[0], done.stderr
-        assert "Traceback" not in done.stderr
+        refused(done.returncode, done.stderr, "File too large")
         bed.finish(arm, out)
         bed.same(arm, out)
 
@@ -294,8 +300,7 @@ def other_code(bed: Bed, rng: random.Random) -> None:
     """The state was saved by other code: training begins anew, and the state stays until the cell is finished."""
     arm = rng.choice(ARMS)
     with bed.room() as out:
-        with interrupted(bed, arm, out, signal.SIGKILL, 0.5) as process:
-            process.communicate()
+        cut_short(bed, arm, out, 0.5)
         for path in (out / records.WORK).glob("*/state-*.pt"):
             path.rename(path.with_name(path.name.replace(states.code(), "0badc0de")))
         said = bed.finish(arm, out)
@@ -307,8 +312,7 @@ def other_settings(bed: Bed, rng: random.Random) -> None:
     """A setting is changed between the start and the next one: another cell, and the first one's state is untouched."""
     arm = rng.choice(ARMS)
     with bed.room() as out:
-        with interrupted(bed, arm, out, signal.SIGKILL, 0.5) as process:
-            process.communicate()
+        cut_short(bed, arm, out, 0.5)
         done = bed.run(arm, out, "optim.lr=0.0017")
         assert done.returncode == 0 and "going on at step" not in done.stderr, done.stderr
         assert not (out / bed.name(arm)).exists()
