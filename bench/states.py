@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from bench.data import sources
 from bench.errors import UserError
 from bench.folders import flush, writing
 
@@ -31,21 +32,14 @@ CODE = (
 EVERY = "BENCH_SAVE_EVERY"
 """Environment: seconds after which a training's state is saved between validations too."""
 
-KINDS = (".py", ".tsv")
 LIBRARIES = ("torch", "numpy")
 
 
 @cache
 def code() -> str:
     """Eight hexadecimal digits of the SHA-256 of the code that trains and of the libraries that compute."""
-    digest = hashlib.sha256()
-    for part in CODE:
-        path = ROOT / part
-        files = sorted(file for kind in KINDS for file in path.rglob(f"*{kind}")) if path.is_dir() else [path]
-        for file in files:
-            digest.update(f"\n{file.relative_to(ROOT).as_posix()}\n".encode() + file.read_bytes())
-    digest.update(repr({name: metadata.version(name) for name in LIBRARIES}).encode())
-    return digest.hexdigest()[:8]
+    libraries = {name: metadata.version(name) for name in LIBRARIES}
+    return hashlib.sha256(f"{sources.checksum(ROOT, CODE)} {libraries}".encode()).hexdigest()[:8]
 
 
 def every() -> float:

@@ -95,7 +95,7 @@ RULES = (
         ours=(
             *("models.interface", "models.dropout", "bench.tasks.base", "bench.data.batches", "bench.metrics"),
             *("bench.seeding", "bench.errors", "bench.progress", "bench.records", "bench.phenomena"),
-            *("bench.degeneration", "bench.stopping", "bench.folders"),
+            *("bench.degeneration", "bench.stopping", "bench.folders", "bench.data.sources"),
             *HARNESS,
         ),
         never=HYDRA,

@@ -17,7 +17,7 @@ from safetensors.numpy import load as unpack
 from safetensors.numpy import save as pack
 
 import bench
-from bench.data import kept
+from bench.data import kept, sources
 from bench.data.corpora import cache_folder
 from bench.tasks.base import Marks, Ragged, Split, Task, TaskData
 
@@ -28,9 +28,6 @@ SUFFIX = ".safetensors"
 LIBRARIES = ("numpy", "sentencepiece")
 CODE = ("tasks", "data", "seeding.py")
 """What of `bench` can change a task's data."""
-
-KINDS = (".py", ".tsv")
-"""Files of these: code, and tables that code reads."""
 
 SAID = ("src_size", "tgt_size", "shared", "checksums", "counts", "notes")
 """What of the data is neither a split nor bytes."""
@@ -114,11 +111,4 @@ def _key(task: Task) -> str:
 @cache
 def _code() -> str:
     """SHA-256 of the source of everything that makes data."""
-    root = Path(bench.__file__).parent
-    digest = hashlib.sha256()
-    for part in CODE:
-        path = root / part
-        files = [file for kind in KINDS for file in path.rglob(f"*{kind}")] if path.is_dir() else [path]
-        for file in sorted(files):
-            digest.update(f"\n{file.relative_to(root).as_posix()}\n".encode() + file.read_bytes())
-    return digest.hexdigest()
+    return sources.checksum(Path(bench.__file__).parent, CODE)
