@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -37,6 +38,21 @@ def writing(where: Path) -> Iterator[None]:
             f"cannot write {where}: {_reason(error)}; what was saved before is as it was. Make room or give leave to "
             "write there, and run the same command again to go on"
         ) from error
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A new, empty file beside `path` to write into: when all went well inside, it is on the disk and takes the place
+    of `path`; otherwise it is gone, and `path` is as it was. A reader never sees half a file, and whatever lies there
+    under a name of its own, a link for one, is not written through."""
+    building = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    building.touch(exist_ok=False)
+    try:
+        yield building
+        flush(building)
+        os.replace(building, path)
+    finally:
+        building.unlink(missing_ok=True)
 
 
 def flush(path: Path) -> None:

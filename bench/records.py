@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from bench import reading, record_types
 from bench.errors import BrokenFile
-from bench.folders import flush, writing
+from bench.folders import flush, replacing, writing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -191,13 +191,11 @@ def replace_scores(
 ) -> None:
     """Give a cell's record other scores, and other sanity flags where given, whole or not at all; the rest of it stays,
     in the schema version it has."""
-    path, new = folder / RECORD, folder / f".{RECORD}"
+    path = folder / RECORD
     record = json.loads(path.read_text(encoding="utf-8"))
     changed = {"scores": list(scores)} | ({} if sanity is None else {"sanity": sanity})
-    with writing(path):
+    with writing(path), replacing(path) as new:
         new.write_text(_as_text(record | changed), encoding="utf-8")
-        flush(new)
-        os.replace(new, path)
 
 
 def _as_text(record: Mapping[str, object]) -> str:

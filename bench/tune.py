@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from bench import records, schema, tuned
 from bench.errors import UserError
+from bench.folders import replacing
 from bench.suite import Job
 
 TRIED = {"optim.lr": ("1e-3", "2e-3", "4e-3", "8e-3")}
@@ -144,9 +144,8 @@ def adopt(paths: Mapping[str, Path]) -> list[Path]:
                 earlier = kept[arm].set if arm in kept else {}
                 kept[arm] = tuned.Choice(earlier | choice.set, choice.trials)
         target = tuned.FOLDER / path.name
-        building = target.with_suffix(".tmp")
-        building.write_text(tuned.written(task, held), encoding="utf-8")
-        os.replace(building, target)
+        with replacing(target) as building:
+            building.write_text(tuned.written(task, held), encoding="utf-8")
         changed.append(target)
     return changed
 

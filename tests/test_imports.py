@@ -138,9 +138,9 @@ RULES = (
         ),
     ),
     Rule(
-        "a profile's rows and defaults need nothing, and the report needs nothing else of a profile",
+        "a profile's rows and defaults need no more than a file's writing, and the report nothing else of a profile",
         ("bench.profile.rows", "bench.profile.defaults"),
-        ours=(),
+        ours=("bench.folders",),
     ),
     Rule(
         "a report knows a profile's rows alone",
@@ -166,9 +166,9 @@ RULES = (
         never=HYDRA,
     ),
     Rule(
-        "reach/rows.py needs nothing, and the report needs nothing else of a reach",
+        "reach/rows.py needs no more than a file's writing, and the report nothing else of a reach",
         ("bench.reach.rows",),
-        ours=(),
+        ours=("bench.folders",),
     ),
     Rule(
         "a report knows a reach's rows alone",

@@ -20,7 +20,6 @@ import http.client
 import os
 import re
 import ssl
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -29,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import DataError, DataUnavailable, UserError
+from bench.folders import replacing
 
 CONNECT_SECONDS = 15
 """How long to wait for a connection and for each piece of an answer."""
@@ -157,10 +157,8 @@ def _write_down(corpus: Corpus, file: str, checksum: str) -> None:
     path = _written_down(corpus, file)
     with contextlib.suppress(OSError):  # a cache that cannot be written costs this check, and nothing else
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as new:
-            new.write(f"{checksum}  {file}\n")
-        os.chmod(new.name, 0o644)
-        os.replace(new.name, path)
+        with replacing(path) as new:
+            new.write_text(f"{checksum}  {file}\n", encoding="utf-8")
 
 
 def obtain(corpus: Corpus, file: str) -> Path:
@@ -228,23 +226,18 @@ def download(address: str, target: Path, expected: str | None, largest: int) -> 
         raise DataError(f"{address}: only HTTPS addresses are fetched")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        with replacing(target) as new:
+            with new.open("wb") as file:
+                digest = _receive(address, file, largest)
+            if expected not in (None, digest):
+                raise DataError(
+                    f"{address}: SHA-256 is {digest[:16]}..., expected {expected[:16]}...; nothing was kept, fetch it again"
+                )
     except OSError as error:
         raise DataError(
             f"{target.parent}: cannot be written ({error.strerror}); set BENCH_CACHE to a folder that can"
         ) from error
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            digest = _receive(address, file, largest)
-        if expected not in (None, digest):
-            raise DataError(
-                f"{address}: SHA-256 is {digest[:16]}..., expected {expected[:16]}...; nothing was kept, fetch it again"
-            )
-        os.chmod(name, 0o644)  # mkstemp's own mode shuts out everyone a shared cache is for
-        os.replace(name, target)
-        return digest
-    finally:
-        Path(name).unlink(missing_ok=True)
+    return digest
 
 
 def _receive(address: str, file, largest: int) -> str:

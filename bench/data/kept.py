@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from bench import locks
+from bench.folders import replacing
 
 
 def find(folder: Path, key: str, suffix: str) -> bytes | None:
@@ -35,14 +35,8 @@ def keep(folder: Path, key: str, suffix: str, content: bytes, limit: int | None 
     """
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=folder, prefix=".")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-            os.chmod(name, 0o644)  # mkstemp's own mode shuts out everyone a shared cache is for
-            os.replace(name, folder / _name(key, content, suffix))
-        finally:
-            Path(name).unlink(missing_ok=True)
+        with replacing(folder / _name(key, content, suffix)) as new:
+            new.write_bytes(content)
         if limit is not None:
             _trim(folder, suffix, limit)
 

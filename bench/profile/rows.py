@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from bench.folders import replacing
 
 SCHEMA = 1
 TABLE, ABOUT, POINTS = "profile.csv", "profile.json", "points"
@@ -67,19 +68,16 @@ def read_point(path: Path) -> dict:
 def write_json(path: Path, content: Mapping[str, object]) -> None:
     """Whole or not at all: a reader never sees half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    building = path.with_suffix(".tmp")
-    building.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(building, path)
+    with replacing(path) as building:
+        building.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def write_table(path: Path, rows: Iterable[Row]) -> None:
     """The rows as CSV with COLUMNS; what is not known is empty."""
-    building = path.with_suffix(".tmp")
-    with building.open("w", encoding="utf-8", newline="") as file:
+    with replacing(path) as building, building.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows({column: _written(row[column]) for column in COLUMNS} for row in rows)
-    os.replace(building, path)
 
 
 def _written(value: object) -> object:

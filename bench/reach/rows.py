@@ -1,5 +1,5 @@
-"""The rows of `reach.csv`, the file in a cell's folder that says how far back the cell reaches. Nothing but the
-standard library here: whoever reads it needs no more.
+"""The rows of `reach.csv`, the file in a cell's folder that says how far back the cell reaches. No torch and
+no tables here: whoever reads it needs no more.
 
 The distance k of a source token from an output is the number of tokens between reading the one and writing the other:
 of token i of a source of S tokens, from the output at position t, it is (S - i) + t, all counted from 0. So the last
@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import csv
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+
+from bench.folders import replacing
 
 FILE = "reach.csv"
 
@@ -119,18 +120,12 @@ class Reach:
 
 def write(folder: Path, reach: Reach) -> Path:
     """Write a cell's `reach.csv`, whole or not at all, and return its path."""
-    path, building = folder / FILE, folder / f".{FILE}.tmp"
-    try:
-        with building.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            for row in reach.rows:
-                writer.writerow({key: _text(value) for key, value in (vars(row) | vars(reach.settings)).items()})
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(building, path)
-    finally:
-        building.unlink(missing_ok=True)
+    path = folder / FILE
+    with replacing(path) as building, building.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for row in reach.rows:
+            writer.writerow({key: _text(value) for key, value in (vars(row) | vars(reach.settings)).items()})
     return path
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import platform
 import random
 import sys
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import environment
+from bench.folders import replacing
 from tests.reliability.bed import ROOT, Bed
 from tests.reliability.faults import FAULTS, Fault, Impossible
 
@@ -103,9 +103,8 @@ def main() -> int:
             tally.impossible = impossible or tally.impossible
             if tally.done == tally.runs:
                 print(f"{time.monotonic() - began:5.0f} s  {told(tally)}", flush=True)
-    building = asked.out.with_suffix(".new")
-    building.write_text(page(tallies, time.monotonic() - began), encoding="utf-8")
-    os.replace(building, asked.out)
+    with replacing(asked.out) as building:
+        building.write_text(page(tallies, time.monotonic() - began), encoding="utf-8")
     print(asked.out)
     return int(any(tally.lost for tally in tallies))
 

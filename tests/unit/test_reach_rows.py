@@ -47,7 +47,7 @@ def test_a_write_that_fails_leaves_the_earlier_file(tmp_path, monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(rows.os, "fsync", full)
+    monkeypatch.setattr("bench.folders.flush", full)
     with pytest.raises(OSError):
         rows.write(tmp_path, reach([0.25]))
     assert (tmp_path / rows.FILE).read_bytes() == before
