@@ -137,12 +137,15 @@ class Evidence:
         scores = scores.dropna(subset=["value"]).merge(more, on="cell", how="inner")
         parts = [phenomena.parts(str(name)) for name in scores["metric"]]
         of_words = pd.Series([part is not None for part in parts], index=scores.index, dtype=bool)
+        # Rules select from these hundreds of times, and pandas' own kind of text is slow to compare and to take.
+        scores = scores.astype({name: object for name in scores if isinstance(scores[name].dtype, pd.StringDtype)})
         self.scores = scores[~of_words]
         self.phenomena = scores[of_words].assign(
             phenomenon=[part[0] for part in parts if part], kind=[part[1] for part in parts if part]
         )
         self.curves = records.curves.merge(more, on="cell", how="inner")
         self._found: dict[tuple, pd.DataFrame] = {}
+        self._seeds: dict[tuple[int, str], tuple[pd.DataFrame, dict[str, dict[int, float]]]] = {}
         self._scores = {setting: rows for setting, rows in self.scores.groupby("setting", sort=False)}
         self._finished = {setting: rows for setting, rows in self.done.groupby("setting", sort=False)}
 
@@ -163,8 +166,13 @@ class Evidence:
         """Finished cells of a setting; trusted: only those that pass the sanity gates."""
         if (setting, trusted) not in self._found:
             cells = self._finished.get(setting, self.cells.iloc[:0])
-            self._found[setting, trusted] = cells[cells["doubt"] == ""] if trusted else cells
+            self._found[setting, trusted] = self.trusted(cells) if trusted else cells
         return self._found[setting, trusted]
+
+    def trusted(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The rows of cells that pass the sanity gates."""
+        keep = (rows["doubt"] == "").to_numpy()
+        return rows if keep.all() else rows[keep]
 
     def arms(self, setting: Setting, *kinds: str, trusted: bool = False) -> list[str]:
         """Arms with a finished cell in the fixed order, of these kinds or of all."""
@@ -213,13 +221,9 @@ class Evidence:
 
     def by_seed(self, rows: pd.DataFrame, arm: str, value: str = "value") -> dict[int, float]:
         """seed -> value of one arm's rows; the mean where a seed has several."""
-        # In plain Python: rules ask this hundreds of times, of few rows each.
-        found: dict[int, list[float]] = {}
-        columns = (each.tolist() for each in (rows["arm"], rows["seed"], column(rows, value)))
-        for own, seed, number in zip(*columns):
-            if own == arm and _is_number(seed) and _is_number(number):
-                found.setdefault(int(seed), []).append(float(number))
-        return {seed: math.fsum(found[seed]) / len(found[seed]) for seed in sorted(found)}
+        if (id(rows), value) not in self._seeds:
+            self._seeds[id(rows), value] = rows, _by_arm_and_seed(rows, value)  # the rows too, so that their id stays theirs
+        return self._seeds[id(rows), value][1].get(arm, {})
 
     def merit(self, rows: pd.DataFrame, arm: str, unit: str) -> dict[int, float]:
         """`by_seed`, with the sign that makes more better: errors are turned around."""
@@ -238,6 +242,17 @@ class Evidence:
         """Whether speeds and memory of this setting were measured under equal conditions."""
         rows = self.of(setting)
         return all(len({str(value) for value in column(rows, name)}) <= 1 for name in MACHINE)
+
+
+def _by_arm_and_seed(rows: pd.DataFrame, value: str) -> dict[str, dict[int, float]]:
+    """arm -> seed -> value, as `Evidence.by_seed`. In plain Python: the rows are few, and asked for hundreds of times."""
+    found: dict[str, dict[int, list[float]]] = {}
+    for arm, seed, number in zip(*(each.tolist() for each in (rows["arm"], rows["seed"], column(rows, value)))):
+        if _is_number(seed) and _is_number(number):
+            found.setdefault(arm, {}).setdefault(int(seed), []).append(float(number))
+    return {
+        arm: {seed: math.fsum(seeds[seed]) / len(seeds[seed]) for seed in sorted(seeds)} for arm, seeds in found.items()
+    }
 
 
 def _setting(row: Mapping[str, object]) -> Setting:

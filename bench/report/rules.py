@@ -83,7 +83,7 @@ def distance(evidence: Evidence) -> list[Case]:
 def _distance(evidence: Evidence, setting: Setting, every: pd.DataFrame, transformer: str, plain: list[str]) -> Case:
     split, metric, search = headline(evidence, setting)
     unit = evidence.unit(setting, metric)
-    rows = _inside(every[every["doubt"] == ""], evidence.fact(setting, "data.train_range.distance"))
+    rows = _inside(evidence.trusted(every), evidence.fact(setting, "data.train_range.distance"))
     steps = sorted(rows["at"].unique())
     quarter = max(1, len(steps) // 4)
     near, far = rows[rows["at"].isin(steps[:quarter])], rows[rows["at"].isin(steps[-quarter:])]
@@ -235,7 +235,7 @@ def translation(evidence: Evidence) -> list[Case]:
             continue
         for search in evidence.searches(setting):
             rows = evidence.select(setting, "test_2016_flickr", "bleu", search)
-            trusted, rivals = rows[rows["doubt"] == ""], _present(rows, *arms.ANY_RECURRENT)
+            trusted, rivals = evidence.trusted(rows), _present(rows, *arms.ANY_RECURRENT)
             rivals.sort(key=lambda arm: -mean(evidence.by_seed(trusted, arm), -math.inf))
             for transformer in _present(rows, arms.TRANSFORMER) if rivals else ():
                 asked = [compared(evidence, setting, rows, transformer, arm) for arm in rivals]
@@ -268,7 +268,7 @@ def _against_all(calls: list[str]) -> str:
 def compared(evidence: Evidence, setting: Setting, rows: pd.DataFrame, first: str, second: str) -> Comparison:
     """Two arms' cells that may be trusted, on the one split, metric and search of these rows (at least one)."""
     split, metric, search = (rows[name].iloc[0] for name in ("split", "metric", "search"))
-    unit, trusted = evidence.unit(setting, metric), rows[rows["doubt"] == ""]
+    unit, trusted = evidence.unit(setting, metric), evidence.trusted(rows)
     ours, theirs = (evidence.merit(trusted, arm, unit) for arm in (first, second))
     return Comparison(setting, first, second, ours, theirs, unit, metric, split, search)
 
