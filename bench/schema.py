@@ -9,8 +9,6 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, make_dataclass, replace
-from functools import cache
-from itertools import product
 
 import hydra
 from hydra import compose as hydra_compose
@@ -100,22 +98,11 @@ class Cell:
         return f"{self.task}-{self.model}-{self.budget}-s{self.seed}-{self.hash[:8]}"
 
 
-@dataclass(frozen=True)
-class Suite:
-    """cells: the overrides of each. threads: of a cell; cell_timeout: seconds it may take, None = no limit."""
-
-    name: str
-    description: str
-    threads: int
-    cell_timeout: float | None
-    cells: tuple[tuple[str, ...], ...]
-
-
 def choices(group: str) -> dict[str, str]:
     """The shipped configurations of a group, with the one line each file opens with."""
     found = {}
     for path in sorted((CONF / group).glob("*.yaml"), key=lambda path: path.stem):
-        first = path.read_text(encoding="utf-8").split("\n", 1)[0]
+        first = path.read_text(encoding="utf-8", errors="replace").split("\n", 1)[0]
         found[path.stem] = first.removeprefix("#").strip()
     return found
 
@@ -162,10 +149,7 @@ def compose(overrides: Sequence[str] = ()) -> Cell:
 
 def settings(words: Sequence[str]) -> tuple[str, ...]:
     """The words behind what was chosen for their arm on validation. Raises UserError for a file of choices that is none."""
-    try:
-        return (*tuned.before(words), *words)
-    except ValueError as error:
-        raise UserError(str(error)) from error
+    return (*tuned.before(words), *words)
 
 
 def _composed(overrides: Sequence[str]) -> dict:
@@ -270,26 +254,3 @@ def _plain(error: Exception, where: str = "") -> str:
     if message.startswith("Could not override"):
         message = f"{message.rstrip('.')}: there is no such key; `bench run --cfg job` shows those there are"
     return f"{place}: {message}" if place else message
-
-
-@cache
-def load_suite(name: str, only: str | None = None) -> Suite:
-    """A suite by name; only: the tasks to keep of it, with commas between. Raises UserError for an unknown one."""
-    known = choices("suite")
-    if name not in known:
-        raise UserError(f"unknown suite {name!r}; there are {', '.join(known)}")
-    content = OmegaConf.to_container(OmegaConf.load(CONF / "suite" / f"{name}.yaml"))
-    threads = content.get("threads", 1)
-    cells = []
-    for grid in content["cells"]:
-        axes = [value if isinstance(value, list) else [value] for value in grid.values()]
-        for values in product(*axes):
-            words = [f"{key}={value}" for key, value in zip(grid, values, strict=True)]
-            cells.append((*words, f"threads={threads}"))
-    if only is not None:
-        tasks = dict.fromkeys(tuned.chosen(words)["task"] for words in cells)
-        for task in only.split(","):
-            if task not in tasks:
-                raise UserError(f"suite {name} has no task {task!r}; it has {', '.join(tasks)}")
-        cells = [words for words in cells if tuned.chosen(words)["task"] in only.split(",")]
-    return Suite(name, known[name], threads, content.get("cell_timeout"), tuple(cells))

@@ -13,6 +13,7 @@ from bench import records, schema, tuned
 from bench.errors import UserError
 from bench.folders import replacing
 from bench.suite import Job
+from bench.suite_files import Suite
 
 TRIED = {"optim.lr": ("1e-3", "2e-3", "4e-3", "8e-3")}
 """What is tried where nobody says otherwise."""
@@ -64,7 +65,7 @@ def tried(asked: Sequence[str]) -> dict[str, tuple[str, ...]]:
     return found or dict(TRIED)
 
 
-def trials(suite: schema.Suite, axes: Mapping[str, Sequence[str]], seeds: Sequence[int] = (SEED,)) -> list[Trial]:
+def trials(suite: Suite, axes: Mapping[str, Sequence[str]], seeds: Sequence[int] = (SEED,)) -> list[Trial]:
     """Every combination of the values for every arm of the suite. Raises UserError for a setting that cannot be."""
     arms = dict.fromkeys(tuple(word for word in words if not _is(word, "seed")) for words in suite.cells)
     found = []

@@ -22,6 +22,8 @@ from pathlib import Path
 
 import yaml
 
+from bench.errors import UserError
+
 CONF = Path(str(resources.files("bench"))) / "conf"
 FOLDER = CONF / "tuned"
 ANY = "any"
@@ -36,6 +38,11 @@ class Choice:
 
     set: dict[str, object]
     trials: dict[str, float | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for part, values in (("set", self.set), ("trials", self.trials)):
+            if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
+                raise TypeError(f"{part} must have settings and their values, got {values!r:.100}")
 
 
 def arm_of(words: Sequence[str]) -> str:
@@ -85,7 +92,7 @@ def written(task: str, held: Mapping[str, Mapping[str, Choice]]) -> str:
 
 
 def held_for(task: str, folder: Path | None = None) -> dict[str, dict[str, Choice]]:
-    """All that a task's file holds, in FOLDER or another: budget, arm, choice. Raises ValueError for a file that is none."""
+    """All that a task's file holds, in FOLDER or another: budget, arm, choice. Raises UserError for a file that is none."""
     folder = FOLDER if folder is None else folder
     return {budget: dict(arms) for budget, arms in _held(folder / f"{task}.yaml").items()}
 
@@ -94,13 +101,14 @@ def held_for(task: str, folder: Path | None = None) -> dict[str, dict[str, Choic
 def _held(path: Path) -> dict[str, dict[str, Choice]]:
     if not path.exists():
         return {}
-    content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         return {
             str(budget): {str(arm): Choice(**about) for arm, about in arms.items()} for budget, arms in content.items()
         }
-    except (AttributeError, TypeError) as error:
-        raise ValueError(f"{path} is not what `bench tune` writes: {error}") from error
+    except (OSError, yaml.YAMLError, AttributeError, TypeError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path} is not what `bench tune` writes: {reason}") from error
 
 
 @cache

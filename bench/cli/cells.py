@@ -65,11 +65,11 @@ def suite_command(
     Finished cells are skipped, so that the same command goes on where it was stopped; so are those that failed, unless
     --retry-failed is given. Exit status 1 where a cell failed, diverged or ran out of time, now or before.
     """
-    from bench import schema, suite
+    from bench import schema, suite, suite_files
     from bench.display import board
     from bench.environment import usable_cores
 
-    chosen = schema.load_suite(name, only)
+    chosen = suite_files.load(name, only)
     out = RUNS / name if out is None else out
     suite.check_folder(out)
     at_a_time = suite.how_many(chosen.threads, jobs)
@@ -121,10 +121,10 @@ def tune_command(
     same command goes on where it was stopped. Writes tuning.md, tuning.csv and tuned/TASK.yaml. Exit status 1 where a
     trial failed.
     """
-    from bench import schema, suite, tune
+    from bench import suite, suite_files, tune
     from bench.display import board
 
-    chosen = schema.load_suite(name, only)
+    chosen = suite_files.load(name, only)
     out = RUNS / f"tune-{name}" if out is None else out
     suite.check_folder(out)
     axes = tune.tried(asked)

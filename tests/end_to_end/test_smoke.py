@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from bench import records, schema
+from bench import records, schema, suite_files
 from bench.data import corpora
 from bench.progress import Silent
 from bench.run import run_cell
@@ -36,7 +36,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_cell_of_the_suite_has_a_whole_record(smoke: Path) -> None:
-    cells = [schema.compose(words) for words in schema.load_suite("smoke").cells]
+    cells = [schema.compose(words) for words in suite_files.load("smoke").cells]
     assert {folder.name for folder in records.folders(smoke)} == {cell.name for cell in cells}
     for cell in cells:
         record = records.read(smoke / cell.name)
@@ -114,7 +114,7 @@ def test_a_trained_cell_answers_line_by_line(smoke: Path, tmp_path: Path) -> Non
 
 
 def test_a_cell_is_the_same_alone_as_in_its_suite(smoke: Path, tmp_path: Path) -> None:
-    words = schema.load_suite("smoke").cells[2]
+    words = suite_files.load("smoke").cells[2]
     cell = schema.compose(words)
     assert run_cell(cell, tmp_path) == "done"
     alone, inside = (records.read_outputs(out / cell.name) for out in (tmp_path, smoke))

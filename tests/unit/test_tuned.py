@@ -9,6 +9,7 @@ import pytest
 
 from bench import schema, tune, tuned
 from bench.errors import UserError
+from bench.suite_files import Suite
 
 
 @pytest.fixture
@@ -57,10 +58,29 @@ def test_the_choice_and_its_trials_go_with_the_cell_and_not_into_its_hash(choice
     assert schema.compose(["task=copy"]).tuning is None
 
 
-def test_a_file_of_another_form_is_one_line(choices: Path) -> None:
-    (choices / "copy.yaml").write_text("quick: [1, 2]\n", encoding="utf-8")
-    with pytest.raises(UserError, match="copy.yaml is not what `bench tune` writes"):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "quick: [1, 2]", "quick: 3", "- quick", "quick: [", "quick: {transformer: {set: 3}}", "quick: {transformer: {}}",
+        "quick: {transformer: {set: {1: 2}}}", "quick: {transformer: {set: {optim.lr: 0.1}, trials: [0.5]}}",
+        "quick: {transformer: {set: {optim.lr: 0.1}, other: 1}}", "\0", "[" * 5000, "text",
+    ],
+)  # fmt: skip
+def test_a_file_of_another_form_is_one_line(choices: Path, text: str) -> None:
+    (choices / "copy.yaml").write_text(text, encoding="utf-8")
+    tuned._held.cache_clear()
+    with pytest.raises(UserError, match="copy.yaml is not what `bench tune` writes") as refused:
         schema.compose(["task=copy"])
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("settings", ["{nope: 1}", "{'a b': 1}", "{model.nope: 1}", "{budget.epochs: null}"])
+def test_choices_that_are_no_settings_are_refused_as_if_they_were_typed(choices: Path, settings: str) -> None:
+    (choices / "copy.yaml").write_text(f"any: {{transformer: {{set: {settings}}}}}", encoding="utf-8")
+    tuned._held.cache_clear()
+    with pytest.raises(UserError) as refused:
+        schema.compose(["task=copy"])
+    assert "\n" not in str(refused.value)
 
 
 def test_the_shipped_choices_are_of_arms_and_budgets_that_exist() -> None:
@@ -88,8 +108,8 @@ def test_written_and_read_again_is_the_same(tmp_path: Path) -> None:
 AXES = {"optim.lr": ("1e-3", "4e-3"), "model.dropout": ("0.0", "0.1")}
 
 
-def small(*cells: tuple[str, ...]) -> schema.Suite:
-    return schema.Suite("made_up", "", 1, None, cells)
+def small(*cells: tuple[str, ...]) -> Suite:
+    return Suite("made_up", "", 1, None, cells)
 
 
 def test_every_arm_gets_the_same_trials_and_seeds_of_the_suite_are_not_used() -> None:
