@@ -1,6 +1,8 @@
 # PYTHON=/path/to/python makes the environment with that one instead of the first suitable.
 VENV := .venv
 STAMP := $(VENV)/.installed
+# Python compiles what it imports; to compile all of torch beforehand takes longer than the rest of the installation.
+INSTALL = $(VENV)/bin/python -m pip install --disable-pip-version-check --no-compile -c constraints.txt
 OUT := results/runs/quick
 
 # Real corpora are read from here before anything is downloaded. A whole path, for tests that work in another folder.
@@ -27,7 +29,7 @@ test: $(STAMP) ## run all tests; those of the page in a browser where there is o
 FOUND := $(VENV)/bin/python tests/browser/chromium.py
 
 browser: $(STAMP) ## install a headless Chromium, where there is none, and what drives it
-	$(VENV)/bin/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[browser]'
+	$(INSTALL) -e '.[browser]'
 	@$(FOUND) >/dev/null 2>&1 || $(VENV)/bin/python -m playwright install chromium || true
 	@$(FOUND) >/dev/null 2>&1 || test "$$(id -u)" != 0 || ! command -v apt-get || \
 	  { apt-get update && apt-get install -y --no-install-recommends chromium; } || true
@@ -58,5 +60,5 @@ $(STAMP): pyproject.toml constraints.txt
 	  echo "Making $(VENV) with $$("$$found" --version)"; \
 	  "$$found" -m venv --clear $(VENV); \
 	fi
-	$(VENV)/bin/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[test]'
+	$(INSTALL) -e '.[test]'
 	@touch $@

@@ -127,6 +127,7 @@ class Family:
         for each in distinct.values():
             alike.setdefault(each.measure, []).append(each)
         self._spreads = {measure: _spread(group) for measure, group in alike.items()}
+        self._gaps: dict[tuple, Unpaired | None] = {}
         gaps = [self._difference(each) for each in distinct.values()]
         within = [gap.within(each.margin) for each, gap in zip(distinct.values(), gaps)]
         self._different = dict(zip(distinct, holm([gap.p for gap in gaps])))
@@ -145,8 +146,12 @@ class Family:
         return Judged(comparison, gap, adjusted, call, size)
 
     def _difference(self, comparison: Comparison) -> Unpaired | None:
-        spread = self._spreads.get(comparison.measure) or _spread([comparison])
-        return welch(list(comparison.ours.values()), list(comparison.theirs.values()), spread=spread)
+        asked = comparison.key, comparison.first
+        if asked not in self._gaps:
+            spread = self._spreads.get(comparison.measure) or _spread([comparison])
+            ours, theirs = list(comparison.ours.values()), list(comparison.theirs.values())
+            self._gaps[asked] = welch(ours, theirs, spread=spread)
+        return self._gaps[asked]
 
 
 def _spread(comparisons: list[Comparison]) -> Spread:

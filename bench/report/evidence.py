@@ -150,6 +150,13 @@ class Evidence:
         self._finished = {setting: rows for setting, rows in self.done.groupby("setting", sort=False)}
 
     @cached_property
+    def _of_task(self) -> dict[str, set[Setting]]:
+        found: dict[str, set[Setting]] = {}
+        for setting in self.cells["setting"]:
+            found.setdefault(setting.task, set()).add(setting)
+        return found
+
+    @cached_property
     def done(self) -> pd.DataFrame:
         return self.cells[self.cells["status"] == "done"]
 
@@ -159,8 +166,7 @@ class Evidence:
 
     def name(self, setting: Setting) -> str | Text:
         """The task alone where that tells a setting from the others, else everything."""
-        same_task = {other for other in set(self.cells["setting"]) if other.task == setting.task}
-        return setting.task if same_task == {setting} else setting.text
+        return setting.task if len(self._of_task[setting.task]) == 1 else setting.text
 
     def of(self, setting: Setting, trusted: bool = False) -> pd.DataFrame:
         """Finished cells of a setting; trusted: only those that pass the sanity gates."""

@@ -164,8 +164,7 @@ def hidden_layers(evidence: Evidence) -> list[Case]:
     """Claim B: a fact about the architecture, read off the records; seeds do not enter. Where the model was looked
     into, its hidden layers decide and those of the recurrent arms stand beside them; else the parameters counted."""
     cases = []
-    for setting in sorted(set(evidence.cells["setting"])):
-        cells = evidence.cells[[found == setting for found in evidence.cells["setting"]]]
+    for setting, cells in evidence.cells.groupby("setting", sort=True):
         for arm in arms.ordered(arm for arm in cells["arm"] if arms.kind(arm) == arms.TRANSFORMER):
             rows = cells[cells["arm"] == arm]
             inner = pd.to_numeric(column(rows, "parameters.feed_forward"), errors="coerce").dropna()

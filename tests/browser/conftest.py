@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.report import page as report
+from tests import once
 from tests.browser.chromium import NoBrowser, started
 from tests.report.conftest import Folder
 from tests.report.test_figures import attended
@@ -35,7 +36,11 @@ def browser() -> Iterator[object]:
 @pytest.fixture(scope="session")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a made-up folder with every kind of table and figure, and with texts that attack it."""
-    folder = Folder(tmp_path_factory.mktemp("everything") / "results")
+    return once.made(tmp_path_factory, "everything", _everything) / "report.html"
+
+
+def _everything(path: Path) -> None:
+    folder = Folder(path)
     folder.full(seeds=(1, 2, 3))
     with_phenomena(folder)
     with_reach(folder)
@@ -47,19 +52,23 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
                     level=lambda split, at: 0.3, change={"selection.length_penalty": penalty})  # fmt: skip
     folder.cell("reverse", "gru_none", 1, change={"sanity.eos_share": 0.1, "environment.cpu": ATTACK})
     folder.cell("reverse", "gru_dot", 1, status="failed", change={"reason": ATTACK})
-    return report.build(folder.path)
+    report.build(path, None, ("en", "zh"))
 
 
 @pytest.fixture(scope="session")
 def long_range(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of committed records."""
-    return report.build(ROOT / "results/reference/long_range", tmp_path_factory.mktemp("long_range"))
+
+    def make(path: Path) -> None:
+        report.build(ROOT / "results/reference/long_range", path)
+
+    return once.made(tmp_path_factory, "long_range", make) / "report.html"
 
 
 @pytest.fixture(scope="session")
-def chinese(everything: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def chinese(everything: Path) -> Path:
     """The Chinese page of the folder of `everything`."""
-    return report.build(everything.parent, tmp_path_factory.mktemp("chinese"), ("zh",))
+    return everything.with_name("report.zh.html")
 
 
 @pytest.fixture(params=["everything", "long_range"])

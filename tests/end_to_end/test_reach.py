@@ -175,7 +175,7 @@ def test_a_folder_that_cannot_be_written_to_is_one_line(copied, capsys, monkeypa
     def refuse(*arguments):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(rows.os, "replace", refuse)
+    monkeypatch.setattr("bench.folders.os.replace", refuse)
     assert bench("--run", copied["recall"], "--examples", 2) == 2
     line = capsys.readouterr().err.splitlines()[-1]
     assert line == f"bench: cannot write {copied['recall'] / rows.FILE}: Permission denied"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests import once
 
 from bench import records
 
@@ -181,7 +182,8 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     """A folder of all arms and tasks with three seeds, and its report; tests only read it."""
     from bench.report.page import build
 
-    made = Folder(tmp_path_factory.mktemp("full") / "results")
-    made.full(seeds=(1, 2, 3))
-    build(made.path)
-    return made
+    def make(path: Path) -> None:
+        Folder(path).full(seeds=(1, 2, 3))
+        build(path)
+
+    return Folder(once.made(tmp_path_factory, "full", make))
