@@ -125,7 +125,7 @@ def _learning(evidence: Evidence, setting: Setting, x: str, folder: Path) -> Fig
         cells = table[table["arm"] == arm].groupby("cell")
         drawing.lines(axes, arm, [(line[x].tolist(), line["valid_loss"].tolist()) for _, line in cells])
     axes.set(xlabel=said.x, ylabel=said.y)
-    axes.set_ylim(bottom=0)
+    _from_zero(axes)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_locator(MaxNLocator(5))
     if x != "seconds":
@@ -238,8 +238,13 @@ def _bounded(axes: Axes, unit: str) -> None:
         axes.set_ylim(-0.03, 1.03)
         axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
     else:
-        axes.set_ylim(bottom=0)
+        _from_zero(axes)
         axes.yaxis.set_major_locator(MaxNLocator(5))
+
+
+def _from_zero(axes: Axes) -> None:
+    """Room above is a share of the whole height: where all values are close to each other, theirs would cut markers."""
+    axes.set_ylim(bottom=0, top=max(axes.get_ylim()[1], 1.05 * axes.dataLim.y1))
 
 
 def _gap(places: pd.Series) -> float:

@@ -68,6 +68,15 @@ def test_means_carry_their_bootstrap_interval_and_one_seed_has_none(folder):
     assert single[["low", "high"]].isna().all(axis=None)
 
 
+def test_markers_of_values_close_to_each_other_are_whole(folder, tmp_path, canvases):
+    for arm, level in (("transformer", 0.400), ("lstm_dot", 0.398)):
+        folder.cell("multi30k", arm, 1, level=lambda split, at, level=level: level)
+    found = figures.by_parameters(evidence_of(folder), tmp_path)
+    assert found
+    for figure, canvas in zip(found, canvases):
+        assert figure.numbers["value"].max() <= 0.96 * canvas.axes[0].get_ylim()[1]
+
+
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_bands_and_bars_are_there_with_several_seeds_alone(seeds, folder, tmp_path, canvases):
     evidence = noisy(folder, seeds)
