@@ -63,7 +63,7 @@ def _content(path: Path) -> dict:
     """What a suite's file holds. Raises UserError, one line that names the file, where it is no suite."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
+    except (OSError, yaml.YAMLError, RecursionError, ValueError) as error:
         raise UserError(f"{path}: no YAML ({' '.join(str(error).split())[:200]})") from error
     if wrong := _wrong(content):
         raise UserError(f"{path}: {wrong}")

@@ -192,12 +192,11 @@ class Evidence:
         key = (setting, split, metric, search, axis, trusted)
         if key not in self._found:
             rows = self._scores.get(setting, self.scores.iloc[:0])
+            rows = self.trusted(rows) if trusted else rows
             keep = (rows["axis"].isna() if axis is None else rows["axis"] == axis).to_numpy()
             for name, wanted in (("split", split), ("metric", metric), ("search", search)):
                 if wanted is not None:
                     keep = keep & (rows[name] == wanted).to_numpy()
-            if trusted:
-                keep = keep & (rows["doubt"] == "").to_numpy()
             self._found[key] = rows[keep]
         return self._found[key]
 
