@@ -34,12 +34,14 @@ PNG_DPI, PACKING = 120, {"compress_level": 1}
 
 @dataclass(frozen=True)
 class Figure:
-    """name: of its files; said: its words; numbers: what it shows."""
+    """name: of its files; said: its words; numbers: what it shows; against: the axis of the task, metric and search,
+    where scores are drawn against one."""
 
     name: str
     said: Said
     numbers: pd.DataFrame
     svg: str
+    against: tuple[str, str, str] | None = None
 
     @property
     def title(self) -> Text:

@@ -110,7 +110,8 @@ def _by_axis(
         axes.set(xlabel=said.x, ylabel=said.y)
         extra = [Patch(color=style.SHADE, label=part("trained"))] if shaded else []
         name = file_name(axis, *(measure or ()), setting.slug, split)
-        found.append(drawing.finish(figure, axes, folder, name, said, rows.reset_index(drop=True), extra))
+        drawn = drawing.finish(figure, axes, folder, name, said, rows.reset_index(drop=True), extra)
+        found.append(replace(drawn, against=(axis, metric, search)))
     return found
 
 

@@ -165,6 +165,7 @@ def contents(found: records.Records, folder: Path, building: Path) -> dict:
         "matrix": matrix.drawn(evidence, drawn),
         "verdicts": verdicts,
         "shown_in": {verdict.letter: _shown_in(verdict, sections) for verdict in verdicts},
+        "long_sentences": _long_sentences(evidence, sections),
         "beside": others,
         "published": published,
         "called": claims.CALLED,
@@ -179,6 +180,15 @@ def _shown_in(verdict: claims.Verdict, sections: list[Section]) -> list[Section]
     """Where the tables and figures of the settings stand that a verdict compares arms in."""
     settings = {judged.comparison.setting for judged in verdict.comparisons}
     return [section for section in sections if section.setting in settings]
+
+
+def _long_sentences(evidence: Evidence, sections: list[Section]) -> list[tuple[Section, Figure]]:
+    """What stands beside claim A, outside its rule."""
+    return [
+        (section, figure)
+        for section in sections
+        for figure in translation.long_sentences(evidence, section.setting, section.figures)
+    ]
 
 
 def _environment(language: str) -> jinja2.Environment:

@@ -3,9 +3,11 @@ length."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import product
 
 from bench.report import labels, series
+from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting
 from bench.report.tables import Table, columns, spread, table
 from bench.report.words import Joined, Say
@@ -30,6 +32,13 @@ def by_length(evidence: Evidence, setting: Setting) -> list[tuple[str, str]]:
     points, of the beam where there is one."""
     last = searches(evidence, setting)[-1:]
     return [pair for pair in product(metrics(evidence, setting), last) if pair != series.headline(evidence, setting)]
+
+
+def long_sentences(evidence: Evidence, setting: Setting, drawn: Iterable[Figure]) -> list[Figure]:
+    """Those of a setting's figures that show BLEU against the source's length, of the beam where there is one: what
+    claim A says of distances, asked of whole sentences. Its rule judges distances alone."""
+    wanted = [("length", "bleu", search) for search in searches(evidence, setting)[-1:]]
+    return [figure for figure in drawn if figure.against in wanted]
 
 
 def table_of(evidence: Evidence, setting: Setting) -> Table | None:

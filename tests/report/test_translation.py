@@ -3,6 +3,7 @@ length, and what its length penalty was chosen from."""
 
 from __future__ import annotations
 
+import json
 import re
 
 import pandas as pd
@@ -89,6 +90,19 @@ def test_the_headline_is_drawn_once_and_under_its_own_name(translated):
     assert set(numbers["search"]) == {"greedy"} and set(numbers["metric"]) == {"bleu"}
 
 
+def test_claim_a_leads_to_long_sentences_and_judges_nothing_by_them(translated):
+    names = [f"length-bleu-beam5-multi30k-quick-100000-cpu-{split}" for split in SPLITS]
+    text = (translated / "report.md").read_text(encoding="utf-8")
+    claims = re.split(r"^### (?=[A-H]\. )", text[text.index("## Claim by claim") :], flags=re.MULTILINE)[1:]
+    listed = re.compile(r"^  - (\w+): \[.*\]\(figures/(.*)\.png\)$", flags=re.MULTILINE)
+    told = {claim[0]: listed.findall(claim) for claim in claims}
+    assert told == {letter: [("multi30k", name) for name in names] if letter == "A" else [] for letter in "ABCDEFGH"}
+    html = (translated / "report.html").read_text(encoding="utf-8")
+    assert [(html.count(f'href="#{name}"'), html.count(f'id="{name}"')) for name in names] == [(1, 1)] * 2
+    verdicts = json.loads((translated / "verdicts.json").read_text(encoding="utf-8"))
+    assert verdicts["claims"][0]["verdict"] == "not tested"
+
+
 def test_without_a_beam_greedy_search_is_all_there_is(folder):
     greedy = [row for row in scores(0.0) if row["search"] == "greedy"]
     folder.cell("multi30k", "lstm_dot", 1, change={"scores": greedy})
@@ -98,6 +112,8 @@ def test_without_a_beam_greedy_search_is_all_there_is(folder):
     names = {path.stem for path in (folder.path / "figures").glob("length-*.svg")}
     assert names == {f"length-{measure}multi30k-quick-100000-cpu-{split}" for split in SPLITS
                      for measure in ("", "chrf-greedy-")}  # fmt: skip
+    long_sentences = (folder.path / "report.md").read_text(encoding="utf-8").split("**Long sentences**")[1]
+    assert f"](figures/length-multi30k-quick-100000-cpu-{SPLITS[0]}.png)" in long_sentences
 
 
 def test_without_points_there_is_no_translation(folder):
@@ -105,7 +121,8 @@ def test_without_points_there_is_no_translation(folder):
     page.build(folder.path)
     assert not list((folder.path / "tables").glob("translation-*"))
     text = (folder.path / "report.md").read_text(encoding="utf-8")
-    assert "Greedy and beam" not in text and "Length penalties" not in text
+    for words in ("Greedy and beam", "Length penalties", "Long sentences"):
+        assert words not in text
 
 
 def test_what_a_length_penalty_was_chosen_from_is_said(translated):
