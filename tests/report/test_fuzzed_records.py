@@ -9,6 +9,7 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import bench
@@ -16,6 +17,7 @@ from bench import records, tidy
 from bench.compare import sets
 from bench.errors import UserError
 from bench.report import attention, drawing, page
+from bench.report.labels import Said
 from tests.report.mutations import mutated
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +27,7 @@ EVERY = {"tables": 3, "comparison": 7, "pages": 50}
 """All are read and made one table; one in so many has the report's tables and verdicts made too, is compared, is built
 with its figures and pages, each of which takes longer by far."""
 
+UNDRAWN = drawing.Figure("undrawn", Said("", ""), pd.DataFrame(), svg="")
 TOKENS = ["a", "b", "</s>"]
 MAPS = {
     "schema": 1, "split": "test", "index": 0, "cut": False, "source": TOKENS, "output": TOKENS,
@@ -75,7 +78,7 @@ def everything(out: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
         for module in (page.figures, page.phenomena, page.reach_figures, page.matrix):
             for name in {"of_setting", "by_parameters", "figures_of", "drawn"} & set(vars(module)):
                 patch.setattr(module, name, lambda *_: [])
-        patch.setattr(attention, "_figure", lambda *_: None)
+        patch.setattr(attention, "_figure", lambda *_: UNDRAWN)
         page.contents(tidy.read(out), out, out.parent / "report")
 
 
