@@ -68,7 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.filename is None and error.errno not in STORAGE:
             raise
-        _complain(f"{error.filename or 'what was to be written'}: {error.strerror}; name another place, or put it right")
+        _complain(
+            f"{error.filename or 'what was to be written'}: {error.strerror}; name another place, or put it right"
+        )
         return WRONG
     except (KeyboardInterrupt, click.Abort, Terminated) as error:
         _complain("stopped; run the same command again to go on from here")

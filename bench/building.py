@@ -12,8 +12,8 @@ from bench.matching import amount
 from bench.seeding import seeded_initialisation
 from bench.tasks.base import Sizes
 from models.interface import Seq2Seq
-from models.matching import Build, Fit, at_width, measure, solve_width
-from models.sketch import sketched
+from models.meta_device import sketched
+from models.width_search import Build, Fit, at_width, measure, solve_width
 
 FILLED_IN = ("width", "input_dim", "output_dim", "rounded", "shared", "inputs", "outputs")
 """Arguments of a model's `of_width` that no configuration file gives."""

@@ -14,8 +14,8 @@ from bench.architecture import hidden_layers
 from bench.errors import UserError
 from models.cost import COMPONENTS, parameters, state_bytes, training_flops
 from models.interface import Seq2Seq
-from models.matching import Fit
-from models.sketch import sketched
+from models.meta_device import sketched
+from models.width_search import Fit
 
 LENGTHS = (32, 512)
 """Of source and target alike, at which costs are given."""
@@ -74,13 +74,13 @@ def text(shown: Card) -> str:
     counts = parameters(shown.model)
     lines = [f"{shown.name}: {shown.about}", *(f"  {paper}" for paper in shown.papers)]
     lines += ["", f"Size with {shown.settings}", f"  {shown.told}", "", "Layers"]
-    lines += _columns(
-        [(f"{times} x" if times > 1 else "", *described) for times, *described in _layers(shown.model)]
-    )
+    lines += _columns([(f"{times} x" if times > 1 else "", *described) for times, *described in _layers(shown.model)])
     lines += ["", "Hidden layers"]
     lines += _columns([(f"{times} x", *described) for times, *described in _hidden(shown.model)] or [("none",)])
     lines += ["", "Parameters"]
-    lines += _columns([(name, f"{count:,}", f"{count / counts['total']:.1%}") for name, count in counts.items()], "<>>")
+    lines += _columns(
+        [(name, f"{count:,}", f"{count / counts['total']:.1%}") for name, count in counts.items()], "<>>"
+    )
     lines += ["", "Costs, for one source and one target of the length"]
     costs = [("length", *(str(length) for length in LENGTHS))]
     costs += [(name, *(f"{value:,}" for value in values)) for name, values in _costs(shown.model).items()]
@@ -167,7 +167,9 @@ def _layers(model: nn.Module) -> Iterator[tuple[int, str, str, str]]:
         own = dict(module.named_parameters(recurse=False))
         if own:
             shapes = ", ".join(_weight(name, weight, first_name.get(id(weight))) for name, weight in own.items())
-            first_name |= {id(weight): f"{path}.{name}" for name, weight in own.items() if id(weight) not in first_name}
+            first_name |= {
+                id(weight): f"{path}.{name}" for name, weight in own.items() if id(weight) not in first_name
+            }
             key = (_starred(path), type(module).__name__, shapes)
             found[key] = found.get(key, 0) + 1
     for key, times in found.items():
@@ -199,7 +201,8 @@ def _columns(rows: Sequence[Sequence[str]], sides: str = "") -> list[str]:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     sides = sides or "<" * len(widths)
     return [
-        "  " + "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)).rstrip()
+        "  "
+        + "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)).rstrip()
         for row in rows
     ]
 

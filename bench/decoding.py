@@ -17,7 +17,6 @@ from bench.progress import Progress, Silent
 from bench.tasks.base import BOS, EOS, PAD, Split
 from models.interface import Seq2Seq, select
 
-
 MOST_BEAM = 1000
 """Hypotheses that can be kept: beyond, a step of a small model is gigabytes."""
 
@@ -112,7 +111,9 @@ def _searched(
 
         score, chosen = value.masked_fill(ends, -torch.inf).topk(min(beam, value.shape[-1]), dim=-1)
         parent, token = parent.gather(1, chosen), token.gather(1, chosen)
-        prefix = torch.cat([prefix.gather(1, parent.unsqueeze(-1).expand(-1, -1, length)), token.unsqueeze(-1)], dim=-1)
+        prefix = torch.cat(
+            [prefix.gather(1, parent.unsqueeze(-1).expand(-1, -1, length)), token.unsqueeze(-1)], dim=-1
+        )
 
         # Log probabilities only fall, so no longer hypothesis can be worth more than the best alive at the limit.
         reachable = score[:, 0] / limit.pow(how.length_penalty)

@@ -51,9 +51,7 @@ def score_rows(
         ours, theirs = [hypotheses[i] for i in rows], [references[i] for i in rows]
         for name in metrics:
             value, signature = METRICS[name].score(ours, theirs)
-            scores.append(
-                _score(split, search, name, value, METRICS[name].unit, len(rows), axis, at, signature)
-            )
+            scores.append(_score(split, search, name, value, METRICS[name].unit, len(rows), axis, at, signature))
     return scores
 
 

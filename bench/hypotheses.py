@@ -54,7 +54,9 @@ def files(cell: Path) -> dict[str, str]:
     of_splits = of_cell(cell)
     for name in (name for key in of_splits for name in key):
         if not re.fullmatch(r"\w[\w.+-]*", name):
-            raise UserError(f"{cell / records.OUTPUTS} names a split or a search {name[:80]!r}, and no file can have that")
+            raise UserError(
+                f"{cell / records.OUTPUTS} names a split or a search {name[:80]!r}, and no file can have that"
+            )
     for (split, search), answers in of_splits.items():
         for kind, lines in ((SOURCE, answers.sources), (REFERENCE, answers.references), (search, answers.hypotheses)):
             found[f"{split}.{kind}"] = "".join(f"{line}\n" for line in lines)

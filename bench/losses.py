@@ -16,9 +16,7 @@ BLOCK_VALUES = 2**23
 less efficient, larger ones take more memory for nothing."""
 
 
-def cross_entropy(
-    features: Tensor, targets: Tensor, projection: nn.Linear, label_smoothing: float = 0.0
-) -> Tensor:
+def cross_entropy(features: Tensor, targets: Tensor, projection: nn.Linear, label_smoothing: float = 0.0) -> Tensor:
     """Summed cross-entropy in nats of `projection(features)`, as `torch.nn.functional.cross_entropy` has it.
 
     features (N, D); targets (N,) int64. Products are done in the type of the features, sums and exponentials in float32

@@ -8,7 +8,7 @@ COUNTED = {
     "flops": "FLOPs a target token",
     "width": "width",
 }
-"""What each rule counts. The counting itself is `models.matching.measure`."""
+"""What each rule counts. The counting itself is `models.width_search.measure`."""
 
 RULES = tuple(COUNTED)
 

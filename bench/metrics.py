@@ -35,7 +35,9 @@ def correct(hypotheses: Sequence[str], references: Sequence[str]) -> np.ndarray:
     >>> correct(["a b", "a"], ["a b", "b"]).tolist()
     [True, False]
     """
-    return np.fromiter((h == r for h, r in zip(hypotheses, references, strict=True)), dtype=bool, count=len(references))
+    return np.fromiter(
+        (h == r for h, r in zip(hypotheses, references, strict=True)), dtype=bool, count=len(references)
+    )
 
 
 def exact_match(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, str]:

@@ -22,7 +22,9 @@ def typed(text: str | os.PathLike[str]) -> Path:
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
         for path in (Path(text), *Path(text).parents):
             if path.is_symlink() and not path.exists():
-                raise UserError(f"{str(path)!r} is a link to {os.readlink(path)!r}, and there is no such thing") from error
+                raise UserError(
+                    f"{str(path)!r} is a link to {os.readlink(path)!r}, and there is no such thing"
+                ) from error
     except OSError as error:
         raise UserError(f"{text!r} can name no file or folder: {error.strerror or error}") from error
     except ValueError as error:  # a NUL; half of a character

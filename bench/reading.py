@@ -45,7 +45,9 @@ def check_links(folder: Path, out: Path, harmless: tuple[str, ...] = ()) -> None
     for path in (*([folder] if folder.is_symlink() else []), *linked):
         end = os.path.realpath(path)
         if os.path.commonpath([root, end]) != root:
-            raise BrokenFile(f"{path} is a link out of the results folder, to {end}; put what it links to in its place")
+            raise BrokenFile(
+                f"{path} is a link out of the results folder, to {end}; put what it links to in its place"
+            )
     for path in odd:
         raise BrokenFile(f"{path} is neither a file nor a folder; delete it")
 
@@ -139,5 +141,7 @@ def table(path: Path, separator: str, numbers: tuple[str, ...] = (), texts: tupl
     for name, values in ((name, found[name].to_numpy()) for name in numbers if len(found)):
         numeric = values.dtype.kind in "iuf"
         if not numeric or (np.abs(values[np.isfinite(values)]) > GREATEST).any():
-            raise BrokenFile(f"{path} is broken: its column {name} holds something that is no number; run the cell again")
+            raise BrokenFile(
+                f"{path} is broken: its column {name} holds something that is no number; run the cell again"
+            )
     return found

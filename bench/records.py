@@ -26,7 +26,15 @@ WORK = ".work"
 STATUSES = ("done", "failed", "diverged", "skipped", "timeout")
 RESUMABLE = ("failed", "timeout")
 """A cell that ended so keeps its saved states: running it again goes on from them."""
-CURVE_COLUMNS = ("step", "target_tokens", "seconds", "train_loss", "valid_loss", "valid_token_accuracy", "learning_rate")
+CURVE_COLUMNS = (
+    "step",
+    "target_tokens",
+    "seconds",
+    "train_loss",
+    "valid_loss",
+    "valid_token_accuracy",
+    "learning_rate",
+)
 OUTPUT_COLUMNS = ("split", "search", "index", "source", "reference", "hypothesis", "correct")
 """Of `outputs.tsv`; one more for each axis of the task follows."""
 

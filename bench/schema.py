@@ -133,7 +133,9 @@ def compose(overrides: Sequence[str] = ()) -> Cell:
             raise UserError(f"{word!r} is not a setting; write key=value, for example seed=2")
         group, _, value = word.partition("=")
         if not sections.KEY.fullmatch(group):
-            raise UserError(f"{group[:80]!r} is not the name of a setting; `bench run --cfg job` shows those there are")
+            raise UserError(
+                f"{group[:80]!r} is not the name of a setting; `bench run --cfg job` shows those there are"
+            )
         if group in GROUPS and "," not in value and value not in choices(group):
             raise UserError(f"unknown {group} {value!r}; there are {', '.join(choices(group))}")
     given, overrides = overrides, settings(overrides)

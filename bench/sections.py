@@ -47,15 +47,17 @@ def check_keys(config: Mapping[str, object]) -> None:
     check_sections(config)
     if "reference_model" in config["match"]:
         raise UserError("match.reference_model is filled in; say match.reference=NAME")
-    needed = {"": sorted(known), **{name: ("name", "_target_") for name in ("task", "model")}}
+    needed = {"": sorted(known), **dict.fromkeys(("task", "model"), ("name", "_target_"))}
     needed |= {section: tuple(_shipped()[section]) for section in ("match", "optim", "search")}
     for section, keys in needed.items():
         for key in keys:
             if key not in (config[section] if section else config):
                 raise UserError(f"{section}{'.' if section else ''}{key} was taken out, and is needed")
     tokens = config["search"]["batch_tokens"]
-    if isinstance(tokens, bool) or isinstance(tokens, int) and tokens > MOST["batch_tokens"]:
-        raise UserError(f"search.batch_tokens must be a whole number, at most {MOST['batch_tokens']:,}; got {tokens!r}")
+    if isinstance(tokens, bool) or (isinstance(tokens, int) and tokens > MOST["batch_tokens"]):
+        raise UserError(
+            f"search.batch_tokens must be a whole number, at most {MOST['batch_tokens']:,}; got {tokens!r}"
+        )
 
 
 def check_sections(config: Mapping[str, object]) -> None:

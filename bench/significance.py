@@ -143,7 +143,9 @@ def _metrics(cells: Sequence[Path], split: str, search: str, asked: Sequence[str
         )
     for name in asked:
         if name not in common:
-            raise UserError(f"{split} of {cells[0]} and {cells[1]} is not scored by {name}, but by {', '.join(common)}")
+            raise UserError(
+                f"{split} of {cells[0]} and {cells[1]} is not scored by {name}, but by {', '.join(common)}"
+            )
     return list(dict.fromkeys(asked)) or common
 
 

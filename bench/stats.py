@@ -117,7 +117,9 @@ def nested_mean(
     generator = np.random.default_rng(seed)
     drawn = generator.integers(len(samples), size=(resamples, len(samples)))
     means = [
-        np.mean([(sample := samples[place])[generator.integers(len(sample), size=len(sample))].mean() for place in row])
+        np.mean(
+            [(sample := samples[place])[generator.integers(len(sample), size=len(sample))].mean() for place in row]
+        )
         for row in drawn
     ]
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])

@@ -173,7 +173,9 @@ def _held(out: Path, name: str, board: Board) -> dict | None:
 def _tell_other_code(held: Sequence[Mapping[str, object]], board: Board) -> None:
     """Say how many of the finished cells other code has run: they stay, and are not the code's that runs now."""
     now = code()["commit"]
-    other = Counter(commit for record in held if (commit := (record.get("code") or {}).get("commit")) not in (None, now))
+    other = Counter(
+        commit for record in held if (commit := (record.get("code") or {}).get("commit")) not in (None, now)
+    )
     if now is not None and other:
         named = ", ".join(f"{count} by {commit[:12]}" for commit, count in other.items())
         board.say(f"of these, run by other commits than this one ({now[:12]}): {named}; the report says so too")

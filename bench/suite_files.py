@@ -90,7 +90,9 @@ def _wrong(content: object) -> str | None:
         for key, value in grid.items():
             values = value if isinstance(value, list) else [value]
             if not isinstance(key, str) or not values or not all(_scalar(each) for each in values):
-                return f"entry {number} of cells: {key!r:.100} must have a value or a list of values, got {value!r:.100}"
+                return (
+                    f"entry {number} of cells: {key!r:.100} must have a value or a list of values, got {value!r:.100}"
+                )
     return None
 
 

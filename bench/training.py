@@ -115,9 +115,7 @@ class Trainer:
         part = self.settings.epochs - whole
         return max(1, sum(self.plan_sizes[:whole]) + (round(part * self.plan_sizes[whole]) if part else 0))
 
-    def run(
-        self, states: States | None = None, progress: Progress | None = None, stop: Stop | None = None
-    ) -> History:
+    def run(self, states: States | None = None, progress: Progress | None = None, stop: Stop | None = None) -> History:
         """Train to the end, or until patience is over, and leave the model with the weights that validation selects.
 
         states: where the resumable state is kept, read first if there is one. stop: looked at after every step; asked
@@ -134,7 +132,9 @@ class Trainer:
     def _train(self, states: States | None, progress: Progress, stop: Stop) -> None:
         history = self.history
         progress.stage("train", self.total_steps, "steps")
-        stops = {round(self.total_steps * (i + 1) / self.settings.validations) for i in range(self.settings.validations)}
+        stops = {
+            round(self.total_steps * (i + 1) / self.settings.validations) for i in range(self.settings.validations)
+        }
         interval = max(1, self.total_steps // SAMPLES)
         epoch, skip = self._position()
         plan = self._plan(epoch)
@@ -170,7 +170,9 @@ class Trainer:
                     saved = time.monotonic()
                 # Neither validating nor saving is training: the window of the sample moves on by as long, or begins anew.
                 begun = clock(self.device)
-                sampled_tokens, sampled_at = (0, begun) if step in stops else (sampled_tokens, sampled_at + begun - now)
+                sampled_tokens, sampled_at = (
+                    (0, begun) if step in stops else (sampled_tokens, sampled_at + begun - now)
+                )
             if stop.asked:
                 kept = "its state is saved" if states is not None else "nothing is saved"
                 progress.say(f"stopped at step {step} of {self.total_steps}; {kept}")

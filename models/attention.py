@@ -256,9 +256,7 @@ class GlobalAttention(Watched):
         queries_B1TD = (hidden if self.query is None else self.query(hidden)).unsqueeze(1)
         if self.seen is not None:
             self.show(attention_weights(queries_B1TD, memory_B1SD, mask_B11S, scale=1.0))
-        return attend(
-            queries_B1TD, memory_B1SD, memory_B1SD, mask_B11S, scale=1.0, dropout=self.dropout
-        ).squeeze(1)
+        return attend(queries_B1TD, memory_B1SD, memory_B1SD, mask_B11S, scale=1.0, dropout=self.dropout).squeeze(1)
 
     def _additive(self, queries: Tensor, keys: Tensor) -> Tensor:
         """v . tanh(q_t + k_s): queries (B, T, D), keys (B, S, D), returns (B, T, S). Without gradients, the sums

@@ -36,9 +36,7 @@ class Recurrent(HiddenLayer):
 
     kind = "recurrent"
 
-    def __init__(
-        self, cell: str, d_in: int, d_out: int, bidirectional: bool = False, dropout: float = 0.0
-    ) -> None:
+    def __init__(self, cell: str, d_in: int, d_out: int, bidirectional: bool = False, dropout: float = 0.0) -> None:
         super().__init__()
         known("cell", cell, tuple(CELLS))
         width = each_direction(d_out, bidirectional)

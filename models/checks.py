@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 LARGEST = 2**20
 """No width, no vocabulary and no number of positions is larger: a matrix of such a size has a million million values."""
 

@@ -82,8 +82,8 @@ class Seq2Seq(nn.Module, ABC):
     @abstractmethod
     def of_width(
         cls, width: int, input_dim: int, output_dim: int, *, rounded: bool = True, **options: object
-    ) -> "Seq2Seq":
-        """The model whose every inner size follows from one `width`; what `models.matching.solve_width` varies.
+    ) -> Seq2Seq:
+        """The model whose every inner size follows from one `width`; what `models.width_search.solve_width` varies.
 
         The keyword parameters here are what configuration files may say, with their types; where they end in
         `**options`, those of the constructor may be said too.

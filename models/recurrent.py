@@ -18,7 +18,7 @@ from models.cells import Hidden, Recurrent
 from models.checks import MOST_LAYERS, at_least, known
 from models.cost import linear_flops
 from models.dropout import Dropout
-from models.ends import EncoderDecoder
+from models.encoder_decoder import EncoderDecoder
 from models.hidden import TanhLinear
 from models.interface import Depth, State
 
@@ -34,7 +34,7 @@ class RecurrentSeq2Seq(EncoderDecoder):
     `models.attention.GlobalAttention`, which also says what n_heads means. input_feeding: what attention gave at one
     step is read again at the next, beside the token (Luong et al. 2015, sec. 3.3). dropout: of what goes from layer to
     layer and leaves the last one, and of embeddings where `dropout_embedding` is None; dropout_attention: of attention
-    weights; dropout_recurrent: see `models.cells.Recurrent`. The rest: see `models.ends.EncoderDecoder`.
+    weights; dropout_recurrent: see `models.cells.Recurrent`. The rest: see `models.encoder_decoder.EncoderDecoder`.
 
     Raises ValueError for sizes and names that cannot be built.
     """
@@ -98,7 +98,7 @@ class RecurrentSeq2Seq(EncoderDecoder):
         n_layers: int = 1,
         n_heads: int = 1,
         **options: object,
-    ) -> "RecurrentSeq2Seq":
+    ) -> RecurrentSeq2Seq:
         """d_model = width; several heads have d_model / n_heads each, rounded down."""
         at_least(1, n_heads=n_heads)
         if width % n_heads and not rounded:

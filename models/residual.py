@@ -9,16 +9,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from models import cells, minimal
+from models import cells, min_rnn
 from models.blocks import Mixer
 from models.cells import Recurrent
 from models.checks import each_direction, known
 from models.interface import State
-from models.minimal import Minimal
+from models.min_rnn import Minimal
 from models.recurrent import ENCODERS
 from models.stack import BlockSeq2Seq
 
-CELLS = (*cells.CELLS, *minimal.CELLS)
+CELLS = (*cells.CELLS, *min_rnn.CELLS)
 
 
 class RecurrentMixer(Mixer):
@@ -134,14 +134,14 @@ class ResidualSeq2Seq(BlockSeq2Seq):
     ) -> None:
         known("cell", cell, CELLS)
         both = known("encoder", encoder, ENCODERS) == "bi"
-        if cell in minimal.CELLS and dropout_recurrent:
+        if cell in min_rnn.CELLS and dropout_recurrent:
             raise ValueError(
                 f"dropout_recurrent must be 0 where cell is {cell}, which has no weights from state to state; "
                 f"got {dropout_recurrent}"
             )
 
         def mixer(both: bool) -> Mixer:
-            if cell in minimal.CELLS:
+            if cell in min_rnn.CELLS:
                 return MinimalMixer(cell, d_model, both)
             return RecurrentMixer(cell, d_model, both, dropout_recurrent)
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from models.attention import MultiHeadAttention
 from models.blocks import DecoderLayer, EncoderLayer, Mixer
 from models.checks import MOST_LAYERS, at_least
-from models.ends import EncoderDecoder
+from models.encoder_decoder import EncoderDecoder
 from models.interface import SOURCE, Depth, State
 
 
@@ -21,7 +21,7 @@ class BlockSeq2Seq(EncoderDecoder):
     without a long warm-up (Xiong et al. 2020), or `post`, the original order. dropout: of embeddings and residuals
     where `dropout_embedding` and `dropout_residual` are None, and of the feed-forward network's hidden layer;
     dropout_attention: of the weights of attention over the source, and of self-attention where a mixer has it. The
-    rest: see `models.ends.EncoderDecoder`.
+    rest: see `models.encoder_decoder.EncoderDecoder`.
 
     Raises ValueError for sizes that cannot be built.
     """
@@ -84,7 +84,7 @@ class BlockSeq2Seq(EncoderDecoder):
         d_ff: int | None = None,
         ff_ratio: float = 4.0,
         **options: object,
-    ) -> "BlockSeq2Seq":
+    ) -> BlockSeq2Seq:
         """d_model = width; d_k = d_v = width / n_heads, rounded down, and d_ff = ff_ratio * width, unless given."""
         at_least(1, n_heads=n_heads)
         if d_k is None or d_v is None:

@@ -187,7 +187,7 @@ RULES = (
         "building.py needs no data, no training and no record",
         ("bench.building",),
         ours=(
-            *("models.interface", "models.matching", "models.sketch", "bench.tasks.base", "bench.matching"),
+            *("models.interface", "models.width_search", "models.meta_device", "bench.tasks.base", "bench.matching"),
             *("bench.schema", "bench.sections", "bench.seeding", "bench.errors"),
         ),
     ),
@@ -296,7 +296,7 @@ def test_the_rules_name_modules_that_exist():
 SOUND = {
     "bench": "",
     "bench.run": "import torch\nfrom models.cost import parameters\nfrom bench import building, training",
-    "bench.building": "from models.matching import Fit\nfrom bench import schema",
+    "bench.building": "from models.width_search import Fit\nfrom bench import schema",
     "bench.schema": "import hydra",
     "bench.training": "import torch\nfrom models.interface import Seq2Seq\nfrom bench.tasks.base import Split",
     "bench.tasks": "",
@@ -329,7 +329,7 @@ SOUND = {
     "models.interface": "import torch",
     "models.lstm": "import math\nfrom torch import nn\nfrom models.interface import Seq2Seq\nfrom . import interface",
     "models.cost": "",
-    "models.matching": "",
+    "models.width_search": "",
 }
 
 PACKAGES = {"bench", "bench.tasks", "bench.data", "bench.profile", "bench.reach", "bench.report", "models"}

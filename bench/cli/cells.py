@@ -47,7 +47,9 @@ def run(settings: tuple[str, ...], multirun: bool, cfg: str | None, resolve: boo
 @click.option("--only", metavar="TASK,TASK", help="The tasks to run; all of the suite's if not given.")
 @click.option("--retry-failed", is_flag=True, help=RETRY)
 @click.option(
-    "--cell-timeout", type=click.IntRange(1, 10**7), metavar="S",
+    "--cell-timeout",
+    type=click.IntRange(1, 10**7),
+    metavar="S",
     help="Seconds a cell may take; those of the suite's own `cell_timeout`, or no limit, if not given.",
 )
 @click.option("--no-report", is_flag=True, help="Leave the report as it is.")
@@ -93,11 +95,18 @@ def suite_command(
 @click.command("tune")
 @click.argument("name")
 @click.option(
-    "--try", "asked", multiple=True, metavar="KEY=V,V",
+    "--try",
+    "asked",
+    multiple=True,
+    metavar="KEY=V,V",
     help="Values to try; several options are combined.  [default: optim.lr=1e-3,2e-3,4e-3,8e-3]",
 )
 @click.option(
-    "--seed", "seeds", type=click.IntRange(min=0), multiple=True, metavar="N",
+    "--seed",
+    "seeds",
+    type=click.IntRange(min=0),
+    multiple=True,
+    metavar="N",
     help="Of the trials; several are averaged.  [default: 101]",
 )
 @click.option("--only", metavar="TASK,TASK", help="The tasks to tune; all of the suite's if not given.")

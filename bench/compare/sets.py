@@ -11,7 +11,6 @@ from bench.compare import pairs, scores, segments
 from bench.compare.pairs import Change
 from bench.compare.scores import Score, Speed
 from bench.report.evidence import Evidence
-from bench.significance import METRICS
 
 SCHEMA = 1
 """Of the JSON; raised when a key changes its meaning or goes."""

@@ -145,7 +145,9 @@ def known_checksum(corpus: Corpus, file: str) -> str | None:
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read ({error})") from error
     if not found or not re.fullmatch("[0-9a-f]{64}", found[0]):
-        raise DataError(f"{path}: holds no SHA-256; write one there, or delete the file to trust the copy that is here")
+        raise DataError(
+            f"{path}: holds no SHA-256; write one there, or delete the file to trust the copy that is here"
+        )
     return found[0]
 
 

@@ -17,7 +17,7 @@ class Ragged:
     offsets: np.ndarray
 
     @classmethod
-    def of(cls, sequences: Iterable[Sequence[int] | np.ndarray]) -> "Ragged":
+    def of(cls, sequences: Iterable[Sequence[int] | np.ndarray]) -> Ragged:
         """From any sequences of ids."""
         arrays = [np.asarray(sequence, dtype=np.int32) for sequence in sequences]
         offsets = np.zeros(len(arrays) + 1, dtype=np.int64)
@@ -25,7 +25,7 @@ class Ragged:
         return cls(np.concatenate(arrays) if arrays else np.zeros(0, dtype=np.int32), offsets)
 
     @classmethod
-    def of_rows(cls, rows: np.ndarray, lengths: np.ndarray | None = None) -> "Ragged":
+    def of_rows(cls, rows: np.ndarray, lengths: np.ndarray | None = None) -> Ragged:
         """From rows of equal width, (M, L) ids or (M, L, C) values; of row i the first lengths[i] count; None: all."""
         if lengths is None:
             lengths = np.full(len(rows), rows.shape[1], dtype=np.int64)
@@ -35,12 +35,12 @@ class Ragged:
         return cls(tokens.astype(np.float32 if rows.ndim == 3 else np.int32, copy=False), offsets)
 
     @classmethod
-    def joined(cls, parts: Sequence["Ragged"]) -> "Ragged":
+    def joined(cls, parts: Sequence[Ragged]) -> Ragged:
         """All sequences of the parts, in order."""
         lengths = np.concatenate([part.lengths for part in parts])
         return cls(np.concatenate([part.tokens for part in parts]), np.concatenate([[0], np.cumsum(lengths)]))
 
-    def take(self, places: np.ndarray) -> "Ragged":
+    def take(self, places: np.ndarray) -> Ragged:
         """The sequences at these places (or where a boolean mask is True), in their order."""
         if places.dtype == bool:
             places = np.flatnonzero(places)

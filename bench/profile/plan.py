@@ -143,7 +143,9 @@ def _lengths(text: str) -> tuple[int, ...]:
     found = set()
     for part in _listed("--lengths", text):
         if not (part.isascii() and part.isdecimal() and len(part) < 10 and 2 <= int(part) <= LONGEST):
-            raise UserError(f"--lengths takes whole numbers from 2, the end token included, to {LONGEST}; got {part!r}")
+            raise UserError(
+                f"--lengths takes whole numbers from 2, the end token included, to {LONGEST}; got {part!r}"
+            )
         found.add(int(part))
     return tuple(sorted(found))
 

@@ -255,7 +255,9 @@ def _norms(
     finally:
         handle.remove()
     if not leaves:
-        raise UserError(f"{type(model).__name__} does not give its source to src_embedding as it is: no gradient there")
+        raise UserError(
+            f"{type(model).__name__} does not give its source to src_embedding as it is: no gradient there"
+        )
     if tgt_out.is_floating_point():
         outputs = list(predicted.sum(dim=0))
     else:

@@ -43,9 +43,7 @@ def positions(evidence: Evidence) -> list[Case]:
     return cases
 
 
-def _positions(
-    evidence: Evidence, setting: Setting, rows: pd.DataFrame, base: str, variants: dict[str, str]
-) -> Case:
+def _positions(evidence: Evidence, setting: Setting, rows: pd.DataFrame, base: str, variants: dict[str, str]) -> Case:
     _, metric, _ = headline(evidence, setting)
     unit, task = evidence.unit(setting, metric), evidence.name(setting)
     scores = {kind: mean(evidence.by_seed(rows, arm)) for kind, arm in variants.items()}

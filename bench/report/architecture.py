@@ -40,9 +40,7 @@ def state_told(state: Mapping) -> Text:
     """What a decoder hands on from one position to the next."""
     if not state["last"]:
         return Say("architecture.nothing")
-    standing = Say(
-        "architecture.standing", kept=f"{100 * state['kept']:.0f}", changed=f"{100 * state['changed']:.0f}"
-    )
+    standing = Say("architecture.standing", kept=f"{100 * state['kept']:.0f}", changed=f"{100 * state['changed']:.0f}")
     size = {"last": f"{state['last']:,}", "tokens": state["tokens"]}
     if state["grows"]:
         return Say("architecture.growing", first=f"{state['first']:,}", standing=standing, **size)

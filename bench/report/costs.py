@@ -41,9 +41,7 @@ def recurrent_wins(evidence: Evidence) -> list[Case]:
 def _judged_wins(evidence: Evidence, judged: list[Judged]) -> Finding:
     calls = Counter(found.call for found in judged)
     wins = [found for found in judged if found.call == ABOVE]
-    undecided = [
-        found for found in judged if found.call == OPEN and found.difference.mean >= found.comparison.margin
-    ]
+    undecided = [found for found in judged if found.call == OPEN and found.difference.mean >= found.comparison.margin]
     said = [
         Say(
             "evidence.C.summary", count=len(judged), above=calls[ABOVE], below=calls[BELOW], level=calls[LEVEL],

@@ -61,7 +61,9 @@ def canvas() -> tuple[Canvas, Axes]:
 def panels(down: int, across: int) -> tuple[Canvas, list[Axes]]:
     """Several axes on one canvas, row by row."""
     figure = Canvas(figsize=(WIDTH, HEIGHT))
-    return figure, list(figure.subplots(down, across, squeeze=False, gridspec_kw={"hspace": 0.75, "wspace": 0.28}).flat)
+    return figure, list(
+        figure.subplots(down, across, squeeze=False, gridspec_kw={"hspace": 0.75, "wspace": 0.28}).flat
+    )
 
 
 def line(axes: Axes, arm: str, x: pd.Series, y: pd.Series, thin: bool = False) -> None:

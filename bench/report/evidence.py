@@ -227,7 +227,10 @@ class Evidence:
     def by_seed(self, rows: pd.DataFrame, arm: str, value: str = "value") -> dict[int, float]:
         """seed -> value of one arm's rows; the mean where a seed has several."""
         if (id(rows), value) not in self._seeds:
-            self._seeds[id(rows), value] = rows, _by_arm_and_seed(rows, value)  # the rows too, so that their id stays theirs
+            self._seeds[id(rows), value] = (
+                rows,
+                _by_arm_and_seed(rows, value),
+            )  # the rows too, so that their id stays theirs
         return self._seeds[id(rows), value][1].get(arm, {})
 
     def merit(self, rows: pd.DataFrame, arm: str, unit: str) -> dict[int, float]:
@@ -256,7 +259,8 @@ def _by_arm_and_seed(rows: pd.DataFrame, value: str) -> dict[str, dict[int, floa
         if _is_number(seed) and _is_number(number):
             found.setdefault(arm, {}).setdefault(int(seed), []).append(float(number))
     return {
-        arm: {seed: math.fsum(seeds[seed]) / len(seeds[seed]) for seed in sorted(seeds)} for arm, seeds in found.items()
+        arm: {seed: math.fsum(seeds[seed]) / len(seeds[seed]) for seed in sorted(seeds)}
+        for arm, seeds in found.items()
     }
 
 
@@ -283,9 +287,7 @@ def _marked(settings: list[Setting]) -> list[Setting]:
     several: dict[str, set[Setting]] = {}
     for setting in settings:
         several.setdefault(setting.slug.casefold(), set()).add(setting)
-    return [
-        replace(one, mark=digest(repr(one))) if len(several[one.slug.casefold()]) > 1 else one for one in settings
-    ]
+    return [replace(one, mark=digest(repr(one))) if len(several[one.slug.casefold()]) > 1 else one for one in settings]
 
 
 def _told_apart(names: list[str], groups: list[object], configs: list[dict], prefixes: tuple[str, ...]) -> list[str]:

@@ -71,7 +71,9 @@ def verdicts(
         "rules_version": claims.RULES_VERSION,
         "called": claims.CALLED,
         "claims": [
-            _plain(each.claim, "corrected") | _plain(each, "claim") | {"published": _published(beside[each.letter])}
+            _plain(each.claim, "corrected")
+            | _plain(each, "claim")
+            | {"published": _published(beside[each.letter])}
             | ({"texts": {code: _told(each, code) for code in others}} if others else {})
             for each in found
         ],

@@ -141,7 +141,9 @@ def models(evidence: Evidence) -> Table:
             found = differing_options(told[task, arm])
             shown = [f"{key} {' / '.join(values)}" for key, values in found.items() if key not in NOT_SHOWN]
             rows.append([task, arm, ", ".join(shown) or NONE])
-    return table("models", Say("tables.models.title"), Say("tables.models.note"), columns("task", "arm", "options"), rows)
+    return table(
+        "models", Say("tables.models.title"), Say("tables.models.note"), columns("task", "arm", "options"), rows
+    )
 
 
 def signatures(evidence: Evidence) -> list[str]:

@@ -39,7 +39,9 @@ def drawn(evidence: Evidence, folder: Path) -> Figure | None:
             x, y = names.index(row["other"]), names.index(row["arm"])
             lead, settings = row["above"] - row["below"], sum(row[name] for name in CALLS.values())
             colour = style.BLUE if lead > 0 else style.VERMILLION
-            axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fc=colour, lw=0, alpha=STRONGEST * abs(lead) / settings))
+            axes.add_patch(
+                Rectangle((x - 0.5, y - 0.5), 1, 1, fc=colour, lw=0, alpha=STRONGEST * abs(lead) / settings)
+            )
             if lead < 0:
                 axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, hatch="//", ec=style.GRID, lw=0))
             text = f"{row['above']}{gap}:{gap}{row['below']}\n{row['level']}{gap}={2 * gap}{row['undecided']}{gap}?"

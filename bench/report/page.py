@@ -19,8 +19,23 @@ from markupsafe import Markup
 
 from bench import claims, records, tidy
 from bench.errors import UserError
-from bench.report import attention, beside, examples, exports, facts, figures, gated, matrix, phenomena, reach_figures
-from bench.report import solving, style, tables, translation, words
+from bench.report import (
+    attention,
+    beside,
+    examples,
+    exports,
+    facts,
+    figures,
+    gated,
+    matrix,
+    phenomena,
+    reach_figures,
+    solving,
+    style,
+    tables,
+    translation,
+    words,
+)
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting
 from bench.report.examples import Example

@@ -154,7 +154,9 @@ def _growing(table: pd.DataFrame) -> Iterator[str]:
             found = growth.slope(costs(table, what, arm, quantity))
             if found is not None:
                 span = f"{found.low:,} to {found.high:,}"
-                lines.append((f"{quantity}, {rows.WHATS[what]}", f"`{arm}`", f"{found.value:+.2f}", span, str(found.n)))
+                lines.append(
+                    (f"{quantity}, {rows.WHATS[what]}", f"`{arm}`", f"{found.value:+.2f}", span, str(found.n))
+                )
     yield from _table(("cost", "arm", "slope", "lengths", "points"), lines, numeric=(2, 4))
 
 

@@ -204,9 +204,7 @@ def attention(evidence: Evidence) -> list[Case]:
         split, metric, search = headline(evidence, setting)
         rows = evidence.select(setting, split, metric, search)
         pairs = [(arm, arms.without_attention(arm)) for arm in _present(rows, arms.ATTENTIVE)]
-        asked = [
-            compared(evidence, setting, rows, arm, twin) for arm, twin in pairs if twin in set(rows["arm"])
-        ]
+        asked = [compared(evidence, setting, rows, arm, twin) for arm, twin in pairs if twin in set(rows["arm"])]
         if asked:
             cases.append(Case(asked, partial(_judged_attention, evidence.name(setting), setting)))
     return cases

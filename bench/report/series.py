@@ -13,7 +13,10 @@ from bench.stats import bootstrap_mean
 
 KEYS = ["task", "budget_name", "arm", "seed", "cell"]
 MEBI = 2**20
-WORKS, MEMORIES = ("train", "decode", "decode_one"), {"process": "memory.peak_rss_bytes", "gpu": "memory.peak_gpu_bytes"}
+WORKS, MEMORIES = (
+    ("train", "decode", "decode_one"),
+    {"process": "memory.peak_rss_bytes", "gpu": "memory.peak_gpu_bytes"},
+)
 """What speed is measured of, and peaks of memory by where they are; both by the names of their words."""
 
 
@@ -74,7 +77,8 @@ def learning(evidence: Evidence, setting: Setting) -> pd.DataFrame:
     cells = evidence.of(setting).set_index("cell")
     rows = evidence.curves[evidence.curves["cell"].isin(cells.index)]
     whole, tokens = (
-        pd.to_numeric(column(cells, name), errors="coerce") for name in ("flops.training_total", "budget.target_tokens")
+        pd.to_numeric(column(cells, name), errors="coerce")
+        for name in ("flops.training_total", "budget.target_tokens")
     )
     rows = rows.assign(flops=rows["cell"].map(whole / tokens.where(tokens > 0)) * rows["target_tokens"])
     kept = [*KEYS, "step", "target_tokens", "flops", "seconds", "train_loss", "valid_loss"]

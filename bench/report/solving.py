@@ -99,7 +99,9 @@ def solved_table(evidence: Evidence, setting: Setting) -> Table | None:
             scores = [one.scaled for one in own]
             mean, count = sum(scores) / len(scores), sum(one.solved for one in own)
             share = Cell(Say("tables.solved.share", count=count, of=len(own)), count / len(own))
-            reach = Joined(Say("tables.solved.seed", seed=one.seed, reach=_reach(one)) for one in own) if axis else NONE
+            reach = (
+                Joined(Say("tables.solved.seed", seed=one.seed, reach=_reach(one)) for one in own) if axis else NONE
+            )
             low = Cell(f"{mean:.3f}", mean)
             rows.append([split, Cell(arm, arm), low, Cell(f"{min(scores):.3f}", min(scores)), share, reach])
     heads = columns("split", "arm", "scaled", "lowest", "solving")

@@ -13,7 +13,12 @@ from dataclasses import dataclass
 from bench.report import arms
 
 BLUE, VERMILLION, ORANGE, GREEN = "#0072B2", "#D55E00", "#E69F00", "#009E73"
-SKY, PURPLE, YELLOW, GREY = "#56B4E9", "#CC79A7", "#B8A400", "#7F7F7F"  # the palette's yellow, darkened for white paper
+SKY, PURPLE, YELLOW, GREY = (
+    "#56B4E9",
+    "#CC79A7",
+    "#B8A400",
+    "#7F7F7F",
+)  # the palette's yellow, darkened for white paper
 
 INK, GRID, SHADE = "#1b1f24", "#d0d5da", "#e8ecf0"
 """Text and axes, grid lines, the training range. The page swaps them for its own colours, light or dark."""

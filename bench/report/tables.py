@@ -89,9 +89,7 @@ def glance(evidence: Evidence) -> Table:
         heads.append(Say("tables.glance.column", **words))
         for arm in names:
             values = scores[(scores["arm"] == arm) & (scores["split"] == split)]["value"]
-            rows[arm].append(
-                measured(values.mean() if len(values) else None, form(unit))
-            )
+            rows[arm].append(measured(values.mean() if len(values) else None, form(unit)))
     title, note = Say("tables.glance.title"), Say("tables.glance.note")
     return table("glance", title, note, [*columns("arm"), *heads], [[arm, *rows[arm]] for arm in names])
 
@@ -145,7 +143,9 @@ def other_scores(evidence: Evidence, setting: Setting) -> Table | None:
         for arm in arms.ordered(part["arm"]):
             values = part[part["arm"] == arm]["value"]
             label = Say("tables.metric", metric=metric, unit=labels.unit(unit))
-            rows.append([split, search, label, arm, spread(values, unit), str(signature) if given(signature) else NONE])
+            rows.append(
+                [split, search, label, arm, spread(values, unit), str(signature) if given(signature) else NONE]
+            )
     heads = columns("split", "search", "metric", "arm", "mean", "signature")
     title, note = Say("tables.other.title", setting=setting.text), Say("tables.other.note")
     return table(f"other-scores-{setting.slug}", title, note, heads, rows) if rows else None
@@ -207,8 +207,13 @@ def literature(evidence: Evidence) -> Table | None:
     if not settings:
         return None
     rows = [
-        [Say("tables.literature.theirs", system=row.system, source=row.source), "-".join(row.ours.languages),
-         measured(row.number, "{:.2f}"), Cell(NONE, ""), row.differs]
+        [
+            Say("tables.literature.theirs", system=row.system, source=row.source),
+            "-".join(row.ours.languages),
+            measured(row.number, "{:.2f}"),
+            Cell(NONE, ""),
+            row.differs,
+        ]
         for row in published.MULTI30K
     ]
     for setting in settings:

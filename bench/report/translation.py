@@ -51,6 +51,9 @@ def table_of(evidence: Evidence, setting: Setting) -> Table | None:
         scores = evidence.select(setting, split)[lambda rows, arm=arm: rows["arm"] == arm]
         found = [scores[(scores["metric"] == metric) & (scores["search"] == search)] for metric, search in pairs]
         rows.append([split, arm, *(spread(part["value"], POINTS) for part in found)])
-    heads = [*columns("split", "arm"), *(Joined([labels.words(metric), search], "clauses") for metric, search in pairs)]
+    heads = [
+        *columns("split", "arm"),
+        *(Joined([labels.words(metric), search], "clauses") for metric, search in pairs),
+    ]
     title, note = Say("tables.translation.title"), Say("tables.translation.note")
     return table(f"translation-{setting.slug}", title, note, heads, rows)

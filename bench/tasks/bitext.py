@@ -19,7 +19,6 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from bench.data import hub
 from bench.data.corpora import file_checksum

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.tasks.grammar import english, german
-from bench.tasks.grammar.marks import PHENOMENA
+from bench.tasks.grammar.annotations import PHENOMENA
 from bench.tasks.grammar.trees import Clause
 from bench.tasks.grammar.vocabulary import english_words, german_words
 from bench.tasks.kinds.generated import Part

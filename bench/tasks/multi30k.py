@@ -55,7 +55,9 @@ class Multi30k(Translation):
         self.tests = list(self.tests)
         for name in self.tests:
             if name not in existing:
-                raise ValueError(f"tests: no {name!r} for {self.source}-{self.target}; there are {', '.join(existing)}")
+                raise ValueError(
+                    f"tests: no {name!r} for {self.source}-{self.target}; there are {', '.join(existing)}"
+                )
         if len(set(self.tests)) < len(self.tests):
             raise ValueError(f"tests={self.tests!r}: names a test set twice")
 

@@ -92,7 +92,11 @@ class Recall(Symbols):
         source[rows, 2 * places] = keys
         source[rows, 2 * places + 1] = values
         source[:, -1] = keys[:, 0]
-        return Drawn(Ragged.of_rows(source), Ragged.of_rows(np.stack([keys[:, 0], values[:, 0]], axis=1)), {"distance": distance})
+        return Drawn(
+            Ragged.of_rows(source),
+            Ragged.of_rows(np.stack([keys[:, 0], values[:, 0]], axis=1)),
+            {"distance": distance},
+        )
 
     def target_limit(self, source_lengths: np.ndarray) -> np.ndarray:
         return np.full_like(source_lengths, 4)

@@ -112,7 +112,9 @@ def test_every_figure_is_whole_and_says_what_to_see(in_any_language, visit, widt
         assert figure["width"] > 300 and figure["height"] > 60 and figure["drawn"] > 10, figure
         assert figure["caption"].split(" CSV")[0].rstrip(".") != "" and set(".。") & set(figure["caption"]), figure
         numbers, drawing = figure["files"]
-        assert numbers.startswith("tables/") and len((in_any_language.parent / numbers).read_text().splitlines()) > 1, figure
+        assert (
+            numbers.startswith("tables/") and len((in_any_language.parent / numbers).read_text().splitlines()) > 1
+        ), figure
         assert drawing.startswith("figures/") and (in_any_language.parent / drawing).exists(), figure
 
 
@@ -145,5 +147,7 @@ def test_text_stands_out_from_what_is_behind_it(in_any_language, visit, scheme):
 
 
 def test_the_two_schemes_differ(long_range, visit):
-    colours = {visit(long_range, scheme=s).evaluate("getComputedStyle(document.body).backgroundColor") for s in SCHEMES}
+    colours = {
+        visit(long_range, scheme=s).evaluate("getComputedStyle(document.body).backgroundColor") for s in SCHEMES
+    }
     assert len(colours) == 2

@@ -64,9 +64,7 @@ def build(name: str, variant: str = "", *, shared: bool = False, seed: int = 0, 
     target_size = SOURCE_SIZE if shared else TARGET_SIZE
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return cls.of_width(
-            WIDTH, SOURCE_SIZE, target_size, rounded=False, shared=shared, **by_task, **options
-        ).eval()
+        return cls.of_width(WIDTH, SOURCE_SIZE, target_size, rounded=False, shared=shared, **by_task, **options).eval()
 
 
 def ragged_batch(model: Seq2Seq, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:

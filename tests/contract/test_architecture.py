@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.contract.arms import NAMES, build
 
 from bench import architecture
 from bench.architecture import hidden_layers, inspected
 from models.cost import parameters
 from models.recurrent import RecurrentSeq2Seq
 from models.transformer import Transformer
+from tests.contract.arms import NAMES, build
 
 CASES = [(name, "") for name in NAMES] + [
     *[("transformer", "no feed-forward"), ("transformer", "values"), ("gru_none", "values")],

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.contract.arms import NAMES, SOURCE_SIZE, build
 
 from bench import attention_maps, records
 from bench.attention_maps import CROSS, ENCODER, LONGEST, maps
@@ -18,6 +17,7 @@ from bench.decoding import Search, search
 from bench.tasks.base import BOS, FIRST_FREE_ID, SPECIALS, Split
 from bench.tasks.reverse import Reverse
 from models.interface import Seq2Seq
+from tests.contract.arms import NAMES, SOURCE_SIZE, build
 
 ROUNDED = 0.51 * 10**-attention_maps.DIGITS
 TASK = Reverse()

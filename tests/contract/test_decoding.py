@@ -7,11 +7,11 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from tests.contract.arms import NAMES, build, ragged_batch
 
 from bench.decoding import Search, largest, search
 from bench.tasks.base import BOS, EOS, PAD
 from models.interface import Seq2Seq, State
+from tests.contract.arms import NAMES, build, ragged_batch
 
 
 @pytest.fixture(params=NAMES)
@@ -154,9 +154,7 @@ def test_a_wide_beam_finds_the_best_of_all_hypotheses(seed: int, penalty: float)
     table[:, [PAD, BOS]] = -1e9
     model = Memoryless(table).eval()
     limit, src = 4, torch.tensor([[4]])
-    every = [
-        [*inner, EOS] for length in range(limit) for inner in itertools.product([3, 4, 5], repeat=length)
-    ]
+    every = [[*inner, EOS] for length in range(limit) for inner in itertools.product([3, 4, 5], repeat=length)]
     ranked = max(every, key=lambda tokens: log_probability(model, src, tokens) / len(tokens) ** penalty)
     found = search(model, src, None, [limit], Search(30, penalty))
     assert found.tokens[0] == ranked[:-1] and found.ended[0]

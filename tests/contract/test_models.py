@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 import pytest
 import torch
-from tests.contract.arms import CASES, IDS, NAMES, build, filler, other, ragged_batch
 
 from models.cost import parameters, state_bytes
 from models.dropout import set_dropout_generator
 from models.interface import SOURCE, Seq2Seq, State, select
+from tests.contract.arms import CASES, IDS, NAMES, build, filler, other, ragged_batch
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 

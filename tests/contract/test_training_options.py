@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from bench.data.bpe_dropout import redraws
 from bench.data.subwords import Subwords, learn

@@ -62,7 +62,15 @@ def test_a_cell_reaches_as_far_as_it_has_learnt_to_look(copied, capsys):
     share = {row.k: row.value for row in found.curve(rows.GRADIENT)}
     assert share[3] > share[2] and share[3] > share[4]
     line = said.splitlines()[-1].split()
-    assert line == [folder.name, "test", f"{whole:.3f}", f"{nothing:.3f}", f"{found.constant:.3f}", str(found.context), "3"]
+    assert line == [
+        folder.name,
+        "test",
+        f"{whole:.3f}",
+        f"{nothing:.3f}",
+        f"{found.constant:.3f}",
+        str(found.context),
+        "3",
+    ]
     assert not list(folder.glob(".*"))
 
 

@@ -111,7 +111,11 @@ def test_a_trained_cell_answers_line_by_line(smoke: Path, tmp_path: Path) -> Non
     again = bench("translate", "--run", str(older), "--beam", "1", stdin="\n".join([*greedy["source"], ""]) + "\n")
     assert (again.returncode, again.stdout) == (0, done.stdout), again.stderr
     wrong = bench("translate", "--run", str(folder), stdin="a b 7\n")
-    assert wrong.returncode == 2 and len(wrong.stderr.splitlines()) == 1 and "reads words with spaces between, of a, b, c" in wrong.stderr
+    assert (
+        wrong.returncode == 2
+        and len(wrong.stderr.splitlines()) == 1
+        and "reads words with spaces between, of a, b, c" in wrong.stderr
+    )
 
 
 def test_a_cell_is_the_same_alone_as_in_its_suite(smoke: Path, tmp_path: Path) -> None:
@@ -200,7 +204,18 @@ def test_bleu_equals_what_the_sacrebleu_command_prints(tmp_path: Path) -> None:
         (tmp_path / "ref").write_text("\n".join(rows["reference"]) + "\n")
         hypotheses = "\n".join(rows["hypothesis"]) + "\n"
         for metric in ("bleu", "chrf"):
-            command = [sys.executable, "-m", "sacrebleu", str(tmp_path / "ref"), "-m", metric, "-w", "10", "-f", "json"]
+            command = [
+                sys.executable,
+                "-m",
+                "sacrebleu",
+                str(tmp_path / "ref"),
+                "-m",
+                metric,
+                "-w",
+                "10",
+                "-f",
+                "json",
+            ]
             printed = subprocess.run(command, input=hypotheses, capture_output=True, text=True, check=True)
             said = json.loads(printed.stdout)
             (ours,) = (

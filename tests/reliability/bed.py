@@ -26,7 +26,14 @@ ARMS = ("transformer", "lstm_dot", "gru_none")
 
 WORDS = (
     *("task=reverse", "task.train_size=2500", "task.valid_size=100", "task.test_size=60", "task.train_longest=12"),
-    *("task.test_longest=16", "budget=smoke", "match.tolerance=0.2", "budget.parameters=30000", "budget.epochs=3", "budget.validations=5"),
+    *(
+        "task.test_longest=16",
+        "budget=smoke",
+        "match.tolerance=0.2",
+        "budget.parameters=30000",
+        "budget.epochs=3",
+        "budget.validations=5",
+    ),
     *("model.dropout=0.2", "optim.average=2", "seed=7"),
 )
 """Dropout is on, so that its random numbers are part of what has to come back, and so is the mean of checkpoints."""

@@ -208,7 +208,9 @@ def bad_cells(bed: Bed, rng: random.Random) -> None:
             assert fate in ("fine", "kill") or record["traceback"], fate
         bed.same(arm, out)
         again = run(list(jobs.values()), retry=False)
-        assert again == {job.cell.name: fates[fate][1] for fate, job in jobs.items()} | {jobs["fine"].cell.name: "finished before"}
+        assert again == {job.cell.name: fates[fate][1] for fate, job in jobs.items()} | {
+            jobs["fine"].cell.name: "finished before"
+        }
         only = [jobs["exception"]]
         assert list(run(only, retry=True).values()) == ["failed"]
         log.seek(0)
@@ -325,7 +327,9 @@ def growth(arm: str, bed: Bed, rng: random.Random) -> None:
     are 18 MiB after so many steps: here it keeps 8, so that what is seen is ours."""
     kept = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "8", "LRU_CACHE_CAPACITY": "8"}
     command = [sys.executable, "-P", memory.__file__, arm, str(rng.randrange(1000))]
-    done = subprocess.run(command, env=bed.environment(save_every=1e9) | kept, capture_output=True, text=True, timeout=900)
+    done = subprocess.run(
+        command, env=bed.environment(save_every=1e9) | kept, capture_output=True, text=True, timeout=900
+    )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["grown"] <= memory.ALLOWED, f"{arm}: {found['grown'] / 2**20:.1f} MiB more after 2,000 steps"

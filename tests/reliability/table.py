@@ -98,7 +98,11 @@ def main() -> int:
         for future in as_completed(runs):
             tally = runs[future]
             injected, lost, impossible, seconds = future.result()
-            tally.done, tally.injected, tally.seconds = tally.done + 1, tally.injected + injected, tally.seconds + seconds
+            tally.done, tally.injected, tally.seconds = (
+                tally.done + 1,
+                tally.injected + injected,
+                tally.seconds + seconds,
+            )
             tally.lost += [lost] if lost else []
             tally.impossible = impossible or tally.impossible
             if tally.done == tally.runs:

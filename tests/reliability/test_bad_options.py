@@ -17,9 +17,6 @@ from pathlib import Path
 
 import click
 import pytest
-from tests.reliability.bad_values import EVERY, LONG, PATHS, furnish, real, whole
-from tests.reliability.watched import run
-from tests.thorough import some
 
 from bench import __main__, generators, schema, suite, tune
 from bench.cli import cells as cell_commands
@@ -30,8 +27,18 @@ from bench.reach import session as reach_session
 from bench.report import page
 from bench.report import profile as profile_report
 from bench.run import run_cell
+from tests.reliability.bad_values import EVERY, LONG, PATHS, furnish, real, whole
+from tests.reliability.watched import run
+from tests.thorough import some
 
-SMALL = ("task=grammar", "task.lexicon=4", "task.train_size=60", "task.valid_size=20", "task.test_size=20", "budget=smoke")
+SMALL = (
+    "task=grammar",
+    "task.lexicon=4",
+    "task.train_size=60",
+    "task.valid_size=20",
+    "task.test_size=20",
+    "budget=smoke",
+)
 
 
 def trained_cell(model: str) -> schema.Cell:
@@ -69,7 +76,9 @@ def commands(group: click.Group = __main__.cli, above: str = "") -> Iterator[tup
 COMMANDS = dict(commands())
 
 
-def line(name: str, command: click.Command, changed: click.Parameter | None = None, words: Sequence[str] = ()) -> list[str]:
+def line(
+    name: str, command: click.Command, changed: click.Parameter | None = None, words: Sequence[str] = ()
+) -> list[str]:
     """The command called rightly, but for one parameter."""
     good, found = GOOD.get(name, {}), name.split()
     for parameter in sorted(command.params, key=lambda each: isinstance(each, click.Argument)):
@@ -161,7 +170,20 @@ def may_pass(name: str, parameter: click.Parameter, word: str) -> bool:
     return word in STRINGS.get(key, ())
 
 
-NO_PLACES = ("", " ", "\t", "a\x00b", "\x00", "\ud800", LONG, "9" * 10_000, *PATHS[2:3], *PATHS[6:9], *PATHS[13:14], *PATHS[15:])
+NO_PLACES = (
+    "",
+    " ",
+    "\t",
+    "a\x00b",
+    "\x00",
+    "\ud800",
+    LONG,
+    "9" * 10_000,
+    *PATHS[2:3],
+    *PATHS[6:9],
+    *PATHS[13:14],
+    *PATHS[15:],
+)
 """Where nothing can be written: no names, below a file, links that lead nowhere."""
 
 
@@ -177,7 +199,7 @@ def test_every_option_and_argument_with_every_bad_value(
             ended = run(arguments, here.parent, capfd)
             passed = ended.code == 0 and not ended.trace
             cases += 1
-            if not (ended.refused or passed and may_pass(name, parameter, word)):
+            if not (ended.refused or (passed and may_pass(name, parameter, word))):
                 wrong.append(f"{' '.join(arguments)[:300]!r}: {str(ended)[:1500]}")
             if ended.changed:  # a good run's work
                 shutil.rmtree(here)
@@ -203,7 +225,12 @@ def sweep(name: str, command: click.Command, parameter: click.Parameter) -> Iter
             yield [*line(name, command), f"{parameter.opts[-1]}={word}"], word
         else:
             several = parameter.nargs == -1
-            yield line(name, command, parameter, [*(GOOD.get(name, {}).get(parameter.name, ()) if several else ()), word]), word
+            yield (
+                line(
+                    name, command, parameter, [*(GOOD.get(name, {}).get(parameter.name, ()) if several else ()), word]
+                ),
+                word,
+            )
     if isinstance(parameter, click.Option):
         yield [*line(name, command), f"{parameter.opts[-1]}x"], "a misspelt option"
         if not flag:

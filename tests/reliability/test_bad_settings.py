@@ -11,15 +11,15 @@ from functools import cache
 
 import pytest
 import yaml
-from tests.reliability.bad_values import HUGE, LONG, furnish
-from tests.reliability.watched import limited, listing, run
-from tests.thorough import THOROUGH, some
 
 from bench import building, schema, sections, suite
 from bench.errors import UserError
 from bench.run import _searches, training_settings
 from bench.tasks.base import Sizes
-from models.sketch import sketched
+from models.meta_device import sketched
+from tests.reliability.bad_values import HUGE, LONG, furnish
+from tests.reliability.watched import limited, listing, run
+from tests.thorough import THOROUGH, some
 
 VALUES = (
     *(None, True, False, "", " ", "nonsense", LONG, "nan", "1e999", "a\x00b", "\ud800", "é", "../..", "/dev/null"),
@@ -103,7 +103,7 @@ def may_pass(config: dict, path: tuple[str, ...], value: object) -> bool:
     if path == ("out",):
         return isinstance(value, str | int | float) and not isinstance(value, bool) and bool(str(value).strip())
     real = isinstance(before, float) or path in (("match", "target"), ("search", "length_penalty"))
-    if isinstance(value, float) and not math.isfinite(value) or isinstance(value, int) and abs(value) > 2**63 - 1:
+    if (isinstance(value, float) and not math.isfinite(value)) or (isinstance(value, int) and abs(value) > 2**63 - 1):
         if isinstance(before, bool):
             return isinstance(value, int)  # of which OmegaConf makes true
         return real and isinstance(value, int)  # a finite number, however large
@@ -112,7 +112,7 @@ def may_pass(config: dict, path: tuple[str, ...], value: object) -> bool:
     if isinstance(before, bool) or isinstance(value, bool):
         return isinstance(before, bool)
     if isinstance(before, int | float):
-        return isinstance(value, int | float) or path == ("search", "length_penalty") and value == [1]
+        return isinstance(value, int | float) or (path == ("search", "length_penalty") and value == [1])
     return isinstance(value, type(before))
 
 
@@ -158,7 +158,16 @@ def test_settings_of_every_cell(record_property) -> None:
     cases, wrong = sweep(config, sections)
     record_property("cases", cases)
     assert not wrong, f"{len(wrong)} of {cases}:\n" + "\n".join(wrong)
-    assert cases > (1000 if THOROUGH else 200) and {"optim", "search", "match", "budget", "seed", "threads", "device", "out"} <= set(sections)
+    assert cases > (1000 if THOROUGH else 200) and {
+        "optim",
+        "search",
+        "match",
+        "budget",
+        "seed",
+        "threads",
+        "device",
+        "out",
+    } <= set(sections)
 
 
 @pytest.mark.parametrize("task", some(schema.choices("task"), 4))
@@ -178,17 +187,102 @@ def test_settings_of_every_model(model: str, record_property) -> None:
 
 
 WORDS = (
-    *("x", "x=[", "x=1", "+x=1", "++x=1", "~x", "~x=1", "+x.y=1", "optim", "optim=3", "optim=null", "+optim=3", "match=x"),
-    *("search=[]", "task={a:1}", "model=null", "budget=", "task=", "task=nope", "model=nope", "budget=nope", "nogroup=recall"),
+    *(
+        "x",
+        "x=[",
+        "x=1",
+        "+x=1",
+        "++x=1",
+        "~x",
+        "~x=1",
+        "+x.y=1",
+        "optim",
+        "optim=3",
+        "optim=null",
+        "+optim=3",
+        "match=x",
+    ),
+    *(
+        "search=[]",
+        "task={a:1}",
+        "model=null",
+        "budget=",
+        "task=",
+        "task=nope",
+        "model=nope",
+        "budget=nope",
+        "nogroup=recall",
+    ),
     *("+nogroup=recall", "task@x=recall", "task/x=recall", "task=../recall", "task=/etc/passwd", "task=recall/x"),
-    *("task.name=../../x", "task._target_=os.system", "task._target_=builtins.int", "task._target_=3", "model._target_=nope.x"),
-    *("task._target_=models.transformer.Transformer", "+match.reference_model={a:1}", "+budget.nope=1", "+optim.nope=1"),
-    *("+search.nope=1", "+match.nope=1", "+task.nope=1", "~match.rule=params", "~search.beam=1", "~seed=1", "~task=reverse"),
+    *(
+        "task.name=../../x",
+        "task._target_=os.system",
+        "task._target_=builtins.int",
+        "task._target_=3",
+        "model._target_=nope.x",
+    ),
+    *(
+        "task._target_=models.transformer.Transformer",
+        "+match.reference_model={a:1}",
+        "+budget.nope=1",
+        "+optim.nope=1",
+    ),
+    *(
+        "+search.nope=1",
+        "+match.nope=1",
+        "+task.nope=1",
+        "~match.rule=params",
+        "~search.beam=1",
+        "~seed=1",
+        "~task=reverse",
+    ),
     *("~task", "~optim", "hydra=nope", "hydra.nope=1", "hydra/launcher=nope", "seed=${nope}", "seed=${oc.env:HOME}"),
-    *("seed=${oc.decode:3}", "seed=???", "seed=1,2", "seed=range(1,3)", "task=glob(*)", "seed=[1]", "seed={}", "seed='1'"),
-    *("seed=1.0", "seed=1e3", "seed=", "seed=null", "seed= 1x", "out=", "out=null", "out=[a]", "out=a\x00b", "out=dangling"),
-    *("out=loop", f"out={LONG}", "out=file", "out=file/below", "out=foreign", f"{LONG}=1", f"seed={LONG}", f"seed={HUGE}"),
-    *("seed=nan", "seed=inf", "threads=1e999", "device=\ud800", "é=1", "=", "=1", "a b=1", "seed=1 2", "\x00", "seed=\x00", "-m"),
+    *(
+        "seed=${oc.decode:3}",
+        "seed=???",
+        "seed=1,2",
+        "seed=range(1,3)",
+        "task=glob(*)",
+        "seed=[1]",
+        "seed={}",
+        "seed='1'",
+    ),
+    *(
+        "seed=1.0",
+        "seed=1e3",
+        "seed=",
+        "seed=null",
+        "seed= 1x",
+        "out=",
+        "out=null",
+        "out=[a]",
+        "out=a\x00b",
+        "out=dangling",
+    ),
+    *(
+        "out=loop",
+        f"out={LONG}",
+        "out=file",
+        "out=file/below",
+        "out=foreign",
+        f"{LONG}=1",
+        f"seed={LONG}",
+        f"seed={HUGE}",
+    ),
+    *(
+        "seed=nan",
+        "seed=inf",
+        "threads=1e999",
+        "device=\ud800",
+        "é=1",
+        "=",
+        "=1",
+        "a b=1",
+        "seed=1 2",
+        "\x00",
+        "seed=\x00",
+        "-m",
+    ),
 )
 
 

@@ -27,7 +27,10 @@ COUNT = int(os.environ.get("BENCH_FUZZ", "120"))
 """Damaged corpora of each form."""
 
 PAIRS = 30
-SIDES = [[f"{side} {number} {word} {number}" for number, word in enumerate(["ü", "a b", "c,d"] * (PAIRS // 3))] for side in "sz"]
+SIDES = [
+    [f"{side} {number} {word} {number}" for number, word in enumerate(["ü", "a b", "c,d"] * (PAIRS // 3))]
+    for side in "sz"
+]
 PUT_IN = (b"\x00", b"\xef\xbb\xbf", b"\r", b"\r\n", b"\n", b"\n\n", b"\t", b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xe2\x80\xa8", b"\x0b",
           b"\x0c", b"\x1c", b"\xc2\x85", b"\xe2\x80\xa9", b"\x1a", b" ", b"\xf4\x90\x80\x80")  # fmt: skip
 """What looks like the end of a line to somebody, what is no UTF-8, and what is nothing to see."""
@@ -161,8 +164,6 @@ def test_a_line_of_ten_megabytes(tmp_path: Path) -> None:
     (tmp_path / "a").write_text(f"one\n{long}\nthree\n")
     (tmp_path / "b").write_text("eins\nzwei\ndrei\n")
     assert [len(line) for line in read_pair(tmp_path / "a", tmp_path / "b").sources] == [3, len(long), 5]
-
-
 
 
 INSTEAD = {

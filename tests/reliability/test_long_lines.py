@@ -11,9 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.contract.arms import CASES, IDS, SOURCE_SIZE, TARGET_SIZE, build
-from tests.reliability.watched import limited
-from tests.thorough import THOROUGH
 
 from bench import __main__, schema, translation
 from bench.data.batches import Batcher
@@ -27,6 +24,9 @@ from bench.tasks.kinds.generated import Generated, made
 from bench.teacher_forcing import losses
 from bench.trained import Trained
 from models import attention
+from tests.contract.arms import CASES, IDS, SOURCE_SIZE, TARGET_SIZE, build
+from tests.reliability.watched import limited
+from tests.thorough import THOROUGH
 
 LIMIT = 6 << 30
 """Bytes of address space for a process that reads the longest sequence there may be, torch's own libraries included."""
@@ -131,7 +131,7 @@ def bitext(folder: Path, *changes: str) -> schema.Cell:
 def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
     for side in ("en", "de"):
-        lines = [f"{side} {'a b c'.split()[i % 3]} {i}" for i in range(200)]
+        lines = [f"{side} {['a', 'b', 'c'][i % 3]} {i}" for i in range(200)]
         (tmp_path / f"train.{side}").write_text("\n".join(lines) + "\n")
         (tmp_path / f"test.{side}").write_text("\n".join([*lines[:3], "x " * 10_000, *lines[3:9]]) + "\n")
     return tmp_path

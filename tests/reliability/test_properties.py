@@ -11,7 +11,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.contract.arms import NAMES, SOURCE_SIZE, TARGET_SIZE, build
 
 from bench import stats
 from bench.data.batches import Batcher
@@ -19,6 +18,7 @@ from bench.data.ragged import Ragged, closed_lengths
 from bench.data.subwords import Subwords, _train
 from bench.metrics import METRICS
 from bench.tasks.base import BOS, EOS, PAD, UNK, Split
+from tests.contract.arms import NAMES, SOURCE_SIZE, TARGET_SIZE, build
 
 LINES = ["the dog sees a cat", "the cat sees a dog", "der Hund sieht die Katze", "die Katze sieht den Hund"] * 5
 SUBWORDS = Subwords(_train(LINES, 40))
@@ -82,7 +82,9 @@ MODELS = {name: build(name) for name in NAMES}
 
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=8)
-@given(st.lists(st.integers(1, 7), min_size=1, max_size=3), st.integers(0, 5), st.integers(1, 5), st.integers(0, 2**16))
+@given(
+    st.lists(st.integers(1, 7), min_size=1, max_size=3), st.integers(0, 5), st.integers(1, 5), st.integers(0, 2**16)
+)
 def test_padding_and_later_tokens_change_no_real_position(name, lengths, extra, count, seed) -> None:
     model, generator = MODELS[name], torch.Generator().manual_seed(seed)
     longest = max(lengths)
@@ -109,7 +111,9 @@ WORDS = st.lists(st.sampled_from(["a", "b", "cat", "Hund", "1", "x,"]), min_size
 PAIRS = st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=6)
 
 
-@pytest.mark.parametrize(("name", "most"), [("exact_match", 1.0), ("token_accuracy", 1.0), ("bleu", 100.0), ("chrf", 100.0)])
+@pytest.mark.parametrize(
+    ("name", "most"), [("exact_match", 1.0), ("token_accuracy", 1.0), ("bleu", 100.0), ("chrf", 100.0)]
+)
 @settings(max_examples=40)
 @given(PAIRS, st.randoms(use_true_random=False))
 def test_metrics_have_bounds_and_know_no_order(name, most, pairs, random) -> None:
@@ -153,9 +157,11 @@ def test_two_sample_tests_are_symmetric(first, second) -> None:
     effect = stats.hedges_g(first, second)
     if effect is not None:
         gap = one.mean
-        assert effect == pytest.approx(-stats.hedges_g(second, first)) and (gap == 0 or math.copysign(1, effect) == math.copysign(1, gap))
+        assert effect == pytest.approx(-stats.hedges_g(second, first)) and (
+            gap == 0 or math.copysign(1, effect) == math.copysign(1, gap)
+        )
     p = stats.permutation(first, second)
-    assert p is None or 0 < p <= 1 and p == pytest.approx(stats.permutation(second, first)), (first, second)
+    assert p is None or (0 < p <= 1 and p == pytest.approx(stats.permutation(second, first))), (first, second)
 
 
 @settings(max_examples=50)

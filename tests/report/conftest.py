@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests import once
 
 from bench import records
+from tests import once
 
 ARMS = ("transformer", "lstm_dot", "gru_dot", "lstm_none", "gru_none")
 TASKS = {
@@ -17,7 +17,11 @@ TASKS = {
     "recall": ("exact_match", {"test": range(2, 33, 2)}, "distance"),
     "multi30k": (
         "bleu",
-        {"test_2016_flickr": range(5, 30, 5), "test_2017_flickr": range(5, 30, 5), "test_2017_mscoco": range(5, 30, 5)},
+        {
+            "test_2016_flickr": range(5, 30, 5),
+            "test_2017_flickr": range(5, 30, 5),
+            "test_2017_mscoco": range(5, 30, 5),
+        },
         "length",
     ),
 }

@@ -100,7 +100,7 @@ def unescaped(text: str) -> str:
     printed = ""
     while text:
         known = next((name for name in sorted(commands, key=len, reverse=True) if text.startswith(name)), None)
-        assert known is not None or text[0] not in "\\{}$&%#_~^<>|\"[]*", text[:30]
+        assert known is not None or text[0] not in '\\{}$&%#_~^<>|"[]*', text[:30]
         printed, text = printed + (commands[known] if known else text[0]), text[len(known or "x") :]
     return printed
 

@@ -260,7 +260,7 @@ def test_a_legend_of_long_names_stays_inside(tmp_path):
     renderer = drawing.FigureCanvasAgg(figure).get_renderer()
     width, height = figure.get_size_inches() * figure.dpi
     boxes = [text.get_window_extent(renderer) for text in figure.texts]
-    assert len(boxes) == 4 and all(0 <= box.x0 and box.x1 <= width and 0 <= box.y0 for box in boxes)
+    assert len(boxes) == 4 and all(box.x0 >= 0 and box.x1 <= width and box.y0 >= 0 for box in boxes)
     assert len({round(box.y0) for box in boxes}) == 4, "one below the other"
 
 

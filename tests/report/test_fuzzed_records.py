@@ -47,7 +47,10 @@ def small(source: Path, target: Path, maps: bool) -> None:
     (target / records.RECORD).write_text(json.dumps(record | {"scores": scores}))
     if maps:
         (target / records.ATTENTION).write_text(json.dumps(MAPS))
-    lines = [*records.OUTPUT_COLUMNS, "length"], *[["test", "greedy", str(i), "a b", "b a", "b a", "1", "2"] for i in range(9)]
+    lines = (
+        [*records.OUTPUT_COLUMNS, "length"],
+        *[["test", "greedy", str(i), "a b", "b a", "b a", "1", "2"] for i in range(9)],
+    )
     outputs = "".join("\t".join(line) + "\n" for line in lines)
     if (source / records.OUTPUTS).exists():
         outputs = "".join((source / records.OUTPUTS).read_text(encoding="utf-8").splitlines(keepends=True)[:10])

@@ -151,7 +151,9 @@ def test_splits_that_become_the_same_are_told_apart(folder: Folder) -> None:
     only_safe_files(folder.path)
 
 
-@pytest.mark.parametrize("text", ["", ".", "..", "/", "\0", "x" * 10_000, "é" * 300, "\U00020000" * 300, "a-b", "COM1"])
+@pytest.mark.parametrize(
+    "text", ["", ".", "..", "/", "\0", "x" * 10_000, "é" * 300, "\U00020000" * 300, "a-b", "COM1"]
+)
 def test_a_file_name_is_short_and_plain(text: str) -> None:
     for name in (naming.slug(text), naming.file_name(text, text, text)):
         assert re.fullmatch(r"[\w-]*", name) and len(name.encode()) <= naming.WHOLE
@@ -197,7 +199,9 @@ def test_what_is_no_record_is_one_line(source: str, folder: Folder, capsys: pyte
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1e300", "9" * 400])
-@pytest.mark.parametrize("keys", ["scores.value", "seed", "parameters.total", "data.chance.exact_match", "sanity.eos_share"])
+@pytest.mark.parametrize(
+    "keys", ["scores.value", "seed", "parameters.total", "data.chance.exact_match", "sanity.eos_share"]
+)
 def test_what_is_no_number_is_one_line(
     number: str, keys: str, folder: Folder, capsys: pytest.CaptureFixture
 ) -> None:  # fmt: skip
@@ -244,7 +248,9 @@ def test_wrong_types_in_every_place_are_one_line_or_are_shown(folder: Folder) ->
                 assert not isinstance(wrong, list) or SHOWN_AS_IT_IS.fullmatch(keys), keys
     path.write_text(whole)
     records.read(path.parent)
-    assert {"cell", "task", "seed", "scores", "scores.value", "parameters.total", "throughput.train.median"} <= set(refused)
+    assert {"cell", "task", "seed", "scores", "scores.value", "parameters.total", "throughput.train.median"} <= set(
+        refused
+    )
 
 
 def links(folder: Folder, outside: Path) -> dict[str, tuple[Path, Path]]:

@@ -80,7 +80,9 @@ def test_a_later_version_says_so_and_what_to_do(mixed: Path, capsys: pytest.Capt
     for command in (["report"], ["compare", str(VERSIONS[0])], ["score"]):
         assert main([*command, str(mixed)]) == 2
         told = capsys.readouterr().err
-        assert told.count("\n") == 1 and "has schema version 4" in told and "update bench" in told and str(path) in told
+        assert (
+            told.count("\n") == 1 and "has schema version 4" in told and "update bench" in told and str(path) in told
+        )
     assert (mixed / "report.html").read_bytes() == before
 
 

@@ -125,7 +125,9 @@ def test_doubtful_cells_are_marked_and_kept(folder):
 def test_records_with_missing_keys(folder):
     """Whatever a record lacks, a report is made of the rest."""
     whole = folder.cell("recall", "transformer", 1)
-    optional = [key for key in whole if key not in ("schema", "cell", "task", "model", "budget_name", "seed", "status")]
+    optional = [
+        key for key in whole if key not in ("schema", "cell", "task", "model", "budget_name", "seed", "status")
+    ]
     for number, key in enumerate(optional, start=2):
         for value in (None, "absent"):
             record = whole | {"cell": f"c{number}{value}", "seed": number, key: value}
@@ -280,7 +282,9 @@ def test_every_trial_is_shown(full):
     trials = pd.read_csv(full.path / "tables" / "trials.csv")
     assert set(trials["task"]) == {"reverse"}, "the others had none"
     assert set(trials["chosen"]) == {"optim.lr=0.002"} and set(trials["trials"]) == {3}
-    assert set(trials["validation loss of each trial"]) == {"optim.lr=1e-3: 0.75; optim.lr=2e-3: 0.5; optim.lr=1: failed"}
+    assert set(trials["validation loss of each trial"]) == {
+        "optim.lr=1e-3: 0.75; optim.lr=2e-3: 0.5; optim.lr=1: failed"
+    }
     assert "optim.lr=2e-3: 0.5" in (full.path / "report.md").read_text(encoding="utf-8")
 
 

@@ -8,9 +8,9 @@ import re
 
 import pandas as pd
 import pytest
-from tests.report.conftest import Folder
 
 from bench.report import page
+from tests.report.conftest import Folder
 
 SEARCHES = {"greedy": 0.0, "beam5": 2.0, "teacher-forced": 0.0}
 METRICS = {"bleu": 20.0, "chrf": 40.0, "exact_match": 0.1}

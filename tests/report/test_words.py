@@ -98,9 +98,13 @@ class Sources:
     def known(self, text: str, depth: int = 2) -> bool:
         """Whether a string of the code can come to this, in at most so many steps."""
         if (text, depth) not in self._known:
-            self._known[text, depth] = text in self.strings or depth > 0 and any(
-                (found := re.fullmatch(shape, text)) and all(self.known(part, depth - 1) for part in found.groups())
-                for shape in self.shapes
+            self._known[text, depth] = text in self.strings or (
+                depth > 0
+                and any(
+                    (found := re.fullmatch(shape, text))
+                    and all(self.known(part, depth - 1) for part in found.groups())
+                    for shape in self.shapes
+                )
             )
         return self._known[text, depth]
 
@@ -224,8 +228,20 @@ def test_both_pages_say_the_same_and_lead_to_each_other(both):
 def test_words_of_figures_are_chinese_and_names_stay(both):
     chinese = (both / "report.zh.html").read_text(encoding="utf-8")
     drawn = re.findall(r">([^<>]+)</text>", chinese)
-    there = {"训练", "批量解码", "进程", "随机水平", "距离（词元）", "完全匹配率（比例）", "主谓一致", "源词元", "第 2 头"}
-    assert there <= set(drawn) and {"transformer", "lstm_none", "training", "chance", "work", "&lt;b&gt;"} <= set(drawn)
+    there = {
+        "训练",
+        "批量解码",
+        "进程",
+        "随机水平",
+        "距离（词元）",
+        "完全匹配率（比例）",
+        "主谓一致",
+        "源词元",
+        "第 2 头",
+    }
+    assert there <= set(drawn) and {"transformer", "lstm_none", "training", "chance", "work", "&lt;b&gt;"} <= set(
+        drawn
+    )
     english = {text for key, text in ENGLISH.items() if re.search(r"^figures\.(parts|each\..*\.[xy]$)|^axes\.", key)}
     assert not (english - set(WORDS)) & set(drawn)
     assert "work" in (both / "figures" / "speed-recall-quick-100000-cpu.svg").read_text(encoding="utf-8")

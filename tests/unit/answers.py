@@ -10,7 +10,28 @@ import numpy as np
 from bench import records
 from bench.metrics import METRICS
 
-WORDS = "the a man woman dog child runs sits sees eats near under with red small old street ball park water".split()
+WORDS = [
+    "the",
+    "a",
+    "man",
+    "woman",
+    "dog",
+    "child",
+    "runs",
+    "sits",
+    "sees",
+    "eats",
+    "near",
+    "under",
+    "with",
+    "red",
+    "small",
+    "old",
+    "street",
+    "ball",
+    "park",
+    "water",
+]
 
 
 def sentences(count: int, seed: int = 0) -> list[str]:

@@ -7,9 +7,9 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from tests.unit.test_claims import cell
 
 from bench.records import KEYS, SCORE_COLUMNS, Records
+from tests.unit.test_claims import cell
 
 ARMS = ("transformer", "lstm_dot", "gru_dot", "lstm_none", "gru_none")
 VARIANTS = [("positions", kind) for kind in ("none", "sinusoidal", "rotary")] + [("n_heads", n) for n in (1, 2, 8)]
@@ -68,8 +68,12 @@ def made(
     level = {task: generator.uniform(0.2, 0.9) for task in SPLITS}
     width = {task: np.exp(generator.uniform(*np.log(spread))) for task in SPLITS}
     arms = [f"{task} {arm} {config['model']}" for task, arm, config in zip(tasks, cells["model"], cells["config"])]
-    uneven = {arm: np.exp(generator.uniform(np.log(0.5), np.log(2.0))) if draw % 2 else 1.0 for arm in dict.fromkeys(arms)}
-    noise = generator.standard_t(6, len(cells)) / np.sqrt(6 / 4) if draw % 3 == 0 else generator.normal(size=len(cells))
+    uneven = {
+        arm: np.exp(generator.uniform(np.log(0.5), np.log(2.0))) if draw % 2 else 1.0 for arm in dict.fromkeys(arms)
+    }
+    noise = (
+        generator.standard_t(6, len(cells)) / np.sqrt(6 / 4) if draw % 3 == 0 else generator.normal(size=len(cells))
+    )
     shift = np.array([width[task] * uneven[arm] for task, arm in zip(tasks, arms)]) * noise
     if lucky:
         shift = generator.integers(2, size=len(cells)) * 0.8 - 0.4 + 0.01 * noise

@@ -219,7 +219,9 @@ def _loop(
         state = hidden or (inputs.new_zeros(inputs.shape[0], layer.run.hidden_size),) * states
         found = []
         for row in reversed(inputs.unbind(1)) if direction else inputs.unbind(1):
-            state = step(F.linear(row, W_x, b_x).chunk(width, -1), F.linear(state[0], W_h, b_h).chunk(width, -1), state)
+            state = step(
+                F.linear(row, W_x, b_x).chunk(width, -1), F.linear(state[0], W_h, b_h).chunk(width, -1), state
+            )
             found.append(state[0])
         outputs.append(torch.stack(found[::-1] if direction else found, dim=1))
         ends.append(state)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from tests.report.conftest import Folder
 
 from bench import claims, records
 from bench.report import arms
+from tests.report.conftest import Folder
 
 
 def verdict(letter: str, path: Path) -> claims.Verdict:

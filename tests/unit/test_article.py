@@ -7,13 +7,13 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
-from tests.unit.oracles import Draw
 from torch import Tensor
 
 from bench.decoding import Search, search
 from bench.tasks.base import BOS, EOS
 from models.dropout import set_dropout_generator
 from models.transformer import Transformer
+from tests.unit.oracles import Draw
 
 B, S, V = 6, 4, 100
 
@@ -21,9 +21,7 @@ B, S, V = 6, 4, 100
 def model_of_the_article(**options: object) -> Transformer:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return Transformer(
-            input_dim=V, output_dim=V, n_layers=2, n_heads=2, d_k=10, d_v=10, d_model=20, **options
-        )
+        return Transformer(input_dim=V, output_dim=V, n_layers=2, n_heads=2, d_k=10, d_v=10, d_model=20, **options)
 
 
 def trained(model: Transformer, loss_of: Callable[[], Tensor], steps: int) -> list[float]:

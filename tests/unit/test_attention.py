@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.unit.oracles import Draw, copy_attention, plain_heads, plain_look, real
 from torch import nn
 
 from models.attention import GlobalAttention, MultiHeadAttention, attend, causal_mask, watch_attention
@@ -12,6 +11,7 @@ from models.interface import Seq2Seq
 from models.recurrent import RecurrentSeq2Seq
 from models.residual import ResidualSeq2Seq
 from models.transformer import Transformer
+from tests.unit.oracles import Draw, copy_attention, plain_heads, plain_look, real
 
 B, S, T, D, H = 3, 7, 5, 16, 4
 LENGTHS = (7, 4, 1)

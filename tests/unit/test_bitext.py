@@ -293,7 +293,11 @@ def test_rows_without_text_are_left_out_and_counted(library):
     ("load", "kind", "message"),
     [
         (lambda: Rows(text=["a"]), UserError, "a/b, train: there is no field 'en'; there are text$"),
-        (lambda: Rows(translation=[{"fr": "a", "de": "b"}]), UserError, "translation, translation.fr, translation.de$"),
+        (
+            lambda: Rows(translation=[{"fr": "a", "de": "b"}]),
+            UserError,
+            "translation, translation.fr, translation.de$",
+        ),
         (lambda: Rows(en=[1], de=["b"]), DataError, "row 1: en is no text but int"),
         (lambda: raising(ValueError('Unknown split "train".\nno')), UserError, 'Unknown split "train". no'),
         (lambda: raising(ConnectionError("no\nnetwork")), DataUnavailable, "had .ConnectionError: no network"),

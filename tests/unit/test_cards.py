@@ -74,16 +74,17 @@ def test_the_committed_table_is_what_the_command_writes(capsys: pytest.CaptureFi
         (["tasks", "--table"], "only a model has more to list"),
         (["model", "transformer", "model=lstm_dot"], "leave out model="),
         (["model", "transformer", "model.n_heads=0"], "n_heads must be at least 1, got 0"),
-        (["model", "transformer", "model.positions=rotary", "model.width=20", "match.tolerance=9"], "d_k must be even"),
+        (
+            ["model", "transformer", "model.positions=rotary", "model.width=20", "match.tolerance=9"],
+            "d_k must be even",
+        ),
         (["model", "lstm_dot", "model.attention=cosine"], "attention must be one of none, additive, dot, general"),
         (["model", "lstm_dot", "model.cell=qrnn"], "cell must be one of rnn, lstm, gru; got 'qrnn'"),
         (["model", "minlstm", "model.cell=qrnn"], "cell must be one of rnn, lstm, gru, minlstm, mingru; got 'qrnn'"),
         (["model", "transformer", "budget.parameters=10000"], "too small .* vocabulary of 8,000"),
     ],
 )
-def test_what_cannot_be_shown_is_one_line(
-    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_cannot_be_shown_is_one_line(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", *words]) == 2
     streams = capsys.readouterr()
     assert re.search(said, streams.err) and streams.err.count("\n") == 1 and not streams.out

@@ -92,7 +92,10 @@ REFUSED: list[tuple[Callable, dict[str, object], str]] = [
         )
         for i, o in (("values", "tokens"), ("tokens", "values"), ("values", "values"))
     ),
-    *((kind, {"dropout": 1.0}, "dropout must be at least 0 and below 1, got 1.0") for kind in (transformer, recurrent)),
+    *(
+        (kind, {"dropout": 1.0}, "dropout must be at least 0 and below 1, got 1.0")
+        for kind in (transformer, recurrent)
+    ),
     (transformer, {"dropout": -0.1}, "dropout must be at least 0 and below 1, got -0.1"),
     (
         partial(GlobalAttention, 8),

@@ -103,7 +103,9 @@ def test_verdicts_are_a_pure_function():
     pd.testing.assert_frame_equal(records.cells, before)
 
 
-@pytest.mark.parametrize(("attentive", "expected"), [(fading, "supported"), (steady, "qualified"), (None, "qualified")])
+@pytest.mark.parametrize(
+    ("attentive", "expected"), [(fading, "supported"), (steady, "qualified"), (None, "qualified")]
+)
 def test_a_needs_attention_and_transformer_to_differ(attentive, expected):
     made = Made().arm("transformer", steady).arm("lstm_none", fading).arm("gru_none", fading)
     if attentive is not None:
@@ -202,7 +204,10 @@ def test_cells_that_fail_a_gate_stay_out(broken):
 def test_arms_that_all_fail_a_gate_were_run_and_decide_nothing(letter):
     broken = {"sanity.eos_share": 0.1}
     made = (
-        Made().arm("transformer", steady, change=broken).arm("lstm_none", fading).arm("lstm_dot", steady, change=broken)
+        Made()
+        .arm("transformer", steady, change=broken)
+        .arm("lstm_none", fading)
+        .arm("lstm_dot", steady, change=broken)
     )
     made.arm("gru_none", fading, change=broken)
     assert made.verdict(letter).verdict == "inconclusive"
@@ -226,8 +231,24 @@ def inspected(state: dict, *layers: dict, without: dict | None = None) -> dict:
     return {"architecture": {"hidden_layers": list(layers), "without_feed_forward": without, "state": state}}
 
 
-GROWS = {"tokens": 6, "first": 100, "last": 600, "grows": True, "kept": 1.0, "changed": 0.5, "prediction_changed": True}
-FIXED = {"tokens": 6, "first": 70, "last": 70, "grows": False, "kept": 0.0, "changed": 0.98, "prediction_changed": True}
+GROWS = {
+    "tokens": 6,
+    "first": 100,
+    "last": 600,
+    "grows": True,
+    "kept": 1.0,
+    "changed": 0.5,
+    "prediction_changed": True,
+}
+FIXED = {
+    "tokens": 6,
+    "first": 70,
+    "last": 70,
+    "grows": False,
+    "kept": 0.0,
+    "changed": 0.98,
+    "prediction_changed": True,
+}
 INNER = {"path": "decoder.0.feed_forward", "kind": "feed_forward", "units": 128, "parameters": 20_000}
 CELL = {"path": "decoder.0", "kind": "recurrent", "units": 70, "parameters": 60_000}
 
@@ -287,7 +308,8 @@ def test_c_corrects_for_the_number_of_comparisons():
     many = made.verdict("C")
     assert many.verdict == "inconclusive" and "not decided: lstm_dot +0.095" in text(many)
     own, other = (
-        next(judged for judged in found.comparisons if judged.comparison.setting.task == "recall") for found in (few, many)
+        next(judged for judged in found.comparisons if judged.comparison.setting.task == "recall")
+        for found in (few, many)
     )
     assert own.family < other.family and own.p_holm < 0.05 < other.p_holm
 
@@ -371,7 +393,9 @@ def test_settings_never_meet():
     """Other budgets, parameter targets, devices and task options are other settings, not more seeds."""
     made = Made().arm("lstm_dot", 0.9, seeds=(1, 2)).arm("lstm_none", 0.5, seeds=(1, 2))
     other = {"cell": "other", "match.target": 50_000}
-    made.arm("lstm_dot", 0.9, seeds=(3,), change=other).arm("lstm_none", 0.5, seeds=(3,), change=other | {"cell": "o2"})
+    made.arm("lstm_dot", 0.9, seeds=(3,), change=other).arm(
+        "lstm_none", 0.5, seeds=(3,), change=other | {"cell": "o2"}
+    )
     found = evidence.Evidence(made.records())
     assert len(found.settings()) == 2
     assert made.verdict("G").verdict == "inconclusive"

@@ -18,7 +18,7 @@ import pytest
 from bench.data import corpora, text
 from bench.errors import DataError, DataUnavailable, UserError
 
-TEXT = gzip.compress("ein Hund\n".encode(), mtime=0)
+TEXT = gzip.compress(b"ein Hund\n", mtime=0)
 CORPUS = corpora.Corpus(
     name="toy",
     description="made up",
@@ -275,7 +275,9 @@ def test_a_link_in_a_files_place_is_replaced_and_not_written_through(tmp_path, s
     assert outside.read_bytes() == b"mine" and not target.is_symlink() and target.read_bytes() == TEXT
 
 
-@pytest.mark.parametrize("address", ["file:///etc/passwd", "ftp://one.invalid/a", "data:,text", "HTTP://one.invalid/a", "/a"])
+@pytest.mark.parametrize(
+    "address", ["file:///etc/passwd", "ftp://one.invalid/a", "data:,text", "HTTP://one.invalid/a", "/a"]
+)
 def test_other_kinds_of_addresses_are_refused(tmp_path, serve, address):
     served = serve({address: (200, {}, TEXT)})
     with pytest.raises(DataError, match="only HTTPS"):
@@ -289,7 +291,9 @@ def test_other_kinds_of_addresses_are_refused(tmp_path, serve, address):
     assert left_behind(tmp_path) == []
 
 
-@pytest.mark.parametrize("name", ["../evil", "/etc/evil", "a/../../evil", "..", ".", "", "a//b", "a\\b", "a\nb", ".hidden", "a/."])
+@pytest.mark.parametrize(
+    "name", ["../evil", "/etc/evil", "a/../../evil", "..", ".", "", "a//b", "a\\b", "a\nb", ".hidden", "a/."]
+)
 def test_a_description_names_files_of_its_own_folder_alone(name):
     with pytest.raises(ValueError, match="cannot be the name"):
         replace(CORPUS, files={name: None})

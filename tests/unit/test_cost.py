@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.contract.arms import CASES, IDS, NAMES, build, described
-from tests.unit.oracles import Draw, unrolled
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from models.cells import Recurrent
 from models.cost import state_bytes, training_flops
 from models.dropout import set_dropout_generator
 from models.interface import Seq2Seq
-from models.cells import Recurrent
 from models.recurrent import RecurrentSeq2Seq
 from models.residual import ResidualSeq2Seq
 from models.transformer import Transformer
+from tests.contract.arms import CASES, IDS, NAMES, build, described
+from tests.unit.oracles import Draw, unrolled
 
 
 def pair(model: Seq2Seq, S: int, T: int) -> tuple[Tensor, Tensor]:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import pytest
 from scipy.stats import binom
-from tests.unit import null_sets
 
 from bench import claims
 from bench.records import Records
 from bench.report.comparisons import ABOVE, BELOW, Judged
+from tests.unit import null_sets
 
 SETS = 200
 

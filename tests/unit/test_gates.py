@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import pandas as pd
 import pytest
-from tests.unit.test_claims import Made
 
 from bench import claims
 from bench.records import KEYS, Records
 from bench.report import gated, gates
 from bench.report.evidence import Evidence
+from tests.unit.test_claims import Made
 
 
 class Curved(Made):
@@ -81,7 +81,9 @@ def test_what_was_not_recorded_is_said_and_excludes_only_where_it_is_needed():
     assert reading(made, "overfits one batch", "multi30k-lstm_dot-1").outcome == gates.NOT_RECORDED
     assert Evidence(made.records()).cells["doubt"].tolist() == [""]
     made = Made().arm("lstm_dot", 0.9, seeds=(1,), change={"sanity.eos_share": None, "sanity.loss_fell": None})
-    assert Evidence(made.records()).cells["doubt"].tolist() == ["loss falling: not recorded; outputs end: not recorded"]
+    assert Evidence(made.records()).cells["doubt"].tolist() == [
+        "loss falling: not recorded; outputs end: not recorded"
+    ]
 
 
 def test_gates_for_translations_do_not_ask_other_tasks():
@@ -139,7 +141,9 @@ def test_a_broken_decoder_is_gated():
     made = translations({"transformer": 7.45, "gru_dot": 20.37}, {"transformer": 2.44, "gru_dot": 3.21})
     found = reading(made, "loss and BLEU agree", "multi30k-transformer-1")
     assert found.outcome == gates.FAILED and found.value == pytest.approx(0.36, abs=0.02)
-    assert "fault in decoding" in Evidence(made.records()).cells.set_index("cell").loc["multi30k-transformer-1", "doubt"]
+    assert (
+        "fault in decoding" in Evidence(made.records()).cells.set_index("cell").loc["multi30k-transformer-1", "doubt"]
+    )
     assert reading(made, "loss and BLEU agree", "multi30k-gru_dot-1").outcome != gates.FAILED
     assert made.verdict("H").verdict == "inconclusive"
     made.losses = {}

@@ -171,7 +171,9 @@ def test_a_preset_that_asks_for_too_much_is_a_row_with_its_reason(monkeypatch: p
     assert "[1/2] parity small: task.valid_size=9000" in said.err
 
 
-def test_the_command_writes_a_table_and_tells_how_far_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_a_table_and_tells_how_far_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "new" / "table.md"
     monkey = pytest.MonkeyPatch()
     with monkey.context() as patch:

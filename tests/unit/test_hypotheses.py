@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.unit import answers
 
 from bench import __main__, hypotheses, records
 from bench.errors import UserError
+from tests.unit import answers
 
 SOURCES, REFERENCES = answers.sentences(40, 1), answers.sentences(40, 2)
 GREEDY, BEAM = answers.noisy(REFERENCES, 0.3, 3), answers.noisy(REFERENCES, 0.2, 4)
@@ -73,7 +73,9 @@ def test_the_sacrebleu_command_prints_the_score_of_the_record(results: Path) -> 
     scores = records.read(results / "one")["scores"]
     for search in ("greedy", "beam5"):
         command = [sys.executable, "-m", "sacrebleu", "test.reference", "-i", f"test.{search}", "-m", "bleu", "chrf"]
-        ran = subprocess.run([*command, "-w", "10"], capture_output=True, text=True, check=True, cwd=place, timeout=120)
+        ran = subprocess.run(
+            [*command, "-w", "10"], capture_output=True, text=True, check=True, cwd=place, timeout=120
+        )
         for said in json.loads(ran.stdout):
             name = {"BLEU": "bleu", "chrF2": "chrf"}[said["name"]]
             (ours,) = (s for s in scores if (s["split"], s["search"], s["metric"]) == ("test", search, name))

@@ -15,11 +15,11 @@ from torch import nn
 from bench import building, matching, records, schema
 from bench.errors import UserError
 from bench.tasks.base import Sizes
-from models import matching as solving
-from models.matching import Fit, at_width, measure, solve_width
+from models import width_search as solving
+from models.meta_device import sketched
 from models.recurrent import RecurrentSeq2Seq
-from models.sketch import sketched
 from models.transformer import Transformer
+from models.width_search import Fit, at_width, measure, solve_width
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "results" / "reference" / "multi30k_cpu"
@@ -166,7 +166,13 @@ def test_no_reference_where_the_target_is_known(words: Sequence[str]) -> None:
 
 def test_the_reference_is_the_shipped_arm_on_this_task() -> None:
     """Words that change the cell's own arm do not reach it, all others do; the section is part of the cell's hash."""
-    own = ["model=lstm_dot", "model.n_layers=3", "++model.cell=rnn", "~model.dropout=0.0", "model_task=transformer_multi30k"]
+    own = [
+        "model=lstm_dot",
+        "model.n_layers=3",
+        "++model.cell=rnn",
+        "~model.dropout=0.0",
+        "model_task=transformer_multi30k",
+    ]
     words = ["task=recall", "match.rule=flops", "match.reference=gru_none", "budget.parameters=300000"]
     cell = schema.compose([*own, *words])
     assert cell.config["model"]["n_layers"] == 3
@@ -260,7 +266,9 @@ def test_a_target_too_small_by_the_other_rules() -> None:
     words = ["model=transformer", "match.rule=flops", "match.reference=gru_none", "budget.parameters=16100"]
     said = refusal(*words, sizes=WORDS)
     assert said.startswith("budget.parameters=16100 is too small for model transformer with a vocabulary of 8,000: ")
-    assert "FLOPs a target token, and gru_none has " in said and said.endswith("give more, or use a smaller vocabulary")
+    assert "FLOPs a target token, and gru_none has " in said and said.endswith(
+        "give more, or use a smaller vocabulary"
+    )
     said = refusal("model=gru_none", "match.rule=flops", "budget.parameters=16100", sizes=WORDS)
     assert said.startswith("budget.parameters=16100 is too small for model transformer ")
 

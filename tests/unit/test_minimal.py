@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.unit.oracles import Draw, real
 from torch import Tensor
 
-from models import minimal
-from models.minimal import Minimal, log_positive, positive, scan
+from models import min_rnn
+from models.min_rnn import Minimal, log_positive, positive, scan
 from models.residual import MinimalMixer
+from tests.unit.oracles import Draw, real
 
 B, T, D = 3, 7, 4
 CELLS = ("mingru", "minlstm")
@@ -19,7 +19,7 @@ EXACT = {"rtol": 1e-12, "atol": 0.0}
 
 
 def test_the_lengths_here_lie_around_the_end_of_a_block() -> None:
-    assert {minimal.BLOCK - 1, minimal.BLOCK, minimal.BLOCK + 1, 2 * minimal.BLOCK} < set(LENGTHS)
+    assert {min_rnn.BLOCK - 1, min_rnn.BLOCK, min_rnn.BLOCK + 1, 2 * min_rnn.BLOCK} < set(LENGTHS)
 
 
 @pytest.mark.parametrize("length", LENGTHS)
@@ -38,7 +38,7 @@ def test_the_scans_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
     draw = Draw()
     inputs = [(-torch.rand(2, 7, 2, generator=draw.generator, dtype=torch.float64)).requires_grad_() for _ in range(2)]
     assert torch.autograd.gradcheck(scan, inputs)
-    monkeypatch.setattr(minimal, "BLOCK", 3)
+    monkeypatch.setattr(min_rnn, "BLOCK", 3)
     assert torch.autograd.gradcheck(scan, inputs)
 
 

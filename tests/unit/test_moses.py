@@ -6,13 +6,13 @@ from collections.abc import Callable
 import pytest
 from sacrebleu.metrics import BLEU
 from sacremoses import MosesPunctNormalizer, MosesTokenizer
-from tests.unit.mirrors import MIRRORS
 
 from bench import moses
 from bench.data import corpora
 from bench.data.multi30k import CORPUS, LANGUAGES, TESTS
 from bench.data.text import read_lines
 from bench.metrics import LITERATURE, METRICS, bleu, literature_bleu
+from tests.unit.mirrors import MIRRORS
 
 SETS = {"val": LANGUAGES, **TESTS}
 

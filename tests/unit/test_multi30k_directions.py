@@ -6,13 +6,13 @@ import itertools
 import os
 
 import pytest
-from tests.unit.mirrors import MIRRORS
 
 from bench import schema
 from bench.data.corpora import obtain
 from bench.data.multi30k import CORPUS, LANGUAGES, TESTS
 from bench.data.text import read_lines
 from bench.metrics import LITERATURE, METRICS
+from tests.unit.mirrors import MIRRORS
 
 LINES = {"test_2016_flickr": 1000, "test_2017_flickr": 1000, "test_2017_mscoco": 461, "test_2018_flickr": 1071}
 

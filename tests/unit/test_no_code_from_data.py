@@ -33,7 +33,17 @@ MODULES = ("pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "she
 BUILTINS = ("eval", "exec", "compile", "__import__")
 """As Python's own; `model.eval` and `torch.compile` are others."""
 
-CALLS = ("read_pickle", "to_pickle", "unpack_archive", "extractall", "extract", "unsafe_load", "full_load", "system", "popen")
+CALLS = (
+    "read_pickle",
+    "to_pickle",
+    "unpack_archive",
+    "extractall",
+    "extract",
+    "unsafe_load",
+    "full_load",
+    "system",
+    "popen",
+)
 """Called by these names, whoever's they are."""
 
 
@@ -94,7 +104,9 @@ class Bomb:
 def pickles(marker: Path) -> dict[str, bytes]:
     """Pickles of every protocol torch and Python write, that would write the marker."""
     place = marker.parent / "made.pt"
-    found = {f"protocol {protocol}": pickle.dumps(Bomb(marker), protocol) for protocol in (0, 2, pickle.HIGHEST_PROTOCOL)}
+    found = {
+        f"protocol {protocol}": pickle.dumps(Bomb(marker), protocol) for protocol in (0, 2, pickle.HIGHEST_PROTOCOL)
+    }
     for name, zipped in (("torch", True), ("torch, as of old", False)):
         torch.save({"model": Bomb(marker), "step": 3}, place, _use_new_zipfile_serialization=zipped)
         found[name] = place.read_bytes()
@@ -114,7 +126,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (source,) = (ROOT / "tests" / "records" / "v3").glob("reverse-transformer-*")
     cell = out / source.name
     shutil.copytree(source, cell)
-    lines = [[*records.OUTPUT_COLUMNS, "length"], *[["test", "greedy", str(i), "a b", "b a", "b a", "1", "2"] for i in range(50)]]
+    lines = [
+        [*records.OUTPUT_COLUMNS, "length"],
+        *[["test", "greedy", str(i), "a b", "b a", "b a", "1", "2"] for i in range(50)],
+    ]
     (cell / records.OUTPUTS).write_text("".join("\t".join(line) + "\n" for line in lines))
     maps = [{"kind": "cross", "layer": "x", "head": 0, "weights": [[1.0]]}]
     (cell / records.ATTENTION).write_text(json.dumps({"source": ["a"], "output": ["b"], "maps": maps}))
@@ -197,7 +212,11 @@ def test_a_record_names_no_class_but_ours(
     record = json.loads((cell / records.RECORD).read_text())
     record["config"][group]["_target_"] = target
     (cell / records.RECORD).write_text(json.dumps(record))
-    for words in (["translate", "--run", str(cell)], ["reach", "--run", str(cell)], *([["score", str(out)]] * (group == "task"))):
+    for words in (
+        ["translate", "--run", str(cell)],
+        ["reach", "--run", str(cell)],
+        *([["score", str(out)]] * (group == "task")),
+    ):
         assert main(words) == 2
         assert refusal(capsys.readouterr().err)
     assert not (tmp_path / "marker").exists()

@@ -65,7 +65,9 @@ class Letters(Task):
 
 
 def valid(targets: list[list[int]]) -> Split:
-    return Split("valid", Ragged.of([[A]] * len(targets)), Ragged.of(targets), axes={"length": np.arange(len(targets))})
+    return Split(
+        "valid", Ragged.of([[A]] * len(targets)), Ragged.of(targets), axes={"length": np.arange(len(targets))}
+    )
 
 
 def chosen(targets: list[list[int]], penalties: Sequence[float]) -> tuple[Search, dict]:
@@ -104,7 +106,10 @@ def test_the_values_are_those_of_decoding_with_each() -> None:
     for penalty, candidate in zip(penalties, kept["candidates"], strict=True):
         found = decode_split(ShortOrLong().eval(), split, np.full(4, 6), Search(3, penalty), 100)
         hypotheses, references = (list(map(Letters().target_text, ids)) for ids in (found.hypotheses.tokens, targets))
-        assert candidate == {"length_penalty": penalty, "value": METRICS["exact_match"].score(hypotheses, references)[0]}
+        assert candidate == {
+            "length_penalty": penalty,
+            "value": METRICS["exact_match"].score(hypotheses, references)[0],
+        }
 
 
 def searches(*words: str) -> tuple[Search, list[Search], int]:
@@ -131,7 +136,10 @@ def test_where_there_is_nothing_to_choose_a_cell_keeps_its_name() -> None:
         (["search.beam=5", "search.length_penalty=[1.0]"], "list two numbers or more, each once"),
         (["search.beam=5", "search.length_penalty=[1,0.5,1.0]"], "list two numbers or more, each once"),
         (["search.length_penalty=[0.5,1.0]"], "greedy search has no use for one"),
-        (["search.beam=5", "search.length_penalty=[0.5,-1]"], "search.length_penalty must be at least 0 and finite, got -1"),
+        (
+            ["search.beam=5", "search.length_penalty=[0.5,-1]"],
+            "search.length_penalty must be at least 0 and finite, got -1",
+        ),
         (["search.beam=5", "search.length_penalty=[0.5,x]"], "search.length_penalty"),
         (["search.beam=5", "search.length_penalty=inf"], "search.length_penalty must be a finite number, got inf"),
         (["search.beam=5", "search.length_penalty={a:1}"], "search.length_penalty"),

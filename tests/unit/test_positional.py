@@ -6,12 +6,12 @@ import math
 
 import pytest
 import torch
-from tests.unit.oracles import Draw, plain_heads
 from torch import Tensor
 
 from models.attention import MultiHeadAttention, watch_attention
 from models.positional import POSITIONS, Alibi, Positional, Rotary, alibi_slopes, sinusoidal
 from models.transformer import Transformer
+from tests.unit.oracles import Draw, plain_heads
 
 B, S, D = 3, 7, 16
 FLOAT32 = {"rtol": 0.0, "atol": 1e-5}

@@ -53,7 +53,7 @@ def test_a_crossover_downwards():
 
 
 def test_no_crossover_within_the_range():
-    slow, fast = {n: 3.0 for n in LENGTHS}, {n: 2.0 for n in LENGTHS}
+    slow, fast = dict.fromkeys(LENGTHS, 3.0), dict.fromkeys(LENGTHS, 2.0)
     assert str(crossover(slow, fast)) == "always within 16 to 1,024"
     assert str(crossover(fast, slow)) == "never within 16 to 1,024"
     assert crossover(fast, fast).kind == growth.NEVER  # equal is not slower

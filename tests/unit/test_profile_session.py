@@ -238,7 +238,7 @@ def test_a_process_that_dies_is_a_row(code, reason):
 
 
 def test_what_a_process_refuses_is_bad_input():
-    code = "print('{\"refused\": \"width 7 does not divide\"}')"
+    code = 'print(\'{"refused": "width 7 does not divide"}\')'
     with pytest.raises(UserError, match="width 7 does not divide"):
         process.measured(ORDER, 1, [sys.executable, "-c", code])
 

@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from tests.contract.arms import NAMES, SOURCE_SIZE, TARGET_SIZE, build
 from torch import Tensor, nn
 
 from bench.data.ragged import Ragged
@@ -16,6 +15,7 @@ from bench.reach import measure, probe
 from bench.reach.rows import GRADIENT, NORM, TYPICAL, WITHIN
 from bench.tasks.base import BOS, EOS, FIRST_FREE_ID, Split
 from models.interface import Depth, Seq2Seq, State
+from tests.contract.arms import NAMES, SOURCE_SIZE, TARGET_SIZE, build
 
 
 class Known(Seq2Seq):

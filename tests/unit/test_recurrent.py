@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.unit.oracles import Draw, plain_recurrent, real, unrolled
 
 from models.attention import watch_attention
 from models.cells import Recurrent
 from models.recurrent import RecurrentSeq2Seq
+from tests.unit.oracles import Draw, plain_recurrent, real, unrolled
 
 B, S, T, D = 3, 7, 5, 8
 LENGTHS = (7, 4, 1)

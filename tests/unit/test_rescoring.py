@@ -37,8 +37,12 @@ def cell(out: Path, **changes: object) -> tuple[Path, list[dict]]:
     scores.append(forced)
     record = {"schema": records.SCHEMA, "cell": "cell", "status": "done", "config": {"task": TASK}, "scores": scores}
     folder = records.write(out, record | changes, outputs=outputs)
-    path = folder / records.RECORD  # as of old: without sizes, by which a changed file is refused before it is looked into
-    path.write_text(records._as_text({key: value for key, value in json.loads(path.read_text()).items() if key != "files"}))
+    path = (
+        folder / records.RECORD
+    )  # as of old: without sizes, by which a changed file is refused before it is looked into
+    path.write_text(
+        records._as_text({key: value for key, value in json.loads(path.read_text()).items() if key != "files"})
+    )
     return folder, scores
 
 

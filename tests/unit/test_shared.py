@@ -112,7 +112,9 @@ def test_of_many_that_ask_at_once_one_makes(monkeypatch, cache):
 
     monkeypatch.setattr(Recall, "load", slowly)
     found: list[TaskData] = []
-    threads = [threading.Thread(target=lambda: found.append(shared.load(Recall(**asdict(TASKS[0]))))) for _ in range(4)]
+    threads = [
+        threading.Thread(target=lambda: found.append(shared.load(Recall(**asdict(TASKS[0]))))) for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.unit import answers
 
 from bench import __main__, hypotheses, significance
+from tests.unit import answers
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES, REFERENCES = answers.sentences(150, 1), answers.sentences(150, 2)
@@ -149,7 +149,10 @@ def test_cells_that_cannot_be_compared_are_one_line(results: Path, capsys: pytes
         ([chrf, "--metric", "chrf,bleu"], "is not scored by bleu, but by chrf"),
         ([good], "are the same cell; name two"),
         ([results / "bad", "--split", "nope"], "has no split 'nope'; it has test, second"),
-        ([results / "bad", "--split", "second", "--search", "beam5"], "has no search 'beam5' of second; it has greedy"),
+        (
+            [results / "bad", "--split", "second", "--search", "beam5"],
+            "has no search 'beam5' of second; it has greedy",
+        ),
         ([results / "bad", "--metric", "ter"], "no test for the metric 'ter'; there are bleu, chrf"),
     ):
         assert __main__.main(["significance", str(good), *map(str, words)]) == 2, words
@@ -164,5 +167,7 @@ def test_no_torch(results: Path) -> None:
     )
     words = ["significance", str(results / "good"), str(results / "bad"), "--resamples", "9", "--trials", "9"]
     for line in (words, ["hypotheses", str(results)]):
-        ran = subprocess.run([sys.executable, "-c", code, *line], capture_output=True, text=True, cwd=ROOT, timeout=120)
+        ran = subprocess.run(
+            [sys.executable, "-c", code, *line], capture_output=True, text=True, cwd=ROOT, timeout=120
+        )
         assert ran.returncode == 0, ran.stderr

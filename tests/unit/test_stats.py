@@ -167,7 +167,9 @@ def test_common_spread_finds_how_alike_variances_are():
     assert found.pooled == 12_000
     alike = stats.common_spread(generator.normal(scale=0.2, size=(4000, 4)))
     assert alike.df > 20 and alike.variance == pytest.approx(0.04, rel=0.1)
-    apart = stats.common_spread(generator.normal(scale=10.0 ** generator.uniform(-3, 0, size=(4000, 1)), size=(4000, 4)))
+    apart = stats.common_spread(
+        generator.normal(scale=10.0 ** generator.uniform(-3, 0, size=(4000, 1)), size=(4000, 4))
+    )
     assert apart.df < 1
     assert stats.common_spread([[1.0, 2.0]]).df == 0 and stats.common_spread([[1.0], [2.0], []]).df == 0
 

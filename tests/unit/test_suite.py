@@ -130,7 +130,12 @@ def test_a_killed_worker_leaves_a_failed_record_and_the_suite_goes_on(bed):
     record = bed.record(jobs[0])
     assert "killed by SIGKILL" in record["reason"]
     assert record["traceback"] == "last words"
-    assert (record["task"], record["model"], record["suite"], record["config"]) == ("t", "a", "stub", {"seed": 1, "device": "cpu", "task": {}})
+    assert (record["task"], record["model"], record["suite"], record["config"]) == (
+        "t",
+        "a",
+        "stub",
+        {"seed": 1, "device": "cpu", "task": {}},
+    )
     assert "a-b-s1" in bed.shown.getvalue() and "SIGKILL" in bed.shown.getvalue()
 
 

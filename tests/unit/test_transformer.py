@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.unit.oracles import Draw, copy_attention, real
 from torch import nn
 
 from models import transformer
@@ -12,6 +11,7 @@ from models.attention import MultiHeadAttention
 from models.blocks import DecoderLayer, EncoderLayer
 from models.positional import POSITIONS
 from models.transformer import SelfAttention, Transformer
+from tests.unit.oracles import Draw, copy_attention, real
 
 B, S, T, D, H, FF = 3, 7, 5, 16, 4, 32
 LENGTHS, TARGET_LENGTHS = (7, 4, 1), (3, 5, 2)
@@ -50,7 +50,9 @@ def test_encoder_layer_equals_torch(pre: bool, activation: str) -> None:
 
 @pytest.mark.parametrize("positions", POSITIONS)
 @pytest.mark.parametrize("chunk", [1, 3, 8])
-def test_a_state_kept_in_chunks_goes_on_as_if_whole(monkeypatch: pytest.MonkeyPatch, positions: str, chunk: int) -> None:
+def test_a_state_kept_in_chunks_goes_on_as_if_whole(
+    monkeypatch: pytest.MonkeyPatch, positions: str, chunk: int
+) -> None:
     monkeypatch.setattr(transformer, "CHUNK", chunk)
     draw = Draw()
     model = draw.fill(Transformer(13, 11, 2, 2, 4, 6, D, positions=positions)).eval()

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.contract.arms import SOURCE_SIZE, TARGET_SIZE, build
 from torch import Tensor
 
 from bench import records, schema, trained
@@ -22,6 +21,7 @@ from bench.run import run_cell
 from bench.tasks.base import BOS, EOS, PAD, Split
 from bench.teacher_forcing import real_features, training_loss, validate
 from models.interface import Seq2Seq
+from tests.contract.arms import SOURCE_SIZE, TARGET_SIZE, build
 
 ARMS = ("transformer", "lstm_dot", "gru_none", "residual_lstm")
 KINDS = ("tokens", "values")

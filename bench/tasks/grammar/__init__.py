@@ -7,4 +7,4 @@ random. Words are data (the .tsv files beside this one, read by `lexicon`), word
 A translation is determined: words stand one to one for each other, tenses and places in the clause follow one rule
 each, and where English is ambiguous the grammar uses one of the readings alone. So an English sentence has one German
 one and "exactly right" is a fair thing to ask for. Sentences are rows of words with no capital at the beginning;
-commas, the full stop and the question mark are words too. """
+commas, the full stop and the question mark are words too."""

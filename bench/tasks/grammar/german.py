@@ -2,13 +2,13 @@
 
 The order of words: in a main clause the finite verb is second and the rest of the verb last; in a subordinate one all
 of it is last. Between them stand the subject (where it is not first), pronouns, time, the receiver, the object, place
-and `nicht`. A relative clause follows its noun at once; complement and adverbial clauses follow the whole clause. """
+and `nicht`. A relative clause follows its noun at once; complement and adverbial clauses follow the whole clause."""
 
 from __future__ import annotations
 
-from bench.tasks.grammar import forms, trees
-from bench.tasks.grammar.forms import determiner, pronoun
-from bench.tasks.grammar.marks import Mark, Word
+from bench.tasks.grammar import morphology, trees
+from bench.tasks.grammar.annotations import Mark, Word
+from bench.tasks.grammar.morphology import determiner, pronoun
 from bench.tasks.grammar.trees import MODALS, Clause, Phrase, Place, Pronoun, Time
 
 OTHER_CASE = {"nom": ("acc", "dat"), "acc": ("nom", "dat"), "dat": ("acc", "nom"), "gen": ("nom", "dat")}
@@ -168,22 +168,22 @@ class _Sentence:
         verb, tense = clause.verb, clause.tense
         if tense in MODALS:
             modal = MODALS[tense]
-            infinitive = "sein" if verb is None else forms.infinitive(verb)
+            infinitive = "sein" if verb is None else morphology.infinitive(verb)
             wrong = "gewesen" if verb is None else verb.participle
             if wrong == infinitive:
-                wrong = forms.joined(verb, False, "s")
-            return Word(forms.auxiliary(modal.german, modal.preterite, person)), ("bracket", infinitive, wrong)
+                wrong = morphology.joined(verb, False, "s")
+            return Word(morphology.auxiliary(modal.german, modal.preterite, person)), ("bracket", infinitive, wrong)
         if verb is None:
-            return Word(forms.auxiliary("sein", tense == "past", person)), None
+            return Word(morphology.auxiliary("sein", tense == "past", person)), None
         if tense == "perfect":
-            wrong = forms.infinitive(verb)
+            wrong = morphology.infinitive(verb)
             if wrong == verb.participle:
-                wrong = forms.joined(verb, False, "s")
-            return Word(forms.auxiliary(verb.auxiliary, False, person)), ("bracket", verb.participle, wrong)
+                wrong = morphology.joined(verb, False, "s")
+            return Word(morphology.auxiliary(verb.auxiliary, False, person)), ("bracket", verb.participle, wrong)
         if verb.prefix is None or final:
-            return Word(forms.joined(verb, tense == "past", person)), None
+            return Word(morphology.joined(verb, tense == "past", person)), None
         rest = ("separable", verb.prefix, OTHER_PREFIX[verb.prefix])
-        return Word(forms.finite(verb, tense == "past", person)), rest
+        return Word(morphology.finite(verb, tense == "past", person)), rest
 
     def _agree(self, verb: Word, subject: Word | None, clause: Clause, final: bool, person: str | None = None) -> None:
         """Marks agreement of the verb and its subject's noun."""
@@ -278,10 +278,10 @@ class _Sentence:
                     wrong = None
             if det == "no":
                 self._kein = article
-        form = forms.noun_form(noun, case, phrase.plural)
+        form = morphology.noun_form(noun, case, phrase.plural)
         head = Word(form, phrase.plural)
         if phrase.adjective is not None:
-            stem, end = phrase.adjective.stem, forms.ending(det, case, gender)
+            stem, end = phrase.adjective.stem, morphology.ending(det, case, gender)
             adjective = Word(stem + end)
             out.append(adjective)
             other = "e" if end != "e" else "en"
@@ -303,15 +303,15 @@ class _Sentence:
     def _pronoun(self, phrase: Pronoun, case: str) -> tuple[Word, Word | None, str | None, str | None]:
         antecedent, person = phrase.antecedent, phrase.person
         if antecedent is not None and not antecedent.plural and person == "it":
-            person = forms.BY_GENDER[antecedent.noun.gender]
+            person = morphology.BY_GENDER[antecedent.noun.gender]
         text = pronoun(person, case)
         word = Word(text)
         self.out.append(word)
         if antecedent is not None and antecedent.mark is not None and person in BY_PERSON:
             gender = OTHER_GENDER[BY_PERSON[person]]
-            wrong = pronoun(forms.BY_GENDER[gender], case)
+            wrong = pronoun(morphology.BY_GENDER[gender], case)
             if wrong == text:
-                wrong = pronoun(forms.BY_GENDER[OTHER_GENDER[gender]], case)
+                wrong = pronoun(morphology.BY_GENDER[OTHER_GENDER[gender]], case)
             self.pairs.append(("pronoun", word, antecedent.mark, wrong))
         wrong = None
         for other in OTHER_CASE[case] if case != "nom" else ():
@@ -330,7 +330,7 @@ class _Sentence:
         if weak is not None:
             self.pairs.append(("weak_noun", head, article if preposition is None else out[at], weak))
         if preposition is not None and article is not None:
-            joined = forms.CONTRACTED.get((preposition, article.text))
+            joined = morphology.CONTRACTED.get((preposition, article.text))
             if joined is not None:
                 out[at].text = joined
                 del out[at + 1]
@@ -344,10 +344,10 @@ class _Sentence:
             case = "nom"
         else:
             case = "dat" if clause.verb.frame == "dative" else "acc"
-        opener = Word(forms.RELATIVE[case, gender])
-        wrong = forms.RELATIVE[case, OTHER_GENDER[gender]]
+        opener = Word(morphology.RELATIVE[case, gender])
+        wrong = morphology.RELATIVE[case, OTHER_GENDER[gender]]
         if wrong == opener.text:
-            wrong = forms.RELATIVE[case, OTHER_GENDER[OTHER_GENDER[gender]]]
+            wrong = morphology.RELATIVE[case, OTHER_GENDER[OTHER_GENDER[gender]]]
         out.append(opener)
         self.pairs.append(("relative", opener, head, wrong))
         if case == "nom":
@@ -385,12 +385,12 @@ class _Sentence:
 def _nonfinite(clause: Clause, verb: str) -> str:
     """What stands where the finite verb has to be, in a sentence without one: its participle or its infinitive."""
     if clause.tense in MODALS:
-        return forms.PARTICIPLES[MODALS[clause.tense].german]
+        return morphology.PARTICIPLES[MODALS[clause.tense].german]
     if clause.verb is None:
-        return forms.PARTICIPLES["sein"]
+        return morphology.PARTICIPLES["sein"]
     if clause.tense == "perfect":
-        return forms.PARTICIPLES[clause.verb.auxiliary]
-    fitting = (clause.verb.participle, forms.infinitive(clause.verb), forms.PARTICIPLES["sein"])
+        return morphology.PARTICIPLES[clause.verb.auxiliary]
+    fitting = (clause.verb.participle, morphology.infinitive(clause.verb), morphology.PARTICIPLES["sein"])
     return next(form for form in fitting if form != verb)
 
 

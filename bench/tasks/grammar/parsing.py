@@ -14,11 +14,23 @@ from functools import cached_property
 
 from bench.tasks.grammar import german
 from bench.tasks.grammar.english import BE, OBJECTS, PREPOSITIONS, SUBJECTS
-from bench.tasks.grammar.forms import DETERMINERS
 from bench.tasks.grammar.german import ASKED
 from bench.tasks.grammar.lexicon import Lexicon, Verb, lexicon
-from bench.tasks.grammar.trees import ATTACHED, COMPLEMENT, COORDINATE, MODALS, SUBORDINATE, TEMPORAL
-from bench.tasks.grammar.trees import Clause, Phrase, Place, Pronoun, Time, person
+from bench.tasks.grammar.morphology import DETERMINERS
+from bench.tasks.grammar.trees import (
+    ATTACHED,
+    COMPLEMENT,
+    COORDINATE,
+    MODALS,
+    SUBORDINATE,
+    TEMPORAL,
+    Clause,
+    Phrase,
+    Place,
+    Pronoun,
+    Time,
+    person,
+)
 
 Found = Iterator[tuple]
 """Pairs of what was read and the place after it."""
@@ -55,7 +67,9 @@ def _resolve(clause: Clause) -> None:
             for pronoun in (inner.subject, inner.object):
                 if isinstance(pronoun, Pronoun) and pronoun.antecedent is None:
                     nouns = [one for one in (clause.object, clause.subject) if isinstance(one, Phrase)]
-                    fitting = [one for one in nouns if not one.noun.person and one.plural is (pronoun.person == "they")]
+                    fitting = [
+                        one for one in nouns if not one.noun.person and one.plural is (pronoun.person == "they")
+                    ]
                     if pronoun.person in ("it", "they") and fitting:
                         pronoun.antecedent = fitting[0]
             inner = inner.complement[1] if inner.complement is not None else None

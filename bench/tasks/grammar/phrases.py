@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from bench.tasks.grammar.dice import Dice
 from bench.tasks.grammar.held_out import held_out
 from bench.tasks.grammar.lexicon import Adjective, Lexicon, Noun
-from bench.tasks.grammar.stock import Stock
+from bench.tasks.grammar.random_choices import Dice
+from bench.tasks.grammar.selection import Stock
 from bench.tasks.grammar.trees import MODALS, Phrase, Place, Time
 
 ARTICLES = (("the", "the", "a"), ("the", "the", "bare"))

@@ -130,7 +130,14 @@ there is one reading."""
 TEMPORAL = {"after": ("nach", "dat"), "before": ("vor", "dat"), "during": ("während", "gen")}
 LOCAL = ("in", "dat")
 
-SUBORDINATE = {"because": "weil", "although": "obwohl", "while": "während", "if": "wenn", "when": "als", "until": "bis"}
+SUBORDINATE = {
+    "because": "weil",
+    "although": "obwohl",
+    "while": "während",
+    "if": "wenn",
+    "when": "als",
+    "until": "bis",
+}
 """Of adverbial clauses. `when` is of the past alone, where it is `als`."""
 
 COMPLEMENT = {"that": "dass", "whether": "ob"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from bench.tasks.grammar import english, forms, trees
+from bench.tasks.grammar import english, morphology, trees
 from bench.tasks.grammar.german import ASKED, OTHER_PREFIX
 from bench.tasks.grammar.lexicon import Lexicon, Verb
 from bench.tasks.grammar.trees import MODALS
@@ -21,7 +21,7 @@ def english_words(lexicon: Lexicon, rules: Collection[str]) -> tuple[str, ...]:
     """Every word of a source, in alphabetical order."""
     words = {".", ",", "a", "an", "the", "and", "who", "whom", "that"}
     if "determiners" in rules or "modifiers" in rules:
-        words |= {det for det in forms.DETERMINERS if det not in ("bare", "no")} | {"these"}
+        words |= {det for det in morphology.DETERMINERS if det not in ("bare", "no")} | {"these"}
     for noun in lexicon.nouns:
         words.update(noun.english)
     for verb in _verbs(lexicon, rules):
@@ -48,38 +48,38 @@ def english_words(lexicon: Lexicon, rules: Collection[str]) -> tuple[str, ...]:
 def german_words(lexicon: Lexicon, rules: Collection[str]) -> tuple[str, ...]:
     """Every word of a target, and every wrong one that a reference is compared with, in alphabetical order."""
     words = {".", ",", "und", "nicht"}
-    dets = forms.DETERMINERS if {"determiners", "modifiers", "negation"} & set(rules) else ("the", "a")
+    dets = morphology.DETERMINERS if {"determiners", "modifiers", "negation"} & set(rules) else ("the", "a")
     if "adverbials" in rules:
         dets = dict.fromkeys((*dets, "this", "our"))
-    places = [(case, gender) for case in forms.CASES for gender in forms.GENDERS]
+    places = [(case, gender) for case in morphology.CASES for gender in morphology.GENDERS]
     for det in dets:
-        words.update(form for place in places if (form := forms.determiner(det, *place)))
-    words.update(forms.RELATIVE.values())
+        words.update(form for place in places if (form := morphology.determiner(det, *place)))
+    words.update(morphology.RELATIVE.values())
     for noun in lexicon.nouns:
-        words.update(forms.noun_form(noun, case, plural) for case in forms.CASES for plural in (False, True))
+        words.update(morphology.noun_form(noun, case, plural) for case in morphology.CASES for plural in (False, True))
     for adjective in lexicon.adjectives:
         words.add(adjective.german)
         words.update(adjective.stem + end for end in ("e", "en", "er", "es", "em"))
     nonfinite = bool({*TENSES, *WITH_VERB_FINAL} & set(rules))
     for verb in _verbs(lexicon, rules):
         for past in (False, True):
-            words.update(forms.finite(verb, past, person) for person in forms.PERSONS)
-            words.update(forms.joined(verb, past, person) for person in forms.PERSONS)
+            words.update(morphology.finite(verb, past, person) for person in morphology.PERSONS)
+            words.update(morphology.joined(verb, past, person) for person in morphology.PERSONS)
         if nonfinite:
-            words |= {verb.participle, forms.infinitive(verb)}
+            words |= {verb.participle, morphology.infinitive(verb)}
     prefixes = {verb.prefix for verb in _verbs(lexicon, rules) if verb.prefix is not None}
     words |= prefixes | {OTHER_PREFIX[prefix] for prefix in prefixes}
     used = ["sein", "haben", *({modal.german for modal in MODALS.values()} if "modals" in rules else ())]
     for infinitive in used:
-        words.update(form for tense in forms.IRREGULAR[infinitive] for form in tense)
-        words.add(forms.PARTICIPLES[infinitive])
+        words.update(form for tense in morphology.IRREGULAR[infinitive] for form in tense)
+        words.add(morphology.PARTICIPLES[infinitive])
     words |= {"sein", "kein"}
     if {"adverbials", "modifiers"} & set(rules):
         words |= {"in", "im", *(word for adverb in lexicon.adverbs for word in adverb.german)}
     if "modifiers" in rules:
         prepositions = (*trees.ATTACHED.values(), *trees.TEMPORAL.values())
         words.update(preposition for preposition, _ in prepositions if preposition)
-    words.update(form for three in forms.PRONOUNS.values() for form in three)
+    words.update(form for three in morphology.PRONOUNS.values() for form in three)
     if "questions" in rules:
         words |= {"?", "wer", "wen", "wem", *ASKED.values()}
     words.update(trees.SUBORDINATE.values(), trees.COMPLEMENT.values(), trees.COORDINATE.values())

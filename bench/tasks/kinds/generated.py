@@ -174,7 +174,9 @@ def made(task: Generated, workers: int = 1) -> TaskData:
 def _check_size(task: Generated, part: Part) -> None:
     """Raises UserError for a part whose sequences are longer than LONGEST or which would not fit into memory."""
     drawn = task.draw(numpy_generator(task.data_seed, "size", part.name), LOOKED_AT, part)
-    longest = max(int(drawn.src.lengths.max()), int(drawn.tgt.lengths.max()), part.high if task.axis == "length" else 0)
+    longest = max(
+        int(drawn.src.lengths.max()), int(drawn.tgt.lengths.max()), part.high if task.axis == "length" else 0
+    )
     if longest > LONGEST:
         raise UserError(
             f"split {part.name} would have sequences of {longest:,} tokens, and at most {LONGEST:,} can be; make the "

@@ -13,9 +13,9 @@ import numpy as np
 from bench.data.ragged import Ragged
 from bench.errors import UserError
 from bench.tasks.base import FIRST_FREE_ID, Marks, Sizes
-from bench.tasks.grammar.building import RULES, Builder
-from bench.tasks.grammar.dice import Dice
 from bench.tasks.grammar.lexicon import Lexicon, lexicon
+from bench.tasks.grammar.random_choices import Dice
+from bench.tasks.grammar.sampling import RULES, Builder
 from bench.tasks.grammar.trees import Clause, depth_of
 from bench.tasks.kinds.generated import Drawn, Generated, Part
 

@@ -151,7 +151,11 @@ def test_questions_are_placed_by_the_power_law(power: float) -> None:
 
 def test_the_chance_of_all_answers_is_the_mean_over_their_numbers() -> None:
     task = Mqar(length=32, pairs=3, fewest_pairs=1, vocabulary=8)
-    assert task.chance == {"facts": 1 / 4, "values": 1 / 4, "exact_match": pytest.approx((1 / 4 + 1 / 16 + 1 / 64) / 3)}
+    assert task.chance == {
+        "facts": 1 / 4,
+        "values": 1 / 4,
+        "exact_match": pytest.approx((1 / 4 + 1 / 16 + 1 / 64) / 3),
+    }
     assert Mqar(length=32, pairs=3, vocabulary=8).chance["exact_match"] == pytest.approx(1 / 64)
 
 
@@ -159,7 +163,7 @@ def test_many_distinct_numbers_are_drawn_in_no_time() -> None:
     """Drawing rows again until no number comes twice would never end here."""
     found = mqar._distinct(np.random.default_rng(0), 50, among=4096, take=1000)
     assert found.shape == (50, 1000) and all(len(set(row)) == 1000 for row in found.tolist())
-    assert 0 <= found.min() and found.max() < 4096
+    assert found.min() >= 0 and found.max() < 4096
 
 
 def test_distinct_numbers_are_distinct_in_every_row_and_even() -> None:

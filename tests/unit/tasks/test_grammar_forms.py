@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.tasks.grammar import forms
+from bench.tasks.grammar import morphology
 from bench.tasks.grammar.english import indefinite
 from bench.tasks.grammar.lexicon import lexicon
 
@@ -50,11 +50,11 @@ def test_noun_phrases(words: tuple[str, str, str], table: str) -> None:
     det, adjective, noun = words[0], ADJECTIVES[words[1]], NOUNS[words[2]]
     for plural, half in zip((False, True), table.split(";"), strict=True):
         gender = "p" if plural else noun.gender
-        for case, wanted in zip(forms.CASES, half.split(",")) if half.strip() else ():
+        for case, wanted in zip(morphology.CASES, half.split(",")) if half.strip() else ():
             found = (
-                forms.determiner(det, case, gender),
-                adjective.stem + forms.ending(det, case, gender),
-                forms.noun_form(noun, case, plural),
+                morphology.determiner(det, case, gender),
+                adjective.stem + morphology.ending(det, case, gender),
+                morphology.noun_form(noun, case, plural),
             )
             assert " ".join(found).strip() == wanted.strip()
 
@@ -92,9 +92,9 @@ Messer Messer Messer Messers Messern
 def test_nouns(line: str) -> None:
     nominative, *wanted = line.split()
     noun = NOUNS[nominative]
-    found = [forms.noun_form(noun, case, False) for case in ("acc", "dat", "gen")]
-    assert [*found, forms.noun_form(noun, "dat", True)] == wanted
-    assert forms.noun_form(noun, "nom", False) == nominative
+    found = [morphology.noun_form(noun, case, False) for case in ("acc", "dat", "gen")]
+    assert [*found, morphology.noun_form(noun, "dat", True)] == wanted
+    assert morphology.noun_form(noun, "nom", False) == nominative
 
 
 # ich, er, wir; ich, er, wir in the preterite; er in a subordinate clause; participle with its auxiliary; infinitive.
@@ -136,8 +136,8 @@ waschen: wasche wäscht waschen wusch wusch wuschen wäscht haben gewaschen wasc
 def test_verbs(line: str) -> None:
     name, wanted = line.split(":")
     verb = VERBS[name]
-    found = [forms.finite(verb, past, person) for past in (False, True) for person in forms.PERSONS]
-    found += [forms.joined(verb, False, "s"), verb.auxiliary, verb.participle, forms.infinitive(verb)]
+    found = [morphology.finite(verb, past, person) for past in (False, True) for person in morphology.PERSONS]
+    found += [morphology.joined(verb, False, "s"), verb.auxiliary, verb.participle, morphology.infinitive(verb)]
     assert found == wanted.split()
 
 
@@ -155,17 +155,22 @@ def test_verbs(line: str) -> None:
     ],
 )
 def test_auxiliaries(infinitive: str, wanted: str) -> None:
-    found = [forms.auxiliary(infinitive, past, person) for past in (False, True) for person in forms.PERSONS]
+    found = [morphology.auxiliary(infinitive, past, person) for past in (False, True) for person in morphology.PERSONS]
     assert found == wanted.split()
 
 
 def test_pronouns_and_relative_pronouns() -> None:
-    pronouns = {key: " ".join(forms.pronoun(key, case) for case in ("nom", "acc", "dat")) for key in forms.PRONOUNS}
+    pronouns = {
+        key: " ".join(morphology.pronoun(key, case) for case in ("nom", "acc", "dat")) for key in morphology.PRONOUNS
+    }
     assert pronouns == {
         "i": "ich mich mir", "he": "er ihn ihm", "she": "sie sie ihr", "it": "es es ihm", "we": "wir uns uns",
         "they": "sie sie ihnen",
     }  # fmt: skip
-    relative = {gender: " ".join(forms.RELATIVE[case, gender] for case in forms.CASES) for gender in forms.GENDERS}
+    relative = {
+        gender: " ".join(morphology.RELATIVE[case, gender] for case in morphology.CASES)
+        for gender in morphology.GENDERS
+    }
     assert relative == {
         "m": "der den dem dessen", "f": "die die der deren", "n": "das das dem dessen", "p": "die die denen deren",
     }  # fmt: skip

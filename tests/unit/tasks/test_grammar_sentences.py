@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.tasks.grammar import english, forms, german, parsing, trees
-from bench.tasks.grammar.building import RULES, Builder
-from bench.tasks.grammar.dice import Dice
+from bench.tasks.grammar import english, german, morphology, parsing, trees
+from bench.tasks.grammar.annotations import PHENOMENA
 from bench.tasks.grammar.lexicon import lexicon
-from bench.tasks.grammar.marks import PHENOMENA
+from bench.tasks.grammar.random_choices import Dice
+from bench.tasks.grammar.sampling import RULES, Builder
 from bench.tasks.grammar.vocabulary import english_words, german_words
 
 LINES = (Path(__file__).parent / "grammar_pairs.tsv").read_text(encoding="utf-8").splitlines()
@@ -35,7 +35,9 @@ def test_the_pairs_use_every_word_and_every_phenomenon() -> None:
     assert len(PAIRS) >= 200 and len(set(PAIRS)) == len(PAIRS)
     said = {word for pair in PAIRS for word in pair[1].split()}
     for noun in lexicon().nouns:
-        assert said & {forms.noun_form(noun, case, many) for case in forms.CASES for many in (False, True)}, noun.german
+        assert said & {
+            morphology.noun_form(noun, case, many) for case in morphology.CASES for many in (False, True)
+        }, noun.german
     verbs = Counter()
     marked = Counter()
     for source, _ in PAIRS:
@@ -47,7 +49,7 @@ def test_the_pairs_use_every_word_and_every_phenomenon() -> None:
     tokens = " ".join(source for source, _ in PAIRS)
     for text in (*trees.ATTACHED, *trees.TEMPORAL, *trees.SUBORDINATE, *trees.COMPLEMENT, *trees.COORDINATE):
         assert f" {text} " in f" {tokens} ", text
-    for det in forms.DETERMINERS:
+    for det in morphology.DETERMINERS:
         assert det in ("bare", "no") or f" {det} " in f" {tokens} ", det
 
 
@@ -83,7 +85,9 @@ def test_every_word_is_in_the_vocabulary() -> None:
 
 def test_marks_point_at_what_they_say() -> None:
     prefixes = {verb.prefix for verb in lexicon().verbs if verb.prefix}
-    nonfinite = {verb.participle for verb in lexicon().verbs} | {forms.infinitive(verb) for verb in lexicon().verbs}
+    nonfinite = {verb.participle for verb in lexicon().verbs} | {
+        morphology.infinitive(verb) for verb in lexicon().verbs
+    }
     found = Counter()
     for tree in drawn(7, 1500, 2):
         words, marks = german.words(tree)
@@ -104,7 +108,7 @@ def test_marks_point_at_what_they_say() -> None:
                 assert words[mark.at + 1] == mark.wrong
             elif mark.phenomenon == "verb_final":
                 opener = words[mark.at - mark.distance]
-                openers = {*trees.SUBORDINATE.values(), *trees.COMPLEMENT.values(), *forms.RELATIVE.values()}
+                openers = {*trees.SUBORDINATE.values(), *trees.COMPLEMENT.values(), *morphology.RELATIVE.values()}
                 assert opener in openers
     assert set(found) == set(PHENOMENA) and min(found.values()) >= 20
 
@@ -118,7 +122,7 @@ ARTICLES = {
 DER_WORDS = {"er": "nm df gf gp", "e": "nf af np ap", "es": "nn an gm gn", "en": "am dp", "em": "dm dn"}
 EIN_WORDS = {"": "nm nn an", "e": "nf af np ap", "en": "am dp", "em": "dm dn", "er": "df gf gp", "es": "gm gn"}
 STRONG_ENDINGS = {"er": "nm df gf gp", "e": "nf af np ap", "es": "nn an", "en": "am dp gm gn", "em": "dm dn"}
-WEAK_E = set("nm nf nn af an".split())
+WEAK_E = set(["nm", "nf", "nn", "af", "an"])
 EVERY_CELL = {case + gender for case in "nadg" for gender in "mfnp"}
 NUMBERS = ("zwei", "drei", "vier", "fünf", "zehn")
 
@@ -204,8 +208,8 @@ def test_the_checker_tells_right_from_wrong() -> None:
 
 
 def test_determiners_adjectives_nouns_and_verbs_agree() -> None:
-    plurals = {forms.joined(v, past, "p") for v in lexicon().verbs for past in (False, True)}
-    plurals |= {forms.finite(v, past, "p") for v in lexicon().verbs for past in (False, True)}
+    plurals = {morphology.joined(v, past, "p") for v in lexicon().verbs for past in (False, True)}
+    plurals |= {morphology.finite(v, past, "p") for v in lexicon().verbs for past in (False, True)}
     plurals |= {"sind", "waren", "haben", "werden", "können", "müssen", "wollen", "dürfen"}
     plurals |= {"konnten", "mussten", "wollten", "durften", "sollten"}
     checked = Counter()

@@ -15,8 +15,8 @@ from bench.evaluation import marked_rows, word_at
 from bench.tasks.agreement import Agreement
 from bench.tasks.base import ABSENT, Marks, Split
 from bench.tasks.grammar import parsing
-from bench.tasks.grammar.building import RULES
 from bench.tasks.grammar.held_out import held_out
+from bench.tasks.grammar.sampling import RULES
 from bench.tasks.grammar_translation import Grammar
 
 FEW = {"train_size": 400, "valid_size": 40, "test_size": 60}

@@ -59,7 +59,9 @@ def test_hashes_of_values_are_of_their_bits(lengths: list[int], random) -> None:
     )
     found = source_hashes(Ragged.of_rows(rows, np.array(lengths)))
     bits = rows.view(np.uint32).tolist()
-    assert found.tolist() == [hashed(list(map(tuple, row[:length]))) for row, length in zip(bits, lengths, strict=True)]
+    assert found.tolist() == [
+        hashed(list(map(tuple, row[:length]))) for row, length in zip(bits, lengths, strict=True)
+    ]
 
 
 def test_a_few_hashes_as_they_were_when_data_were_first_drawn() -> None:

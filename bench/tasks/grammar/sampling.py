@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bench.tasks.grammar.dice import Dice
 from bench.tasks.grammar.held_out import held_out
 from bench.tasks.grammar.lexicon import Noun, Verb
 from bench.tasks.grammar.phrases import Phrases
+from bench.tasks.grammar.random_choices import Dice
 from bench.tasks.grammar.trees import MODALS, Clause, Phrase, Pronoun
 
 RULES = (
@@ -218,7 +218,9 @@ class Builder(Phrases):
         dice = self.dice
         asks = dice.pick(("yes", "yes", "who", "whom", "what", "where", "when", "why"))
         frames = {"who": ("none", "accusative", "dative"), "whom": ("accusative", "dative"), "what": ("accusative",)}
-        frame = dice.pick([f for f in frames.get(asks, ("none", "accusative", "dative", "double")) if f in self.frames])
+        frame = dice.pick(
+            [f for f in frames.get(asks, ("none", "accusative", "dative", "double")) if f in self.frames]
+        )
         verbs = [v for v in self.verbs[frame] if "person" in v.subjects]
         if asks in ("whom", "what"):
             verbs = [v for v in verbs if ("person" in v.objects) is (asks == "whom")]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from models.cost import parameters
 from models.interface import Seq2Seq
-from models.sketch import sketched
+from models.meta_device import sketched
 
 RULES = ("params", "nonembedding", "flops", "width")
 

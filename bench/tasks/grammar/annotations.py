@@ -20,7 +20,7 @@ class Word:
     """A German word that something depends on, or that depends on something. plural: a noun's number; None: no noun.
     at: its place in the sentence, once it is whole."""
 
-    __slots__ = ("text", "plural", "at")
+    __slots__ = ("at", "plural", "text")
 
     def __init__(self, text: str, plural: bool | None = None) -> None:
         self.text = text
