@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import platform
 
-from bench import environment, records
+from bench.records import store
 from bench.schema import UNHASHED, Cell
 from bench.seeding import derive
+from bench.system import environment
 
 PURPOSES = ("initialisation", "order", "dropout", "segmentation")
 """What a cell's seed is split into; each has a generator of its own."""
@@ -31,7 +32,7 @@ def blank(
 ) -> dict:
     """All keys of results/README.md. concurrent: how many cells run beside each other; gpu: its name, where known."""
     return {
-        "schema": records.SCHEMA,
+        "schema": store.SCHEMA,
         "cell": cell.name,
         "task": cell.task,
         "model": cell.model,

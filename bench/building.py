@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bench import schema, sections
 from bench.errors import UserError
-from bench.matching import amount
+from bench.records.matching import amount
 from bench.seeding import seeded_initialisation
 from bench.tasks.base import Sizes
 from models.interface import Seq2Seq

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from bench.records import Records
+from bench.records.store import Records
 from bench.report import ablations, comparisons, costs, rules
 from bench.report.comparisons import Family, Judged
 from bench.report.evidence import Evidence, Setting

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from bench import precision
 from bench.data.batches import Batcher
-from bench.profiling import clock
 from bench.progress import Progress, Silent
+from bench.system.resources import clock
 from bench.tasks.base import BOS, EOS, PAD, Split
 from models.interface import Seq2Seq, select
 

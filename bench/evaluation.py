@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench import phenomena
 from bench.data.batches import Batcher
 from bench.decoding import Hypotheses
 from bench.degeneration import shares
 from bench.metrics import METRICS
+from bench.records import phenomena
 from bench.tasks.base import ABSENT, Split, Task
 from bench.teacher_forcing import accuracy_at, losses, validate
 from models.interface import Seq2Seq
@@ -174,7 +174,7 @@ def output_rows(
     references: Sequence[str],
     right: Sequence[bool],
 ) -> list[dict[str, object]]:
-    """A row for each example, columns as in `bench.records`. right: see `Task.correct`."""
+    """A row for each example, columns as in `bench.records.store`. right: see `Task.correct`."""
     return [
         {
             "split": split.name,

@@ -13,9 +13,10 @@ from typing import Protocol
 
 import numpy as np
 
-from bench import environment, schema
+from bench import schema
 from bench.data.ragged import Ragged
 from bench.errors import UserError
+from bench.system import environment
 from bench.tasks.base import Split, TaskData
 from bench.tasks.kinds.generated import Generated, made
 

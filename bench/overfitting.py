@@ -11,7 +11,7 @@ from torch import nn
 
 from bench.data.batches import Batch, Batcher
 from bench.optimiser import AdamW
-from bench.profiling import clock
+from bench.system.resources import clock
 from bench.tasks.base import Split
 from bench.teacher_forcing import real_features, training_loss
 from models.dropout import Dropout

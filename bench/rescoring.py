@@ -6,9 +6,10 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import degeneration, records, schema, sections
+from bench import degeneration, schema, sections
 from bench.errors import DataError, UserError
 from bench.metrics import METRICS
+from bench.records import store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,14 +21,14 @@ TOLERANCE = 1e-9
 def cells(out: Path) -> tuple[list[Path], list[str]]:
     """Folders under `out` that have outputs to score, and a line for each of the others. Raises UserError."""
     try:
-        found = {folder: records.read(folder) for folder in records.folders(out)}
+        found = {folder: store.read(folder) for folder in store.folders(out)}
     except (OSError, ValueError) as error:
         raise UserError(" ".join(str(error).split())) from error
     reasons = {
         folder: f"its status is {record['status']}"
         if record["status"] != "done"
-        else f"it has no {records.OUTPUTS}"
-        if not (folder / records.OUTPUTS).is_file()
+        else f"it has no {store.OUTPUTS}"
+        if not (folder / store.OUTPUTS).is_file()
         else ""
         for folder, record in found.items()
     }
@@ -44,7 +45,7 @@ def rescore(folder: Path) -> tuple[int, list[str]]:
     metric was, and put behind it. What `bench.degeneration` sees in outputs is added where the record has sanity flags
     and lacks it. Raises DataError where a score does not come out as recorded, and changes nothing.
     """
-    record, outputs = records.read(folder), _outputs(folder)
+    record, outputs = store.read(folder), _outputs(folder)
     known = [row for row in record["scores"] if row["metric"] in METRICS]
     first = known[0]["metric"] if known else None
     has = {row["metric"] for row in known}
@@ -60,8 +61,8 @@ def rescore(folder: Path) -> tuple[int, list[str]]:
         if signature == row["signature"]:  # another version of a library may well say something else
             if not math.isclose(value, row["value"], rel_tol=TOLERANCE, abs_tol=TOLERANCE):
                 raise DataError(
-                    f"{folder}: {_named(row)} is {row['value']} in {records.RECORD} and {value} from "
-                    f"{records.OUTPUTS}; one of the files was changed, restore it or run the cell again"
+                    f"{folder}: {_named(row)} is {row['value']} in {store.RECORD} and {value} from "
+                    f"{store.OUTPUTS}; one of the files was changed, restore it or run the cell again"
                 )
             confirmed += 1
         for name in missing if row["metric"] == first else ():
@@ -70,7 +71,7 @@ def rescore(folder: Path) -> tuple[int, list[str]]:
             scores.append(row | made)
     sanity, flags = _sanity(record, outputs)
     if missing or flags:
-        records.replace_scores(folder, scores, sanity)
+        store.replace_scores(folder, scores, sanity)
     return confirmed, [*missing, *flags]
 
 
@@ -92,16 +93,16 @@ def _task_metrics(folder: Path, record: dict) -> tuple[str, ...]:
         return schema.build_task(record["config"]["task"]).metrics
     except (KeyError, TypeError, AttributeError, ImportError) as error:
         raise UserError(
-            f"{folder / records.RECORD} does not describe a task of this version ({type(error).__name__}: {error}); "
+            f"{folder / store.RECORD} does not describe a task of this version ({type(error).__name__}: {error}); "
             "run the cell again"
         ) from error
 
 
 def _outputs(folder: Path) -> pd.DataFrame:
     try:
-        return records.read_outputs(folder)
+        return store.read_outputs(folder)
     except FileNotFoundError as error:
-        raise DataError(f"{folder / records.OUTPUTS} is not there; restore it or run the cell again") from error
+        raise DataError(f"{folder / store.OUTPUTS} is not there; restore it or run the cell again") from error
 
 
 def _part(folder: Path, outputs: pd.DataFrame, row: dict) -> pd.DataFrame:
@@ -113,7 +114,7 @@ def _part(folder: Path, outputs: pd.DataFrame, row: dict) -> pd.DataFrame:
     part = outputs[chosen]
     if len(part) != row["n"]:
         raise DataError(
-            f"{folder}: {_named(row)} is of {row['n']} examples, and {records.OUTPUTS} has {len(part)} of them; "
+            f"{folder}: {_named(row)} is of {row['n']} examples, and {store.OUTPUTS} has {len(part)} of them; "
             "restore the file or run the cell again"
         )
     return part

@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bench import attention_maps, building, evaluation, profiling, records, schema
-from bench.allocator import tune_allocator
+from bench import attention_maps, building, evaluation, schema
 from bench.architecture import inspected
 from bench.blank import blank
 from bench.data import shared
@@ -25,11 +24,14 @@ from bench.overfitting import overfitted
 from bench.penalty import choose
 from bench.progress import Progress, Silent
 from bench.recipe import Settings
+from bench.records import store
+from bench.records.weights import save
 from bench.states import States
-from bench.stopping import Stop
+from bench.system import resources
+from bench.system.allocator import tune_allocator
+from bench.system.signals import Stop
 from bench.tasks.base import Split, Task, TaskData
 from bench.training import Diverged, Trainer
-from bench.weights import save
 from models.cost import parameters, training_flops
 from models.interface import Seq2Seq
 
@@ -49,7 +51,7 @@ def run_cell(
     """Train, evaluate and write a cell's folder under `out`; returns the record's status.
 
     concurrent: how many cells run beside each other, for the record. stop: how the process is asked to end, see
-    `bench.stopping`. What goes wrong inside a cell is recorded, and missing or broken data too; outside a suite the
+    `bench.system.signals`. What goes wrong inside a cell is recorded, and missing or broken data too; outside a suite the
     latter are raised as well. Raises UserError for a configuration that cannot be, before anything is written, and
     StorageError where nothing can be written.
     """
@@ -67,7 +69,7 @@ def run_cell(
     curve: list[dict] = []
     outputs: list[dict] = []
     attention = None
-    work = records.work_folder(out, cell.name)
+    work = store.work_folder(out, cell.name)
     weights = work / "weights.safetensors"
     try:
         task = schema.build_task(cell.config["task"])
@@ -107,7 +109,7 @@ def run_cell(
     except DataError as error:
         record |= {"status": "skipped" if isinstance(error, DataUnavailable) else "failed", "reason": str(error)}
         if suite is None:
-            records.write(out, record)
+            store.write(out, record)
             raise
     except UserError:
         if suite is None:
@@ -117,7 +119,7 @@ def run_cell(
         record |= {"status": "failed", "reason": _last_line(), "traceback": traceback.format_exc()}
     record["memory"] = record["memory"] or _peaks()
     times["total"] = time.perf_counter() - begun
-    records.write(out, record, curve, outputs, weights if record["status"] == "done" else None, attention)
+    store.write(out, record, curve, outputs, weights if record["status"] == "done" else None, attention)
     return record["status"]
 
 
@@ -204,7 +206,7 @@ def _training(trainer: Trainer, model: Seq2Seq, data: TaskData) -> dict:
             "padding_share": 1 - tokens / history.padded_tokens if history.padded_tokens else None,
         },
         "throughput": {
-            "train": profiling.summary(history.samples, profiling.TOKENS_PER_SECOND),
+            "train": resources.summary(history.samples, resources.TOKENS_PER_SECOND),
             "decode": None,
             "decode_one": None,
         },
@@ -256,8 +258,8 @@ def _evaluate(
             record["scores"] += evaluation.contrast_rows(model, split, batcher)
     first = next(iter(data.tests.values()))
     record["throughput"] |= {
-        "decode": profiling.summary(samples, profiling.TOKENS_PER_SECOND),
-        "decode_one": profiling.summary(_one_by_one(model, first, task, greedy, device), profiling.TOKENS_PER_SECOND),
+        "decode": resources.summary(samples, resources.TOKENS_PER_SECOND),
+        "decode_one": resources.summary(_one_by_one(model, first, task, greedy, device), resources.TOKENS_PER_SECOND),
     }
     return outputs
 
@@ -270,15 +272,15 @@ def _one_by_one(model: Seq2Seq, split: Split, task: Task, how: Search, device: s
     decode, closing = decoder(model)
     for row in range(min(ONE_AT_A_TIME, len(split))):
         batch = batcher.make(np.array([row]))
-        begun = profiling.clock(device)
+        begun = resources.clock(device)
         found = decode(model, batch.src, None, limits[[row]], how)
-        samples.append((len(found.tokens[0]) + closing) / (profiling.clock(device) - begun))
+        samples.append((len(found.tokens[0]) + closing) / (resources.clock(device) - begun))
     return samples[4:] or samples
 
 
 def _peaks() -> dict[str, int | None]:
     """Of memory, in this process so far."""
-    return {"peak_rss_bytes": profiling.peak_rss_bytes(), "peak_gpu_bytes": profiling.peak_gpu_bytes()}
+    return {"peak_rss_bytes": resources.peak_rss_bytes(), "peak_gpu_bytes": resources.peak_gpu_bytes()}
 
 
 def _last_line() -> str:

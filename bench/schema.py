@@ -17,9 +17,10 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from bench import later, paths, sections, tuned
+from bench import later, sections, tuned
 from bench.errors import UserError
-from bench.matching import RULES
+from bench.records.matching import RULES
+from bench.system import paths
 from bench.tasks.base import Task
 
 CONF = tuned.CONF
@@ -53,7 +54,7 @@ class Budget:
 class Match:
     """What is made equal between the arms, by solving for each one's width."""
 
-    rule: str  # what is counted: one of bench.matching.RULES
+    rule: str  # what is counted: one of bench.records.matching.RULES
     target: float | None  # how much of it every arm is to have; None: see `relative`
     reference: str  # the arm whose size is the target where `relative`
     tolerance: float  # share by which an arm may miss the target

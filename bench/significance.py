@@ -17,9 +17,9 @@ import sacrebleu
 from sacrebleu.metrics import BLEU, CHRF
 from sacrebleu.significance import PairedTest
 
-from bench import records
 from bench.errors import UserError
-from bench.hypotheses import Answers, of_cell
+from bench.records import store
+from bench.records.hypotheses import Answers, of_cell
 
 UNIT = "segment"
 
@@ -151,7 +151,7 @@ def _metrics(cells: Sequence[Path], split: str, search: str, asked: Sequence[str
 
 def _scored(cell: Path, split: str, search: str) -> set[str]:
     try:
-        scores = records.read(cell).get("scores") or []
+        scores = store.read(cell).get("scores") or []
     except (OSError, ValueError) as error:
         raise UserError(f"{cell} holds no record that can be read: {error}") from error
     return {score["metric"] for score in scores if (score["split"], score["search"]) == (split, search)}

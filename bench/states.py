@@ -15,7 +15,7 @@ import torch
 
 from bench.data import sources
 from bench.errors import UserError
-from bench.folders import flush, writing
+from bench.system.files import flush, writing
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -10,13 +10,14 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import folders, locks, records
 from bench.blank import blank
 from bench.display import Board
-from bench.environment import code, usable_cores
 from bench.errors import StorageError, UserError
 from bench.progress import duration
+from bench.records import store
 from bench.schema import Cell
+from bench.system import files, locks
+from bench.system.environment import code, usable_cores
 from bench.worker import Order, Stopped, Workers
 
 BEFORE = "finished before"
@@ -63,12 +64,12 @@ def how_many(threads: int, asked: int | None = None, cores: int | None = None) -
 
 def check_folder(out: Path) -> None:
     """Whether `out` can be a results folder: absent, empty, or one that bench wrote. Raises UserError where not."""
-    folders.check(out, "results", _known)
+    files.check(out, "results", _known)
 
 
 def _known(out: Path) -> bool:
-    wrote = (out / records.WORK).is_dir() or any((out / name).is_file() for name in REPORT)
-    return wrote or any(out.glob(f"*/{records.RECORD}"))
+    wrote = (out / store.WORK).is_dir() or any((out / name).is_file() for name in REPORT)
+    return wrote or any(out.glob(f"*/{store.RECORD}"))
 
 
 def run(
@@ -111,12 +112,12 @@ def run(
         name = job.cell.name
         with contextlib.ExitStack() as stack:
             try:
-                with folders.writing(out):
-                    lock = stack.enter_context(locks.alone(records.lock_file(out, name), PATIENCE))
+                with files.writing(out):
+                    lock = stack.enter_context(locks.alone(store.lock_file(out, name), PATIENCE))
             except locks.Busy:
                 board.count(1, f"{name} is {ELSEWHERE}: another process has it; left to that one")
                 return ELSEWHERE
-            if records.finished(out, name):
+            if store.finished(out, name):
                 board.count(1, f"{name} {BEFORE}, by another process")
                 return BEFORE
             return _run(job, lock.fileno())
@@ -133,10 +134,10 @@ def run(
             if suite is None:
                 raise
             status = "failed"
-            records.write(out, blank(job.cell, suite, status, str(error)))
+            store.write(out, blank(job.cell, suite, status, str(error)))
         except Stopped:
             return "stopped"
-        reason = records.read(out / job.cell.name).get("reason")
+        reason = store.read(out / job.cell.name).get("reason")
         took = f"{status} in {duration(time.monotonic() - began)}"
         board.end(job.cell.name, f"{took}: {reason}" if reason else took)
         return status
@@ -162,7 +163,7 @@ def run(
 def _held(out: Path, name: str, board: Board) -> dict | None:
     """The record of a cell that has run before; None where there is none, or none that is whole."""
     try:
-        return records.read(out / name)
+        return store.read(out / name)
     except FileNotFoundError:
         return None
     except ValueError as error:
@@ -183,7 +184,7 @@ def _tell_other_code(held: Sequence[Mapping[str, object]], board: Board) -> None
 
 def _tidy(out: Path, new: Sequence[Path]) -> None:
     """Leave no empty folder behind where nothing was run. new: folders that were not there before, `out` first."""
-    for folder in (out / records.WORK, *new):
+    for folder in (out / store.WORK, *new):
         with contextlib.suppress(OSError):
             folder.rmdir()
 
@@ -191,7 +192,7 @@ def _tidy(out: Path, new: Sequence[Path]) -> None:
 def summary(outcomes: Mapping[str, str]) -> str:
     """`5 cells: 3 done, 1 failed, 1 finished before`."""
     counts = Counter(outcomes.values())
-    order = [status for status in (*records.STATUSES, BEFORE, ELSEWHERE) if counts[status]]
+    order = [status for status in (*store.STATUSES, BEFORE, ELSEWHERE) if counts[status]]
     cells = f"{len(outcomes)} cell" + ("s" if len(outcomes) != 1 else "")
     return f"{cells}: " + ", ".join(f"{counts[status]} {status}" for status in order)
 

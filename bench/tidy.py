@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench import records
 from bench.errors import UserError
+from bench.records import store
 from bench.report.evidence import Evidence, column, given
 
 TEXT, WHOLE, REAL = "text", "whole", "real"
@@ -64,10 +64,10 @@ def load(folder: Path | str) -> pd.DataFrame:
     return table(Evidence(read(Path(folder))))
 
 
-def read(folder: Path) -> records.Records:
+def read(folder: Path) -> store.Records:
     """The records under a folder. Raises UserError where there are none, or one cannot be read."""
     try:
-        return records.load(folder)
+        return store.load(folder)
     except (FileNotFoundError, ValueError) as error:
         raise UserError(" ".join(str(error).split())) from error
 

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import torch
 
-from bench import records, schema, sections
-from bench.allocator import tune_allocator
+from bench import schema, sections
 from bench.building import build_model
 from bench.data import shared
 from bench.errors import UserError
+from bench.records import store
+from bench.records.weights import load as load_weights
+from bench.system.allocator import tune_allocator
 from bench.tasks.base import Task, TaskData
-from bench.weights import load as load_weights
 from models.interface import Seq2Seq
 
 
@@ -33,18 +34,18 @@ class Trained:
 def record(folder: Path) -> dict:
     """The record of a finished cell that has its weights. Raises UserError where the folder holds none."""
     try:
-        found = records.read(folder)
+        found = store.read(folder)
     except OSError as error:
-        raise UserError(f"{folder} is not a cell's folder: no {records.RECORD} in it") from error
+        raise UserError(f"{folder} is not a cell's folder: no {store.RECORD} in it") from error
     except ValueError as error:
         raise UserError(str(error)) from error
     if found.get("status") != "done":
         reason = f": {found['reason']}" if found.get("reason") else ""
         raise UserError(f"{folder} holds no trained cell, its status is {found.get('status')}{reason}")
-    if not (folder / records.WEIGHTS).is_file():
-        raise UserError(f"{folder} has no {records.WEIGHTS}, so there is nothing to work with; run the cell again")
+    if not (folder / store.WEIGHTS).is_file():
+        raise UserError(f"{folder} has no {store.WEIGHTS}, so there is nothing to work with; run the cell again")
     if not isinstance(found.get("config"), Mapping):
-        raise UserError(f"{folder / records.RECORD} holds no configuration; run the cell again")
+        raise UserError(f"{folder / store.RECORD} holds no configuration; run the cell again")
     return found
 
 
@@ -54,7 +55,7 @@ WRONG = (KeyError, TypeError, AttributeError, ValueError, ImportError)
 
 def _not_ours(folder: Path, error: Exception) -> UserError:
     return UserError(
-        f"{folder / records.RECORD} does not describe a cell of this version ({type(error).__name__}: {error}); "
+        f"{folder / store.RECORD} does not describe a cell of this version ({type(error).__name__}: {error}); "
         "run the cell again"
     )
 
@@ -78,7 +79,7 @@ def load(folder: Path) -> Trained:
         model, _ = build_model(cell.config, data.sizes, data.mean_lengths, cell.seed)
     except WRONG as error:
         raise _not_ours(folder, error) from error
-    load_weights(model, folder / records.WEIGHTS)
+    load_weights(model, folder / store.WEIGHTS)
     penalty = cell.config["search"]["length_penalty"]
     if isinstance(penalty, list):
         choice = (held.get("selection") or {}).get("length_penalty")

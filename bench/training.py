@@ -14,12 +14,12 @@ from bench import precision
 from bench.checkpoints import ALWAYS, Checkpoints
 from bench.data.batches import Batch, Batcher
 from bench.optimiser import AdamW
-from bench.profiling import clock
 from bench.progress import Progress, Silent
 from bench.recipe import Settings
 from bench.seeding import numpy_generator, torch_generator
 from bench.states import States, every
-from bench.stopping import Interrupted, Stop
+from bench.system.resources import clock
+from bench.system.signals import Interrupted, Stop
 from bench.tasks.base import Redraw, Split
 from bench.teacher_forcing import real_features, training_loss, validate
 from models.dropout import set_dropout_generator
@@ -35,7 +35,7 @@ class Diverged(Exception):
 
 @dataclass
 class History:
-    """What happened. curve: a row a validation, columns as in `bench.records`; losses in nats a target token, or squared
+    """What happened. curve: a row a validation, columns as in `bench.records.store`; losses in nats a target token, or squared
     error a target value; accuracies None for values.
     samples: training throughput, non-padding target tokens a second, the first sample of a process left out.
     stopped: why training ended, END or PATIENCE; None where it has not.

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from bench import records, schema, tuned
+from bench import schema, tuned
 from bench.errors import UserError
-from bench.folders import replacing
+from bench.records import store
 from bench.suite import Job
 from bench.suite_files import Suite
+from bench.system.files import replacing
 
 TRIED = {"optim.lr": ("1e-3", "2e-3", "4e-3", "8e-3")}
 """What is tried where nobody says otherwise."""
@@ -84,7 +85,7 @@ def results(done: Sequence[Trial], out: Path) -> list[dict[str, object]]:
     """A row a trial, columns as in COLUMNS, read from the records under `out`."""
     rows = []
     for trial in done:
-        record = records.read(out / trial.job.cell.name)
+        record = store.read(out / trial.job.cell.name)
         loss = (record.get("selection") or {}).get("value") if record["status"] == "done" else None
         task, budget, arm = trial.place
         rows.append(

@@ -19,12 +19,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench import records
 from bench.blank import blank
 from bench.errors import StorageError, UserError
 from bench.progress import Pipe, Progress, relay
+from bench.records import store
 from bench.schema import Cell
-from bench.stopping import Interrupted, Stop
+from bench.system.signals import Interrupted, Stop
 
 COMMAND = (sys.executable, "-P", "-m", "bench.worker")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -112,7 +112,7 @@ class Workers:
             raise StorageError(said["full"])
         if said.get("refused") is not None:
             raise UserError(said["refused"])
-        if said.get("status") is not None and records.finished(out, cell.name, [said["status"]]):
+        if said.get("status") is not None and store.finished(out, cell.name, [said["status"]]):
             return said["status"]
         seconds = time.monotonic() - began
         if late.is_set():
@@ -121,7 +121,7 @@ class Workers:
             status, reason = "failed", f"the process reported {said['status']!r} and wrote no such record"
         else:
             status, reason = "failed", f"the process {death(code)} after {seconds:.0f} seconds"
-        records.write(out, blank(cell, order.suite, status, reason, tail or None, concurrent=order.concurrent))
+        store.write(out, blank(cell, order.suite, status, reason, tail or None, concurrent=order.concurrent))
         return status
 
     def stop(self) -> None:

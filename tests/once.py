@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import locks
+from bench.system import locks
 
 
 def made(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:

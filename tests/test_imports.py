@@ -17,7 +17,7 @@ HYDRA = ("hydra", "omegaconf")
 HARNESS = (
     *("bench.training", "bench.teacher_forcing", "bench.losses", "bench.optimiser", "bench.precision"),
     *("bench.recipe", "bench.schedules", "bench.checkpoints", "bench.overfitting"),
-    *("bench.decoding", "bench.evaluation", "bench.penalty", "bench.profiling", "bench.states"),
+    *("bench.decoding", "bench.evaluation", "bench.penalty", "bench.system.resources", "bench.states"),
 )
 
 
@@ -94,13 +94,13 @@ RULES = (
         HARNESS,
         ours=(
             *("models.interface", "models.dropout", "bench.tasks.base", "bench.data.batches", "bench.metrics"),
-            *("bench.seeding", "bench.errors", "bench.progress", "bench.records", "bench.phenomena"),
-            *("bench.degeneration", "bench.stopping", "bench.folders", "bench.data.sources"),
+            *("bench.seeding", "bench.errors", "bench.progress", "bench.records.store", "bench.records.phenomena"),
+            *("bench.degeneration", "bench.system.signals", "bench.system.files", "bench.data.sources"),
             *HARNESS,
         ),
         never=HYDRA,
     ),
-    Rule("the names of scores, which the report reads too, need nothing", ("bench.phenomena",), ours=()),
+    Rule("the names of scores, which the report reads too, need nothing", ("bench.records.phenomena",), ours=()),
     Rule("what is seen in outputs alone needs nothing else", ("bench.degeneration",), ours=()),
     Rule(
         "architecture.py looks into any model, and knows interfaces alone",
@@ -133,14 +133,14 @@ RULES = (
         ("bench.profile.measure",),
         ours=(
             *("models.interface", "models.cost", "bench.tasks.base", "bench.data.batches", "bench.building"),
-            *("bench.schema", "bench.seeding", "bench.errors", "bench.allocator", "bench.profile.plan"),
-            *("bench.profile.rows", "bench.run", *HARNESS),
+            *("bench.schema", "bench.seeding", "bench.errors", "bench.system.allocator", "bench.profile.plan"),
+            *("bench.records.profile_rows", "bench.run", *HARNESS),
         ),
     ),
     Rule(
         "a profile's rows and defaults need no more than a file's writing, and the report nothing else of a profile",
-        ("bench.profile.rows", "bench.profile.defaults"),
-        ours=("bench.folders",),
+        ("bench.records.profile_rows", "bench.profile.defaults"),
+        ours=("bench.system.files",),
     ),
     Rule(
         "a report knows a profile's rows alone",
@@ -153,7 +153,7 @@ RULES = (
         ours=(
             *("models.interface", "bench.tasks.base", "bench.data.shared", "bench.building", "bench.schema"),
             "bench.sections",
-            *("bench.records", "bench.weights", "bench.allocator", "bench.errors"),
+            *("bench.records.store", "bench.records.weights", "bench.system.allocator", "bench.errors"),
         ),
     ),
     Rule(
@@ -167,8 +167,8 @@ RULES = (
     ),
     Rule(
         "reach/rows.py needs no more than a file's writing, and the report nothing else of a reach",
-        ("bench.reach.rows",),
-        ours=("bench.folders",),
+        ("bench.records.reach_rows",),
+        ours=("bench.system.files",),
     ),
     Rule(
         "a report knows a reach's rows alone",
@@ -180,14 +180,20 @@ RULES = (
         ("bench.generators",),
         ours=(
             *("bench.tasks.base", "bench.tasks.kinds", "bench.data.ragged"),
-            *("bench.schema", "bench.environment", "bench.errors"),
+            *("bench.schema", "bench.system.environment", "bench.errors"),
         ),
     ),
     Rule(
         "building.py needs no data, no training and no record",
         ("bench.building",),
         ours=(
-            *("models.interface", "models.width_search", "models.meta_device", "bench.tasks.base", "bench.matching"),
+            *(
+                "models.interface",
+                "models.width_search",
+                "models.meta_device",
+                "bench.tasks.base",
+                "bench.records.matching",
+            ),
             *("bench.schema", "bench.sections", "bench.seeding", "bench.errors"),
         ),
     ),
@@ -207,8 +213,8 @@ RULES = (
 WITHOUT = {
     # These work from records: nothing they reach may need torch, a model or a task.
     (
-        *("bench.report", "bench.claims", "bench.stats", "bench.records"),
-        *("bench.hypotheses", "bench.significance", "bench.tidy", "bench.compare"),
+        *("bench.report", "bench.claims", "bench.stats", "bench.records.store"),
+        *("bench.records.hypotheses", "bench.significance", "bench.tidy", "bench.compare"),
     ): ("torch", "models", "bench.tasks", *HYDRA),
     # These start at once, and the parent of a suite's cells stays small.
     ("bench.__main__", "bench.suite", "bench.worker", "bench.display", "bench.schema", "bench.cli"): ("torch",),
@@ -307,22 +313,22 @@ SOUND = {
     "bench.generators": "from bench import schema\nfrom bench.tasks.kinds.generated import made",
     "bench.data.batches": "import torch",
     "bench.seeding": "def generator():\n    import torch",
-    "bench.records": "import pandas",
+    "bench.records.store": "import pandas",
     "bench.report": "",
     "bench.report.page": "from bench import records\nfrom . import tables\nfrom .tables import table",
     "bench.report.tables": "import jinja2",
     "bench.stats": "import numpy",
     "bench.suite": "from bench import records",
     "bench.profile": "",
-    "bench.profile.rows": "import json",
-    "bench.profile.plan": "from bench import schema\nfrom bench.profile.rows import WHATS",
+    "bench.records.profile_rows": "import json",
+    "bench.profile.plan": "from bench import schema\nfrom bench.records.profile_rows import WHATS",
     "bench.profile.process": "from bench.profile.plan import Order\ndef main():\n    from bench.profile import measure",
     "bench.profile.measure": "import torch\nfrom models.cost import parameters\nfrom bench import building, training",
     "bench.trained": "import torch\nfrom models.interface import Seq2Seq\nfrom bench import building, records, schema",
     "bench.reach": "",
-    "bench.reach.rows": "import csv",
+    "bench.records.reach_rows": "import csv",
     "bench.reach.probe": "import torch\nfrom models.interface import Seq2Seq\nfrom bench.tasks.base import Split",
-    "bench.reach.measure": "from bench import trained\nfrom bench.reach import probe\nfrom bench.reach.rows import Row",
+    "bench.reach.measure": "from bench import trained\nfrom bench.reach import probe\nfrom bench.records.reach_rows import Row",
     "bench.report.reach_figures": "from bench.reach import rows",
     "bench.__main__": "import click\ndef run():\n    from bench.run import run_cell",
     "models": "",
@@ -370,11 +376,11 @@ def test_a_sound_project_has_no_violations():
         ("bench.profile.measure", "from models.lstm import LSTM", "models.lstm"),
         ("bench.profile.measure", "from bench import suite", "bench.suite"),
         ("bench.profile.measure", "import hydra", "hydra"),
-        ("bench.profile.rows", "from bench import records", "bench.records"),
+        ("bench.records.profile_rows", "from bench import records", "bench.records.store"),
         ("bench.report.page", "from bench.profile import plan", "bench.profile.plan"),
         ("bench.report.reach_figures", "from bench.reach import probe", "bench.reach.probe"),
         ("bench.report.reach_figures", "from bench.reach.measure import measure", "bench.reach.measure"),
-        ("bench.reach.rows", "from bench import records", "bench.records"),
+        ("bench.records.reach_rows", "from bench import records", "bench.records.store"),
         ("bench.reach.probe", "from models.lstm import LSTM", "models.lstm"),
         ("bench.reach.probe", "from bench import schema", "bench.schema"),
         ("bench.reach.measure", "from models import interface", "models.interface"),
@@ -393,7 +399,7 @@ def test_a_sound_project_has_no_violations():
         ("bench.report.page", "from bench.data import batches", "torch"),
         ("bench.report.page", "from bench.tasks.base import PAD", "bench.tasks"),
         ("bench.stats", "from bench.seeding import generator", "torch"),
-        ("bench.records", "import models", "models"),
+        ("bench.records.store", "import models", "models"),
         ("bench.report", "import torch", "torch"),
     ],
 )

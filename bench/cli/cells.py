@@ -69,7 +69,7 @@ def suite_command(
     """
     from bench import schema, suite, suite_files
     from bench.display import board
-    from bench.environment import usable_cores
+    from bench.system.environment import usable_cores
 
     chosen = suite_files.load(name, only)
     out = RUNS / name if out is None else out

@@ -24,9 +24,10 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from bench import records, suite
+from bench import suite
 from bench.display import board
 from bench.errors import UserError
+from bench.records import store
 from bench.schema import CONF, compose, settings
 
 QUIET = (
@@ -117,7 +118,7 @@ def run(words: Sequence[str], multirun: bool = False) -> dict[str, str]:
     for cell in cells:
         if cell.name not in outcomes:  # a launcher ran it elsewhere: its record says how it ended
             folder = Path(cell.config["out"]) / cell.name
-            outcomes[cell.name] = records.read(folder)["status"] if folder.exists() else "failed"
+            outcomes[cell.name] = store.read(folder)["status"] if folder.exists() else "failed"
     return outcomes
 
 

@@ -10,7 +10,7 @@ import click
 from bench.cli import BAD, GOOD, PATH, RUNS
 from bench.errors import UserError
 from bench.profile import defaults
-from bench.reach.rows import EXAMPLES
+from bench.records.reach_rows import EXAMPLES
 
 
 @click.command()
@@ -42,7 +42,7 @@ def profile(
     from bench.display import Board
     from bench.profile import session
     from bench.profile.plan import planned
-    from bench.profile.rows import MEASURED
+    from bench.records.profile_rows import MEASURED
     from bench.report.profile import build
 
     plan = planned(settings, models, lengths, what, threads, tokens, repeats, budget_seconds)

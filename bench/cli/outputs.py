@@ -45,7 +45,7 @@ def hypotheses_command(folder: Path, out: Path | None) -> int:
     A folder for each cell, and in it SPLIT.source, SPLIT.reference and SPLIT.SEARCH, one line an example: sacrebleu
     CELL/test.reference -i */test.greedy. A file that is there and says something else is not overwritten.
     """
-    from bench import hypotheses
+    from bench.records import hypotheses
 
     written, left_out = hypotheses.write(folder, out)
     for line in left_out:

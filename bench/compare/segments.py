@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench import hypotheses, significance
+from bench import significance
 from bench.compare.pairs import Key
 from bench.errors import UserError
+from bench.records import hypotheses
 from bench.stats import holm
 
 

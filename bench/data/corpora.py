@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import DataError, DataUnavailable, UserError
-from bench.folders import replacing
+from bench.system.files import replacing
 
 CONNECT_SECONDS = 15
 """How long to wait for a connection and for each piece of an answer."""

@@ -12,8 +12,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import locks
-from bench.folders import replacing
+from bench.system import locks
+from bench.system.files import replacing
 
 
 def find(folder: Path, key: str, suffix: str) -> bytes | None:

@@ -10,17 +10,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench import building, profiling, schema
-from bench.allocator import tune_allocator
+from bench import building, schema
 from bench.data.batches import Batch, Batcher
 from bench.decoding import Search, search
 from bench.errors import UserError
 from bench.losses import cross_entropy
 from bench.profile.plan import Order
-from bench.profile.rows import ERROR, MEASURED, PER_SECOND, UNITS, Row, unmeasured, utilisation
-from bench.profiling import clock
+from bench.records.profile_rows import ERROR, MEASURED, PER_SECOND, UNITS, Row, unmeasured, utilisation
 from bench.run import training_settings
 from bench.seeding import numpy_generator
+from bench.system import resources
+from bench.system.allocator import tune_allocator
+from bench.system.resources import clock
 from bench.tasks.base import EOS, FIRST_FREE_ID, Ragged, Sizes, Split
 from bench.teacher_forcing import real_features
 from bench.training import Trainer
@@ -148,7 +149,7 @@ def _timing(order: Order, work: Work, samples: list[float], rate: float) -> Row:
     median = float(np.median(samples))
     return {
         **unmeasured(order.arm, order.length, order.what, MEASURED, ""),
-        **profiling.summary(in_unit, unit),
+        **resources.summary(in_unit, unit),
         "rows": work.rows,
         "tokens": work.tokens,
         "seconds": median,
@@ -245,4 +246,4 @@ def _split(subject: Subject, length: int, count: int) -> Split:
 
 def _peak_bytes(device: str) -> int:
     """The most memory so far, of the process or on the GPU."""
-    return profiling.peak_rss_bytes() if device == "cpu" else torch.cuda.max_memory_allocated()
+    return resources.peak_rss_bytes() if device == "cpu" else torch.cuda.max_memory_allocated()

@@ -9,11 +9,12 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench import environment, schema, sections
+from bench import schema, sections
 from bench.errors import UserError
 from bench.profile import defaults
-from bench.profile.rows import WHATS
+from bench.records.profile_rows import WHATS
 from bench.report.arms import ordered
+from bench.system import environment
 
 MOST = {"--threads": sections.MOST_THREADS, "--tokens": 10**7, "--repeats": 10**6}
 LONGEST = 2**16

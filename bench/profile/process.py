@@ -15,7 +15,7 @@ from dataclasses import asdict
 
 from bench.errors import UserError
 from bench.profile.plan import Order
-from bench.profile.rows import KILLED, Row, unmeasured
+from bench.records.profile_rows import KILLED, Row, unmeasured
 from bench.worker import death, surroundings
 
 COMMAND = (sys.executable, "-P", "-m", "bench.profile.process")

@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import environment, folders
 from bench.display import Board
-from bench.profile import process, rows
+from bench.profile import process
 from bench.profile.plan import Order, Plan, machine
-from bench.profile.rows import Row
 from bench.progress import Progress, duration
+from bench.records import profile_rows
+from bench.records.profile_rows import Row
+from bench.system import environment, files
 
 Measure = Callable[[Order, int], Row]
 """From an order and a number of threads to its row."""
@@ -27,7 +28,9 @@ the same number of tokens at every length, and a search takes a step a token."""
 
 def check_folder(out: Path) -> None:
     """Whether `out` can hold a profile: absent, empty, or one that has one. Raises UserError where not."""
-    folders.check(out, "profile", lambda out: (out / rows.POINTS).is_dir() or (out / rows.ABOUT).is_file())
+    files.check(
+        out, "profile", lambda out: (out / profile_rows.POINTS).is_dir() or (out / profile_rows.ABOUT).is_file()
+    )
 
 
 def run(plan: Plan, out: Path, board: Board, measure: Measure = process.measured) -> list[Row]:
@@ -45,8 +48,8 @@ def run(plan: Plan, out: Path, board: Board, measure: Measure = process.measured
             earlier += point["rows"]
             codes += [code for code in point["code"] if code not in codes]
         found += earlier
-    rows.write_table(out / rows.TABLE, found)
-    rows.write_json(out / rows.ABOUT, _about(plan, codes))
+    profile_rows.write_table(out / profile_rows.TABLE, found)
+    profile_rows.write_json(out / profile_rows.ABOUT, _about(plan, codes))
     return found
 
 
@@ -54,8 +57,13 @@ def _point(
     plan: Plan, arm: str, length: int, earlier: Sequence[Row], out: Path, board: Board, measure: Measure
 ) -> dict:
     """One arm at one length: the content of its file, less rows that nobody asks for now."""
-    path = out / rows.POINTS / plan.point(arm, length)
-    point = rows.read_point(path) or {"schema": rows.SCHEMA, "hash": plan.hash(arm), "code": [], "rows": []}
+    path = out / profile_rows.POINTS / plan.point(arm, length)
+    point = profile_rows.read_point(path) or {
+        "schema": profile_rows.SCHEMA,
+        "hash": plan.hash(arm),
+        "code": [],
+        "rows": [],
+    }
     there = {row["what"]: row for row in point["rows"]}
     name, todo = f"{arm} at {length}", [what for what in plan.whats if what not in there]
     if todo:
@@ -64,10 +72,10 @@ def _point(
         point["code"] += [] if code in point["code"] else [code]
         progress.stage("measure", len(todo), "quantities")
         for number, what in enumerate(todo):
-            progress.advance(number, f"now {rows.WHATS[what]}")
+            progress.advance(number, f"now {profile_rows.WHATS[what]}")
             there[what] = _row(plan, plan.order(arm, length, what), earlier, progress, measure)
-            point["rows"] = [there[each] for each in rows.WHATS if each in there]
-            rows.write_json(path, point)
+            point["rows"] = [there[each] for each in profile_rows.WHATS if each in there]
+            profile_rows.write_json(path, point)
         board.end(name, f"{_summary(there[what] for what in plan.whats)}, in {duration(time.monotonic() - began)}")
     else:
         board.end(name, f"measured before; to measure it again, delete {path}")
@@ -77,11 +85,11 @@ def _point(
 def _row(plan: Plan, order: Order, earlier: Sequence[Row], progress: Progress, measure: Measure) -> Row:
     reason = why_not(order, [row for row in earlier if row["what"] == order.what])
     if reason is not None:
-        row = rows.unmeasured(order.arm, order.length, order.what, rows.LEFT_OUT, reason)
+        row = profile_rows.unmeasured(order.arm, order.length, order.what, profile_rows.LEFT_OUT, reason)
     else:
         row = measure(order, plan.threads)
-    if row["status"] != rows.MEASURED:
-        progress.say(f"{rows.WHATS[order.what]} {row['status']}: {row['reason']}")
+    if row["status"] != profile_rows.MEASURED:
+        progress.say(f"{profile_rows.WHATS[order.what]} {row['status']}: {row['reason']}")
     return row
 
 
@@ -92,9 +100,9 @@ def why_not(order: Order, earlier: Sequence[Row]) -> str | None:
     nothing.
     """
     for row in earlier:
-        if row["status"] == rows.KILLED:
+        if row["status"] == profile_rows.KILLED:
             return f"not tried, because at length {row['length']} {row['reason']}"
-    known = [(row["length"], row["seconds"]) for row in earlier if row["status"] == rows.MEASURED]
+    known = [(row["length"], row["seconds"]) for row in earlier if row["status"] == profile_rows.MEASURED]
     call = expected(order.length, known, ALONE[order.what])
     if call is None or FEWEST_CALLS * call <= order.seconds:
         return None
@@ -122,7 +130,7 @@ def expected(length: int, known: Sequence[tuple[int, float]], alone: float) -> f
 def _about(plan: Plan, codes: Sequence[dict]) -> dict:
     """`profile.json`. code: one for each state of the code that points were measured with."""
     return {
-        "schema": rows.SCHEMA,
+        "schema": profile_rows.SCHEMA,
         "settings": plan.settings(),
         "hashes": {arm: plan.hash(arm) for arm in plan.cells},
         "environment": machine(plan.threads, plan.device),
@@ -134,7 +142,7 @@ def _summary(found: Sequence[Row]) -> str:
     """`forward 12,345 tokens/s, ...`."""
     parts = []
     for row in found:
-        if row["status"] == rows.MEASURED:
+        if row["status"] == profile_rows.MEASURED:
             parts.append(f"{row['what']} {_rounded(row['tokens'] / row['seconds'])}")
         else:
             parts.append(f"{row['what']} {row['status']}")

@@ -12,7 +12,7 @@ from bench import stats, trained
 from bench.errors import UserError
 from bench.progress import Progress, Silent
 from bench.reach import probe
-from bench.reach.rows import CONSTANT, GRADIENT, NORM, REPLACEMENT, TYPICAL, WITHIN, Reach, Row, Settings
+from bench.records.reach_rows import CONSTANT, GRADIENT, NORM, REPLACEMENT, TYPICAL, WITHIN, Reach, Row, Settings
 
 RESAMPLES = 2000
 """Of a bootstrap over examples: there are many examples, and many distances."""

@@ -1,5 +1,5 @@
 """The two probes of a model, which know its interface alone: where the gradient of an output goes, and what becomes of
-the output when the source beyond a distance is replaced. Distances are those of `bench.reach.rows`.
+the output when the source beyond a distance is replaced. Distances are those of `bench.records.reach_rows`.
 
 Both look at one output of each example, written after the reference up to it (teacher-forced), in evaluation mode.
 """

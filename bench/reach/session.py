@@ -6,13 +6,13 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench import records, trained
+from bench import trained
 from bench.display import Board
 from bench.errors import UserError
 from bench.progress import duration
-from bench.reach import rows
 from bench.reach.measure import measure
-from bench.reach.rows import Reach, Settings
+from bench.records import reach_rows, store
+from bench.records.reach_rows import Reach, Settings
 
 
 def asked(folder: Path, split: str | None, examples: int) -> Settings:
@@ -33,7 +33,7 @@ def asked(folder: Path, split: str | None, examples: int) -> Settings:
 def of_results(out: Path, split: str | None, examples: int) -> tuple[dict[Path, Settings], list[str]]:
     """The cells of a results folder that can be probed, and a line for each other. Raises UserError where none can."""
     try:
-        folders = records.folders(out)
+        folders = store.folders(out)
     except (OSError, ValueError) as error:
         raise UserError(str(error)) from error
     found, others = {}, []
@@ -56,7 +56,7 @@ def run(todo: dict[Path, Settings], board: Board, *, going_on: bool = False) -> 
     found, refused = {}, []
     for folder, settings in todo.items():
         there, began = earlier(folder, settings), time.monotonic()
-        told = f"probed before; to do it again, delete {folder / rows.FILE}"
+        told = f"probed before; to do it again, delete {folder / reach_rows.FILE}"
         if there is None:
             try:
                 there = _probed(folder, settings, board)
@@ -78,10 +78,10 @@ def _probed(folder: Path, settings: Settings, board: Board) -> Reach:
     """As it stands in the file, so that what is said now is what is said later."""
     reach = measure(folder, settings, board.start(named(folder)))
     try:
-        rows.write(folder, reach)
+        reach_rows.write(folder, reach)
     except OSError as error:
-        raise UserError(f"cannot write {folder / rows.FILE}: {error.strerror or error}") from error
-    written = rows.read(folder)
+        raise UserError(f"cannot write {folder / reach_rows.FILE}: {error.strerror or error}") from error
+    written = reach_rows.read(folder)
     assert written is not None, "it was there a moment ago"
     return written
 
@@ -94,7 +94,7 @@ def named(folder: Path) -> str:
 def earlier(folder: Path, settings: Settings) -> Reach | None:
     """What is there of the same settings. A broken file counts as none: it is about to be replaced."""
     try:
-        there = rows.read(folder)
+        there = reach_rows.read(folder)
     except ValueError:
         return None
     return there if there is not None and there.settings == settings else None
@@ -102,5 +102,5 @@ def earlier(folder: Path, settings: Settings) -> Reach | None:
 
 def told(found: Mapping[Path, Reach]) -> list[str]:
     """For standard output: the path of every file, then the table."""
-    paths = [str(folder / rows.FILE) for folder in found]
-    return [*paths, "", *rows.told([named(folder) for folder in found], list(found.values()))]
+    paths = [str(folder / reach_rows.FILE) for folder in found]
+    return [*paths, "", *reach_rows.told([named(folder) for folder in found], list(found.values()))]

@@ -12,8 +12,8 @@ import pandas as pd
 from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Rectangle
 
-from bench import records
 from bench.errors import UserError
+from bench.records import store
 from bench.report import drawing, labels, style
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting
@@ -58,7 +58,7 @@ def of_setting(evidence: Evidence, setting: Setting, results: Path, folder: Path
 def read(folder: Path) -> Maps | None:
     """The maps of a cell; None where it has none. Raises UserError with the path where they are no such maps."""
     try:
-        held = records.read_attention(folder)
+        held = store.read_attention(folder)
         if held is None:
             return None
         source, output = ([str(token) for token in held[side]] for side in ("source", "output"))
@@ -72,7 +72,7 @@ def read(folder: Path) -> Maps | None:
             heads.setdefault(one["kind"], []).append(matrix)
     except (ValueError, KeyError, TypeError) as error:
         why = " ".join(f"{type(error).__name__}: {error}".split())
-        raise UserError(f"{folder / records.ATTENTION} is broken ({why}); delete it, or run the cell again") from error
+        raise UserError(f"{folder / store.ATTENTION} is broken ({why}); delete it, or run the cell again") from error
     kind = next((kind for kind in KINDS if kind in heads), None)
     rows = output if kind == "cross" else source
     return None if kind is None or not (source and rows) else Maps(kind, source, rows, heads[kind])

@@ -13,10 +13,10 @@ from functools import cached_property
 
 import pandas as pd
 
-from bench import phenomena
-from bench.matching import RULES
 from bench.metrics import LESS_IS_BETTER, LITERATURE
-from bench.records import Records
+from bench.records import phenomena
+from bench.records.matching import RULES
+from bench.records.store import Records
 from bench.report import arms, gates
 from bench.report.naming import digest, file_name, slug
 from bench.report.words import Say, Text
@@ -35,7 +35,7 @@ BUDGET_OPTIONS = (
 @dataclass(frozen=True, order=True)
 class Setting:
     """task, budget, target (what every arm is to have by the rule, -1 where not recorded), device, rule (one of
-    bench.matching.RULES)."""
+    bench.records.matching.RULES)."""
 
     task: str
     budget: str
@@ -106,7 +106,7 @@ class Evidence:
     cells: the records' table with `setting`, `arm`, `doubt` (a sentence, or "" where the cell may enter a verdict) and
     `label` (what has to be said beside it, or ""). readings: cell -> each sanity gate's answer; see bench.report.gates.
     scores: finished cells' scores with `setting`, `arm` and `doubt`; curves likewise, for cells of every status.
-    phenomena: likewise, with `phenomenon` and `kind` (see bench.phenomena). They are of the same outputs as scores, looked
+    phenomena: likewise, with `phenomenon` and `kind` (see bench.records.phenomena). They are of the same outputs as scores, looked
     at word by word, so they count as no comparisons of their own and are not among scores. Tables that it hands out are
     kept and handed out again: nobody changes one.
     """

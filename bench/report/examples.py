@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench import records
+from bench.records import store
 from bench.report import arms, series
 from bench.report.evidence import Evidence, Setting
 from bench.report.words import ENGLISH, Joined, Say, Text, told
@@ -50,7 +50,7 @@ def of_setting(evidence: Evidence, setting: Setting, folder: Path) -> list[Examp
     for arm in arms.ordered(cells["arm"]):
         cell = cells[cells["arm"] == arm]["cell"].iloc[0]
         try:
-            rows = records.read_outputs(folder / str(cell))
+            rows = store.read_outputs(folder / str(cell))
         except FileNotFoundError:
             continue
         rows = rows[(rows["split"] == split) & (rows["search"] == search)]

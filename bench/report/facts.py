@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from bench.matching import RULES
-from bench.records import STATUSES
+from bench.records.matching import RULES
+from bench.records.store import STATUSES
 from bench.report import arms, labels
 from bench.report.evidence import Evidence, Setting, column, given, option
 from bench.report.tables import NONE, Table, columns, differing_options, measured, table

@@ -17,8 +17,9 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from bench import claims, records, tidy
+from bench import claims, tidy
 from bench.errors import UserError
+from bench.records import store
 from bench.report import (
     attention,
     beside,
@@ -109,7 +110,7 @@ def _build(folder: Path, out: Path, languages: Sequence[str]) -> Path:
     return out / file_name("html", languages[0])
 
 
-def _write(found: records.Records, folder: Path, building: Path, languages: Sequence[str]) -> None:
+def _write(found: store.Records, folder: Path, building: Path, languages: Sequence[str]) -> None:
     context = contents(found, folder, building)
     for language in languages:
         environment = _environment(language)
@@ -130,7 +131,7 @@ def _write(found: records.Records, folder: Path, building: Path, languages: Sequ
     exports.tables(context["tables"], building / "tables")
 
 
-def contents(found: records.Records, folder: Path, building: Path) -> dict:
+def contents(found: store.Records, folder: Path, building: Path) -> dict:
     """Everything the templates show. Figures are drawn into `building`/figures on the way."""
     evidence, drawn = Evidence(found), building / "figures"
     sections = [

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.errors import UserError
-from bench.profile import rows
+from bench.records import profile_rows
 from bench.report import arms, growth, profile_figures
 from bench.report.drawing import Figure
 from bench.report.growth import Costs
@@ -27,10 +27,10 @@ def build(folder: Path) -> Path:
     """Write `profile.md` and `figures/` beside a folder's `profile.csv`; returns the page. Raises UserError where there
     is no such table or it is not one."""
     folder = Path(folder)
-    table = read(folder / rows.TABLE)
-    for name in (f"{kind}-{what}.svg" for kind in ("time", "memory") for what in rows.WHATS):
+    table = read(folder / profile_rows.TABLE)
+    for name in (f"{kind}-{what}.svg" for kind in ("time", "memory") for what in profile_rows.WHATS):
         (folder / "figures" / name).unlink(missing_ok=True)  # drawn anew, not beside the earlier ones
-    lines = page(table, about(folder / rows.ABOUT), profile_figures.drawn(table, folder / "figures"))
+    lines = page(table, about(folder / profile_rows.ABOUT), profile_figures.drawn(table, folder / "figures"))
     (folder / PAGE).write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
     return folder / PAGE
 
@@ -41,7 +41,7 @@ def read(path: Path) -> pd.DataFrame:
         table = pd.read_csv(path)
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read as a profile: {error}") from error
-    if missing := [column for column in rows.COLUMNS if column not in table.columns]:
+    if missing := [column for column in profile_rows.COLUMNS if column not in table.columns]:
         raise UserError(f"{path} is not a profile: it lacks {', '.join(missing)}")
     return table
 
@@ -71,7 +71,7 @@ def page(table: pd.DataFrame, told: dict, figures: Sequence[Figure]) -> Iterator
 
 def costs(table: pd.DataFrame, what: str, arm: str, quantity: str) -> Costs:
     """Length to seconds a target token (`time`) or to bytes above what there was before the work (`memory`)."""
-    own = table[(table["what"] == what) & (table["arm"] == arm) & (table["status"] == rows.MEASURED)]
+    own = table[(table["what"] == what) & (table["arm"] == arm) & (table["status"] == profile_rows.MEASURED)]
     values = own["seconds"] / own["tokens"] if quantity == "time" else own["peak_bytes"] - own["base_bytes"]
     return {int(length): float(value) for length, value in zip(own["length"], values, strict=True)}
 
@@ -91,11 +91,11 @@ def _opening(table: pd.DataFrame) -> Iterator[str]:
 
 def _how(table: pd.DataFrame, told: dict) -> Iterator[str]:
     yield from ["## How it was measured", ""]
-    measured = table[table["status"] == rows.MEASURED]
+    measured = table[table["status"] == profile_rows.MEASURED]
     if len(measured):
         rates = measured["matmul_flops_per_second"] / 1e9
         yield (
-            f"- Each row of `{rows.TABLE}` is a process of its own. After a warm-up that does not count it makes "
+            f"- Each row of `{profile_rows.TABLE}` is a process of its own. After a warm-up that does not count it makes "
             f"{_range(measured['n'])} calls; given are their median and, in brackets, their quartiles."
         )
         yield (
@@ -129,7 +129,7 @@ def _how(table: pd.DataFrame, told: dict) -> Iterator[str]:
 
 
 def _speed(table: pd.DataFrame, what: str) -> Iterator[str]:
-    unit = rows.UNITS[what]
+    unit = profile_rows.UNITS[what]
     yield from ["", f"### {_title(what)} ({unit})", ""]
 
     def cell(row: pd.Series) -> str:
@@ -155,7 +155,7 @@ def _growing(table: pd.DataFrame) -> Iterator[str]:
             if found is not None:
                 span = f"{found.low:,} to {found.high:,}"
                 lines.append(
-                    (f"{quantity}, {rows.WHATS[what]}", f"`{arm}`", f"{found.value:+.2f}", span, str(found.n))
+                    (f"{quantity}, {profile_rows.WHATS[what]}", f"`{arm}`", f"{found.value:+.2f}", span, str(found.n))
                 )
     yield from _table(("cost", "arm", "slope", "lengths", "points"), lines, numeric=(2, 4))
 
@@ -175,7 +175,7 @@ def _crossing(table: pd.DataFrame) -> Iterator[str]:
             for other in others:
                 found = growth.crossover(costs(table, what, one, "time"), costs(table, what, other, "time"))
                 if found is not None:
-                    lines.append((rows.WHATS[what], f"`{one}` slower than `{other}`", str(found)))
+                    lines.append((profile_rows.WHATS[what], f"`{one}` slower than `{other}`", str(found)))
     yield from _table(("work", "who", "at lengths"), lines)
 
 
@@ -206,13 +206,19 @@ def _memory(table: pd.DataFrame) -> Iterator[str]:
 
 
 def _left_out(table: pd.DataFrame) -> Iterator[str]:
-    missing = table[table["status"] != rows.MEASURED]
+    missing = table[table["status"] != profile_rows.MEASURED]
     yield from ["", "## Not measured", ""]
     if missing.empty:
         yield from ["Everything that was asked for was measured.", ""]
         return
     lines = [
-        (f"`{row['arm']}`", f"{row['length']:,}", rows.WHATS[row["what"]], row["status"], markdown(row["reason"]))
+        (
+            f"`{row['arm']}`",
+            f"{row['length']:,}",
+            profile_rows.WHATS[row["what"]],
+            row["status"],
+            markdown(row["reason"]),
+        )
         for _, row in missing.iterrows()
     ]
     yield from _table(("arm", "length", "work", "outcome", "why"), lines, numeric=(1,))
@@ -222,7 +228,9 @@ def _left_out(table: pd.DataFrame) -> Iterator[str]:
 def _grid(table: pd.DataFrame, what: str, cell) -> Iterator[str]:
     """Lengths down, arms across; a dash where there is no number."""
     own = table[table["what"] == what]
-    measured = {(row["arm"], row["length"]): cell(row) for _, row in own[own["status"] == rows.MEASURED].iterrows()}
+    measured = {
+        (row["arm"], row["length"]): cell(row) for _, row in own[own["status"] == profile_rows.MEASURED].iterrows()
+    }
     names = _arms(own)
     lines = [
         (f"{length:,}", *(measured.get((arm, length), NONE) for arm in names)) for length in sorted(set(own["length"]))
@@ -247,7 +255,7 @@ def _quantities(table: pd.DataFrame) -> Iterator[tuple[str, str]]:
 
 
 def _whats(table: pd.DataFrame) -> list[str]:
-    return [what for what in rows.WHATS if what in set(table["what"])]
+    return [what for what in profile_rows.WHATS if what in set(table["what"])]
 
 
 def _arms(table: pd.DataFrame) -> list[str]:
@@ -255,7 +263,7 @@ def _arms(table: pd.DataFrame) -> list[str]:
 
 
 def _title(what: str) -> str:
-    return rows.WHATS[what][0].upper() + rows.WHATS[what][1:]
+    return profile_rows.WHATS[what][0].upper() + profile_rows.WHATS[what][1:]
 
 
 def _range(values: pd.Series) -> str:

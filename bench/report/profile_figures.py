@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
-from bench.profile import rows
+from bench.records import profile_rows
 from bench.report import arms, drawing, labels, style
 from bench.report.drawing import Figure
 from bench.report.labels import Said
@@ -22,10 +22,10 @@ WITH_MEMORY = ("forward", "train", "greedy", "beam5")
 
 def drawn(table: pd.DataFrame, folder: Path) -> list[Figure]:
     """All figures that the table has numbers for, written to `folder` as SVG and PNG."""
-    measured = table[table["status"] == rows.MEASURED]
+    measured = table[table["status"] == profile_rows.MEASURED]
     found = []
     with mpl.rc_context({**style.RC, "svg.hashsalt": "profile"}):
-        for what, name in rows.WHATS.items():
+        for what, name in profile_rows.WHATS.items():
             own = measured[measured["what"] == what]
             if own.empty:
                 continue
@@ -37,7 +37,7 @@ def drawn(table: pd.DataFrame, folder: Path) -> list[Figure]:
 
 
 def _time(own: pd.DataFrame, what: str, name: str, folder: Path) -> Figure:
-    invert = rows.UNITS[what] == rows.PER_SECOND
+    invert = profile_rows.UNITS[what] == profile_rows.PER_SECOND
     numbers = own.assign(**{key: 1 / own[key] if invert else own[key] for key in ("q25", "median", "q75")})
     said = labels.said("profile, time", work=name[0].upper() + name[1:])
     figure, axes = _against_length(numbers, said, "median", band=("q25", "q75"))

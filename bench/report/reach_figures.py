@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from bench.errors import UserError
-from bench.reach import rows
+from bench.records import reach_rows
 from bench.report import arms, drawing, labels, style
 from bench.report.drawing import Figure
 from bench.report.evidence import Evidence, Setting
@@ -41,11 +41,11 @@ def of_setting(evidence: Evidence, setting: Setting, results: Path, folder: Path
             where = part("split", split=split)
             if several:
                 where = Joined([where, part("examples", examples=examples)], "nothing")
-            gradient, kept = (own[own["what"] == what] for what in (rows.GRADIENT, rows.REPLACEMENT))
+            gradient, kept = (own[own["what"] == what] for what in (reach_rows.GRADIENT, reach_rows.REPLACEMENT))
             if len(gradient):
                 found.append(_gradient(_over_seeds(gradient), folder, place, where))
             if len(kept):
-                constant = own.loc[own["what"] == rows.CONSTANT, "value"]
+                constant = own.loc[own["what"] == reach_rows.CONSTANT, "value"]
                 found.append(_accuracy(_over_seeds(kept), constant, folder, place, where))
     return found
 
@@ -59,12 +59,12 @@ def numbers(evidence: Evidence, setting: Setting, results: Path) -> pd.DataFrame
     found = []
     for cell in evidence.of(setting)[KEYS].to_dict("records"):
         try:
-            reach = rows.read(results / str(cell["cell"]))
+            reach = reach_rows.read(results / str(cell["cell"]))
         except ValueError as error:
             raise UserError(str(error)) from error
         if reach is not None:
             found += [cell | vars(row) | vars(reach.settings) for row in reach.rows]
-    columns = list(dict.fromkeys([*KEYS, *rows.COLUMNS]))
+    columns = list(dict.fromkeys([*KEYS, *reach_rows.COLUMNS]))
     return pd.DataFrame(found, columns=columns)
 
 

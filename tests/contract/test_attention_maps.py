@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from bench import attention_maps, records
+from bench import attention_maps
 from bench.attention_maps import CROSS, ENCODER, LONGEST, maps
 from bench.data.batches import Batcher
 from bench.data.ragged import Ragged
 from bench.decoding import Search, search
+from bench.records import store
 from bench.tasks.base import BOS, FIRST_FREE_ID, SPECIALS, Split
 from bench.tasks.reverse import Reverse
 from models.interface import Seq2Seq
@@ -142,9 +143,9 @@ def test_values_are_shown_too() -> None:
 
 def test_the_file_is_json_with_a_map_a_line(tmp_path: Path) -> None:
     found = shown("transformer") | {"source": ['"', "],[", "\\", "ä\n"]}
-    folder = records.write(tmp_path, {"cell": "one"}, attention=found)
-    assert records.read_attention(folder) == found
-    lines = (folder / records.ATTENTION).read_text(encoding="utf-8").splitlines()
+    folder = store.write(tmp_path, {"cell": "one"}, attention=found)
+    assert store.read_attention(folder) == found
+    lines = (folder / store.ATTENTION).read_text(encoding="utf-8").splitlines()
     assert sum("weights" in line for line in lines) == len(found["maps"]) == 8
     assert json.loads(lines[2].rstrip(","))["kind"] == CROSS
-    assert records.read_attention(records.write(tmp_path, {"cell": "two"})) is None
+    assert store.read_attention(store.write(tmp_path, {"cell": "two"})) is None

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import penalty, records, run, schema, trained, translation
+from bench import penalty, run, schema, trained, translation
 from bench.decoding import decode_split
 from bench.errors import UserError
+from bench.records import store
 
 TINY = ["task=reverse", "task.train_size=300", "task.valid_size=40", "task.test_size=30", "budget=smoke"]
 WORDS = [*TINY, "model=gru_none", "search.beam=3", "search.length_penalty=[0,1,2]"]
@@ -38,7 +39,7 @@ def test_the_tests_are_decoded_once_with_what_validation_chose(
     monkeypatch.setattr(penalty, "score_rows", lambda *all: [row | {"value": next(planted)} for row in rows(*all)])
     cell = schema.compose(WORDS)
     assert run.run_cell(cell, tmp_path) == "done"
-    record = records.read(tmp_path / cell.name)
+    record = store.read(tmp_path / cell.name)
     choice = record["selection"]["length_penalty"]
     values = {each["length_penalty"]: each["value"] for each in choice["candidates"]}
     assert values == {0.0: 0.1, 1.0: 0.3, 2.0: 0.2} and choice["chosen"] == 1.0
@@ -49,21 +50,21 @@ def test_the_tests_are_decoded_once_with_what_validation_chose(
         | {(split, "greedy", None): 1 for split in tests}
         | {(split, "beam3", 1.0): 1 for split in tests}
     )
-    assert records.load(tmp_path).cells["selection.length_penalty"].tolist() == [choice]
+    assert store.load(tmp_path).cells["selection.length_penalty"].tolist() == [choice]
 
 
 def test_translation_goes_on_with_what_was_chosen(tmp_path: Path) -> None:
     cell = schema.compose(WORDS)
     assert run.run_cell(cell, tmp_path) == "done"
     folder = tmp_path / cell.name
-    rows = records.read_outputs(folder)
+    rows = store.read_outputs(folder)
     for beam, search in ((1, "greedy"), (3, "beam3")):
         own = rows[rows["search"] == search].head(4)
         assert list(translation.translate(folder, own["source"], beam=beam)) == own["hypothesis"].tolist()
-    record = records.read(folder)
+    record = store.read(folder)
     for chosen in (0.0, 2.0):
         record["selection"]["length_penalty"]["chosen"] = chosen
-        (folder / records.RECORD).write_text(json.dumps(record))
+        (folder / store.RECORD).write_text(json.dumps(record))
         assert trained.load(folder).length_penalty == chosen
 
 
@@ -71,7 +72,7 @@ def test_a_cell_without_evaluation_has_not_chosen(tmp_path: Path, decoded: Count
     cell = schema.compose([*WORDS, "evaluate=false"])
     assert run.run_cell(cell, tmp_path) == "done" and not decoded
     folder = tmp_path / cell.name
-    assert records.read(folder)["selection"]["length_penalty"] is None
+    assert store.read(folder)["selection"]["length_penalty"] is None
     assert len(list(translation.translate(folder, ["a b c"], beam=1))) == 1
     with pytest.raises(UserError, match="evaluate=false left the length penalty of its beam open; use --beam 1"):
         list(translation.translate(folder, ["a b c"], beam=5))
@@ -80,6 +81,6 @@ def test_a_cell_without_evaluation_has_not_chosen(tmp_path: Path, decoded: Count
 def test_a_number_chooses_nothing(tmp_path: Path, decoded: Counter) -> None:
     cell = schema.compose([*WORDS[:-1], "search.length_penalty=0.5"])
     assert run.run_cell(cell, tmp_path) == "done"
-    assert records.read(tmp_path / cell.name)["selection"]["length_penalty"] is None
+    assert store.read(tmp_path / cell.name)["selection"]["length_penalty"] is None
     assert {split for split, _, _ in decoded} & {"valid"} == set()
     assert trained.load(tmp_path / cell.name).length_penalty == 0.5

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import __main__, records, schema
-from bench.reach import measure, rows
-from bench.reach.rows import Settings
+from bench import __main__, schema
+from bench.reach import measure
+from bench.records import reach_rows, store
+from bench.records.reach_rows import Settings
 from bench.run import run_cell
 
 TINY = ("budget=smoke", "budget.parameters=20000", "match.tolerance=1", "task.train_size=3000", "task.valid_size=20")
@@ -51,15 +52,15 @@ def test_a_cell_reaches_as_far_as_it_has_learnt_to_look(copied, capsys):
     folder = copied["recall"]
     assert bench("--run", folder) == 0
     said, progress = capsys.readouterr()
-    assert said.splitlines()[0] == str(folder / rows.FILE) and "probed in" in progress
-    found = rows.read(folder)
+    assert said.splitlines()[0] == str(folder / reach_rows.FILE) and "probed in" in progress
+    found = reach_rows.read(folder)
     assert found.settings == Settings("test", 200)
     nothing, whole = found.accuracy
     assert whole > 0.9 and nothing < 0.4 and found.context in (3, 4)
-    kept = {row.k: row for row in found.curve(rows.REPLACEMENT)}
+    kept = {row.k: row for row in found.curve(reach_rows.REPLACEMENT)}
     assert list(kept) == [0, 1, 2, 3, 4] and kept[2].value < 0.4 and kept[3].value > 0.8
     assert all(row.n == 16 and row.low <= row.value <= row.high for row in kept.values())
-    share = {row.k: row.value for row in found.curve(rows.GRADIENT)}
+    share = {row.k: row.value for row in found.curve(reach_rows.GRADIENT)}
     assert share[3] > share[2] and share[3] > share[4]
     line = said.splitlines()[-1].split()
     assert line == [
@@ -77,7 +78,7 @@ def test_a_cell_reaches_as_far_as_it_has_learnt_to_look(copied, capsys):
 def test_what_is_there_is_not_done_again_unless_the_settings_are_others(copied, capsys, monkeypatch):
     folder = copied["recall"]
     assert bench("--run", folder) == 0
-    first = (folder / rows.FILE).read_bytes()
+    first = (folder / reach_rows.FILE).read_bytes()
     said = capsys.readouterr().out
     with monkeypatch.context() as patch:
         patch.setattr(measure.trained, "load", lambda folder: pytest.fail("loaded"))
@@ -85,41 +86,44 @@ def test_what_is_there_is_not_done_again_unless_the_settings_are_others(copied, 
     again = capsys.readouterr()
     assert again.out == said and "probed before" in again.err
     assert bench("--run", folder, "--examples", 5) == 0
-    assert rows.read(folder).settings.examples == 5 and rows.read(folder).curve(rows.REPLACEMENT)[0].n == 5
+    assert (
+        reach_rows.read(folder).settings.examples == 5
+        and reach_rows.read(folder).curve(reach_rows.REPLACEMENT)[0].n == 5
+    )
     assert bench("--run", folder) == 0
-    assert (folder / rows.FILE).read_bytes() == first
-    (folder / rows.FILE).write_text("broken")
+    assert (folder / reach_rows.FILE).read_bytes() == first
+    (folder / reach_rows.FILE).write_text("broken")
     assert bench("--run", folder) == 0
-    assert (folder / rows.FILE).read_bytes() == first
+    assert (folder / reach_rows.FILE).read_bytes() == first
 
 
 def test_real_values_and_other_splits(copied, capsys):
     folder = copied["adding"]
     assert bench("--run", folder, "--split", "test_longer") == 0
-    found = rows.read(folder)
+    found = reach_rows.read(folder)
     assert found.settings.split == "test_longer"
-    assert {row.k for row in found.curve(rows.REPLACEMENT)} == set(range(13))
-    assert found.curve(rows.WITHIN)[-1].value == 1.0 and 0 < found.constant < 0.3
+    assert {row.k for row in found.curve(reach_rows.REPLACEMENT)} == set(range(13))
+    assert found.curve(reach_rows.WITHIN)[-1].value == 1.0 and 0 < found.constant < 0.3
 
 
 def test_a_whole_results_folder_leaves_out_what_cannot_be_probed(copied, capsys):
-    (copied["adding"] / records.WEIGHTS).unlink()
+    (copied["adding"] / store.WEIGHTS).unlink()
     out = copied["recall"].parent
     assert bench("--all", out) == 0
     said, progress = capsys.readouterr()
-    assert said.splitlines()[0] == str(copied["recall"] / rows.FILE) and len(said.splitlines()) == 4
+    assert said.splitlines()[0] == str(copied["recall"] / reach_rows.FILE) and len(said.splitlines()) == 4
     assert f"left out: {copied['adding']} has no model.safetensors" in progress
-    assert not (copied["adding"] / rows.FILE).exists()
+    assert not (copied["adding"] / reach_rows.FILE).exists()
 
 
 def test_a_whole_results_folder_goes_on_where_a_cell_turns_out_to_be_unfit(copied, capsys):
     """Whatever is only known once its data are there; where nothing is left, that is the error."""
     unfit, out = copied["adding"], copied["adding"].parent
-    data = json.loads((unfit / records.RECORD).read_text())["data"]
+    data = json.loads((unfit / store.RECORD).read_text())["data"]
     changed(unfit, data=data | {"checksums": {"train": "0" * 64}})
     assert bench("--all", out) == 0
     said, progress = capsys.readouterr()
-    assert said.splitlines()[0] == str(copied["recall"] / rows.FILE) and len(said.splitlines()) == 4
+    assert said.splitlines()[0] == str(copied["recall"] / reach_rows.FILE) and len(said.splitlines()) == 4
     assert f"{unfit.name}: left out: the data of {unfit} are made otherwise" in progress
     shutil.rmtree(copied["recall"])
     assert bench("--all", out) == 2
@@ -127,8 +131,8 @@ def test_a_whole_results_folder_goes_on_where_a_cell_turns_out_to_be_unfit(copie
 
 
 def changed(folder: Path, **values: object) -> None:
-    record = json.loads((folder / records.RECORD).read_text())
-    (folder / records.RECORD).write_text(json.dumps(record | values))
+    record = json.loads((folder / store.RECORD).read_text())
+    (folder / store.RECORD).write_text(json.dumps(record | values))
 
 
 def test_bad_input_is_one_line_and_nothing_is_written(copied, tmp_path, capfd, monkeypatch):
@@ -137,11 +141,11 @@ def test_bad_input_is_one_line_and_nothing_is_written(copied, tmp_path, capfd, m
     for name, folder in made.items():
         shutil.copytree(good, folder)
     changed(made["failed"], status="failed", reason="it did not work")
-    (made["weightless"] / records.WEIGHTS).unlink()
-    (made["foreign"] / records.RECORD).unlink()
-    torn = (made["torn"] / records.WEIGHTS).read_bytes()
-    (made["torn"] / records.WEIGHTS).write_bytes(torn[: len(torn) // 2])
-    data = json.loads((good / records.RECORD).read_text())["data"]
+    (made["weightless"] / store.WEIGHTS).unlink()
+    (made["foreign"] / store.RECORD).unlink()
+    torn = (made["torn"] / store.WEIGHTS).read_bytes()
+    (made["torn"] / store.WEIGHTS).write_bytes(torn[: len(torn) // 2])
+    data = json.loads((good / store.RECORD).read_text())["data"]
     changed(made["other"], data=data | {"checksums": data["checksums"] | {"train": "0" * 64}})
     changed(made["bare"], config={"task": {}})
     changed(made["unscored"], scores=[None, {"split": 3}])
@@ -152,7 +156,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(copied, tmp_path, capfd, m
         (): "--run DIR",
         ("--run", good, "--all", good.parent): "--run DIR, or",
         ("--run", tmp_path / "absent"): "absent is not a cell's folder",
-        ("--run", good / records.RECORD): "is not a cell's folder",
+        ("--run", good / store.RECORD): "is not a cell's folder",
         ("--run", made["foreign"]): "no record.json in it",
         ("--run", made["failed"]): "its status is failed: it did not work",
         ("--run", made["weightless"]): "has no model.safetensors",
@@ -165,7 +169,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(copied, tmp_path, capfd, m
         ("--run", good, "--examples", 0): "--examples must be at least 1, got 0",
         ("--run", good, "--examples", "x"): "'x' is not a valid integer",
         ("--all", tmp_path / "absent"): "is not a folder",
-        ("--all", good / records.RECORD): "is not a folder",
+        ("--all", good / store.RECORD): "is not a folder",
         ("--all", empty): "holds no results",
         ("--all", good.parent, "--split", "nope"): "holds no cell to probe",
         ("--all", good.parent, "--examples", -1): "--examples must be at least 1",
@@ -183,10 +187,10 @@ def test_a_folder_that_cannot_be_written_to_is_one_line(copied, capsys, monkeypa
     def refuse(*arguments):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("bench.folders.os.replace", refuse)
+    monkeypatch.setattr("bench.system.files.os.replace", refuse)
     assert bench("--run", copied["recall"], "--examples", 2) == 2
     line = capsys.readouterr().err.splitlines()[-1]
-    assert line == f"bench: cannot write {copied['recall'] / rows.FILE}: Permission denied"
+    assert line == f"bench: cannot write {copied['recall'] / reach_rows.FILE}: Permission denied"
     assert not list(copied["recall"].glob("*reach*"))
 
 

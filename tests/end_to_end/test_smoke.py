@@ -14,10 +14,11 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from bench import records, schema, suite_files
+from bench import schema, suite_files
 from bench.data import corpora
 from bench.errors import UserError
 from bench.progress import Silent
+from bench.records import store
 from bench.run import run_cell
 
 
@@ -38,38 +39,38 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_cell_of_the_suite_has_a_whole_record(smoke: Path) -> None:
     cells = [schema.compose(words) for words in suite_files.load("smoke").cells]
-    assert {folder.name for folder in records.folders(smoke)} == {cell.name for cell in cells}
+    assert {folder.name for folder in store.folders(smoke)} == {cell.name for cell in cells}
     for cell in cells:
-        record = records.read(smoke / cell.name)
+        record = store.read(smoke / cell.name)
         assert record["status"] == "done" and record["suite"] == "smoke" and record["config_hash"] == cell.hash
         assert record["parameters"]["total"] == pytest.approx(60_000, rel=0.05)
         assert record["environment"]["threads"] == 1
         assert record["throughput"]["train"]["median"] > 0 and record["memory"]["peak_rss_bytes"] > 1e7
         assert record["budget"]["target_tokens"] > 0 and 0 <= record["budget"]["padding_share"] < 0.5
         assert {score["metric"] for score in record["scores"]} >= {"exact_match"}
-        assert not (smoke / records.WORK / cell.name).exists()
-        for name in (records.CURVE, records.OUTPUTS, records.WEIGHTS):
+        assert not (smoke / store.WORK / cell.name).exists()
+        for name in (store.CURVE, store.OUTPUTS, store.WEIGHTS):
             assert (smoke / cell.name / name).stat().st_size > 0
 
 
 def test_every_arm_got_the_same_budget_and_data(smoke: Path) -> None:
-    cells = records.load(smoke).cells
+    cells = store.load(smoke).cells
     for _, group in cells.groupby("task"):
         for column in ("budget.examples", "budget.steps", "budget.target_tokens", "data.checksums.train"):
             assert group[column].nunique() == 1
 
 
 def test_parameters_equal_what_the_weights_file_holds(smoke: Path) -> None:
-    for folder in records.folders(smoke):
-        with safe_open(folder / records.WEIGHTS, "pt") as file:
+    for folder in store.folders(smoke):
+        with safe_open(folder / store.WEIGHTS, "pt") as file:
             held = sum(int(np.prod(file.get_slice(name).get_shape())) for name in file.keys())
-        assert held == records.read(folder)["parameters"]["total"]
+        assert held == store.read(folder)["parameters"]["total"]
 
 
 def test_scores_can_be_computed_again_from_the_outputs(smoke: Path) -> None:
-    for folder in records.folders(smoke):
-        outputs = records.read_outputs(folder)
-        for score in records.read(folder)["scores"]:
+    for folder in store.folders(smoke):
+        outputs = store.read_outputs(folder)
+        for score in store.read(folder)["scores"]:
             if score["metric"] != "exact_match":
                 continue
             rows = outputs[outputs["split"] == score["split"]]
@@ -80,15 +81,15 @@ def test_scores_can_be_computed_again_from_the_outputs(smoke: Path) -> None:
 
 
 def test_again_runs_nothing_and_the_report_can_be_rebuilt(smoke: Path) -> None:
-    before = {folder: (folder / records.RECORD).stat().st_mtime_ns for folder in records.folders(smoke)}
+    before = {folder: (folder / store.RECORD).stat().st_mtime_ns for folder in store.folders(smoke)}
     done = bench("suite", "smoke", "--out", str(smoke))
     assert done.returncode == 0 and "finished before" in done.stdout
-    assert before == {folder: (folder / records.RECORD).stat().st_mtime_ns for folder in records.folders(smoke)}
+    assert before == {folder: (folder / store.RECORD).stat().st_mtime_ns for folder in store.folders(smoke)}
     assert bench("report", str(smoke)).returncode == 0
 
 
 def test_the_tables_load_from_python(smoke: Path) -> None:
-    loaded = records.load(smoke)
+    loaded = store.load(smoke)
     assert len(loaded.cells) == 7 and len(loaded.curves) == 14
     assert loaded.scores.groupby("cell").ngroups == 7
     assert pd.api.types.is_numeric_dtype(loaded.scores["value"])
@@ -96,18 +97,18 @@ def test_the_tables_load_from_python(smoke: Path) -> None:
 
 def test_a_trained_cell_answers_line_by_line(smoke: Path, tmp_path: Path) -> None:
     """Also one whose record was written before there was more than one rule to match by."""
-    folder = next(folder for folder in records.folders(smoke) if folder.name.startswith("reverse-lstm_dot"))
-    greedy = records.read_outputs(folder).head(5)
+    folder = next(folder for folder in store.folders(smoke) if folder.name.startswith("reverse-lstm_dot"))
+    greedy = store.read_outputs(folder).head(5)
     done = bench("translate", "--run", str(folder), "--beam", "1", stdin="\n".join([*greedy["source"], ""]) + "\n")
     assert done.returncode == 0, done.stderr
     assert done.stdout.split("\n")[:5] == greedy["hypothesis"].tolist()
     older = tmp_path / folder.name
     shutil.copytree(folder, older)
-    record = json.loads((folder / records.RECORD).read_text())
+    record = json.loads((folder / store.RECORD).read_text())
     record["config"]["budget"]["tolerance"] = record["config"].pop("match")["tolerance"]
     record["parameters"] |= {key: record["match"][key] for key in ("target", "mismatch", "width")}
     del record["match"]
-    (older / records.RECORD).write_text(json.dumps(record | {"schema": 1}))
+    (older / store.RECORD).write_text(json.dumps(record | {"schema": 1}))
     again = bench("translate", "--run", str(older), "--beam", "1", stdin="\n".join([*greedy["source"], ""]) + "\n")
     assert (again.returncode, again.stdout) == (0, done.stdout), again.stderr
     wrong = bench("translate", "--run", str(folder), stdin="a b 7\n")
@@ -122,16 +123,16 @@ def test_a_cell_is_the_same_alone_as_in_its_suite(smoke: Path, tmp_path: Path) -
     words = suite_files.load("smoke").cells[2]
     cell = schema.compose(words)
     assert run_cell(cell, tmp_path) == "done"
-    alone, inside = (records.read_outputs(out / cell.name) for out in (tmp_path, smoke))
+    alone, inside = (store.read_outputs(out / cell.name) for out in (tmp_path, smoke))
     assert alone.equals(inside)
-    assert (tmp_path / cell.name / records.WEIGHTS).read_bytes() == (smoke / cell.name / records.WEIGHTS).read_bytes()
+    assert (tmp_path / cell.name / store.WEIGHTS).read_bytes() == (smoke / cell.name / store.WEIGHTS).read_bytes()
 
 
 def test_hydras_multirun_writes_a_cell_for_each_combination(tmp_path: Path) -> None:
     tiny = ["budget=smoke", "task.train_size=60", "task.valid_size=10", "task.test_size=10", f"out={tmp_path}/out"]
     done = bench("run", "-m", "model=lstm_none,gru_none", "seed=3", *tiny)
     assert done.returncode == 0, done.stderr
-    found = {(r["model"], r["seed"]) for r in map(records.read, records.folders(tmp_path / "out"))}
+    found = {(r["model"], r["seed"]) for r in map(store.read, store.folders(tmp_path / "out"))}
     assert found == {("lstm_none", 3), ("gru_none", 3)}
 
 
@@ -183,8 +184,8 @@ def test_no_corpus_and_no_network_is_a_skipped_cell(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
     done = bench("run", "task=multi30k", "budget=smoke", f"out={tmp_path}/out")
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "train.en.gz" in done.stderr
-    (folder,) = records.folders(tmp_path / "out")
-    record = records.read(folder)
+    (folder,) = store.folders(tmp_path / "out")
+    record = store.read(folder)
     assert record["status"] == "skipped" and "train.en.gz" in record["reason"]
     assert bench("report", str(tmp_path / "out")).returncode == 0
     assert "train.en.gz" in (tmp_path / "out" / "report.md").read_text()
@@ -197,7 +198,7 @@ def test_bleu_equals_what_the_sacrebleu_command_prints(tmp_path: Path) -> None:
     words = ["task=multi30k", "model=gru_none", "budget=smoke", "budget.parameters=150000", "budget.epochs=0.1"]
     cell = schema.compose([*words, "task.tests=[test_2016_flickr]", "search.beam=2", "optim.lr=0.01"])
     assert run_cell(cell, tmp_path) == "done"
-    outputs = records.read_outputs(tmp_path / cell.name)
+    outputs = store.read_outputs(tmp_path / cell.name)
     for how in ("greedy", "beam2"):
         rows = outputs[outputs["search"] == how]
         assert len(rows) == 1000
@@ -220,7 +221,7 @@ def test_bleu_equals_what_the_sacrebleu_command_prints(tmp_path: Path) -> None:
             said = json.loads(printed.stdout)
             (ours,) = (
                 score
-                for score in records.read(tmp_path / cell.name)["scores"]
+                for score in store.read(tmp_path / cell.name)["scores"]
                 if (score["search"], score["metric"], score["axis"]) == (how, metric, None)
             )
             assert ours["value"] == pytest.approx(said["score"], abs=1e-9)
@@ -233,13 +234,13 @@ def test_an_arm_is_matched_by_flops_at_the_lengths_of_its_training_data(tmp_path
     cell = schema.compose([*tiny, "model=gru_none", "match.rule=flops", "match.reference=lstm_none"])
     said = Said()
     assert run_cell(cell, tmp_path, progress=said) == "done"
-    record = records.read(tmp_path / cell.name)
+    record = store.read(tmp_path / cell.name)
     match = record["match"]
     assert (match["rule"], match["reference"]) == ("flops", "lstm_none") and abs(match["mismatch"]) <= 0.05
     assert match["got"] == record["flops"]["forward_per_target_token"]
     reference = schema.compose([*tiny, "model=lstm_none"])
     assert run_cell(reference, tmp_path) == "done"
-    assert match["target"] == records.read(tmp_path / reference.name)["flops"]["forward_per_target_token"]
+    assert match["target"] == store.read(tmp_path / reference.name)["flops"]["forward_per_target_token"]
     (line,) = (line for line in said.lines if "FLOPs" in line)
     assert line.startswith(f"gru_none on recall: width {match['width']}, ") and line.endswith("(lstm_none)")
 

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench import records
+from bench.records import store
 from bench.schema import compose
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,14 +48,14 @@ def words(arm: str, *more: str) -> tuple[str, ...]:
 
 def bits(folder: Path) -> dict[str, str]:
     """Of a finished cell all that has to be the same again, times left out."""
-    record = records.read(folder)
+    record = store.read(folder)
     assert record["status"] == "done", record["reason"]
-    with (folder / records.CURVE).open(encoding="utf-8") as file:
+    with (folder / store.CURVE).open(encoding="utf-8") as file:
         curve = [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)]
     kept = {key: record[key] for key in ("scores", "selection", "match", "parameters", "flops", "config_hash")}
     budget = {key: value for key, value in record["budget"].items() if key != "resumed"}
     said = json.dumps([kept, curve, budget, record["sanity"]["eos_share"]], sort_keys=True)
-    files = {name: (folder / name).read_bytes() for name in (records.WEIGHTS, records.OUTPUTS)}
+    files = {name: (folder / name).read_bytes() for name in (store.WEIGHTS, store.OUTPUTS)}
     return {name: hashlib.sha256(held).hexdigest() for name, held in files.items()} | {"record": said}
 
 
@@ -119,7 +119,7 @@ class Bed:
         found = bits(out / self.name(arm))
         different = [key for key in expected if expected[key] != found[key]]
         assert not different, f"{arm}: other {', '.join(different)} than without the fault"
-        assert not (out / records.WORK / self.name(arm)).exists()
+        assert not (out / store.WORK / self.name(arm)).exists()
 
     def until(self, process: subprocess.Popen[str], condition: Callable[[], bool]) -> None:
         """Wait for the condition, or for the process to end."""

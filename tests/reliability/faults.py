@@ -23,8 +23,9 @@ from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
-from bench import records, states
+from bench import states
 from bench.display import Board
+from bench.records import store
 from bench.schema import compose
 from bench.suite import Job, failed
 from bench.suite import run as run_suite
@@ -84,7 +85,7 @@ def asked(arm: str, bed: Bed, rng: random.Random) -> None:
 def interrupted(bed: Bed, arm: str, out: Path, number: int, after: float) -> subprocess.Popen[str]:
     """A run that has been sent a signal so many seconds after its first state was saved, and has ended."""
     process = bed.start(["bench", "run", *words(arm), f"out={out}"])
-    bed.until(process, lambda: any((out / records.WORK).glob("*/state-*.pt")))
+    bed.until(process, lambda: any((out / store.WORK).glob("*/state-*.pt")))
     stop(process, number, after)
     process.wait(timeout=600)
     return process
@@ -101,7 +102,7 @@ def state_cut(bed: Bed, rng: random.Random) -> None:
     arm = rng.choice(ARMS)
     with bed.room() as out:
         cut_short(bed, arm, out, rng.uniform(0, 2))
-        held = sorted((out / records.WORK).glob("*/state-*.pt"))
+        held = sorted((out / store.WORK).glob("*/state-*.pt"))
         chosen = held if rng.random() < 0.3 else [path for path in held if ".before." not in path.name]
         for path in chosen:
             cut(path, rng)
@@ -115,7 +116,7 @@ def cell_cut(bed: Bed, rng: random.Random) -> None:
     arm = rng.choice(ARMS)
     with bed.room() as out:
         bed.finish(arm, out)
-        path = out / bed.name(arm) / rng.choice([records.RECORD, records.CURVE, records.OUTPUTS, records.WEIGHTS])
+        path = out / bed.name(arm) / rng.choice([store.RECORD, store.CURVE, store.OUTPUTS, store.WEIGHTS])
         cut(path, rng)
         said = bed.finish(arm, out)
         assert path.name in said and "is run again" in said, said
@@ -132,9 +133,9 @@ def record_cut(bed: Bed, rng: random.Random) -> None:
         left = cut(copy, rng)
         if left == original.stat().st_size - 1:
             return  # the line's end alone
-        assert not records.finished(out, folder.name)
+        assert not store.finished(out, folder.name)
         try:
-            records.read(folder)
+            store.read(folder)
         except ValueError as error:
             assert str(copy) in str(error) and "\n" not in str(error)
         else:
@@ -149,7 +150,7 @@ def suite_killed(bed: Bed, rng: random.Random) -> None:
         process = bed.start(command)
         stop(process, signal.SIGKILL, rng.uniform(0.3, 1.0) * seconds)
         process.communicate(timeout=600)
-        before = {arm: _written(bed, out, arm) for arm in ARMS if records.finished(out, bed.name(arm))}
+        before = {arm: _written(bed, out, arm) for arm in ARMS if store.finished(out, bed.name(arm))}
         again = bed.start(command)
         said, errors = again.communicate(timeout=600)
         assert again.returncode == 0, errors
@@ -160,7 +161,7 @@ def suite_killed(bed: Bed, rng: random.Random) -> None:
 
 
 def _written(bed: Bed, out: Path, arm: str) -> int:
-    return (out / bed.name(arm) / records.RECORD).stat().st_mtime_ns
+    return (out / bed.name(arm) / store.RECORD).stat().st_mtime_ns
 
 
 def two_suites(bed: Bed, rng: random.Random) -> None:
@@ -196,13 +197,13 @@ def bad_cells(bed: Bed, rng: random.Random) -> None:
         late = words(arm, BROKEN, "+task.fault=sleep")
         outcomes = run([Job(compose(late), late)], timeout=12)
         assert set(outcomes.values()) == {"timeout"}
-        record = records.read(out / compose(late).name)
+        record = store.read(out / compose(late).name)
         assert "not finished after 12 seconds" in record["reason"] and "in load" in record["traceback"], record
         outcomes = run(list(jobs.values()))
         assert failed(outcomes)
         for fate, job in jobs.items():
             _, status, reason = fates[fate]
-            record = records.read(out / job.cell.name)
+            record = store.read(out / job.cell.name)
             assert outcomes[job.cell.name] == record["status"] == status, (fate, record["reason"])
             assert reason is None or reason in record["reason"], record["reason"]
             assert fate in ("fine", "kill") or record["traceback"], fate
@@ -245,7 +246,7 @@ def read_only(bed: Bed, rng: random.Random) -> None:
         disk = mounted(room.parent / "disk", "64m", stack)
         out = disk / "out"
         process = bed.start(["bench", "run", *words(arm), f"out={out}"])
-        bed.until(process, lambda: any((out / records.WORK).glob("*/state-*.pt")))
+        bed.until(process, lambda: any((out / store.WORK).glob("*/state-*.pt")))
         while process.poll() is None and not _try_mount("-o", "remount,ro", str(disk)):
             time.sleep(0.001)  # refused as long as a file is open for writing
         said, errors = process.communicate(timeout=600)
@@ -303,7 +304,7 @@ def other_code(bed: Bed, rng: random.Random) -> None:
     arm = rng.choice(ARMS)
     with bed.room() as out:
         cut_short(bed, arm, out, 0.5)
-        for path in (out / records.WORK).glob("*/state-*.pt"):
+        for path in (out / store.WORK).glob("*/state-*.pt"):
             path.rename(path.with_name(path.name.replace(states.code(), "0badc0de")))
         said = bed.finish(arm, out)
         assert "was saved by other code than this" in said and "going on at step" not in said

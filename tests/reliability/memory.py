@@ -29,12 +29,12 @@ def resident() -> int:
 def main() -> None:
     import torch
 
-    from bench.allocator import tune_allocator
     from bench.data.batches import Batcher
     from bench.progress import Silent
     from bench.recipe import Settings
     from bench.seeding import numpy_generator
     from bench.states import States
+    from bench.system.allocator import tune_allocator
     from bench.tasks.reverse import Reverse
     from bench.training import Trainer
     from tests.contract.arms import build

@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import environment
-from bench.folders import replacing
+from bench.system import environment
+from bench.system.files import replacing
 from tests.reliability.bed import ROOT, Bed
 from tests.reliability.faults import FAULTS, Fault, Impossible
 

@@ -22,8 +22,8 @@ from bench import __main__, generators, schema, suite, tune
 from bench.cli import cells as cell_commands
 from bench.cli import hydra_run
 from bench.profile import session
-from bench.profile.rows import MEASURED
 from bench.reach import session as reach_session
+from bench.records.profile_rows import MEASURED
 from bench.report import page
 from bench.report import profile as profile_report
 from bench.run import run_cell

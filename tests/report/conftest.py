@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import records
+from bench.records import store
 from tests import once
 
 ARMS = ("transformer", "lstm_dot", "gru_dot", "lstm_none", "gru_none")
@@ -75,7 +75,7 @@ class Folder:
                         rows.append(rows[-1] | literature)
         feed_forward = 40_000 if arm == "transformer" else 0
         record = {
-            "schema": records.SCHEMA,
+            "schema": store.SCHEMA,
             "cell": f"{task}-{arm}-quick-s{seed}-{target:08d}",
             "task": task, "model": arm, "budget_name": "quick", "seed": seed, "suite": "made_up",
             "status": "done", "reason": None, "traceback": None,
@@ -149,7 +149,7 @@ class Folder:
             for group in groups:
                 place = place[group]
             place[last] = value
-        records.write(self.path, record, curve, lines if outputs else ())
+        store.write(self.path, record, curve, lines if outputs else ())
         return record
 
     def full(self, seeds: Sequence[int] = (1, 2, 3, 4), tasks: Sequence[str] = tuple(TASKS)) -> None:

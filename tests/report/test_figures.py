@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench import records
 from bench.errors import UserError
+from bench.records import store
 from bench.report import attention, drawing, figures, labels, matrix, page, phenomena, series, style
 from bench.report.evidence import Evidence
 from bench.report.labels import note
@@ -43,7 +43,7 @@ def canvases(monkeypatch) -> list:
 
 
 def evidence_of(folder) -> Evidence:
-    return Evidence(records.load(folder.path))
+    return Evidence(store.load(folder.path))
 
 
 def words(svg: str) -> list[str]:
@@ -182,7 +182,7 @@ def attended(folder, arm: str, heads: int, seed: int = 1, tokens: list[str] = HO
 
     cross = maps("cross", outputs) if outputs else []
     held = {"source": tokens, "output": tokens[:outputs], "maps": maps("encoder", len(tokens)) + cross}
-    (folder.path / cell / records.ATTENTION).write_text(json.dumps(held), encoding="utf-8")
+    (folder.path / cell / store.ATTENTION).write_text(json.dumps(held), encoding="utf-8")
     return cross
 
 
@@ -245,7 +245,7 @@ def test_a_long_example_is_cut_and_says_so(folder, tmp_path):
 )  # fmt: skip
 def test_broken_maps_are_one_line(held, folder):
     cell = folder.cell("recall", "transformer")["cell"]
-    (folder.path / cell / records.ATTENTION).write_text(held)
+    (folder.path / cell / store.ATTENTION).write_text(held)
     with pytest.raises(UserError, match="attention.json is broken") as caught:
         page.build(folder.path)
     assert "\n" not in str(caught.value)
@@ -281,7 +281,7 @@ def test_two_hundred_cells_take_one_core_less_than_twenty_seconds(folder):
                 for seed in (1, 2, 3, 4):
                     level = 0.9 - 0.1 * ARMS.index(arm)
                     folder.cell(task, arm, seed, target=100_000 * target, level=lambda split, at, level=level: level)
-    assert len(records.folders(folder.path)) == 200
+    assert len(store.folders(folder.path)) == 200
     code = (
         "import sys; from pathlib import Path; from bench.report.page import build; build(Path(sys.argv[1]));"
         "assert not {'torch', 'models', 'hydra', 'bench.tasks'} & set(sys.modules)"

@@ -13,9 +13,10 @@ import pandas as pd
 import pytest
 
 import bench
-from bench import records, tidy
+from bench import tidy
 from bench.compare import sets
 from bench.errors import UserError
+from bench.records import store
 from bench.report import attention, drawing, page
 from bench.report.labels import Said
 from tests.report.mutations import mutated
@@ -38,23 +39,23 @@ MAPS = {
 def small(source: Path, target: Path, maps: bool) -> None:
     """A committed cell with its first scores, and a few of its outputs or made-up ones."""
     shutil.copytree(source, target)
-    record = json.loads((source / records.RECORD).read_text())
+    record = json.loads((source / store.RECORD).read_text())
     kept: Counter = Counter()
     scores = []
     for row in record["scores"]:
         kept[row["metric"], row["axis"]] += 1
         scores += [row] if kept[row["metric"], row["axis"]] <= 3 else []
-    (target / records.RECORD).write_text(json.dumps(record | {"scores": scores}))
+    (target / store.RECORD).write_text(json.dumps(record | {"scores": scores}))
     if maps:
-        (target / records.ATTENTION).write_text(json.dumps(MAPS))
+        (target / store.ATTENTION).write_text(json.dumps(MAPS))
     lines = (
-        [*records.OUTPUT_COLUMNS, "length"],
+        [*store.OUTPUT_COLUMNS, "length"],
         *[["test", "greedy", str(i), "a b", "b a", "b a", "1", "2"] for i in range(9)],
     )
     outputs = "".join("\t".join(line) + "\n" for line in lines)
-    if (source / records.OUTPUTS).exists():
-        outputs = "".join((source / records.OUTPUTS).read_text(encoding="utf-8").splitlines(keepends=True)[:10])
-    (target / records.OUTPUTS).write_text(outputs, encoding="utf-8")
+    if (source / store.OUTPUTS).exists():
+        outputs = "".join((source / store.OUTPUTS).read_text(encoding="utf-8").splitlines(keepends=True)[:10])
+    (target / store.OUTPUTS).write_text(outputs, encoding="utf-8")
 
 
 @pytest.fixture(scope="module", params=["reverse", "multi30k"])

@@ -14,9 +14,9 @@ from xml.etree import ElementTree
 import pytest
 
 import bench
-from bench import records
 from bench.__main__ import main
 from bench.errors import UserError
+from bench.records import store
 from bench.report import naming, page
 from tests.report.conftest import Folder
 from tests.thorough import some
@@ -41,7 +41,7 @@ def surroundings(tmp_path: Path) -> Callable[[], dict[str, bytes]]:
 
 def changed(folder: Folder, change: Callable[[dict], None], arm: str = "transformer") -> Path:
     """A cell whose record was changed on the disk; its file."""
-    path = folder.path / folder.cell("recall", arm)["cell"] / records.RECORD
+    path = folder.path / folder.cell("recall", arm)["cell"] / store.RECORD
     record = json.loads(path.read_text())
     change(record)
     path.write_text(json.dumps(record))
@@ -132,7 +132,7 @@ def test_names_that_become_the_same_are_told_apart(folder: Folder) -> None:
     for number, task in enumerate(tasks):
         changed(folder, lambda record, task=task: put(record, "task", task), f"arm{number}")
         os.replace(next(folder.path.glob(f"recall-arm{number}-*")), folder.path / f"cell{number}")
-        path = folder.path / f"cell{number}" / records.RECORD
+        path = folder.path / f"cell{number}" / store.RECORD
         path.write_text(json.dumps(json.loads(path.read_text()) | {"cell": f"cell{number}"}))
     page.build(folder.path)
     found = [path.stem for path in (folder.path / "tables").glob("results-*.csv")]
@@ -192,7 +192,7 @@ SOURCES = {
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_what_is_no_record_is_one_line(source: str, folder: Folder, capsys: pytest.CaptureFixture) -> None:
-    path = folder.path / folder.cell("recall")["cell"] / records.RECORD
+    path = folder.path / folder.cell("recall")["cell"] / store.RECORD
     held = SOURCES[source]
     path.write_bytes(held if isinstance(held, bytes) else held.encode())
     one_line(folder, capsys, str(path))
@@ -231,7 +231,7 @@ SHOWN_AS_IT_IS = re.compile(
 
 def test_wrong_types_in_every_place_are_one_line_or_are_shown(folder: Folder) -> None:
     """A list and an object in each place, and in most of them a text or a number where the other belongs."""
-    path = folder.path / folder.cell("recall")["cell"] / records.RECORD
+    path = folder.path / folder.cell("recall")["cell"] / store.RECORD
     whole = path.read_text()
     refused = []
     for keys in dict.fromkeys(places(json.loads(whole))):
@@ -240,14 +240,14 @@ def test_wrong_types_in_every_place_are_one_line_or_are_shown(folder: Folder) ->
             put(record, keys, wrong)
             path.write_text(json.dumps(record))
             try:
-                records.read(path.parent)
+                store.read(path.parent)
             except UserError as error:
                 assert str(path) in str(error) and "\n" not in str(error) and len(str(error)) < 1000
                 refused.append(keys)
             else:
                 assert not isinstance(wrong, list) or SHOWN_AS_IT_IS.fullmatch(keys), keys
     path.write_text(whole)
-    records.read(path.parent)
+    store.read(path.parent)
     assert {"cell", "task", "seed", "scores", "scores.value", "parameters.total", "throughput.train.median"} <= set(
         refused
     )
@@ -258,13 +258,13 @@ def links(folder: Folder, outside: Path) -> dict[str, tuple[Path, Path]]:
     cell = folder.path / "recall-transformer-quick-s1-00100000"
     return {
         "a cell": (folder.path / "linked", outside),
-        "a record": (cell / records.RECORD, outside / records.RECORD),
-        "outputs": (cell / records.OUTPUTS, outside / "secret.txt"),
-        "outputs, by name": (cell / records.OUTPUTS, Path("/etc/passwd")),
-        "a curve": (cell / records.CURVE, Path("../../outside/secret.txt")),
-        "attention": (cell / records.ATTENTION, Path("/proc/self/environ")),
+        "a record": (cell / store.RECORD, outside / store.RECORD),
+        "outputs": (cell / store.OUTPUTS, outside / "secret.txt"),
+        "outputs, by name": (cell / store.OUTPUTS, Path("/etc/passwd")),
+        "a curve": (cell / store.CURVE, Path("../../outside/secret.txt")),
+        "attention": (cell / store.ATTENTION, Path("/proc/self/environ")),
         "reach": (cell / "reach.csv", Path("/dev/zero")),
-        "a record's temporary file": (cell / f".{records.RECORD}", outside / "secret.txt"),
+        "a record's temporary file": (cell / f".{store.RECORD}", outside / "secret.txt"),
     }
 
 
@@ -275,7 +275,7 @@ def test_no_link_is_followed_out_of_the_folder(
 ) -> None:
     record = folder.cell("recall")
     outside = tmp_path / "outside"
-    (outside / records.RECORD).write_text(json.dumps(record | {"task": SECRET, "cell": "linked"}))
+    (outside / store.RECORD).write_text(json.dumps(record | {"task": SECRET, "cell": "linked"}))
     place, target = links(folder, outside)[which]
     place.unlink(missing_ok=True)
     place.symlink_to(target)
@@ -296,7 +296,7 @@ def test_links_that_lead_nowhere_or_round_are_no_harm(folder: Folder, surroundin
     assert surroundings() == before
 
 
-@pytest.mark.parametrize("name", [records.CURVE, records.OUTPUTS, records.ATTENTION, "reach.csv"])
+@pytest.mark.parametrize("name", [store.CURVE, store.OUTPUTS, store.ATTENTION, "reach.csv"])
 def test_a_pipe_or_a_folder_in_a_files_place_is_one_line(
     name: str, folder: Folder, capsys: pytest.CaptureFixture
 ) -> None:  # fmt: skip

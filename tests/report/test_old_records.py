@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench import records
 from bench.__main__ import main
 from bench.compare import sets
 from bench.errors import UserError
+from bench.records import store
 from bench.report import page
 
 RECORDS = Path(__file__).parents[1] / "records"
@@ -28,18 +28,18 @@ def mixed(tmp_path: Path) -> Path:
 
 
 def test_every_version_has_its_records() -> None:
-    assert [int(path.name.removeprefix("v")) for path in VERSIONS] == list(records.READABLE)
+    assert [int(path.name.removeprefix("v")) for path in VERSIONS] == list(store.READABLE)
     for path in VERSIONS:
-        held = [json.loads((cell / records.RECORD).read_text())["schema"] for cell in records.folders(path)]
+        held = [json.loads((cell / store.RECORD).read_text())["schema"] for cell in store.folders(path)]
         assert set(held) == {int(path.name.removeprefix("v"))} and len(held) == 2
 
 
 @pytest.mark.parametrize("version", VERSIONS, ids=lambda path: path.name)
 def test_an_older_record_has_what_one_of_today_has(version: Path) -> None:
-    newest = {cell.name.split("-s1-")[0]: records.read(cell) for cell in records.folders(VERSIONS[-1])}
-    for cell in records.folders(version):
-        record, today = records.read(cell), newest[cell.name.split("-s1-")[0]]
-        assert record["schema"] == records.SCHEMA
+    newest = {cell.name.split("-s1-")[0]: store.read(cell) for cell in store.folders(VERSIONS[-1])}
+    for cell in store.folders(version):
+        record, today = store.read(cell), newest[cell.name.split("-s1-")[0]]
+        assert record["schema"] == store.SCHEMA
         assert not set(record) - set(today)
         assert set(today) - set(record) <= {"architecture"}, "of a model, found since"
         assert set(record["match"]) == set(today["match"]) and set(record["data"]) == set(today["data"])
@@ -55,7 +55,7 @@ def test_a_folder_of_all_versions_is_loaded(mixed: Path) -> None:
     table = bench.load(mixed)
     assert len(table) == sum(apart) and min(apart) > 0
     assert table["value"].notna().all() and table["mismatch"].notna().all() and (table["width"] > 0).all()
-    assert len(records.load(mixed).curves) == 2 * 2 * len(VERSIONS)
+    assert len(store.load(mixed).curves) == 2 * 2 * len(VERSIONS)
 
 
 def test_a_folder_of_all_versions_is_reported(mixed: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_later_version_says_so_and_what_to_do(mixed: Path, capsys: pytest.Capt
     page.build(mixed)
     before = (mixed / "report.html").read_bytes()
     path = next(mixed.glob("*/record.json"))
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": records.SCHEMA + 1}))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": store.SCHEMA + 1}))
     with pytest.raises(UserError, match="update bench"):
         bench.load(mixed)
     for command in (["report"], ["compare", str(VERSIONS[0])], ["score"]):
@@ -91,4 +91,4 @@ def test_what_is_no_version_is_refused(version: object, mixed: Path) -> None:
     path = next(mixed.glob("*/record.json"))
     path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": version}))
     with pytest.raises(UserError, match="schema version"):
-        records.read(path.parent)
+        store.read(path.parent)

@@ -6,8 +6,9 @@ import csv
 
 import pytest
 
-from bench import claims, records
-from bench.phenomena import CONTRAST, WORD
+from bench import claims
+from bench.records import store
+from bench.records.phenomena import CONTRAST, WORD
 from bench.report import page, phenomena
 from bench.report.evidence import Evidence
 
@@ -43,7 +44,7 @@ def planted(folder, more: bool = True) -> None:
 
 def test_distances_are_put_into_bins_by_the_number_of_examples(folder):
     planted(folder)
-    evidence = Evidence(records.load(folder.path))
+    evidence = Evidence(store.load(folder.path))
     (setting,) = evidence.settings()
     table = phenomena.by_distance(evidence, setting, WORD, "test")
     (row,) = table[(table.arm == "transformer") & (table.phenomenon == "agreement") & (table["at"] == 2)].itertuples()
@@ -55,7 +56,7 @@ def test_distances_are_put_into_bins_by_the_number_of_examples(folder):
 
 def test_figures_are_of_the_first_split_and_of_the_one_that_reaches_farthest(folder, tmp_path):
     planted(folder)
-    evidence = Evidence(records.load(folder.path))
+    evidence = Evidence(store.load(folder.path))
     (setting,) = evidence.settings()
     found = phenomena.figures_of(evidence, setting, tmp_path)
     assert [figure.title for figure in found] == [
@@ -72,9 +73,9 @@ def test_figures_are_of_the_first_split_and_of_the_one_that_reaches_farthest(fol
 
 def test_they_are_shown_and_written_out_but_count_for_no_verdict(folder, tmp_path):
     planted(folder, more=False)
-    before = claims.verdicts(records.load(folder.path))
+    before = claims.verdicts(store.load(folder.path))
     planted(folder)
-    found = records.load(folder.path)
+    found = store.load(folder.path)
     assert claims.verdicts(found) == before
     page.build(folder.path)
     text = (folder.path / "report.md").read_text()

@@ -8,10 +8,9 @@ import re
 import pandas as pd
 import pytest
 
-from bench import records
 from bench.errors import UserError
-from bench.reach import rows
-from bench.reach.rows import CONSTANT, GRADIENT, NORM, REPLACEMENT, WITHIN, Reach, Row, Settings
+from bench.records import reach_rows, store
+from bench.records.reach_rows import CONSTANT, GRADIENT, NORM, REPLACEMENT, WITHIN, Reach, Row, Settings
 from bench.report import drawing, page, reach_figures
 from bench.report.evidence import Evidence
 
@@ -34,14 +33,14 @@ def planted(folder, settings: Settings = Settings("test")) -> None:
     for seed, more in ((1, 0.0), (2, 0.06), (3, 0.03)):
         cell = folder.cell("recall", "lstm_dot", seed)["cell"]
         made = curves({0: 0.1 + more, 8: 0.5 + more, 32: 0.9 + more}, {1: 0.1 + more, 8: 0.2, 32: 0.05}, settings)
-        rows.write(folder.path / cell, made)
+        reach_rows.write(folder.path / cell, made)
     cell = folder.cell("recall", "lstm_none", 1)["cell"]
-    rows.write(folder.path / cell, curves({0: 0.1, 8: 0.4, 32: 0.4}, {1: 0.9, 8: 1e-4, 32: 0.0}, settings))
+    reach_rows.write(folder.path / cell, curves({0: 0.1, 8: 0.4, 32: 0.4}, {1: 0.9, 8: 1e-4, 32: 0.0}, settings))
     folder.cell("recall", "lstm_none", 2)
 
 
 def drawn(folder, place) -> list:
-    evidence = Evidence(records.load(folder.path))
+    evidence = Evidence(store.load(folder.path))
     (setting,) = evidence.settings()
     return reach_figures.of_setting(evidence, setting, folder.path, place)
 
@@ -81,7 +80,7 @@ def test_a_setting_that_was_not_probed_has_no_such_figure(folder, tmp_path):
 def test_curves_of_other_splits_or_numbers_of_examples_do_not_meet(folder, tmp_path):
     for seed, settings in enumerate((Settings("test"), Settings("test", 50), Settings("test_farther")), start=1):
         cell = folder.cell("recall", "lstm_dot", seed)["cell"]
-        rows.write(folder.path / cell, curves({0: 0.1, 4: 0.1 * seed}, {1: 0.5, 4: 0.5}, settings))
+        reach_rows.write(folder.path / cell, curves({0: 0.1, 4: 0.1 * seed}, {1: 0.5, 4: 0.5}, settings))
     figures = [figure for figure in drawn(folder, tmp_path / "figures") if figure.name.startswith("reach-accuracy")]
     assert len({figure.name for figure in figures}) == 3
     assert {figure.title.partition("kept")[2] for figure in figures} == {
@@ -126,7 +125,7 @@ def test_a_step_to_twice_the_distance_is_as_long_everywhere(folder, tmp_path, ax
 )
 def test_the_axis_of_shares_ends_where_there_is_nothing_more_to_see(share, low, folder, tmp_path, axes):
     cell = folder.cell("recall", "lstm_dot")["cell"]
-    rows.write(folder.path / cell, curves({0: 1.0}, share))
+    reach_rows.write(folder.path / cell, curves({0: 1.0}, share))
     figure, _ = drawn(folder, tmp_path / "figures")
     assert axes[0].get_ylim()[0] == pytest.approx(low, rel=0.5)
     assert ("lies below the figure" in figure.caption) == (min(share.values()) < 1e-6)
@@ -149,7 +148,7 @@ def test_a_broken_file_is_one_line_and_the_earlier_report_stays(folder):
     cell = folder.cell("recall", "lstm_dot")["cell"]
     page.build(folder.path)
     before = (folder.path / "report.html").read_bytes()
-    (folder.path / cell / rows.FILE).write_text("what,k\nnonsense")
+    (folder.path / cell / reach_rows.FILE).write_text("what,k\nnonsense")
     with pytest.raises(UserError, match="reach.csv is broken") as caught:
         page.build(folder.path)
     assert "\n" not in str(caught.value)

@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench import records
 from bench.errors import UserError
+from bench.records import store
 from bench.report import arms, page, style
 from tests.report.conftest import SIGNATURE
 
@@ -104,11 +104,11 @@ def test_only_skipped_cells(folder):
 
 def test_every_status_is_mentioned_with_its_reason(folder):
     folder.cell("recall", "transformer")
-    for seed, status in enumerate(records.STATUSES[1:], start=2):
+    for seed, status in enumerate(store.STATUSES[1:], start=2):
         folder.cell("recall", "lstm_dot", seed, status=status)
     page_text, text = built(folder)
     listed = section(text, "Cells without a result")
-    for status in records.STATUSES[1:]:
+    for status in store.STATUSES[1:]:
         assert f"made up: {status}" in listed and f"1 {status}" in section(text, "What was run")
         assert f"made up: {status}" in visible(page_text)
     assert "1 done" in section(text, "What was run")
@@ -133,14 +133,14 @@ def test_records_with_missing_keys(folder):
             record = whole | {"cell": f"c{number}{value}", "seed": number, key: value}
             if value == "absent":
                 del record[key]
-            records.write(folder.path, record)
+            store.write(folder.path, record)
     page_text, _ = built(folder)
     assert "transformer" in page_text
 
 
 @pytest.mark.parametrize("record", [{}, {"task": "recall", "status": "failed"}])
 def test_almost_empty_records(folder, record):
-    records.write(folder.path, {"schema": records.SCHEMA, "cell": "a", **record})
+    store.write(folder.path, {"schema": store.SCHEMA, "cell": "a", **record})
     built(folder)
 
 
@@ -320,7 +320,7 @@ def test_literature_style_bleu_stands_apart_and_enters_no_verdict(full, folder):
         folder.cell("multi30k", "lstm_dot", seed, level=lambda split, at: 0.4, noise=0.001)
     older = folder.cell("multi30k", "gru_dot")
     older["scores"] = [row for row in older["scores"] if row["metric"] == "bleu"]
-    records.write(folder.path, older)
+    store.write(folder.path, older)
     verdicts = section(built(folder)[1], "Claim by claim").replace("\\", "")
     assert "test_2016_flickr, bleu, " in verdicts and "bleu_lit" not in verdicts
     table = pd.read_csv(folder.path / "tables" / "literature.csv").set_index("system")["literature-style BLEU"]

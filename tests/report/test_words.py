@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import claims, records
+from bench import claims
 from bench.__main__ import main
 from bench.errors import UserError
+from bench.records import store
 from bench.report import page, words
 from bench.report.words import Joined, Say
 from tests.report.conftest import Folder
@@ -180,7 +181,7 @@ def both(tmp_path_factory):
     made = Folder(tmp_path_factory.mktemp("both"))
     made.full(seeds=(1, 2, 3))
     made.cell("recall", "rnn_none", 1, change={"sanity.eos_share": 0.1, "environment.cpu": "<b>fast {cpu}</b>"})
-    for seed, status in enumerate(records.STATUSES[1:], start=5):
+    for seed, status in enumerate(store.STATUSES[1:], start=5):
         made.cell("recall", "lstm_dot", seed, status=status)
     planted(made)
     attended(made, "transformer", 2, 1, WORDS)
@@ -206,7 +207,7 @@ def test_a_chinese_page_holds_no_english_sentence_and_no_placeholder(both, name)
     assert text.count("种子") > 50
     assert not re.findall(r"[A-Za-z]+(?:,? [A-Za-z]+){3,}", text)
     assert set(re.findall(r"\{[a-z_]+\}", text)) <= {"{title}", "{evil}", "{cpu}"}
-    for word in (*claims.VERDICTS, *records.STATUSES):
+    for word in (*claims.VERDICTS, *store.STATUSES):
         assert not re.search(rf"(?<![a-z:]){word}(?![a-z])", text.replace("made up: ", "made_up:")), word
 
 

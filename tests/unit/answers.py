@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench import records
 from bench.metrics import METRICS
+from bench.records import store
 
 WORDS = [
     "the",
@@ -67,5 +67,5 @@ def cell(
              "hypothesis": hypothesis, "correct": reference == hypothesis, "length": 5}
             for i, (source, reference, hypothesis) in enumerate(zip(sources, references, hypotheses, strict=True))
         ]  # fmt: skip
-    record = {"schema": records.SCHEMA, "cell": name, "status": "done", "scores": scores}
-    return records.write(folder, record, (), outputs)
+    record = {"schema": store.SCHEMA, "cell": name, "status": "done", "scores": scores}
+    return store.write(folder, record, (), outputs)

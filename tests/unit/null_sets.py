@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from bench.records import KEYS, SCORE_COLUMNS, Records
+from bench.records.store import KEYS, SCORE_COLUMNS, Records
 from tests.unit.test_claims import cell
 
 ARMS = ("transformer", "lstm_dot", "gru_dot", "lstm_none", "gru_none")

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from bench import claims, records
+from bench import claims
+from bench.records import store
 from bench.report import arms
 from tests.report.conftest import Folder
 
 
 def verdict(letter: str, path: Path) -> claims.Verdict:
-    return next(each for each in claims.verdicts(records.load(path)) if each.letter == letter)
+    return next(each for each in claims.verdicts(store.load(path)) if each.letter == letter)
 
 
 def planted(

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from bench import claims
-from bench.records import KEYS, SCORE_COLUMNS, Records
+from bench.records.store import KEYS, SCORE_COLUMNS, Records
 from bench.report import arms, evidence
 
 DISTANCES = tuple(range(2, 33, 2))

@@ -273,7 +273,7 @@ def test_a_suite_writes_its_report_also_where_a_cell_failed(ran, here, monkeypat
 
 
 def test_more_threads_than_cores_is_said(ran, here, monkeypatch, capsys):
-    monkeypatch.setattr("bench.environment.usable_cores", lambda: 0)
+    monkeypatch.setattr("bench.system.environment.usable_cores", lambda: 0)
     assert __main__.main(["suite", "smoke", "--no-report"]) == 0
     assert "usable cores: one cell at a time" in capsys.readouterr().err
 

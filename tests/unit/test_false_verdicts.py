@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import binom
 
 from bench import claims
-from bench.records import Records
+from bench.records.store import Records
 from bench.report.comparisons import ABOVE, BELOW, Judged
 from tests.unit import null_sets
 

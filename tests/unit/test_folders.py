@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from bench.folders import replacing
+from bench.system.files import replacing
 
 
 def test_what_was_written_takes_the_place_of_the_file_and_nothing_else_is_left(tmp_path):

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from bench import claims
-from bench.records import KEYS, Records
+from bench.records.store import KEYS, Records
 from bench.report import gated, gates
 from bench.report.evidence import Evidence
 from tests.unit.test_claims import Made

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import __main__, hypotheses, records
+from bench import __main__
 from bench.errors import UserError
+from bench.records import hypotheses, store
 from tests.unit import answers
 
 SOURCES, REFERENCES = answers.sentences(40, 1), answers.sentences(40, 2)
@@ -64,13 +65,13 @@ def test_a_cell_alone_goes_beside_the_cells_or_where_it_is_told(results: Path, t
     written, _ = hypotheses.write(Path(), tmp_path / "elsewhere")
     place = tmp_path / "elsewhere" / "two"
     assert list(written) == [place] and (place / "test.greedy").is_file()
-    assert {folder.name for folder in records.folders(results)} == {"one", "two", "failed"}
+    assert {folder.name for folder in store.folders(results)} == {"one", "two", "failed"}
 
 
 def test_the_sacrebleu_command_prints_the_score_of_the_record(results: Path) -> None:
     hypotheses.write(results)
     place = results / "hypotheses" / "one"
-    scores = records.read(results / "one")["scores"]
+    scores = store.read(results / "one")["scores"]
     for search in ("greedy", "beam5"):
         command = [sys.executable, "-m", "sacrebleu", "test.reference", "-i", f"test.{search}", "-m", "bleu", "chrf"]
         ran = subprocess.run(
@@ -103,7 +104,7 @@ def test_writing_again_changes_nothing_and_nothing_else_is_overwritten(results: 
     ],
 )
 def test_outputs_that_are_none_are_one_line(results: Path, text: str, needle: str) -> None:
-    (results / "two" / records.OUTPUTS).write_text(text)
+    (results / "two" / store.OUTPUTS).write_text(text)
     with pytest.raises(UserError, match=needle):
         hypotheses.write(results / "two")
     assert not (results / "hypotheses").exists()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import locks
+from bench.system import locks
 
 ROOT = Path(__file__).resolve().parents[2]
 

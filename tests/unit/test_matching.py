@@ -12,8 +12,9 @@ import pytest
 import torch
 from torch import nn
 
-from bench import building, matching, records, schema
+from bench import building, schema
 from bench.errors import UserError
+from bench.records import matching, store
 from bench.tasks.base import Sizes
 from models import width_search as solving
 from models.meta_device import sketched
@@ -344,20 +345,20 @@ def test_a_record_of_version_1_reads_as_one_of_today(done: bool, tmp_path: Path)
     _, fit = building.fitted(cell.config, LETTERS, LENGTHS)
     config = {key: value for key, value in cell.config.items() if key != "out"}
     record = {
-        "schema": records.SCHEMA, "cell": "a", "status": "done" if done else "skipped", "config": config, "tuning": None, "files": {},
+        "schema": store.SCHEMA, "cell": "a", "status": "done" if done else "skipped", "config": config, "tuning": None, "files": {},
         "match": building.matched(cell.config, fit) if done else None,
         "parameters": {"total": fit.parameters, "recurrent": 7} if done else None,
     }  # fmt: skip
-    records.write(tmp_path, record)
-    assert records.read(tmp_path / "a") == json.loads(json.dumps(record))
-    records.write(tmp_path, version_1(record))
-    assert records.read(tmp_path / "a") == json.loads(json.dumps(record))
+    store.write(tmp_path, record)
+    assert store.read(tmp_path / "a") == json.loads(json.dumps(record))
+    store.write(tmp_path, version_1(record))
+    assert store.read(tmp_path / "a") == json.loads(json.dumps(record))
 
 
-@pytest.mark.parametrize("folder", records.folders(REFERENCE), ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", store.folders(REFERENCE), ids=lambda folder: folder.name)
 def test_the_committed_records_are_cells_still(folder: Path) -> None:
     """So that `bench translate` builds their models."""
-    record = records.read(folder)
+    record = store.read(folder)
     cell = schema.checked({**record["config"], "out": "x"})
     assert cell.model == record["model"] and "tolerance" not in cell.config["budget"]
     match = record["match"]

@@ -309,7 +309,8 @@ def test_tidied_references_score_as_the_raw_ones(captions):
 
 
 def test_bpe_dropout_cuts_training_text_anew_and_nothing_else(install):
-    from bench import records, schema
+    from bench import schema
+    from bench.records import store
     from bench.run import run_cell
 
     install(made_up_corpus())
@@ -331,7 +332,7 @@ def test_bpe_dropout_cuts_training_text_anew_and_nothing_else(install):
     out = Path(os.environ["BENCH_CACHE"]) / "out"
     plain, dropped = (schema.compose([*words, *more]) for more in ((), ("optim.bpe_dropout=0.3",)))
     assert [run_cell(cell, out) for cell in (plain, dropped)] == ["done", "done"]
-    budgets, flops = zip(*((r["budget"], r["flops"]) for r in (records.read(out / c.name) for c in (plain, dropped))))
+    budgets, flops = zip(*((r["budget"], r["flops"]) for r in (store.read(out / c.name) for c in (plain, dropped))))
     assert budgets[0]["examples"] == budgets[1]["examples"] == 200, "one whole pass"
     assert budgets[1]["target_tokens"] > budgets[0]["target_tokens"] and budgets[1]["steps"] > budgets[0]["steps"]
     assert flops[1]["forward_per_target_token"] == flops[0]["forward_per_target_token"], "that of a sentence as it is"

@@ -16,9 +16,10 @@ import torch
 from safetensors.torch import save_file
 
 import bench
-from bench import records, schema, sections, weights
+from bench import schema, sections
 from bench.__main__ import main
 from bench.errors import UserError
+from bench.records import store, weights
 from bench.states import States
 from bench.tasks.base import Task
 from models.interface import Seq2Seq
@@ -127,13 +128,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cell = out / source.name
     shutil.copytree(source, cell)
     lines = [
-        [*records.OUTPUT_COLUMNS, "length"],
+        [*store.OUTPUT_COLUMNS, "length"],
         *[["test", "greedy", str(i), "a b", "b a", "b a", "1", "2"] for i in range(50)],
     ]
-    (cell / records.OUTPUTS).write_text("".join("\t".join(line) + "\n" for line in lines))
+    (cell / store.OUTPUTS).write_text("".join("\t".join(line) + "\n" for line in lines))
     maps = [{"kind": "cross", "layer": "x", "head": 0, "weights": [[1.0]]}]
-    (cell / records.ATTENTION).write_text(json.dumps({"source": ["a"], "output": ["b"], "maps": maps}))
-    save_file({"a": torch.zeros(2)}, cell / records.WEIGHTS)
+    (cell / store.ATTENTION).write_text(json.dumps({"source": ["a"], "output": ["b"], "maps": maps}))
+    save_file({"a": torch.zeros(2)}, cell / store.WEIGHTS)
     return out
 
 
@@ -142,7 +143,7 @@ def refusal(told: str) -> bool:
     return told.splitlines()[-1].startswith("bench: ") and sum("bench: " in line for line in told.splitlines()) == 1
 
 
-FILES = (records.RECORD, records.CURVE, records.OUTPUTS, records.ATTENTION, records.WEIGHTS, "reach.csv")
+FILES = (store.RECORD, store.CURVE, store.OUTPUTS, store.ATTENTION, store.WEIGHTS, "reach.csv")
 
 
 @pytest.mark.parametrize("name", some(FILES, 3))
@@ -151,21 +152,21 @@ def test_a_pickle_in_the_place_of_a_cells_file_is_never_run(
 ) -> None:  # fmt: skip
     out = tmp_path / "results"
     shutil.copytree(whole, out)
-    (cell,) = records.folders(out)
+    (cell,) = store.folders(out)
     said = set()
     for number, content in enumerate(some(pickles(marker).values(), 2)):
         (cell / name).write_bytes(content)
         for words in (["report", str(out)], ["compare", str(out), str(out)], ["score", str(out)],
                       ["translate", "--run", str(cell)], ["reach", "--run", str(cell)], ["hypotheses", str(cell)],
                       ["significance", str(cell), str(cell)]):  # fmt: skip
-            if words[0] == "report" and (number or name == records.WEIGHTS):
+            if words[0] == "report" and (number or name == store.WEIGHTS):
                 continue  # it takes seconds, and has no use for weights
             status = main(words)
             told = capsys.readouterr().err
             said |= {words[0]} if status == 2 and name in told else set()
             assert status in (0, 2) and "Traceback" not in told, (words, told)
             assert status == 0 or refusal(told), (words, told)
-        if name in (records.RECORD, records.CURVE):
+        if name in (store.RECORD, store.CURVE):
             with pytest.raises(UserError):
                 bench.load(out)
     assert not marker.exists()
@@ -205,13 +206,13 @@ def test_a_record_names_no_class_but_ours(
     """A module that lies beside, where `python -m bench` would find it, is not even imported."""
     out = tmp_path / "results"
     shutil.copytree(whole, out)
-    (cell,) = records.folders(out)
+    (cell,) = store.folders(out)
     (out / "evil_of_a_test.py").write_text(f"open({str(tmp_path / 'marker')!r}, 'w')\nclass Evil: pass\n")
     monkeypatch.chdir(out)
     monkeypatch.syspath_prepend(str(out))
-    record = json.loads((cell / records.RECORD).read_text())
+    record = json.loads((cell / store.RECORD).read_text())
     record["config"][group]["_target_"] = target
-    (cell / records.RECORD).write_text(json.dumps(record))
+    (cell / store.RECORD).write_text(json.dumps(record))
     for words in (
         ["translate", "--run", str(cell)],
         ["reach", "--run", str(cell)],
@@ -241,11 +242,11 @@ def test_answers_are_written_into_their_folder_alone(
 ) -> None:  # fmt: skip
     out = tmp_path / "a" / "b" / "results"
     shutil.copytree(whole, out)
-    (cell,) = records.folders(out)
-    heading, *lines = (cell / records.OUTPUTS).read_text().splitlines()
+    (cell,) = store.folders(out)
+    heading, *lines = (cell / store.OUTPUTS).read_text().splitlines()
     rows = [line.split("\t") for line in lines]
     text = "\n".join([heading, *("\t".join([*row[:column], name, *row[column + 1 :]]) for row in rows), ""])
-    (cell / records.OUTPUTS).write_text(text)
+    (cell / store.OUTPUTS).write_text(text)
     before = sorted(tmp_path.rglob("*"))
     assert main(["hypotheses", str(out)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
@@ -258,7 +259,7 @@ def test_answers_are_not_written_through_a_link(
 ) -> None:  # fmt: skip
     out, outside = tmp_path / "results", tmp_path / "outside"
     shutil.copytree(whole, out)
-    (cell,) = records.folders(out)
+    (cell,) = store.folders(out)
     link = out / place.replace("CELL", cell.name)
     link.parent.mkdir(parents=True, exist_ok=True)
     outside.mkdir() if link.suffix == "" else outside.write_text("mine")

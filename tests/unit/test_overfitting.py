@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from bench import attention_maps, overfitting, records, run, schema
+from bench import attention_maps, overfitting, run, schema
 from bench.data.ragged import Ragged
 from bench.overfitting import FELL, LATE, SHARE, STEPPED, overfitted, typical
+from bench.records import store
 from bench.run import run_cell
 from bench.tasks.base import Split
 from models.recurrent import RecurrentSeq2Seq
@@ -121,12 +122,12 @@ def test_a_cell_is_the_same_with_and_without_what_is_looked_at(
     monkeypatch.setattr(attention_maps, "maps", lambda *_: None)
     assert run_cell(cell, tmp_path / "without") == "done"
     looked, plain = (tmp_path / way / cell.name for way in ("with", "without"))
-    for file in (records.WEIGHTS, records.OUTPUTS):
+    for file in (store.WEIGHTS, store.OUTPUTS):
         assert (looked / file).read_bytes() == (plain / file).read_bytes()
-    one, other = records.read(looked), records.read(plain)
+    one, other = store.read(looked), store.read(plain)
     assert one["sanity"]["overfit"] is not None and one["architecture"]["hidden_layers"] and not other["architecture"]
-    assert (looked / records.ATTENTION).exists() and not (plain / records.ATTENTION).exists()
+    assert (looked / store.ATTENTION).exists() and not (plain / store.ATTENTION).exists()
     assert one["scores"] == other["scores"] and one["selection"] == other["selection"]
     assert {**one["sanity"], "overfit": None} == other["sanity"]
-    curves = [records.load(tmp_path / way).curves.drop(columns="seconds") for way in ("with", "without")]
+    curves = [store.load(tmp_path / way).curves.drop(columns="seconds") for way in ("with", "without")]
     assert curves[0].equals(curves[1])

@@ -10,8 +10,9 @@ import torch
 
 from bench import building, schema
 from bench.decoding import Search, search
-from bench.profile import measure, rows
+from bench.profile import measure
 from bench.profile.plan import Order
+from bench.records import profile_rows
 from models.cost import training_flops
 
 WORDS = ("task=reverse", "budget=smoke", "budget.parameters=4000", "match.tolerance=1", "threads=1")
@@ -42,12 +43,12 @@ def rate(monkeypatch):
     return 2.5e9
 
 
-@pytest.mark.parametrize("what", rows.WHATS)
+@pytest.mark.parametrize("what", profile_rows.WHATS)
 @pytest.mark.parametrize("arm", ["transformer", "lstm_dot", "gru_dot", "lstm_none"])
 def test_a_row_of_everything(arm, what, rate):
     row = measure.measure(order(what, arm))
     assert (row["status"], row["reason"], row["n"]) == ("measured", None, 3)
-    assert sorted(row) == sorted(rows.COLUMNS)
+    assert sorted(row) == sorted(profile_rows.COLUMNS)
     count = {"beam5": 2, "latency": 1}.get(what, 10)  # 64 tokens in sentences of 6, or five times as many
     assert (row["rows"], row["tokens"]) == (count, count * 6)
     assert row["q25"] <= row["median"] <= row["q75"]
@@ -59,7 +60,7 @@ def test_a_row_of_everything(arm, what, rate):
 def test_flops_are_those_of_the_work(rate):
     model = model_of("transformer")
     forward = model.matmul_flops(6, 6)
-    flops = {what: measure.measure(order(what, "transformer"))["flops"] for what in rows.WHATS}
+    flops = {what: measure.measure(order(what, "transformer"))["flops"] for what in profile_rows.WHATS}
     assert flops["forward"] == 10 * forward
     assert flops["train"] == 10 * training_flops(model, 6, 6)
     assert flops["greedy"] == 10 * forward

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import UserError
-from bench.profile import rows
+from bench.records import profile_rows
 from bench.report import growth, profile
 from bench.report.growth import crossover, slope
 
@@ -72,11 +72,11 @@ def test_the_last_of_several_changes_counts():
     assert str(found).endswith("(the order changes 2 times)")
 
 
-def made(arm: str, length: int, what: str, a_token: float, more_memory: int, share: float = 0.5) -> rows.Row:
+def made(arm: str, length: int, what: str, a_token: float, more_memory: int, share: float = 0.5) -> profile_rows.Row:
     """A row of 4,096 tokens at a speed."""
     seconds = 4096 * a_token
-    median = a_token if rows.UNITS[what] == rows.PER_TOKEN else 1 / a_token
-    row = rows.unmeasured(arm, length, what, rows.MEASURED, "")
+    median = a_token if profile_rows.UNITS[what] == profile_rows.PER_TOKEN else 1 / a_token
+    row = profile_rows.unmeasured(arm, length, what, profile_rows.MEASURED, "")
     return row | {
         **{"median": median, "q25": 0.9 * median, "q75": 1.1 * median, "n": 7, "rows": 4096 // length},
         **{"tokens": 4096, "seconds": seconds, "flops": int(share * seconds * 1e11), "utilisation": share},
@@ -95,8 +95,10 @@ def folder(tmp_path: Path) -> Path:
         found.append(made("lstm_dot", n, "train", 100e-6, 64 * 2**20))
         found.append(made("transformer", n, "latency", 1e-3, 2**20))
         found.append(made("lstm_dot", n, "latency", 2e-3, 2**20))
-    found[-3] = rows.unmeasured("lstm_dot", 1024, "train", rows.LEFT_OUT, "4 calls of about 40 s | are over the limit")
-    rows.write_table(tmp_path / rows.TABLE, found)
+    found[-3] = profile_rows.unmeasured(
+        "lstm_dot", 1024, "train", profile_rows.LEFT_OUT, "4 calls of about 40 s | are over the limit"
+    )
+    profile_rows.write_table(tmp_path / profile_rows.TABLE, found)
     return tmp_path
 
 
@@ -132,7 +134,9 @@ def test_the_figures_are_those_the_page_shows(folder):
 
 
 def test_work_that_needed_no_more_memory_has_no_figure_of_it(tmp_path):
-    rows.write_table(tmp_path / rows.TABLE, [made("lstm_dot", length, "train", 1e-3, 0) for length in LENGTHS])
+    profile_rows.write_table(
+        tmp_path / profile_rows.TABLE, [made("lstm_dot", length, "train", 1e-3, 0) for length in LENGTHS]
+    )
     page = lines(tmp_path)
     assert [path.name for path in (tmp_path / "figures").glob("*.svg")] == ["time-train.svg"]
     assert "| 128 | 0 (300) |" in page and not any(line.startswith("| memory") for line in page)
@@ -146,7 +150,7 @@ def test_the_page_is_the_same_again_and_the_table_is_all_it_needs(folder):
     told = {"cpu": "Abacus 3000", "cores": 2, "threads": 2, "device": "cpu", "platform": "p", "python": "3"}
     told |= {"libraries": {"torch": "2"}}
     about = {"settings": {"words": ["task=reverse"]}, "environment": told, "code": []}
-    (folder / rows.ABOUT).write_text(json.dumps(about))
+    (folder / profile_rows.ABOUT).write_text(json.dumps(about))
     more = lines(folder)
     assert [line for line in more if line not in before] == [
         "- Settings: `task=reverse`.",
@@ -155,7 +159,10 @@ def test_the_page_is_the_same_again_and_the_table_is_all_it_needs(folder):
 
 
 def test_a_profile_without_a_number_has_a_page_too(tmp_path):
-    rows.write_table(tmp_path / rows.TABLE, [rows.unmeasured("lstm_dot", 16, "train", rows.ERROR, "ValueError: no")])
+    profile_rows.write_table(
+        tmp_path / profile_rows.TABLE,
+        [profile_rows.unmeasured("lstm_dot", 16, "train", profile_rows.ERROR, "ValueError: no")],
+    )
     page = lines(tmp_path)
     assert "| `lstm_dot` | 16 | training step | error | ValueError: no |" in page
 
@@ -165,6 +172,6 @@ def test_a_profile_without_a_number_has_a_page_too(tmp_path):
 )
 def test_what_is_no_profile_is_refused(tmp_path, text, wrong):
     if text is not None:
-        (tmp_path / rows.TABLE).write_text(text)
+        (tmp_path / profile_rows.TABLE).write_text(text)
     with pytest.raises(UserError, match=wrong):
         profile.build(tmp_path)

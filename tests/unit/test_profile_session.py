@@ -13,8 +13,9 @@ import pytest
 from bench import __main__, cards
 from bench.display import Board
 from bench.errors import UserError
-from bench.profile import process, rows, session
+from bench.profile import process, session
 from bench.profile.plan import Order, Plan, planned
+from bench.records import profile_rows
 
 SMALL = ("task=reverse", "budget=smoke", "budget.parameters=4000", "match.tolerance=1")
 
@@ -26,7 +27,7 @@ class Measured:
     def __init__(self, seconds=lambda order: 0.001 * order.length) -> None:
         self.seconds, self.orders = seconds, []
 
-    def __call__(self, order: Order, threads: int) -> rows.Row:
+    def __call__(self, order: Order, threads: int) -> profile_rows.Row:
         self.orders.append((order.arm, order.length, order.what))
         took = self.seconds(order)
         if isinstance(took, dict):
@@ -34,19 +35,23 @@ class Measured:
         numbers = {"median": 100.0 / took, "q25": 90.0 / took, "q75": 110.0 / took, "n": 3, "rows": 4, "tokens": 100}
         numbers |= {"seconds": took, "flops": 10**6, "matmul_flops_per_second": 1e9, "utilisation": 1e-3 / took}
         numbers |= {"base_bytes": 10**6, "peak_bytes": 10**6 + 1000 * order.length, "parameters": 4000}
-        return rows.unmeasured(order.arm, order.length, order.what, rows.MEASURED, "") | numbers | {"reason": None}
+        return (
+            profile_rows.unmeasured(order.arm, order.length, order.what, profile_rows.MEASURED, "")
+            | numbers
+            | {"reason": None}
+        )
 
 
 def small(words: tuple[str, ...] = SMALL, **options: object) -> Plan:
     return planned(words, **{"models": "transformer,lstm_dot", "lengths": "4,8", "threads": 1} | options)
 
 
-def run(plan: Plan, out: Path, measure: Measured) -> list[rows.Row]:
+def run(plan: Plan, out: Path, measure: Measured) -> list[profile_rows.Row]:
     return session.run(plan, out, Board(io.StringIO(), len(plan.cells) * len(plan.lengths)), measure)
 
 
 def table(out: Path) -> list[dict[str, str]]:
-    with (out / rows.TABLE).open(encoding="utf-8", newline="") as file:
+    with (out / profile_rows.TABLE).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -54,21 +59,21 @@ def test_every_arm_length_and_quantity_has_a_row(tmp_path):
     run(small(), tmp_path, Measured())
     found = [(row["arm"], int(row["length"]), row["what"]) for row in table(tmp_path)]
     assert found == [
-        (arm, length, what) for arm in ("transformer", "lstm_dot") for length in (4, 8) for what in rows.WHATS
+        (arm, length, what) for arm in ("transformer", "lstm_dot") for length in (4, 8) for what in profile_rows.WHATS
     ]
     assert all(row["status"] == "measured" and float(row["median"]) > 0 for row in table(tmp_path))
-    about = json.loads((tmp_path / rows.ABOUT).read_text())
+    about = json.loads((tmp_path / profile_rows.ABOUT).read_text())
     assert about["settings"]["lengths"] == [4, 8] and about["environment"]["threads"] == 1
     assert about["code"][0]["version"]
 
 
 def test_a_finished_profile_is_not_measured_again(tmp_path):
     run(small(), tmp_path, Measured())
-    before = (tmp_path / rows.TABLE).read_text()
+    before = (tmp_path / profile_rows.TABLE).read_text()
     again = Measured()
     run(small(), tmp_path, again)
     assert again.orders == []
-    assert (tmp_path / rows.TABLE).read_text() == before
+    assert (tmp_path / profile_rows.TABLE).read_text() == before
 
 
 def test_only_what_is_new_is_measured(tmp_path):
@@ -89,12 +94,12 @@ def test_other_settings_are_measured_anew_beside_the_old(tmp_path, changed):
     again = Measured()
     run(small(whats="forward", **changed), tmp_path, again)
     assert len(again.orders) == 4
-    assert len(list((tmp_path / rows.POINTS).iterdir())) == 8
+    assert len(list((tmp_path / profile_rows.POINTS).iterdir())) == 8
 
 
 def test_a_broken_point_is_measured_again(tmp_path):
     run(small(whats="forward"), tmp_path, Measured())
-    next(iter((tmp_path / rows.POINTS).glob("lstm_dot-8-*"))).write_text("{")
+    next(iter((tmp_path / profile_rows.POINTS).glob("lstm_dot-8-*"))).write_text("{")
     again = Measured()
     run(small(whats="forward"), tmp_path, again)
     assert again.orders == [("lstm_dot", 8, "forward")]
@@ -114,10 +119,12 @@ def test_an_interrupt_costs_the_measurement_that_runs(tmp_path):
 
 
 def test_a_failure_is_a_row_and_the_rest_goes_on(tmp_path):
-    def short_positions(order: Order) -> float | rows.Row:
+    def short_positions(order: Order) -> float | profile_rows.Row:
         if order.length < 8:
             return 0.001
-        return rows.unmeasured(order.arm, order.length, order.what, rows.ERROR, "ValueError: the end\nof positions")
+        return profile_rows.unmeasured(
+            order.arm, order.length, order.what, profile_rows.ERROR, "ValueError: the end\nof positions"
+        )
 
     run(small(lengths="4,8,16", whats="forward"), tmp_path, Measured(short_positions))
     found = table(tmp_path)
@@ -127,9 +134,11 @@ def test_a_failure_is_a_row_and_the_rest_goes_on(tmp_path):
 
 
 def test_what_killed_its_process_is_not_tried_at_longer_lengths(tmp_path):
-    def dies(order: Order) -> float | rows.Row:
+    def dies(order: Order) -> float | profile_rows.Row:
         died = (order.length, order.what) == (8, "train")
-        return rows.unmeasured(order.arm, 8, "train", rows.KILLED, "killed by SIGKILL") if died else 0.001
+        return (
+            profile_rows.unmeasured(order.arm, 8, "train", profile_rows.KILLED, "killed by SIGKILL") if died else 0.001
+        )
 
     measure = Measured(dies)
     run(small(models="lstm_dot", lengths="4,8,16", whats="forward,train"), tmp_path, measure)
@@ -234,7 +243,7 @@ ORDER = Order("lstm_dot", ("model=lstm_dot", *SMALL), 4, "forward", 16, 2, 0.5)
 def test_a_process_that_dies_is_a_row(code, reason):
     row = process.measured(ORDER, 1, [sys.executable, "-c", code], start=1.0)
     assert (row["status"], row["reason"], row["median"]) == ("killed", reason, None)
-    assert list(row) == list(rows.COLUMNS)
+    assert list(row) == list(profile_rows.COLUMNS)
 
 
 def test_what_a_process_refuses_is_bad_input():

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from bench.data.ragged import Ragged
 from bench.errors import UserError
 from bench.reach import measure, probe
-from bench.reach.rows import GRADIENT, NORM, TYPICAL, WITHIN
+from bench.records.reach_rows import GRADIENT, NORM, TYPICAL, WITHIN
 from bench.tasks.base import BOS, EOS, FIRST_FREE_ID, Split
 from models.interface import Depth, Seq2Seq, State
 from tests.contract.arms import NAMES, SOURCE_SIZE, TARGET_SIZE, build

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench.reach import rows
-from bench.reach.rows import CONSTANT, GRADIENT, NORM, REPLACEMENT, WITHIN, Reach, Row, Settings
+from bench.records import reach_rows
+from bench.records.reach_rows import CONSTANT, GRADIENT, NORM, REPLACEMENT, WITHIN, Reach, Row, Settings
 
 SETTINGS = Settings("test")
 
@@ -28,40 +28,40 @@ def test_what_is_written_is_read(tmp_path):
             Row(REPLACEMENT, 0, 0.5, 0.25, 0.75, 50),
         ),
     )
-    path = rows.write(tmp_path, made)
-    assert rows.read(tmp_path) == made
+    path = reach_rows.write(tmp_path, made)
+    assert reach_rows.read(tmp_path) == made
     assert [each.name for each in tmp_path.iterdir()] == ["reach.csv"] and path == tmp_path / "reach.csv"
     before = path.read_bytes()
-    rows.write(tmp_path, made)
+    reach_rows.write(tmp_path, made)
     assert path.read_bytes() == before
     assert before.decode().splitlines()[:2] == [
         "what,k,value,low,high,n,split,examples,partners,method",
-        f'constant,0,0.125,,,800,"test, longer",50,3,{rows.METHOD}',
+        f'constant,0,0.125,,,800,"test, longer",50,3,{reach_rows.METHOD}',
     ]
 
 
 def test_a_write_that_fails_leaves_the_earlier_file(tmp_path, monkeypatch):
-    rows.write(tmp_path, reach([0.5]))
-    before = (tmp_path / rows.FILE).read_bytes()
+    reach_rows.write(tmp_path, reach([0.5]))
+    before = (tmp_path / reach_rows.FILE).read_bytes()
 
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("bench.folders.flush", full)
+    monkeypatch.setattr("bench.system.files.flush", full)
     with pytest.raises(OSError):
-        rows.write(tmp_path, reach([0.25]))
-    assert (tmp_path / rows.FILE).read_bytes() == before
-    assert [each.name for each in tmp_path.iterdir()] == [rows.FILE]
+        reach_rows.write(tmp_path, reach([0.25]))
+    assert (tmp_path / reach_rows.FILE).read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir()] == [reach_rows.FILE]
 
 
 def test_a_number_has_six_figures(tmp_path):
     """More of them would differ between machines."""
-    rows.write(tmp_path, reach([1 / 3]))
-    assert "replacement,0,0.333333,," in (tmp_path / rows.FILE).read_text()
+    reach_rows.write(tmp_path, reach([1 / 3]))
+    assert "replacement,0,0.333333,," in (tmp_path / reach_rows.FILE).read_text()
 
 
 def test_no_file_is_nothing(tmp_path):
-    assert rows.read(tmp_path) is None and rows.read(tmp_path / "absent") is None
+    assert reach_rows.read(tmp_path) is None and reach_rows.read(tmp_path / "absent") is None
 
 
 GOOD = "replacement,3,0.5,0.25,0.75,10,test,200,4,1"
@@ -97,20 +97,20 @@ BROKEN = {
 
 @pytest.mark.parametrize("text", BROKEN)
 def test_a_broken_file_is_one_line_that_names_it(text, tmp_path):
-    filled = text.format(head=",".join(rows.COLUMNS), good=GOOD, long="x" * 200_000)
-    (tmp_path / rows.FILE).write_text(filled, encoding="utf-8")
+    filled = text.format(head=",".join(reach_rows.COLUMNS), good=GOOD, long="x" * 200_000)
+    (tmp_path / reach_rows.FILE).write_text(filled, encoding="utf-8")
     with pytest.raises(ValueError, match="reach.csv is broken: .*`bench reach`$") as caught:
-        rows.read(tmp_path)
+        reach_rows.read(tmp_path)
     assert BROKEN[text] in str(caught.value) and "\n" not in str(caught.value) and len(str(caught.value)) < 500
 
 
 def test_bytes_and_folders_are_broken_files(tmp_path):
-    (tmp_path / rows.FILE).write_bytes(b"\x89PNG\x00\xff\xfe")
+    (tmp_path / reach_rows.FILE).write_bytes(b"\x89PNG\x00\xff\xfe")
     with pytest.raises(ValueError, match="is broken"):
-        rows.read(tmp_path)
-    (tmp_path / "other" / rows.FILE).mkdir(parents=True)
+        reach_rows.read(tmp_path)
+    (tmp_path / "other" / reach_rows.FILE).mkdir(parents=True)
     with pytest.raises(ValueError, match="is broken: Is a directory"):
-        rows.read(tmp_path / "other")
+        reach_rows.read(tmp_path / "other")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_half_of_the_gradient():
 def test_the_table_says_what_the_curves_say():
     made = reach([0.1, 0.2, 0.9], [0.3, 1.0])
     made = Reach(made.settings, (*made.rows, Row(CONSTANT, 0, 0.125, None, None, 800)))
-    heads, *lines = rows.told(["one", "two"], [made, Reach(Settings("test_longer"), ())])
+    heads, *lines = reach_rows.told(["one", "two"], [made, Reach(Settings("test_longer"), ())])
     assert [line.split() for line in lines] == [
         ["one", "test", "0.900", "0.100", "0.125", "2", "2"],
         ["two", "test_longer", "-", "-", "-", "-", "-"],

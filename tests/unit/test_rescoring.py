@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import __main__, evaluation, records, rescoring
+from bench import __main__, evaluation, rescoring
 from bench.data.ragged import Ragged
 from bench.decoding import Hypotheses
 from bench.errors import DataError, UserError
 from bench.evaluation import output_rows, score_rows
+from bench.records import store
 from bench.tasks.base import Split
 from bench.tasks.multi30k import Multi30k
 
@@ -35,19 +36,19 @@ def cell(out: Path, **changes: object) -> tuple[Path, list[dict]]:
     forced = {"split": "a", "search": "teacher-forced", "metric": "loss", "value": 1.0, "unit": "nats a position",
               "n": 10, "axis": None, "at": None, "signature": "loss"}  # fmt: skip
     scores.append(forced)
-    record = {"schema": records.SCHEMA, "cell": "cell", "status": "done", "config": {"task": TASK}, "scores": scores}
-    folder = records.write(out, record | changes, outputs=outputs)
+    record = {"schema": store.SCHEMA, "cell": "cell", "status": "done", "config": {"task": TASK}, "scores": scores}
+    folder = store.write(out, record | changes, outputs=outputs)
     path = (
-        folder / records.RECORD
+        folder / store.RECORD
     )  # as of old: without sizes, by which a changed file is refused before it is looked into
     path.write_text(
-        records._as_text({key: value for key, value in json.loads(path.read_text()).items() if key != "files"})
+        store._as_text({key: value for key, value in json.loads(path.read_text()).items() if key != "files"})
     )
     return folder, scores
 
 
 def recorded(folder: Path) -> list[dict]:
-    return json.loads((folder / records.RECORD).read_text(encoding="utf-8"))["scores"]
+    return json.loads((folder / store.RECORD).read_text(encoding="utf-8"))["scores"]
 
 
 def test_what_is_added_is_what_a_new_cell_records(tmp_path, capsys):
@@ -56,25 +57,25 @@ def test_what_is_added_is_what_a_new_cell_records(tmp_path, capsys):
     added = [row for row in scores if row["metric"] == "bleu_lit_fr"]
     assert len(added) == 2 * (1 + 2) + 2 * (1 + 2), "whole, and values of axes but one, which has too few"
     older = [row for row in scores if row["metric"] != "bleu_lit_fr"]
-    records.replace_scores(folder, older)
-    before = (folder / records.OUTPUTS).read_bytes()
+    store.replace_scores(folder, older)
+    before = (folder / store.OUTPUTS).read_bytes()
     assert __main__.main(["score", str(tmp_path)]) == 0
-    assert recorded(folder) == scores and (folder / records.OUTPUTS).read_bytes() == before
+    assert recorded(folder) == scores and (folder / store.OUTPUTS).read_bytes() == before
     assert capsys.readouterr().out == f"cell: {len(older) - 1} scores confirmed, added: bleu_lit_fr\n"
     assert rescoring.rescore(folder) == (len(scores) - 1, [])
-    assert sorted(path.name for path in folder.iterdir()) == [records.OUTPUTS, records.RECORD]
+    assert sorted(path.name for path in folder.iterdir()) == [store.OUTPUTS, store.RECORD]
 
 
 def test_the_rest_of_a_record_stays_and_an_earlier_version_too(tmp_path):
     old = {"schema": 1, "parameters": {"total": 7, "width": 3, "target": 8, "mismatch": -0.125}}
     folder, scores = cell(tmp_path, **old)
-    whole = (folder / records.RECORD).read_text(encoding="utf-8")
-    records.replace_scores(folder, scores[:1])
-    kept = json.loads((folder / records.RECORD).read_text(encoding="utf-8"))
+    whole = (folder / store.RECORD).read_text(encoding="utf-8")
+    store.replace_scores(folder, scores[:1])
+    kept = json.loads((folder / store.RECORD).read_text(encoding="utf-8"))
     assert kept["scores"] == scores[:1] and kept["schema"] == 1 and kept["parameters"] == old["parameters"]
     rescoring.rescore(folder)
-    records.replace_scores(folder, scores)
-    assert (folder / records.RECORD).read_text(encoding="utf-8") == whole
+    store.replace_scores(folder, scores)
+    assert (folder / store.RECORD).read_text(encoding="utf-8") == whole
 
 
 def test_sanity_flags_that_outputs_show_are_added_once(tmp_path, capsys):
@@ -85,30 +86,30 @@ def test_sanity_flags_that_outputs_show_are_added_once(tmp_path, capsys):
     assert capsys.readouterr().out.endswith(
         "confirmed, added: repeated_share, same_share, unknown_share, unknown_share_references\n"
     )
-    found = json.loads((folder / records.RECORD).read_text(encoding="utf-8"))
-    rows = records.read_outputs(folder).query("split == 'a' and search == 'greedy'")
+    found = json.loads((folder / store.RECORD).read_text(encoding="utf-8"))
+    rows = store.read_outputs(folder).query("split == 'a' and search == 'greedy'")
     new = evaluation.sanity(
         Hypotheses([[4]] * len(rows), [True] * len(rows)),
         *(rows[side].tolist() for side in ("source", "hypothesis", "reference")),
     )
     assert found["sanity"] == new | held and found["scores"] == scores
-    before = (folder / records.RECORD).read_bytes()
-    assert rescoring.rescore(folder)[1] == [] and (folder / records.RECORD).read_bytes() == before
+    before = (folder / store.RECORD).read_bytes()
+    assert rescoring.rescore(folder)[1] == [] and (folder / store.RECORD).read_bytes() == before
 
 
 def _change_hypotheses(folder: Path) -> None:
-    path = folder / records.OUTPUTS
+    path = folder / store.OUTPUTS
     path.write_text(path.read_text(encoding="utf-8").replace("UN CHAT DORT.", "UN CHAT"), encoding="utf-8")
 
 
 def _drop_a_line(folder: Path) -> None:
-    path = folder / records.OUTPUTS
+    path = folder / store.OUTPUTS
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     path.write_text("".join(lines[:-1]), encoding="utf-8")
 
 
 def _drop_an_axis(folder: Path) -> None:
-    path = folder / records.OUTPUTS
+    path = folder / store.OUTPUTS
     path.write_text(path.read_text(encoding="utf-8").replace("\tdepth", "\tother", 1), encoding="utf-8")
 
 
@@ -122,7 +123,7 @@ def _drop_an_axis(folder: Path) -> None:
 )
 def test_outputs_that_are_not_those_scored_change_nothing(tmp_path, change, message):
     folder, scores = cell(tmp_path)
-    records.replace_scores(folder, older := [row for row in scores if row["metric"] != "bleu_lit_fr"])
+    store.replace_scores(folder, older := [row for row in scores if row["metric"] != "bleu_lit_fr"])
     change(folder)
     with pytest.raises(DataError, match=message) as error:
         rescoring.rescore(folder)
@@ -133,7 +134,7 @@ def test_outputs_that_are_not_those_scored_change_nothing(tmp_path, change, mess
 def test_a_score_with_another_signature_is_left_as_it_is(tmp_path):
     folder, scores = cell(tmp_path)
     others = [row | {"value": 1.0, "signature": "older"} if row["metric"] == "chrf" else row for row in scores]
-    records.replace_scores(folder, others)
+    store.replace_scores(folder, others)
     confirmed, added = rescoring.rescore(folder)
     assert confirmed == sum(row["metric"] not in ("chrf", "loss") for row in scores) and added == []
     assert recorded(folder) == others
@@ -141,9 +142,9 @@ def test_a_score_with_another_signature_is_left_as_it_is(tmp_path):
 
 def test_cells_without_outputs_are_left_out_and_said(tmp_path, capsys):
     folder, _ = cell(tmp_path)
-    (folder / records.OUTPUTS).unlink()
-    failed = {"schema": records.SCHEMA, "cell": "failed", "status": "failed", "config": None, "scores": []}
-    records.write(tmp_path, failed)
+    (folder / store.OUTPUTS).unlink()
+    failed = {"schema": store.SCHEMA, "cell": "failed", "status": "failed", "config": None, "scores": []}
+    store.write(tmp_path, failed)
     assert __main__.main(["score", str(tmp_path)]) == 0
     said = capsys.readouterr().err
     assert "cell: it has no outputs.tsv" in said and "failed: its status is failed" in said
@@ -155,7 +156,7 @@ def test_bad_input_is_a_users_error(tmp_path):
     with pytest.raises(UserError, match="holds no results"):
         rescoring.cells(tmp_path)
     folder, _ = cell(tmp_path, config={"task": TASK | {"_target_": "bench.tasks.nowhere.Nothing"}})
-    before = (folder / records.RECORD).read_bytes()
+    before = (folder / store.RECORD).read_bytes()
     with pytest.raises(UserError, match="there is no 'bench.tasks.nowhere.Nothing'"):
         rescoring.rescore(folder)
-    assert (folder / records.RECORD).read_bytes() == before
+    assert (folder / store.RECORD).read_bytes() == before

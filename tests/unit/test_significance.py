@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import __main__, hypotheses, significance
+from bench import __main__, significance
+from bench.records import hypotheses
 from tests.unit import answers
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,11 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from bench import records, suite, worker
+from bench import suite, worker
 from bench.blank import blank
 from bench.display import Board
 from bench.errors import UserError
 from bench.progress import Silent
+from bench.records import store
 from bench.schema import Cell
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,7 +96,7 @@ class Bed:
         return {name.split("-")[1]: status for name, status in outcomes.items()}
 
     def record(self, job: suite.Job) -> dict:
-        return records.read(self.out / job.cell.name)
+        return store.read(self.out / job.cell.name)
 
     def events(self) -> list[list]:
         return [json.loads(line) for line in self.log.read_text().splitlines()] if self.log.exists() else []
@@ -179,7 +180,7 @@ def test_a_cell_that_does_not_listen_is_killed(bed, monkeypatch):
 def test_finished_cells_are_skipped_and_all_others_run_again(bed):
     jobs = [bed.job(name) for name in ("done", "failed", "diverged", "skipped", "timeout", "new")]
     for job in jobs[:-1]:
-        records.write(bed.out, blank(job.cell, None, job.cell.model, "because"))
+        store.write(bed.out, blank(job.cell, None, job.cell.model, "because"))
     others = ["failed", "diverged", "skipped", "timeout", "new"]
     assert bed.run(*jobs) == {"done": suite.BEFORE} | dict.fromkeys(others, "done")
     assert [name.split("-")[1] for event, name, *_ in bed.events() if event == "start"] == others

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import records, schema, trained
+from bench import schema, trained
 from bench.data.batches import Batcher
 from bench.errors import UserError
+from bench.records import store
 from bench.run import run_cell
 from bench.teacher_forcing import validate
 
@@ -28,9 +29,9 @@ def ran(out: Path, *words: str) -> tuple[dict, list[dict]]:
     """The record of a cell and its curve."""
     cell = schema.compose([*TINY, *words])
     assert run_cell(cell, out) == "done"
-    record = records.read(out / cell.name)
+    record = store.read(out / cell.name)
     assert record["config_hash"] == cell.hash and record["sanity"]["loss_finite"]
-    return record, records.load(out).curves.to_dict("records")
+    return record, store.load(out).curves.to_dict("records")
 
 
 def test_patience_is_told(tmp_path: Path) -> None:

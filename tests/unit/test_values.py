@@ -11,12 +11,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench import records, schema, trained
+from bench import schema, trained
 from bench.data.batches import Batcher
 from bench.data.ragged import Ragged
 from bench.decoding import Search, decode_split, decoder, predict
 from bench.evaluation import loss_row
 from bench.metrics import LESS_IS_BETTER, METRICS, close, errors, mse
+from bench.records import store
 from bench.run import run_cell
 from bench.tasks.base import BOS, EOS, PAD, Split
 from bench.teacher_forcing import real_features, training_loss, validate
@@ -226,15 +227,15 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ran(out: Path, *words: str) -> Path:
     """The folder of a cell, trained here where it has not been."""
     cell = schema.compose([*words, *TINY])
-    if not records.finished(out, cell.name):
+    if not store.finished(out, cell.name):
         assert run_cell(cell, out) == "done"
     return out / cell.name
 
 
 def rows(folder: Path, name: str) -> list[dict[str, str]]:
     with (folder / name).open(newline="", encoding="utf-8") as file:
-        quoting = csv.QUOTE_NONE if name == records.OUTPUTS else csv.QUOTE_MINIMAL
-        return list(csv.DictReader(file, delimiter="\t" if name == records.OUTPUTS else ",", quoting=quoting))
+        quoting = csv.QUOTE_NONE if name == store.OUTPUTS else csv.QUOTE_MINIMAL
+        return list(csv.DictReader(file, delimiter="\t" if name == store.OUTPUTS else ",", quoting=quoting))
 
 
 ADDING = (
@@ -245,7 +246,7 @@ ADDING = (
 
 def test_a_tiny_cell_of_adding_learns_and_is_recorded(cells: Path) -> None:
     folder = ran(cells, *ADDING)
-    record = records.read(folder)
+    record = store.read(folder)
     assert record["status"] == "done" and record["sanity"]["loss_fell"] and record["sanity"]["loss_finite"]
     assert record["data"]["chance"] == {"mse": pytest.approx(1 / 6)}
     assert record["data"]["train_range"] == {"length": [2, 4]}
@@ -262,16 +263,16 @@ def test_a_tiny_cell_of_adding_learns_and_is_recorded(cells: Path) -> None:
     }
     assert all(score["n"] == 30 and score["signature"] for score in whole.values())
     assert whole["test", "mse"]["value"] < 0.05, "a third of what the best constant has"
-    curve = rows(folder, records.CURVE)
+    curve = rows(folder, store.CURVE)
     assert len(curve) == 4 and all(row["valid_token_accuracy"] == "" for row in curve)
     assert min(float(row["valid_loss"]) for row in curve) == pytest.approx(record["selection"]["value"], abs=1e-6)
-    assert records.load(cells).curves["valid_token_accuracy"].isna().all()
+    assert store.load(cells).curves["valid_token_accuracy"].isna().all()
 
 
 def test_its_outputs_give_its_scores_again(cells: Path) -> None:
     """By a plain loop over the file, whole and by each axis; and the weights give the outputs."""
     folder = ran(cells, *ADDING)
-    record, outputs = records.read(folder), rows(folder, records.OUTPUTS)
+    record, outputs = store.read(folder), rows(folder, store.OUTPUTS)
     assert len(outputs) == 60
     checked = set()
     for score in record["scores"]:
@@ -332,7 +333,7 @@ def nats(model: Seq2Seq, split: Split) -> float:
 )
 def test_loss_rows_are_those_of_the_saved_weights(cells: Path, words: tuple[str, ...], positions) -> None:
     folder = ran(cells, *words, "model=lstm_dot")
-    record, outputs, found = records.read(folder), rows(folder, records.OUTPUTS), trained.load(folder)
+    record, outputs, found = store.read(folder), rows(folder, store.OUTPUTS), trained.load(folder)
     losses = {score["split"]: score for score in record["scores"] if score["metric"] == "loss"}
     assert list(losses) == ["test", "test_longer"]
     for name, score in losses.items():
@@ -352,7 +353,7 @@ def test_copy_memory_is_beside_the_published_baseline(cells: Path) -> None:
     """Ten symbols of eight over T + 20 positions, T = 5 in the first test set."""
     words = ("task=copy_memory", "task.train_shortest=5", "task.train_longest=5", "task.test_longest=9")
     folder = ran(cells, *words, "model=lstm_dot")
-    chance = records.read(folder)["data"]["chance"]
+    chance = store.read(folder)["data"]["chance"]
     assert chance["loss"] == pytest.approx(10 * math.log(8) / (5 + 20))
     assert chance["token_accuracy"] == 1 / 8
 

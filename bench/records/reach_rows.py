@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from bench.folders import replacing
+from bench.system.files import replacing
 
 FILE = "reach.csv"
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import reading, record_types
 from bench.errors import BrokenFile
-from bench.folders import flush, replacing, writing
+from bench.records import reading, types, versions
+from bench.system.files import flush, replacing, writing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,11 +86,11 @@ def read(folder: Path) -> dict:
         )
     if type(version) is not int or version not in READABLE:
         raise BrokenFile(f"{path} has schema version {version!r:.40}; this version of bench reads 1 to {SCHEMA}")
-    record_types.check(record, path)
+    types.check(record, path)
     if version == 1:
-        _to_version_2(record)
+        versions.to_version_2(record)
     if version < SCHEMA:
-        _to_version_3(record)
+        versions.to_version_3(record)
     _check_whole(folder, record)
     return record
 
@@ -106,35 +106,6 @@ def _check_whole(folder: Path, record: Mapping[str, object]) -> None:
                 f"{path} has {path.stat().st_size:,} bytes and was written with {size:,}: it is cut off or changed; "
                 f"delete the folder {folder} and run the cell again"
             )
-
-
-def _to_version_2(record: dict) -> None:
-    """Changes a record of version 1 in place.
-
-    Version 1 knew one rule, `params`, and had no `match`: what was asked and what was got stood under `parameters`,
-    and the tolerance in the budget. The hash and the name of the cell stay those it was run under.
-    """
-    config, parameters = record.get("config"), record.get("parameters")
-    tolerance = None
-    if config:
-        tolerance = (config.get("budget") or {}).pop("tolerance", None)
-        config["match"] = {"rule": "params", "target": None, "reference": "transformer", "tolerance": tolerance}
-    record |= {"schema": 2, "match": None}
-    if parameters:
-        moved = {key: parameters.pop(key, None) for key in ("target", "mismatch", "width")}
-        got = {"rule": "params", "got": parameters.get("total"), "tolerance": tolerance, "reference": None}
-        record["match"] = got | moved
-
-
-def _to_version_3(record: dict) -> None:
-    """Changes a record of version 2 in place: it knew no choices of settings, no notes on its splits, one way to batch,
-    and every cell was evaluated."""
-    record |= {"schema": 3, "tuning": None}
-    if record.get("data"):
-        record["data"] = {"notes": {}, "order_free": None} | record["data"]
-    if config := record.get("config"):
-        config.setdefault("evaluate", True)
-        (config.get("budget") or {}).setdefault("batching", "length")
 
 
 def write(
@@ -247,7 +218,7 @@ def load(out: Path | str) -> Records:
     cells, scores, curves = [], [], []
     for folder in folders(Path(out)):
         record = read(folder)
-        record_types.check_identity(record, folder / RECORD)
+        types.check_identity(record, folder / RECORD)
         record["cell"] = folder.name
         keys = {key: record.get(key) for key in KEYS}
         listed = record.pop("scores", None) or []

@@ -42,7 +42,7 @@ def versions() -> dict[str, str]:
 
 def code() -> dict[str, object]:
     """Version of the distribution; commit of the source tree and whether it was clean, null outside a checkout."""
-    root = Path(__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parents[2]
     state: dict[str, object] = {"version": __version__, "commit": None, "clean": None}
     if (root / ".git").exists():
         state["commit"] = _git(root, "rev-parse", "HEAD")

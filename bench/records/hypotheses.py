@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import records
 from bench.errors import UserError
+from bench.records import store
 
 FOLDER = "hypotheses"
 """Beside the cells, where no other is named."""
@@ -26,13 +26,13 @@ class Answers:
 
 def of_cell(cell: Path) -> dict[tuple[str, str], Answers]:
     """All answers of a cell by (split, search), from its `outputs.tsv` alone. Raises UserError where there are none."""
-    path = cell / records.OUTPUTS
+    path = cell / store.OUTPUTS
     found = {}
     try:
-        for key, rows in records.read_outputs(cell).groupby(["split", "search"], sort=False):
+        for key, rows in store.read_outputs(cell).groupby(["split", "search"], sort=False):
             found[key] = Answers(*(rows[name].tolist() for name in (SOURCE, REFERENCE, "hypothesis")))
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise UserError(f"{cell} holds no {records.OUTPUTS}, so it has no answers to read") from error
+        raise UserError(f"{cell} holds no {store.OUTPUTS}, so it has no answers to read") from error
     if not found:
         raise UserError(f"{path} is empty; run the cell again")
     return found
@@ -40,10 +40,10 @@ def of_cell(cell: Path) -> dict[tuple[str, str], Answers]:
 
 def cells_of(folder: Path) -> list[Path]:
     """The folder itself where it is a cell's, else all cells in it. Raises UserError where there are none."""
-    if (folder / records.RECORD).is_file():
+    if (folder / store.RECORD).is_file():
         return [folder]
     try:
-        return records.folders(folder)
+        return store.folders(folder)
     except (FileNotFoundError, ValueError) as error:
         raise UserError(str(error)) from error
 
@@ -55,7 +55,7 @@ def files(cell: Path) -> dict[str, str]:
     for name in (name for key in of_splits for name in key):
         if not re.fullmatch(r"\w[\w.+-]*", name):
             raise UserError(
-                f"{cell / records.OUTPUTS} names a split or a search {name[:80]!r}, and no file can have that"
+                f"{cell / store.OUTPUTS} names a split or a search {name[:80]!r}, and no file can have that"
             )
     for (split, search), answers in of_splits.items():
         for kind, lines in ((SOURCE, answers.sources), (REFERENCE, answers.references), (search, answers.hypotheses)):

@@ -11,7 +11,7 @@ from safetensors.torch import save as pack
 from torch import nn
 
 from bench.errors import UserError
-from bench.folders import writing
+from bench.system.files import writing
 
 
 def save(model: nn.Module, path: Path) -> None:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from bench.folders import replacing
+from bench.system.files import replacing
 
 SCHEMA = 1
 TABLE, ABOUT, POINTS = "profile.csv", "profile.json", "points"

@@ -1,0 +1,5 @@
+"""Records on disk: one folder for each cell, written whole or not at all, and read back as tables."""
+
+from bench.records.store import Records, load, read
+
+__all__ = ["Records", "load", "read"]
