@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from bench.data.batches import Batch, Batcher
+from bench.data.examples import EOS, SPECIALS, Split
 from bench.data.ragged import Ragged
 from bench.decoding import Search, decoder
-from bench.tasks.base import EOS, SPECIALS, Split, Task
+from bench.tasks.base import Task
 from models.attention import watch_attention
 from models.interface import Seq2Seq
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench import schema, sections
+from bench.data.examples import Sizes
 from bench.errors import UserError
 from bench.records.matching import amount
 from bench.seeding import seeded_initialisation
-from bench.tasks.base import Sizes
 from models.interface import Seq2Seq
 from models.meta_device import sketched
 from models.width_search import Build, Fit, at_width, measure, solve_width

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from bench import precision
 from bench.data.batches import Batcher
+from bench.data.examples import BOS, EOS, PAD, Split
 from bench.progress import Progress, Silent
 from bench.system.resources import clock
-from bench.tasks.base import BOS, EOS, PAD, Split
 from models.interface import Seq2Seq, select
 
 MOST_BEAM = 1000

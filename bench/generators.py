@@ -14,10 +14,10 @@ from typing import Protocol
 import numpy as np
 
 from bench import schema
+from bench.data.examples import Split, TaskData
 from bench.data.ragged import Ragged
 from bench.errors import UserError
 from bench.system import environment
-from bench.tasks.base import Split, TaskData
 from bench.tasks.kinds.generated import Generated, made
 
 BUDGETS = ("quick", "standard", "paper")

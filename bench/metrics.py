@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from bench import moses
+from bench.data import moses
 
 LESS_IS_BETTER = ("squared error", "nats a position")
 """Units of scores that are errors. Of all others, more is better."""
@@ -88,7 +88,7 @@ def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, s
 
 
 def literature_bleu(hypotheses: Sequence[str], references: Sequence[str], language: str) -> tuple[float, str]:
-    """Corpus BLEU as papers on Multi30k give it: of lowercased, normalised tokens, which `bench.moses` makes of both
+    """Corpus BLEU as papers on Multi30k give it: of lowercased, normalised tokens, which `bench.data.moses` makes of both
     raw sides. Not to be compared with `bleu`."""
     _check(references)
     from importlib.metadata import version

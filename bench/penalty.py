@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bench.data.examples import Split
 from bench.decoding import Search, decode_split
 from bench.evaluation import score_rows, texts
 from bench.progress import Progress
-from bench.tasks.base import Split, Task
+from bench.tasks.base import Task
 from models.interface import Seq2Seq
 
 

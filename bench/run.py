@@ -17,6 +17,7 @@ from bench.architecture import inspected
 from bench.blank import blank
 from bench.data import shared
 from bench.data.batches import Batcher
+from bench.data.examples import Split, TaskData
 from bench.decoding import Search, decode_split, decoder
 from bench.degeneration import SHARES
 from bench.errors import DataError, DataUnavailable, StorageError, UserError
@@ -30,7 +31,7 @@ from bench.states import States
 from bench.system import resources
 from bench.system.allocator import tune_allocator
 from bench.system.signals import Stop
-from bench.tasks.base import Split, Task, TaskData
+from bench.tasks.base import Task
 from bench.training import Diverged, Trainer
 from models.cost import parameters, training_flops
 from models.interface import Seq2Seq

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from bench.data import sources
+from bench.data import code_hash
 from bench.errors import UserError
 from bench.system.files import flush, writing
 
@@ -39,7 +39,7 @@ LIBRARIES = ("torch", "numpy")
 def code() -> str:
     """Eight hexadecimal digits of the SHA-256 of the code that trains and of the libraries that compute."""
     libraries = {name: metadata.version(name) for name in LIBRARIES}
-    return hashlib.sha256(f"{sources.checksum(ROOT, CODE)} {libraries}".encode()).hexdigest()[:8]
+    return hashlib.sha256(f"{code_hash.checksum(ROOT, CODE)} {libraries}".encode()).hexdigest()[:8]
 
 
 def every() -> float:

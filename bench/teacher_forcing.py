@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench.data.batches import Batch, Batcher
+from bench.data.examples import PAD
 from bench.losses import cross_entropy
-from bench.tasks.base import PAD
 from models.interface import Seq2Seq
 
 

@@ -11,11 +11,12 @@ import torch
 from bench import schema, sections
 from bench.building import build_model
 from bench.data import shared
+from bench.data.examples import TaskData
 from bench.errors import UserError
 from bench.records import store
 from bench.records.weights import load as load_weights
 from bench.system.allocator import tune_allocator
-from bench.tasks.base import Task, TaskData
+from bench.tasks.base import Task
 from models.interface import Seq2Seq
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from bench import precision
 from bench.checkpoints import ALWAYS, Checkpoints
 from bench.data.batches import Batch, Batcher
+from bench.data.examples import Redraw, Split
 from bench.optimiser import AdamW
 from bench.progress import Progress, Silent
 from bench.recipe import Settings
@@ -20,7 +21,6 @@ from bench.seeding import numpy_generator, torch_generator
 from bench.states import States, every
 from bench.system.resources import clock
 from bench.system.signals import Interrupted, Stop
-from bench.tasks.base import Redraw, Split
 from bench.teacher_forcing import real_features, training_loss, validate
 from models.dropout import set_dropout_generator
 from models.interface import Seq2Seq

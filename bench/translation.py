@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from bench import trained
+from bench.data.examples import EOS, LONGEST
 from bench.decoding import Search, search
 from bench.errors import UserError
-from bench.tasks.base import EOS, LONGEST
 
 
 def translate(

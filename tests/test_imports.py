@@ -95,7 +95,7 @@ RULES = (
         ours=(
             *("models.interface", "models.dropout", "bench.tasks.base", "bench.data.batches", "bench.metrics"),
             *("bench.seeding", "bench.errors", "bench.progress", "bench.records.store", "bench.records.phenomena"),
-            *("bench.degeneration", "bench.system.signals", "bench.system.files", "bench.data.sources"),
+            *("bench.degeneration", "bench.system.signals", "bench.system.files", "bench.data.code_hash"),
             *HARNESS,
         ),
         never=HYDRA,

@@ -20,9 +20,9 @@ def data() -> None:
 @click.argument("name", required=False)
 def fetch(name: str | None) -> int:
     """Have the corpora (or the one named) at hand: in the cache, in a mirror, else by HTTPS into the cache."""
-    from bench.data import corpora
+    from bench.data.corpora import registry
 
-    for line in corpora.fetch(name):
+    for line in registry.fetch(name):
         click.echo(line)
     return GOOD
 
@@ -31,10 +31,10 @@ def fetch(name: str | None) -> int:
 @click.argument("name", required=False)
 def check(name: str | None) -> int:
     """Compare every file with its checksum. Exit status 1 where one is missing or broken."""
-    from bench.data import corpora
+    from bench.data.corpora import registry
 
     good = True
-    for fine, line in corpora.check(name):
+    for fine, line in registry.check(name):
         click.echo(line)
         good = good and fine
     return GOOD if good else BAD

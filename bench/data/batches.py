@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.data.examples import BOS, EOS, PAD, Split
 from bench.data.ragged import Ragged, closed_lengths
-from bench.tasks.base import BOS, EOS, PAD, Split
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from bench.data.examples import Redraw, Split
+from bench.data.ragged import Ragged
 from bench.data.subwords import Subwords
-from bench.tasks.base import Ragged, Redraw, Split
 
 
 def redraws(subwords: Subwords, train: Split, dropout: float) -> Redraw:

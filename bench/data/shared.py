@@ -17,9 +17,11 @@ from safetensors.numpy import load as unpack
 from safetensors.numpy import save as pack
 
 import bench
-from bench.data import kept, sources
-from bench.data.corpora import cache_folder
-from bench.tasks.base import Marks, Ragged, Split, Task, TaskData
+from bench.data import code_hash, file_cache
+from bench.data.corpora.files import cache_folder
+from bench.data.examples import Marks, Split, TaskData
+from bench.data.ragged import Ragged
+from bench.tasks.base import Task
 
 LIMIT = 4 << 30
 """Bytes of data kept; what was not used for longest goes first."""
@@ -45,15 +47,15 @@ def load(task: Task) -> TaskData:
     if not type(task).__module__.startswith("bench.tasks."):
         return task.load()
     folder, key = cache_folder() / "tasks", _key(task)
-    held = kept.find(folder, key, SUFFIX)
+    held = file_cache.find(folder, key, SUFFIX)
     if held is not None:
         return _adopted(task, held)
-    with kept.alone(folder, key):
-        held = kept.find(folder, key, SUFFIX)  # made by who was inside before
+    with file_cache.alone(folder, key):
+        held = file_cache.find(folder, key, SUFFIX)  # made by who was inside before
         if held is not None:
             return _adopted(task, held)
         data = task.load()
-        kept.keep(folder, key, SUFFIX, to_bytes(data), LIMIT)
+        file_cache.keep(folder, key, SUFFIX, to_bytes(data), LIMIT)
         return data
 
 
@@ -111,4 +113,4 @@ def _key(task: Task) -> str:
 @cache
 def _code() -> str:
     """SHA-256 of the source of everything that makes data."""
-    return sources.checksum(Path(bench.__file__).parent, CODE)
+    return code_hash.checksum(Path(bench.__file__).parent, CODE)

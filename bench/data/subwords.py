@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import sentencepiece
 
-from bench.data import kept
-from bench.data.corpora import cache_folder
+from bench.data import file_cache
+from bench.data.corpora.files import cache_folder
+from bench.data.examples import BOS, EOS, PAD, UNK
 from bench.errors import UserError
-from bench.tasks.base import BOS, EOS, PAD, UNK
 
 _SETTINGS = {
     "model_type": "bpe",
@@ -78,10 +78,10 @@ def learn(lines: Sequence[str], vocabulary_size: int) -> Subwords:
     """
     key = _key(lines, vocabulary_size)
     folder = cache_folder() / "subwords"
-    model = kept.find(folder, key, ".model")
+    model = file_cache.find(folder, key, ".model")
     if model is None:
         model = _train(lines, vocabulary_size)
-        kept.keep(folder, key, ".model", model)
+        file_cache.keep(folder, key, ".model", model)
     return Subwords(model)
 
 

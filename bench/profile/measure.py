@@ -12,6 +12,8 @@ from torch import Tensor
 
 from bench import building, schema
 from bench.data.batches import Batch, Batcher
+from bench.data.examples import EOS, FIRST_FREE_ID, Sizes, Split
+from bench.data.ragged import Ragged
 from bench.decoding import Search, search
 from bench.errors import UserError
 from bench.losses import cross_entropy
@@ -22,7 +24,6 @@ from bench.seeding import numpy_generator
 from bench.system import resources
 from bench.system.allocator import tune_allocator
 from bench.system.resources import clock
-from bench.tasks.base import EOS, FIRST_FREE_ID, Ragged, Sizes, Split
 from bench.teacher_forcing import real_features
 from bench.training import Trainer
 from models.cost import parameters, training_flops

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.data.examples import Sizes
 from bench.data.ragged import Ragged
 from bench.metrics import TOLERANCE, errors
-from bench.tasks.base import Sizes
 from bench.tasks.kinds.generated import Drawn, Part
 from bench.tasks.kinds.lengths import Lengths
 

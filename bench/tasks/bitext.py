@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from bench.data import hub
-from bench.data.corpora import file_checksum
+from bench.data.corpora.files import file_checksum
 from bench.data.splits import fraction
 from bench.data.text import Parallel, read_pair, read_table
 from bench.errors import DataError, UserError

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.data.examples import FIRST_FREE_ID, Split
 from bench.data.ragged import Ragged
-from bench.tasks.base import FIRST_FREE_ID, Split
 from bench.tasks.kinds.letters import LETTERS
 from bench.tasks.kinds.symbols import ByLength
 

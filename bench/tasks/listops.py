@@ -21,9 +21,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.data.examples import FIRST_FREE_ID, TaskData
 from bench.data.ragged import Ragged
 from bench.errors import UserError
-from bench.tasks.base import FIRST_FREE_ID, TaskData
 from bench.tasks.kinds.generated import Drawn, Part
 from bench.tasks.kinds.lengths import Lengths
 from bench.tasks.kinds.symbols import Symbols, single

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.data import corpora
-from bench.data.multi30k import CORPUS, LANGUAGES, TESTS
+from bench.data.corpora import files
+from bench.data.corpora.multi30k import CORPUS, LANGUAGES, TESTS
 from bench.data.text import Parallel, read_pair
 from bench.metrics import LITERATURE
 from bench.tasks.kinds.translation import Translation
@@ -74,4 +74,4 @@ class Multi30k(Translation):
         return f"{name}.{self.source}.gz", f"{name}.{self.target}.gz"
 
     def _read(self, name: str, counts: Counter[str]) -> Parallel:
-        return read_pair(*(corpora.obtain(CORPUS, file) for file in self._files(name)), counts)
+        return read_pair(*(files.obtain(CORPUS, file) for file in self._files(name)), counts)

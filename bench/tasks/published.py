@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from bench.data import published
+from bench.data.corpora import registry
 from bench.data.text import Parallel
 from bench.tasks.kinds.translation import Translation
 
@@ -28,7 +28,7 @@ class Published(Translation):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        known = published.known()
+        known = registry.parallel_texts()
         if isinstance(self.corpora, str) or not self.corpora:
             raise ValueError(f"corpora={self.corpora!r}: not a list of corpora; there are {', '.join(known)}")
         for name in self.corpora:

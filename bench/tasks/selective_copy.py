@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.data.examples import FIRST_FREE_ID
 from bench.data.ragged import Ragged
-from bench.tasks.base import FIRST_FREE_ID
 from bench.tasks.kinds.generated import Drawn, Part
 from bench.tasks.kinds.lengths import Lengths
 from bench.tasks.kinds.letters import LETTERS

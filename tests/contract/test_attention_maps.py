@@ -12,10 +12,10 @@ import torch
 from bench import attention_maps
 from bench.attention_maps import CROSS, ENCODER, LONGEST, maps
 from bench.data.batches import Batcher
+from bench.data.examples import BOS, FIRST_FREE_ID, SPECIALS, Split
 from bench.data.ragged import Ragged
 from bench.decoding import Search, search
 from bench.records import store
-from bench.tasks.base import BOS, FIRST_FREE_ID, SPECIALS, Split
 from bench.tasks.reverse import Reverse
 from models.interface import Seq2Seq
 from tests.contract.arms import NAMES, SOURCE_SIZE, build

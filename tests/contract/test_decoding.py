@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from bench.data.examples import BOS, EOS, PAD
 from bench.decoding import Search, largest, search
-from bench.tasks.base import BOS, EOS, PAD
 from models.interface import Seq2Seq, State
 from tests.contract.arms import NAMES, build, ragged_batch
 

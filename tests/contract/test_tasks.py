@@ -11,10 +11,11 @@ import pytest
 
 from bench import schema
 from bench.data import shared
+from bench.data.examples import FIRST_FREE_ID, Split, TaskData, fingerprint
 from bench.data.ragged import Ragged
 from bench.errors import DataUnavailable, UserError
 from bench.metrics import LESS_IS_BETTER, METRICS
-from bench.tasks.base import FIRST_FREE_ID, Split, Task, TaskData, fingerprint
+from bench.tasks.base import Task
 from tests.unit.made_up import VOCABULARY, joined, lines
 
 NAMES = sorted(schema.choices("task"))

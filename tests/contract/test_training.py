@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from bench.data.examples import Split
+from bench.data.ragged import Ragged
 from bench.progress import Silent
 from bench.states import States
-from bench.tasks.base import Ragged, Split
 from bench.tasks.reverse import Reverse
 from bench.training import Diverged, Settings, Trainer
 from tests.contract.arms import NAMES, SOURCE_SIZE, build

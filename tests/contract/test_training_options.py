@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from bench.data.bpe_dropout import redraws
+from bench.data.examples import Split
+from bench.data.ragged import Ragged
 from bench.data.subwords import Subwords, learn
 from bench.recipe import Settings
 from bench.states import States
-from bench.tasks.base import Ragged, Split
 from bench.teacher_forcing import validate
 from bench.training import END, PATIENCE, Trainer
 from tests.contract.arms import SOURCE_SIZE, build

@@ -15,7 +15,7 @@ import torch
 from safetensors import safe_open
 
 from bench import schema, suite_files
-from bench.data import corpora
+from bench.data.corpora import files, registry
 from bench.errors import UserError
 from bench.progress import Silent
 from bench.records import store
@@ -193,7 +193,7 @@ def test_no_corpus_and_no_network_is_a_skipped_cell(tmp_path: Path, monkeypatch:
 
 def test_bleu_equals_what_the_sacrebleu_command_prints(tmp_path: Path) -> None:
     """A barely trained model on the real Multi30k; only the arithmetic matters here."""
-    if corpora.find(corpora.corpora()["multi30k"], "train.en.gz") is None:
+    if files.find(registry.corpora()["multi30k"], "train.en.gz") is None:
         pytest.skip("no copy of Multi30k here")
     words = ["task=multi30k", "model=gru_none", "budget=smoke", "budget.parameters=150000", "budget.epochs=0.1"]
     cell = schema.compose([*words, "task.tests=[test_2016_flickr]", "search.beam=2", "optim.lr=0.01"])

@@ -7,7 +7,7 @@ import signal
 import time
 from dataclasses import dataclass
 
-from bench.tasks.base import TaskData
+from bench.data.examples import TaskData
 from bench.tasks.reverse import Reverse
 
 

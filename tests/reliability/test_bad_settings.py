@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from bench import building, schema, sections, suite
+from bench.data.examples import Sizes
 from bench.errors import UserError
 from bench.run import _searches, training_settings
-from bench.tasks.base import Sizes
 from models.meta_device import sketched
 from tests.reliability.bad_values import HUGE, LONG, furnish
 from tests.reliability.watched import limited, listing, run

@@ -14,11 +14,11 @@ import torch
 
 from bench import __main__, schema, translation
 from bench.data.batches import Batcher
+from bench.data.examples import LONGEST, Split
 from bench.data.ragged import Ragged
 from bench.decoding import Search, decode_split
 from bench.errors import DataError, UserError
 from bench.run import run_cell
-from bench.tasks.base import LONGEST, Split
 from bench.tasks.kinds import generated
 from bench.tasks.kinds.generated import Generated, made
 from bench.teacher_forcing import losses

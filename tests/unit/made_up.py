@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.data import iwslt14, iwslt15, multi30k, newstest, tatoeba, wmt14
-from bench.data.corpora import Corpus
+from bench.data.corpora import iwslt14, iwslt15, multi30k, newstest, tatoeba, wmt14
+from bench.data.corpora.files import Corpus
 from bench.tasks.bitext import Bitext
 from bench.tasks.kinds.translation import Translation
 from bench.tasks.multi30k import Multi30k

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from bench.data.examples import BOS, EOS
 from bench.decoding import Search, search
-from bench.tasks.base import BOS, EOS
 from models.dropout import set_dropout_generator
 from models.transformer import Transformer
 from tests.unit.oracles import Draw

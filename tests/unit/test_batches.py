@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from bench.data.batches import Batcher
-from bench.tasks.base import BOS, EOS, PAD, Ragged, Split
+from bench.data.examples import BOS, EOS, PAD, Split
+from bench.data.ragged import Ragged
 
 
 def captions(count: int = 20_000) -> Split:

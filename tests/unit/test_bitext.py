@@ -13,8 +13,8 @@ import pytest
 
 from bench import schema
 from bench.data import hub, shared
+from bench.data.examples import Split, TaskData, fingerprint
 from bench.errors import DataError, DataUnavailable, UserError
-from bench.tasks.base import Split, TaskData, fingerprint
 from bench.tasks.bitext import Bitext
 from tests.unit.made_up import VOCABULARY, joined, lines
 

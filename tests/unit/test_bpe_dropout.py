@@ -7,8 +7,9 @@ import pytest
 
 from bench.data import subwords
 from bench.data.bpe_dropout import redraws
+from bench.data.examples import UNK, Split
+from bench.data.ragged import Ragged
 from bench.errors import UserError
-from bench.tasks.base import UNK, Ragged, Split
 from bench.tasks.reverse import Reverse
 from tests.unit.test_subwords import LINES
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from bench.data.batches import Batcher
+from bench.data.examples import ABSENT, Marks, Split
 from bench.data.ragged import Ragged
 from bench.evaluation import contrast_rows
-from bench.tasks.base import ABSENT, Marks, Split
 from bench.teacher_forcing import losses, validate
 
 VOCABULARY = 9

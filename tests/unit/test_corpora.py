@@ -15,11 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.data import corpora, text
+from bench.data import text
+from bench.data.corpora import files, registry
 from bench.errors import DataError, DataUnavailable, UserError
 
 TEXT = gzip.compress(b"ein Hund\n", mtime=0)
-CORPUS = corpora.Corpus(
+CORPUS = files.Corpus(
     name="toy",
     description="made up",
     licence="none needed",
@@ -40,7 +41,7 @@ def apart(monkeypatch, tmp_path):
 
 @pytest.fixture
 def toy(monkeypatch):
-    monkeypatch.setattr(corpora, "corpora", lambda: {"toy": CORPUS})
+    monkeypatch.setattr(registry, "corpora", lambda: {"toy": CORPUS})
 
 
 def put(root: Path, content: bytes = TEXT, folder: str = "toy") -> Path:
@@ -78,7 +79,7 @@ class Served(urllib.request.BaseHandler):
 def serve(monkeypatch):
     """serve({address: answer}) -> Served; the real opener with its network replaced."""
     monkeypatch.setenv("BENCH_OFFLINE", "0")
-    build = corpora.https_opener
+    build = files.https_opener
 
     def start(answers):
         served = Served(answers)
@@ -88,7 +89,7 @@ def serve(monkeypatch):
             director.add_handler(served)
             return director
 
-        monkeypatch.setattr(corpora, "https_opener", opener)
+        monkeypatch.setattr(files, "https_opener", opener)
         return served
 
     return start
@@ -111,11 +112,11 @@ def test_cache_comes_before_mirrors_and_mirrors_in_their_order(monkeypatch, tmp_
     first, second = put(tmp_path / "first"), put(tmp_path / "second")
     mirrors = ["", *(str(tmp_path / name) for name in ("none", "first", "second"))]
     monkeypatch.setenv("BENCH_MIRROR", os.pathsep.join(mirrors))
-    assert corpora.obtain(CORPUS, FILE) == first
+    assert files.obtain(CORPUS, FILE) == first
     first.unlink()
-    assert corpora.obtain(CORPUS, FILE) == second
+    assert files.obtain(CORPUS, FILE) == second
     cached = put(tmp_path / "cache")
-    assert corpora.obtain(CORPUS, FILE) == cached
+    assert files.obtain(CORPUS, FILE) == cached
 
 
 @pytest.mark.parametrize("where", ["cache", "mirror"])
@@ -125,7 +126,7 @@ def test_a_broken_copy_is_an_error_and_nothing_else_is_tried(monkeypatch, tmp_pa
     monkeypatch.setenv("BENCH_MIRROR", os.pathsep.join([str(tmp_path / "mirror"), str(tmp_path / "second")]))
     served = serve({CORPUS.addresses[0] + FILE: (200, {}, TEXT)})
     with pytest.raises(DataError) as error:
-        corpora.obtain(CORPUS, FILE)
+        files.obtain(CORPUS, FILE)
     message = one_line(error)
     assert not isinstance(error.value, DataUnavailable)
     assert str(broken) in message and "delete" in message
@@ -138,13 +139,13 @@ def test_a_link_to_nowhere_is_broken_not_missing(monkeypatch, tmp_path):
     (tmp_path / "mirror" / "toy" / FILE).symlink_to(tmp_path / "gone")
     monkeypatch.setenv("BENCH_MIRROR", str(tmp_path / "mirror"))
     with pytest.raises(DataError, match="cannot be read") as error:
-        corpora.obtain(CORPUS, FILE)
+        files.obtain(CORPUS, FILE)
     assert not isinstance(error.value, DataUnavailable)
 
 
 def test_missing_says_what_to_fetch_and_where_to_put_it(tmp_path):
     with pytest.raises(DataUnavailable) as error:
-        corpora.obtain(CORPUS, FILE)
+        files.obtain(CORPUS, FILE)
     message = one_line(error)
     assert FILE in message and CORPUS.addresses[0] + FILE in message and str(tmp_path / "cache" / "toy") in message
     assert "BENCH_OFFLINE" in message
@@ -155,18 +156,18 @@ def test_offline_asks_nobody(monkeypatch, serve):
     served = serve({})
     monkeypatch.setenv("BENCH_OFFLINE", "1")
     with pytest.raises(DataUnavailable):
-        corpora.obtain(CORPUS, FILE)
+        files.obtain(CORPUS, FILE)
     assert served.asked == []
 
 
 def test_cache_folder_from_the_environment(monkeypatch, tmp_path):
-    assert corpora.cache_folder() == tmp_path / "cache"
+    assert files.cache_folder() == tmp_path / "cache"
     monkeypatch.delenv("BENCH_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert corpora.cache_folder() == tmp_path / "xdg" / "seq2seq-bench"
+    assert files.cache_folder() == tmp_path / "xdg" / "seq2seq-bench"
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert corpora.cache_folder() == tmp_path / ".cache" / "seq2seq-bench"
+    assert files.cache_folder() == tmp_path / ".cache" / "seq2seq-bench"
 
 
 def test_no_home_is_an_error_a_user_can_act_on(monkeypatch):
@@ -178,7 +179,7 @@ def test_no_home_is_an_error_a_user_can_act_on(monkeypatch):
 
     monkeypatch.setattr(Path, "home", nowhere)
     with pytest.raises(UserError, match="BENCH_CACHE"):
-        corpora.cache_folder()
+        files.cache_folder()
 
 
 # Download
@@ -186,10 +187,10 @@ def test_no_home_is_an_error_a_user_can_act_on(monkeypatch):
 
 def test_download_is_checked_and_named_and_not_repeated(tmp_path, serve):
     served = serve({CORPUS.addresses[0] + FILE: (200, {}, TEXT)})
-    path = corpora.obtain(CORPUS, FILE)
+    path = files.obtain(CORPUS, FILE)
     assert path == tmp_path / "cache" / "toy" / FILE and path.read_bytes() == TEXT
     assert path.stat().st_mode & 0o444 == 0o444
-    assert corpora.obtain(CORPUS, FILE) == path
+    assert files.obtain(CORPUS, FILE) == path
     assert served.asked == [CORPUS.addresses[0] + FILE]
     assert left_behind(tmp_path) == [path]
 
@@ -197,7 +198,7 @@ def test_download_is_checked_and_named_and_not_repeated(tmp_path, serve):
 def test_next_address_when_the_first_has_nothing(serve):
     first, second = (address + FILE for address in CORPUS.addresses)
     served = serve({first: (404, {}, b""), second: (200, {}, TEXT)})
-    assert corpora.obtain(CORPUS, FILE).read_bytes() == TEXT
+    assert files.obtain(CORPUS, FILE).read_bytes() == TEXT
     assert served.asked == [first, second]
 
 
@@ -212,7 +213,7 @@ def test_next_address_when_the_first_has_nothing(serve):
 def test_no_answer_is_unavailable_and_says_why(tmp_path, serve, answer, reason):
     serve({address + FILE: answer for address in CORPUS.addresses})
     with pytest.raises(DataUnavailable) as error:
-        corpora.obtain(CORPUS, FILE)
+        files.obtain(CORPUS, FILE)
     assert reason in one_line(error) and CORPUS.addresses[0] + FILE in str(error.value)
     assert left_behind(tmp_path) == []
 
@@ -220,7 +221,7 @@ def test_no_answer_is_unavailable_and_says_why(tmp_path, serve, answer, reason):
 def test_what_differs_from_the_checksum_is_not_kept(tmp_path, serve):
     served = serve({address + FILE: (200, {}, b"a login page") for address in CORPUS.addresses})
     with pytest.raises(DataError, match="SHA-256") as error:
-        corpora.obtain(CORPUS, FILE)
+        files.obtain(CORPUS, FILE)
     assert not isinstance(error.value, DataUnavailable)
     one_line(error)
     assert left_behind(tmp_path) == [] and len(served.asked) == 1
@@ -231,15 +232,15 @@ def test_what_is_too_large_is_not_kept(monkeypatch, tmp_path, serve):
     address = CORPUS.addresses[0] + FILE
     serve({address: (200, {}, body)})
     with pytest.raises(DataError, match="more than 1000 bytes"):
-        corpora.download(address, tmp_path / FILE, hashlib.sha256(body).hexdigest(), 1000)
+        files.download(address, tmp_path / FILE, hashlib.sha256(body).hexdigest(), 1000)
     assert left_behind(tmp_path) == []
 
 
 def test_a_trickle_is_given_up(monkeypatch, tmp_path, serve):
-    monkeypatch.setattr(corpora, "DOWNLOAD_SECONDS", -1)
+    monkeypatch.setattr(files, "DOWNLOAD_SECONDS", -1)
     serve({address + FILE: (200, {}, TEXT) for address in CORPUS.addresses})
     with pytest.raises(DataUnavailable, match="gave up"):
-        corpora.obtain(CORPUS, FILE)
+        files.obtain(CORPUS, FILE)
     assert left_behind(tmp_path) == []
 
 
@@ -249,7 +250,7 @@ def test_a_download_that_breaks_off_leaves_nothing(tmp_path, serve, corpus, kept
     """Nor its checksum as that of the file, where none is published."""
     served = serve({each + FILE: (200, {"Content-Length": str(len(TEXT))}, TEXT[:kept]) for each in CORPUS.addresses})
     with pytest.raises(DataUnavailable, match=f"broke off after {kept} of {len(TEXT)} bytes") as error:
-        corpora.obtain(corpus, FILE)
+        files.obtain(corpus, FILE)
     one_line(error)
     assert left_behind(tmp_path) == [] and len(served.asked) == 2
 
@@ -261,7 +262,7 @@ def test_a_good_file_is_not_replaced_by_a_bad_one(tmp_path, serve, body):
     target, address = put(tmp_path / "cache"), CORPUS.addresses[0] + FILE
     serve({address: (200, {}, body)})
     with pytest.raises(DataError):
-        corpora.download(address, target, CORPUS.files[FILE], 1000)
+        files.download(address, target, CORPUS.files[FILE], 1000)
     assert target.read_bytes() == TEXT and left_behind(tmp_path) == [target]
 
 
@@ -271,7 +272,7 @@ def test_a_link_in_a_files_place_is_replaced_and_not_written_through(tmp_path, s
     target.parent.mkdir()
     target.symlink_to(outside)
     serve({address: (200, {}, TEXT)})
-    corpora.download(address, target, CORPUS.files[FILE], 1000)
+    files.download(address, target, CORPUS.files[FILE], 1000)
     assert outside.read_bytes() == b"mine" and not target.is_symlink() and target.read_bytes() == TEXT
 
 
@@ -281,12 +282,12 @@ def test_a_link_in_a_files_place_is_replaced_and_not_written_through(tmp_path, s
 def test_other_kinds_of_addresses_are_refused(tmp_path, serve, address):
     served = serve({address: (200, {}, TEXT)})
     with pytest.raises(DataError, match="only HTTPS"):
-        corpora.download(address, tmp_path / "a", CORPUS.files[FILE], 1000)
+        files.download(address, tmp_path / "a", CORPUS.files[FILE], 1000)
     for to in (address, "//two.invalid/b", "file:///etc/passwd"):
         start = "https://one.invalid/a"
         served = serve({start: (302, {"Location": to}, b""), "http:" + to: (200, {}, TEXT)})
         with pytest.raises((DataError, KeyError)):
-            corpora.download(start, tmp_path / "a", CORPUS.files[FILE], 1000)
+            files.download(start, tmp_path / "a", CORPUS.files[FILE], 1000)
         assert all(asked.startswith("https://") for asked in served.asked)
     assert left_behind(tmp_path) == []
 
@@ -304,23 +305,23 @@ def test_a_description_names_files_of_its_own_folder_alone(name):
 def test_http_is_refused(tmp_path, serve):
     served = serve({"http://one.invalid/a": (200, {}, TEXT)})
     with pytest.raises(DataError, match="only HTTPS"):
-        corpora.download("http://one.invalid/a", tmp_path / "a", CORPUS.files[FILE], 1000)
+        files.download("http://one.invalid/a", tmp_path / "a", CORPUS.files[FILE], 1000)
     assert served.asked == [] and left_behind(tmp_path) == []
 
 
 def test_a_redirect_is_followed_to_https_alone(tmp_path, serve):
     start, end = "https://one.invalid/a", "://two.invalid/b"
     served = serve({start: (302, {"Location": "https" + end}, b""), "https" + end: (200, {}, TEXT)})
-    corpora.download(start, tmp_path / "a", CORPUS.files[FILE], 1000)
+    files.download(start, tmp_path / "a", CORPUS.files[FILE], 1000)
     assert served.asked == [start, "https" + end]
     served = serve({start: (302, {"Location": "http" + end}, b""), "http" + end: (200, {}, TEXT)})
     with pytest.raises(DataUnavailable, match="only HTTPS"):
-        corpora.download(start, tmp_path / "b", CORPUS.files[FILE], 1000)
+        files.download(start, tmp_path / "b", CORPUS.files[FILE], 1000)
     assert served.asked == [start] and not (tmp_path / "b").exists()
 
 
 def test_the_opener_checks_certificates_and_opens_nothing_but_https(tmp_path):
-    opener = corpora.https_opener()
+    opener = files.https_opener()
     (https,) = (handler for handler in opener.handlers if isinstance(handler, urllib.request.HTTPSHandler))
     assert https._context.verify_mode == ssl.CERT_REQUIRED and https._context.check_hostname
     (tmp_path / "file").write_text("text")
@@ -334,7 +335,7 @@ def test_a_cache_that_cannot_be_made_is_named(monkeypatch, tmp_path, serve):
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "file" / "below"))
     serve({CORPUS.addresses[0] + FILE: (200, {}, TEXT)})
     with pytest.raises(DataError, match="BENCH_CACHE") as error:
-        corpora.obtain(CORPUS, FILE)
+        files.obtain(CORPUS, FILE)
     assert str(tmp_path / "file" / "below") in one_line(error)
 
 
@@ -350,29 +351,29 @@ def written_down(tmp_path: Path) -> Path:
 def test_the_first_download_is_written_down_and_asked_of_later_ones(tmp_path, serve):
     address = CORPUS.addresses[0] + FILE
     serve({address: (200, {}, TEXT)})
-    assert corpora.known_checksum(UNKNOWN, FILE) is None
-    path = corpora.obtain(UNKNOWN, FILE)
+    assert files.known_checksum(UNKNOWN, FILE) is None
+    path = files.obtain(UNKNOWN, FILE)
     assert path.read_bytes() == TEXT
     assert written_down(tmp_path).read_text() == f"{CORPUS.files[FILE]}  {FILE}\n"
-    assert corpora.known_checksum(UNKNOWN, FILE) == CORPUS.files[FILE]
+    assert files.known_checksum(UNKNOWN, FILE) == CORPUS.files[FILE]
     path.write_bytes(b"another")
     with pytest.raises(DataError, match="SHA-256"):
-        corpora.obtain(UNKNOWN, FILE)
+        files.obtain(UNKNOWN, FILE)
     path.unlink()
     serve({address: (200, {}, b"another")})
     with pytest.raises(DataError, match="SHA-256"):
-        corpora.obtain(UNKNOWN, FILE)
+        files.obtain(UNKNOWN, FILE)
     assert left_behind(tmp_path) == [written_down(tmp_path)]
 
 
 def test_the_first_copy_found_is_written_down(monkeypatch, tmp_path):
     path = put(tmp_path / "mirror")
     monkeypatch.setenv("BENCH_MIRROR", str(tmp_path / "mirror"))
-    monkeypatch.setattr(corpora, "corpora", lambda: {"toy": UNKNOWN})
-    ((well, line),) = corpora.check("toy")
+    monkeypatch.setattr(registry, "corpora", lambda: {"toy": UNKNOWN})
+    ((well, line),) = registry.check("toy")
     assert well and "no published checksum" in line
     path.write_bytes(b"another")
-    ((well, line),) = corpora.check("toy")
+    ((well, line),) = registry.check("toy")
     assert not well and "broken" in line
 
 
@@ -380,9 +381,9 @@ def test_a_checksum_that_the_user_knows_is_asked_of_the_first_copy(tmp_path):
     path = put(tmp_path / "cache", b"another")
     written_down(tmp_path).write_text(CORPUS.files[FILE])
     with pytest.raises(DataError, match="SHA-256"):
-        corpora.obtain(UNKNOWN, FILE)
+        files.obtain(UNKNOWN, FILE)
     path.write_bytes(TEXT)
-    assert corpora.obtain(UNKNOWN, FILE) == path
+    assert files.obtain(UNKNOWN, FILE) == path
 
 
 @pytest.mark.parametrize("content", [b"", b"no checksum\n", b"\xff"])
@@ -390,13 +391,13 @@ def test_what_is_written_down_has_to_be_a_checksum(tmp_path, content):
     put(tmp_path / "cache")
     written_down(tmp_path).write_bytes(content)
     with pytest.raises(DataError) as error:
-        corpora.obtain(UNKNOWN, FILE)
+        files.obtain(UNKNOWN, FILE)
     assert str(written_down(tmp_path)) in one_line(error)
 
 
 def test_missing_says_that_no_checksum_is_known():
     with pytest.raises(DataUnavailable, match=f"no SHA-256 is published.*{re.escape(FILE)}.sha256"):
-        corpora.obtain(UNKNOWN, FILE)
+        files.obtain(UNKNOWN, FILE)
 
 
 # The command line
@@ -404,48 +405,48 @@ def test_missing_says_that_no_checksum_is_known():
 
 def test_fetch_and_check_say_a_line_a_file(tmp_path, toy, serve):
     serve({CORPUS.addresses[0] + FILE: (200, {}, TEXT)})
-    assert list(corpora.check("toy")) == [(False, f"toy/{FILE}: missing")]
+    assert list(registry.check("toy")) == [(False, f"toy/{FILE}: missing")]
     path = tmp_path / "cache" / "toy" / FILE
     assert not path.exists(), "check downloads nothing"
-    assert list(corpora.fetch(None)) == [f"toy/{FILE}: ok, {path}"]
-    assert list(corpora.check(None)) == [(True, f"toy/{FILE}: ok, {path}")]
+    assert list(registry.fetch(None)) == [f"toy/{FILE}: ok, {path}"]
+    assert list(registry.check(None)) == [(True, f"toy/{FILE}: ok, {path}")]
     path.write_bytes(b"")
-    ((well, line),) = corpora.check("toy")
+    ((well, line),) = registry.check("toy")
     assert not well and "broken" in line and str(path) in line
     with pytest.raises(DataError):
-        list(corpora.fetch("toy"))
+        list(registry.fetch("toy"))
 
 
 def test_of_all_corpora_those_that_are_not_here_are_no_failure(monkeypatch, tmp_path, serve):
     other = replace(CORPUS, name="other", files={FILE: CORPUS.files[FILE], "val.de.gz": "0" * 64})
     untried = replace(CORPUS, name="untried", tried=False)
-    monkeypatch.setattr(corpora, "corpora", lambda: {"toy": CORPUS, "other": other, "untried": untried})
-    assert list(corpora.check()) == [
+    monkeypatch.setattr(registry, "corpora", lambda: {"toy": CORPUS, "other": other, "untried": untried})
+    assert list(registry.check()) == [
         (True, f"{name}: not here; `bench data fetch {name}` fetches it") for name in ("toy", "other", "untried")
     ]
     put(tmp_path / "cache", folder="other")
-    found = list(corpora.check())
+    found = list(registry.check())
     assert [well for well, _ in found] == [True, True, False, True] and found[2][1] == "other/val.de.gz: missing"
-    assert list(corpora.check("untried")) == [(False, f"untried/{FILE}: missing")]
+    assert list(registry.check("untried")) == [(False, f"untried/{FILE}: missing")]
 
 
 def test_what_was_never_tried_is_fetched_by_name_alone(monkeypatch, tmp_path, serve):
     untried = replace(CORPUS, name="untried", tried=False)
-    monkeypatch.setattr(corpora, "corpora", lambda: {"untried": untried})
+    monkeypatch.setattr(registry, "corpora", lambda: {"untried": untried})
     served = serve({CORPUS.addresses[0] + FILE: (200, {}, TEXT)})
-    assert list(corpora.fetch()) == ["untried: left out, untested; `bench data fetch untried` fetches it"]
+    assert list(registry.fetch()) == ["untried: left out, untested; `bench data fetch untried` fetches it"]
     assert served.asked == []
-    assert list(corpora.fetch("untried")) == [f"untried/{FILE}: ok, {tmp_path / 'cache' / 'untried' / FILE}"]
+    assert list(registry.fetch("untried")) == [f"untried/{FILE}: ok, {tmp_path / 'cache' / 'untried' / FILE}"]
 
 
-@pytest.mark.parametrize("command", [corpora.fetch, corpora.check])
+@pytest.mark.parametrize("command", [registry.fetch, registry.check])
 def test_unknown_corpus_lists_the_known(command):
     with pytest.raises(UserError, match="'multi31k'.*known: .*multi30k"):
         list(command("multi31k"))
 
 
 def test_descriptions_are_complete():
-    found = corpora.corpora()
+    found = registry.corpora()
     tried = {name for name, corpus in found.items() if corpus.tried}
     assert tried == {"multi30k", "tatoeba-deu-eng", "newstest-deu-eng"}
     assert set(found) - tried == {"iwslt14-de-en", "iwslt15-en-vi", "wmt14-de-en"}
@@ -465,7 +466,7 @@ def test_descriptions_are_complete():
 @pytest.mark.parametrize(("name", "files"), [("multi30k", 22), ("tatoeba-deu-eng", 1), ("newstest-deu-eng", 29)])
 def test_the_mirror_is_whole(mirror, name, files):
     mirror(name)
-    lines = list(corpora.check(name))
+    lines = list(registry.check(name))
     assert len(lines) == files
     assert [line for well, line in lines if not well] == []
 
@@ -476,9 +477,9 @@ def test_every_side_has_as_many_lines_as_published(mirror, language):
     expected = {"train": 29000, "val": 1014, "test_2016_flickr": 1000, "test_2018_flickr": 1071}
     if language != "cs":
         expected |= {"test_2017_flickr": 1000, "test_2017_mscoco": 461}
-    corpus = corpora.corpora()["multi30k"]
+    corpus = registry.corpora()["multi30k"]
     found = {
-        file.split(".")[0]: len(text.read_lines(corpora.obtain(corpus, file)))
+        file.split(".")[0]: len(text.read_lines(files.obtain(corpus, file)))
         for file in corpus.files
         if file.endswith(f".{language}.gz")
     }
@@ -488,5 +489,5 @@ def test_every_side_has_as_many_lines_as_published(mirror, language):
 def test_the_german_training_side_has_one_line_with_a_tab(mirror):
     mirror("multi30k")
     counts = Counter()
-    text.read_lines(corpora.obtain(corpora.corpora()["multi30k"], "train.de.gz"), counts)
+    text.read_lines(files.obtain(registry.corpora()["multi30k"], "train.de.gz"), counts)
     assert counts["tabs"] == 1

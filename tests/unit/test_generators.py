@@ -11,11 +11,11 @@ import pytest
 
 from bench import generators, schema
 from bench.__main__ import main
+from bench.data.examples import Split
 from bench.data.ragged import Ragged
 from bench.errors import UserError
 from bench.generators import Order, Row, compared, measured, ordered, table
 from bench.tasks.adding import Adding
-from bench.tasks.base import Split
 from bench.tasks.parity import Parity
 from bench.tasks.recall import Recall
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from bench.data import cleaning
+from bench.data.examples import fingerprint
 from bench.data.text import EMPTY, Parallel
 from bench.errors import DataError, DataUnavailable
-from bench.tasks.base import fingerprint
 from tests.unit.made_up import LOADERS, Loader, Texts
 
 NUMBER = 5

@@ -13,9 +13,9 @@ import torch
 from torch import nn
 
 from bench import building, schema
+from bench.data.examples import Sizes
 from bench.errors import UserError
 from bench.records import matching, store
-from bench.tasks.base import Sizes
 from models import width_search as solving
 from models.meta_device import sketched
 from models.recurrent import RecurrentSeq2Seq
@@ -68,7 +68,7 @@ def test_a_sketch_has_the_shapes_of_the_model_and_no_values(arm: str) -> None:
 SOLVES_ALL = """
 import sys
 from bench import building, schema
-from bench.tasks.base import Sizes
+from bench.data.examples import Sizes
 for arm in schema.choices("model"):
     config = schema.compose([f"model={arm}", "budget.parameters=200000"]).config
     building.fitted(config, Sizes(30, 30, True), (8, 8))

@@ -7,9 +7,9 @@ import pytest
 from sacrebleu.metrics import BLEU
 from sacremoses import MosesPunctNormalizer, MosesTokenizer
 
-from bench import moses
-from bench.data import corpora
-from bench.data.multi30k import CORPUS, LANGUAGES, TESTS
+from bench.data import moses
+from bench.data.corpora import files
+from bench.data.corpora.multi30k import CORPUS, LANGUAGES, TESTS
 from bench.data.text import read_lines
 from bench.metrics import LITERATURE, METRICS, bleu, literature_bleu
 from tests.unit.mirrors import MIRRORS
@@ -32,7 +32,7 @@ def pair(monkeypatch, tmp_path) -> Callable[[str, str], tuple[list[str], list[st
     monkeypatch.setenv("BENCH_OFFLINE", "1")
 
     def read(name: str, language: str) -> tuple[list[str], list[str]]:
-        raw = read_lines(corpora.obtain(CORPUS, f"{name}.{language}.gz"))
+        raw = read_lines(files.obtain(CORPUS, f"{name}.{language}.gz"))
         return raw, read_lines(found[0] / "multi30k" / "tok" / f"{name}.lc.norm.tok.{language}")
 
     return read

@@ -13,12 +13,13 @@ import pytest
 
 from bench import metrics
 from bench.data import shared
-from bench.data.corpora import Corpus, corpora, obtain
+from bench.data.corpora.files import Corpus, obtain
+from bench.data.corpora.registry import corpora
+from bench.data.examples import PAD, UNK, fingerprint
 from bench.data.splits import source_hashes
 from bench.data.text import read_lines
 from bench.errors import DataUnavailable, UserError
 from bench.tasks import multi30k
-from bench.tasks.base import PAD, UNK, fingerprint
 from bench.tasks.multi30k import Multi30k
 
 SMALL = {"vocabulary": 60, "tests": ["test_2016_flickr"]}

@@ -8,8 +8,8 @@ import os
 import pytest
 
 from bench import schema
-from bench.data.corpora import obtain
-from bench.data.multi30k import CORPUS, LANGUAGES, TESTS
+from bench.data.corpora.files import obtain
+from bench.data.corpora.multi30k import CORPUS, LANGUAGES, TESTS
 from bench.data.text import read_lines
 from bench.metrics import LITERATURE, METRICS
 from tests.unit.mirrors import MIRRORS

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from bench import attention_maps, overfitting, run, schema
+from bench.data.examples import Split
 from bench.data.ragged import Ragged
 from bench.overfitting import FELL, LATE, SHARE, STEPPED, overfitted, typical
 from bench.records import store
 from bench.run import run_cell
-from bench.tasks.base import Split
 from models.recurrent import RecurrentSeq2Seq
 from models.transformer import Transformer
 

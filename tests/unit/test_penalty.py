@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from bench import schema
+from bench.data.examples import BOS, EOS, Sizes, Split, TaskData
 from bench.data.ragged import Ragged
 from bench.decoding import Search, decode_split
 from bench.errors import UserError
@@ -17,7 +18,7 @@ from bench.metrics import METRICS
 from bench.penalty import choose
 from bench.progress import Silent
 from bench.run import _searches
-from bench.tasks.base import BOS, EOS, Sizes, Split, Task, TaskData
+from bench.tasks.base import Task
 from models.interface import Seq2Seq, State
 
 A, B = 4, 5

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import pytest
 
 from bench import schema
-from bench.data import iwslt14, newstest, published, tatoeba
+from bench.data.corpora import iwslt14, newstest, registry, tatoeba
 from bench.data.text import Parallel, paired
 from bench.errors import DataError, DataUnavailable
 from bench.tasks.kinds.translation import Translation, length_bin
@@ -100,7 +100,7 @@ def test_the_bins_reach_long_sentences():
 @pytest.mark.parametrize("name", ["tatoeba", "news", "tatoeba+news", "iwslt14", "iwslt15", "wmt14"])
 def test_every_task_names_its_corpora_and_untested_ones_say_so(name):
     task = schema.build_task(schema.compose([f"task={name}"]).config["task"])
-    tried = all(corpus.tried for corpora in task.corpora for corpus, _ in published.known()[corpora].needed)
+    tried = all(corpus.tried for corpora in task.corpora for corpus, _ in registry.parallel_texts()[corpora].needed)
     assert schema.choices("task")[name].startswith("Untested. ") != tried
     back = schema.compose([f"task={name}", f"task.source={task.target}", f"task.target={task.source}"])
     assert back.hash != schema.compose([f"task={name}"]).hash

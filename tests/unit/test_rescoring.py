@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from bench import __main__, evaluation, rescoring
+from bench.data.examples import Split
 from bench.data.ragged import Ragged
 from bench.decoding import Hypotheses
 from bench.errors import DataError, UserError
 from bench.evaluation import output_rows, score_rows
 from bench.records import store
-from bench.tasks.base import Split
 from bench.tasks.multi30k import Multi30k
 
 TASK = {"name": "multi30k", "_target_": "bench.tasks.multi30k.Multi30k", "source": "en", "target": "fr"}

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pytest
 
-from bench.data import kept, shared
-from bench.tasks.base import Split, TaskData
+from bench.data import file_cache, shared
+from bench.data.examples import Split, TaskData
 from bench.tasks.recall import Recall
 from bench.tasks.reverse import Reverse
 
@@ -146,13 +146,13 @@ def test_a_task_from_elsewhere_is_loaded_every_time(loads, cache):
 
 def test_what_was_not_used_for_longest_goes_first(tmp_path):
     for number, key in enumerate(("old", "used", "new")):
-        kept.keep(tmp_path, key, ".x", key.encode() * 10)
+        file_cache.keep(tmp_path, key, ".x", key.encode() * 10)
         (path,) = tmp_path.glob(f"{key}-*")
         os.utime(path, ns=(number, number))
     (tmp_path / "other.y").write_bytes(b"y" * 100)
-    assert kept.find(tmp_path, "used", ".x") == b"used" * 10
-    kept.keep(tmp_path, "newest", ".x", b"z" * 50, limit=100)
+    assert file_cache.find(tmp_path, "used", ".x") == b"used" * 10
+    file_cache.keep(tmp_path, "newest", ".x", b"z" * 50, limit=100)
     assert {path.name.split("-")[0] for path in tmp_path.iterdir()} == {"newest", "used", "other.y"}
-    kept.keep(tmp_path, "large", ".x", b"z" * 500, limit=100)
+    file_cache.keep(tmp_path, "large", ".x", b"z" * 500, limit=100)
     assert {path.name.split("-")[0] for path in tmp_path.iterdir()} == {"large", "other.y"}
-    assert kept.find(tmp_path, "large", ".x") == b"z" * 500
+    assert file_cache.find(tmp_path, "large", ".x") == b"z" * 500

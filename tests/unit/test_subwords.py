@@ -5,8 +5,8 @@ import random
 import pytest
 
 from bench.data import subwords
+from bench.data.examples import BOS, EOS, PAD, UNK
 from bench.errors import UserError
-from bench.tasks.base import BOS, EOS, PAD, UNK
 
 
 def made_up_lines(count: int = 300) -> list[str]:

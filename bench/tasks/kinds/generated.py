@@ -21,11 +21,12 @@ from multiprocessing import get_context
 
 import numpy as np
 
+from bench.data.examples import LONGEST, Marks, Split, TaskData, fingerprint
 from bench.data.ragged import Ragged
 from bench.data.splits import belongs, share_of, source_hashes
 from bench.errors import UserError
 from bench.seeding import numpy_generator
-from bench.tasks.base import LONGEST, Marks, Split, Task, TaskData, fingerprint
+from bench.tasks.base import Task
 
 CHUNK = 2048
 """Examples drawn at once, before those that belong to another split are left out."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.data.examples import FIRST_FREE_ID
 from bench.data.ragged import Ragged
-from bench.tasks.base import FIRST_FREE_ID
 from bench.tasks.kinds.symbols import ByLength, random_strings, single
 
 

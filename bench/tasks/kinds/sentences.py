@@ -10,9 +10,9 @@ from functools import cached_property
 
 import numpy as np
 
+from bench.data.examples import FIRST_FREE_ID, Marks, Sizes
 from bench.data.ragged import Ragged
 from bench.errors import UserError
-from bench.tasks.base import FIRST_FREE_ID, Marks, Sizes
 from bench.tasks.grammar.lexicon import Lexicon, lexicon
 from bench.tasks.grammar.random_choices import Dice
 from bench.tasks.grammar.sampling import RULES, Builder

@@ -9,9 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
+from bench.data.examples import FIRST_FREE_ID, Sizes
 from bench.data.ragged import Ragged
 from bench.errors import UserError
-from bench.tasks.base import FIRST_FREE_ID, Sizes
 from bench.tasks.kinds.generated import Drawn, Generated, Part
 from bench.tasks.kinds.lengths import Lengths
 

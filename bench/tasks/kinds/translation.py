@@ -12,10 +12,12 @@ import numpy as np
 from bench.data import cleaning
 from bench.data.bpe_dropout import redraws
 from bench.data.cleaning import Cleaning
+from bench.data.examples import LONGEST, Redraw, Sizes, Split, TaskData
+from bench.data.ragged import Ragged
 from bench.data.subwords import Subwords, learn
 from bench.data.text import Parallel
 from bench.errors import DataError, UserError
-from bench.tasks.base import LONGEST, Ragged, Redraw, Sizes, Split, Task, TaskData
+from bench.tasks.base import Task
 
 
 def length_bin(line: str, edges: Sequence[int]) -> int:

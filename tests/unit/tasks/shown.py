@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.tasks.base import TaskData
+from bench.data.examples import TaskData
 from bench.tasks.kinds.generated import Drawn, Generated
 
 SIGMAS = 5.0

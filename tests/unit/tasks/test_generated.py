@@ -10,11 +10,11 @@ from itertools import product
 import numpy as np
 import pytest
 
+from bench.data.examples import FIRST_FREE_ID, TaskData
 from bench.data.ragged import Ragged
 from bench.data.splits import belongs, source_hashes
 from bench.errors import UserError
 from bench.tasks.adding import Adding
-from bench.tasks.base import FIRST_FREE_ID, TaskData
 from bench.tasks.copy import Copy
 from bench.tasks.copy_memory import CopyMemory
 from bench.tasks.dyck import Dyck

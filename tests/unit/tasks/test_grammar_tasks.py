@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from bench.data import shared
+from bench.data.examples import ABSENT, Marks, Split
 from bench.data.ragged import Ragged
 from bench.errors import UserError
 from bench.evaluation import marked_rows, word_at
 from bench.tasks.agreement import Agreement
-from bench.tasks.base import ABSENT, Marks, Split
 from bench.tasks.grammar import parsing
 from bench.tasks.grammar.held_out import held_out
 from bench.tasks.grammar.sampling import RULES

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from bench.data import corpora
-from bench.data.corpora import Corpus
-from bench.data.published import Published
+from bench.data.corpora import files
+from bench.data.corpora.files import Corpus
+from bench.data.corpora.parallel import Published
 from bench.data.text import Parallel, read_pair
 
 CORPUS = Corpus(
@@ -36,7 +36,7 @@ def read(counts: Counter[str]) -> dict[str, Parallel]:
     """All splits. Raises DataError, and DataUnavailable where there is no copy."""
 
     def both(name: str, blank: bool = False) -> Parallel:
-        return read_pair(*(corpora.obtain(CORPUS, f"{name}.{side}") for side in ("en", "vi")), counts, blank)
+        return read_pair(*(files.obtain(CORPUS, f"{name}.{side}") for side in ("en", "vi")), counts, blank)
 
     return {"train": both("train", blank=True), "valid": both("tst2012"), "tst2013": both("tst2013")}
 

@@ -23,7 +23,6 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,23 +54,6 @@ class Corpus:
         for name in (self.name, *self.files):  # under a folder of ours, and at an address
             if not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)*", name, re.ASCII) or name.endswith("."):
                 raise ValueError(f"{name!r} cannot be the name of a corpus or of its file")
-
-
-def corpora() -> dict[str, Corpus]:
-    """Every corpus the project knows, by name."""
-    from bench.data import iwslt14, iwslt15, multi30k, newstest, tatoeba, wmt14
-
-    modules = (multi30k, tatoeba, newstest, iwslt14, iwslt15, wmt14)
-    return {module.CORPUS.name: module.CORPUS for module in modules}
-
-
-def _chosen(name: str | None) -> list[Corpus]:
-    known = corpora()
-    if name is None:
-        return list(known.values())
-    if name not in known:
-        raise UserError(f"there is no corpus {name!r}; known: {', '.join(known)}")
-    return [known[name]]
 
 
 # Where files are
@@ -261,46 +243,3 @@ def _receive(address: str, file, largest: int) -> str:
         reason = getattr(error, "reason", None) or error
         raise DataUnavailable(f"no download: {' '.join(str(reason).split()) or type(error).__name__}") from error
     return digest.hexdigest()
-
-
-def fetch(name: str | None = None) -> Iterator[str]:
-    """Obtain every file of a corpus, or of all that this project has tried; one line for each as it is there.
-
-    Raises UserError for an unknown name, and what `obtain` raises.
-    """
-    for corpus in _chosen(name):
-        if name is None and not corpus.tried:
-            yield f"{corpus.name}: left out, untested; `bench data fetch {corpus.name}` fetches it"
-            continue
-        for file in corpus.files:
-            path = obtain(corpus, file)
-            yield f"{corpus.name}/{file}: ok, {path}{_remark(corpus, file)}"
-
-
-def check(name: str | None = None) -> Iterator[tuple[bool, str]]:
-    """Verify what is there of a corpus, or of all, without the network: (all is well, one line) for each file.
-
-    A missing file is not well; but of all corpora, one that is not here at all is one line, and well. Raises UserError
-    for an unknown name.
-    """
-    for corpus in _chosen(name):
-        found = [_checked(corpus, file) for file in corpus.files]
-        if name is None and all(state is None for state, _ in found):
-            yield True, f"{corpus.name}: not here; `bench data fetch {corpus.name}` fetches it"
-            continue
-        yield from ((bool(state), line) for state, line in found)
-
-
-def _checked(corpus: Corpus, file: str) -> tuple[bool | None, str]:
-    """Whether a file is well (None: it is missing), and a line that says so."""
-    try:
-        path = find(corpus, file)
-    except DataError as error:
-        return False, f"{corpus.name}/{file}: broken, {error}"
-    if path is None:
-        return None, f"{corpus.name}/{file}: missing"
-    return True, f"{corpus.name}/{file}: ok, {path}{_remark(corpus, file)}"
-
-
-def _remark(corpus: Corpus, file: str) -> str:
-    return "" if corpus.files[file] is not None else " (no published checksum: the same as when it was first seen)"

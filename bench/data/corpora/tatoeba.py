@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from bench.data import corpora
-from bench.data.corpora import Corpus
-from bench.data.published import Published
+from bench.data.corpora import files
+from bench.data.corpora.files import Corpus
+from bench.data.corpora.parallel import Published
 from bench.data.splits import fraction
 from bench.data.text import Parallel, archived, paired, table_of
 
@@ -56,7 +56,7 @@ def split(text: Parallel, counts: Counter[str]) -> dict[str, Parallel]:
 
 def read(counts: Counter[str]) -> dict[str, Parallel]:
     """All splits. Raises DataError, and DataUnavailable where there is no copy."""
-    path = corpora.obtain(CORPUS, ARCHIVE)
+    path = files.obtain(CORPUS, ARCHIVE)
     return split(table_of(archived(path, MEMBER), f"{path}, {MEMBER}", (2, 1), counts), counts)
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from bench.data import corpora
-from bench.data.corpora import Corpus
-from bench.data.published import Published
+from bench.data.corpora import files
+from bench.data.corpora.files import Corpus
+from bench.data.corpora.parallel import Published
 from bench.data.text import Parallel, read_pair
 
 VALIDATION, TEST = "newstest2013", "newstest2014"
@@ -71,7 +71,7 @@ CORPUS = Corpus(
 
 def read_set(name: str, counts: Counter[str]) -> Parallel:
     """One of SETS, German-English. Raises DataError, and DataUnavailable where there is no copy."""
-    return read_pair(*(corpora.obtain(CORPUS, file) for file in SETS[name]), counts)
+    return read_pair(*(files.obtain(CORPUS, file) for file in SETS[name]), counts)
 
 
 def read(counts: Counter[str]) -> dict[str, Parallel]:

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench.data import corpora
-from bench.data.corpora import Corpus
+from bench.data.corpora import files
+from bench.data.corpora.files import Corpus
 from bench.data.text import Parallel
 
 
@@ -29,18 +29,5 @@ class Published:
         return {file: _checksum(corpus, file) for corpus, file in self.needed}
 
 
-def known() -> dict[str, Published]:
-    """All there is, by name."""
-    from bench.data import iwslt14, iwslt15, newstest, tatoeba, wmt14
-
-    return {
-        "tatoeba": tatoeba.TEXT,
-        "news": newstest.TEXT,
-        "iwslt14": iwslt14.TEXT,
-        "iwslt15": iwslt15.TEXT,
-        "wmt14": wmt14.TEXT,
-    }
-
-
 def _checksum(corpus: Corpus, file: str) -> str:
-    return corpora.known_checksum(corpus, file) or corpora.file_checksum(corpora.obtain(corpus, file))
+    return files.known_checksum(corpus, file) or files.file_checksum(files.obtain(corpus, file))

@@ -4,7 +4,7 @@ Task 1: captions of photographs in English and their translations, raw text. The
 compressed files of one commit, so that every copy, wherever it was found, is the same text.
 """
 
-from bench.data.corpora import Corpus
+from bench.data.corpora.files import Corpus
 
 LANGUAGES = ("en", "de", "fr", "cs")
 

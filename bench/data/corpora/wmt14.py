@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from bench.data import corpora, newstest
-from bench.data.corpora import Corpus
-from bench.data.published import Published
+from bench.data.corpora import files, newstest
+from bench.data.corpora.files import Corpus
+from bench.data.corpora.parallel import Published
 from bench.data.text import Parallel, archived, lines_of, side_by_side
 
 MEMBERS = {
@@ -41,7 +41,7 @@ def read(counts: Counter[str]) -> dict[str, Parallel]:
     """All splits, English-German. Raises DataError, and DataUnavailable where there is no copy."""
     train = Parallel([], [])
     for file, member in MEMBERS.items():
-        path = corpora.obtain(CORPUS, file)
+        path = files.obtain(CORPUS, file)
         names = [member.format(language) for language in ("en", "de")]
         sides = [lines_of(archived(path, name), f"{path}, {name}", counts, blank=True) for name in names]
         train = train.joined(side_by_side(sides, (names[0], names[1]), counts, blank=True))

@@ -16,9 +16,9 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.data import corpora
-from bench.data.corpora import Corpus
-from bench.data.published import Published
+from bench.data.corpora import files
+from bench.data.corpora.files import Corpus
+from bench.data.corpora.parallel import Published
 from bench.data.text import Parallel, archived, lines_of, side_by_side
 from bench.errors import DataError
 
@@ -64,7 +64,7 @@ def segments(lines: list[str]) -> list[str]:
 
 def read(counts: Counter[str]) -> dict[str, Parallel]:
     """All splits. Raises DataError, and DataUnavailable where there is no copy."""
-    path = corpora.obtain(CORPUS, ARCHIVE)
+    path = files.obtain(CORPUS, ARCHIVE)
     said = _both(path, "train.tags.de-en.{}", spoken, counts, blank=True)
     held_out = [number % EVERY == 0 for number in range(1, len(said.sources) + 1)]
     test = Parallel([], [])
