@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from torch import nn
 
 from bench import building, schema
-from bench.architecture import hidden_layers
 from bench.errors import UserError
+from bench.evaluation.architecture import hidden_layers
 from models.cost import COMPONENTS, parameters, state_bytes, training_flops
 from models.interface import Seq2Seq
 from models.meta_device import sketched

@@ -7,7 +7,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
-from bench.progress import Clock, Meter
+from bench.training.progress import Clock, Meter
 
 if TYPE_CHECKING:
     from rich.live import Live

@@ -6,8 +6,9 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import degeneration, schema, sections
+from bench import schema, sections
 from bench.errors import DataError, UserError
+from bench.evaluation import degeneration
 from bench.metrics import METRICS
 from bench.records import store
 
@@ -42,7 +43,7 @@ def rescore(folder: Path) -> tuple[int, list[str]]:
     added, by name.
 
     A metric that the task has and the record lacks is scored on every part of the outputs on which the record's first
-    metric was, and put behind it. What `bench.degeneration` sees in outputs is added where the record has sanity flags
+    metric was, and put behind it. What `bench.evaluation.degeneration` sees in outputs is added where the record has sanity flags
     and lacks it. Raises DataError where a score does not come out as recorded, and changes nothing.
     """
     record, outputs = store.read(folder), _outputs(folder)

@@ -12,27 +12,28 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bench import attention_maps, building, evaluation, schema
-from bench.architecture import inspected
+from bench import building, schema
 from bench.blank import blank
 from bench.data import shared
-from bench.data.batches import Batcher
 from bench.data.examples import Split, TaskData
-from bench.decoding import Search, decode_split, decoder
-from bench.degeneration import SHARES
 from bench.errors import DataError, DataUnavailable, StorageError, UserError
-from bench.overfitting import overfitted
-from bench.penalty import choose
-from bench.progress import Progress, Silent
-from bench.recipe import Settings
+from bench.evaluation import attention_maps, scores
+from bench.evaluation.architecture import inspected
+from bench.evaluation.decoding import Search, decode_split, decoder
+from bench.evaluation.degeneration import SHARES
+from bench.evaluation.length_penalty import choose
 from bench.records import store
 from bench.records.weights import save
-from bench.states import States
 from bench.system import resources
 from bench.system.allocator import tune_allocator
 from bench.system.signals import Stop
 from bench.tasks.base import Task
-from bench.training import Diverged, Trainer
+from bench.training.batches import Batcher
+from bench.training.checkpoint import States
+from bench.training.config import Settings
+from bench.training.overfit import overfitted
+from bench.training.progress import Progress, Silent
+from bench.training.trainer import Diverged, Trainer
 from models.cost import parameters, training_flops
 from models.interface import Seq2Seq
 
@@ -239,24 +240,24 @@ def _evaluate(
     outputs: list[dict] = []
     samples: list[float] = []
     for number, split in enumerate(data.tests.values()):
-        sources, references = evaluation.texts(task, split)
+        sources, references = scores.texts(task, split)
         limits = task.target_limit(split.src.lengths)
         for how in (greedy, *beams):
             decoded = decode_split(model, split, limits, how, batch_tokens, device, progress)
             hypotheses = [task.target_text(ids) for ids in decoded.hypotheses.tokens]
-            record["scores"] += evaluation.score_rows(task.metrics, split, how.name, hypotheses, references)
-            record["scores"] += evaluation.marked_rows(split, how.name, hypotheses, references)
+            record["scores"] += scores.score_rows(task.metrics, split, how.name, hypotheses, references)
+            record["scores"] += scores.marked_rows(split, how.name, hypotheses, references)
             right = task.correct(hypotheses, references)
-            outputs += evaluation.output_rows(task, split, how.name, sources, hypotheses, references, right)
+            outputs += scores.output_rows(task, split, how.name, sources, hypotheses, references, right)
             if how.beam == 1:
                 samples += decoded.samples
                 if number == 0:
-                    record["sanity"] |= evaluation.sanity(decoded.hypotheses, sources, hypotheses, references)
+                    record["sanity"] |= scores.sanity(decoded.hypotheses, sources, hypotheses, references)
         if model.outputs == "tokens":
             batcher = Batcher(split, cell.config["budget"]["batch_tokens"], device)
-            record["scores"].append(evaluation.loss_row(model, task, split, batcher))
-            record["scores"] += evaluation.forced_rows(model, task, split, batcher)
-            record["scores"] += evaluation.contrast_rows(model, split, batcher)
+            record["scores"].append(scores.loss_row(model, task, split, batcher))
+            record["scores"] += scores.forced_rows(model, task, split, batcher)
+            record["scores"] += scores.contrast_rows(model, split, batcher)
     first = next(iter(data.tests.values()))
     record["throughput"] |= {
         "decode": resources.summary(samples, resources.TOKENS_PER_SECOND),

@@ -41,7 +41,7 @@ class Budget:
     epochs: float  # passes over the training data
     batch_tokens: int  # rows times longest side, padding included
     validations: int
-    batching: str = "length"  # or mixed: see bench/recipe.py, Settings
+    batching: str = "length"  # or mixed: see bench/training/config.py, Settings
     patience: int | None = None  # stop after so many validations in a row without a new lowest loss; null: never
 
     def __post_init__(self) -> None:

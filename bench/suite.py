@@ -13,11 +13,11 @@ from pathlib import Path
 from bench.blank import blank
 from bench.display import Board
 from bench.errors import StorageError, UserError
-from bench.progress import duration
 from bench.records import store
 from bench.schema import Cell
 from bench.system import files, locks
 from bench.system.environment import code, usable_cores
+from bench.training.progress import duration
 from bench.worker import Order, Stopped, Workers
 
 BEFORE = "finished before"

@@ -10,8 +10,8 @@ import torch
 
 from bench import trained
 from bench.data.examples import EOS, LONGEST
-from bench.decoding import Search, search
 from bench.errors import UserError
+from bench.evaluation.decoding import Search, search
 
 
 def translate(

@@ -1,7 +1,7 @@
 """One cell in a process of its own, both ends: peak memory is the cell's, and a crash costs one cell.
 
 The parent writes one JSON line to the child's standard input and keeps the pipe open; the child answers with the lines
-of `bench.progress.Pipe`. A child whose parent has gone sees the pipe close and stops. The parent imports no torch.
+of `bench.training.progress.Pipe`. A child whose parent has gone sees the pipe close and stops. The parent imports no torch.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from pathlib import Path
 
 from bench.blank import blank
 from bench.errors import StorageError, UserError
-from bench.progress import Pipe, Progress, relay
 from bench.records import store
 from bench.schema import Cell
 from bench.system.signals import Interrupted, Stop
+from bench.training.progress import Pipe, Progress, relay
 
 COMMAND = (sys.executable, "-P", "-m", "bench.worker")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")

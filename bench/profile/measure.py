@@ -11,12 +11,10 @@ import torch
 from torch import Tensor
 
 from bench import building, schema
-from bench.data.batches import Batch, Batcher
 from bench.data.examples import EOS, FIRST_FREE_ID, Sizes, Split
 from bench.data.ragged import Ragged
-from bench.decoding import Search, search
 from bench.errors import UserError
-from bench.losses import cross_entropy
+from bench.evaluation.decoding import Search, search
 from bench.profile.plan import Order
 from bench.records.profile_rows import ERROR, MEASURED, PER_SECOND, UNITS, Row, unmeasured, utilisation
 from bench.run import training_settings
@@ -24,8 +22,10 @@ from bench.seeding import numpy_generator
 from bench.system import resources
 from bench.system.allocator import tune_allocator
 from bench.system.resources import clock
-from bench.teacher_forcing import real_features
-from bench.training import Trainer
+from bench.training.batches import Batch, Batcher
+from bench.training.loss import cross_entropy
+from bench.training.teacher_forcing import real_features
+from bench.training.trainer import Trainer
 from models.cost import parameters, training_flops
 from models.interface import Seq2Seq, State
 

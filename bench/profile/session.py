@@ -10,10 +10,10 @@ from pathlib import Path
 from bench.display import Board
 from bench.profile import process
 from bench.profile.plan import Order, Plan, machine
-from bench.progress import Progress, duration
 from bench.records import profile_rows
 from bench.records.profile_rows import Row
 from bench.system import environment, files
+from bench.training.progress import Progress, duration
 
 Measure = Callable[[Order, int], Row]
 """From an order and a number of threads to its row."""

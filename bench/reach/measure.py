@@ -10,9 +10,9 @@ import torch
 
 from bench import stats, trained
 from bench.errors import UserError
-from bench.progress import Progress, Silent
 from bench.reach import probe
 from bench.records.reach_rows import CONSTANT, GRADIENT, NORM, REPLACEMENT, TYPICAL, WITHIN, Reach, Row, Settings
+from bench.training.progress import Progress, Silent
 
 RESAMPLES = 2000
 """Of a bootstrap over examples: there are many examples, and many distances."""

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.data.batches import Batcher
 from bench.data.examples import Split
 from bench.data.ragged import Ragged
 from bench.errors import UserError
 from bench.metrics import TOLERANCE
 from bench.seeding import numpy_generator
+from bench.training.batches import Batcher
 from models.interface import Seq2Seq
 
 POINTS = 25

@@ -9,10 +9,10 @@ from pathlib import Path
 from bench import trained
 from bench.display import Board
 from bench.errors import UserError
-from bench.progress import duration
 from bench.reach.measure import measure
 from bench.records import reach_rows, store
 from bench.records.reach_rows import Reach, Settings
+from bench.training.progress import duration
 
 
 def asked(folder: Path, split: str | None, examples: int) -> Settings:

@@ -118,7 +118,7 @@ def write(
 ) -> Path:
     """Write a cell's folder under `out` and return its path: built under a temporary name, then renamed.
 
-    weights: a finished file to move in. attention: of `bench.attention_maps`. A folder of the same cell that is already
+    weights: a finished file to move in. attention: of `bench.evaluation.attention_maps`. A folder of the same cell that is already
     there is replaced, and is whole until the new one is. The record's `files` are the sizes of what lies beside it, in
     bytes. Raises StorageError.
     """

@@ -62,13 +62,13 @@ class Agreement(Sentences):
         return sorted({form for pair in self._asked for form in pair})
 
     def example(self, tree: Clause) -> Example | None:
-        words, marks = german.words(tree)
+        words, marks = german.realise(tree)
         mark = next((mark for mark in marks if mark.phenomenon == "agreement"), None)
-        if mark is None or tree.asks == "yes":
+        if mark is None or tree.question == "yes":
             return None
         right = words[mark.at]
-        source = [*words[: mark.at], self._asked[right, mark.wrong]]
-        found = [("agreement", 0, mark.distance, mark.wrong)]
+        source = [*words[: mark.at], self._asked[right, mark.foil]]
+        found = [("agreement", 0, mark.distance, mark.foil)]
         return Example(source, [right], found, {"distance": mark.distance, "attractors": mark.attractors})
 
     def target_limit(self, source_lengths: np.ndarray) -> np.ndarray:

@@ -48,6 +48,6 @@ class Grammar(Sentences):
         return [*super().parts(), Part(UNSEEN, "test", self.test_size, *self.seen)]
 
     def example(self, tree: Clause) -> Example:
-        target, marks = german.words(tree)
-        found = [(mark.phenomenon, mark.at, mark.distance, mark.wrong) for mark in marks]
-        return Example(english.words(tree), target, found, {})
+        target, marks = german.realise(tree)
+        found = [(mark.phenomenon, mark.at, mark.distance, mark.foil) for mark in marks]
+        return Example(english.realise(tree), target, found, {})

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench import architecture
-from bench.architecture import hidden_layers, inspected
+from bench.evaluation import architecture
+from bench.evaluation.architecture import hidden_layers, inspected
 from models.cost import parameters
 from models.recurrent import RecurrentSeq2Seq
 from models.transformer import Transformer

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from bench import attention_maps
-from bench.attention_maps import CROSS, ENCODER, LONGEST, maps
-from bench.data.batches import Batcher
 from bench.data.examples import BOS, FIRST_FREE_ID, SPECIALS, Split
 from bench.data.ragged import Ragged
-from bench.decoding import Search, search
+from bench.evaluation import attention_maps
+from bench.evaluation.attention_maps import CROSS, ENCODER, LONGEST, maps
+from bench.evaluation.decoding import Search, search
 from bench.records import store
 from bench.tasks.reverse import Reverse
+from bench.training.batches import Batcher
 from models.interface import Seq2Seq
 from tests.contract.arms import NAMES, SOURCE_SIZE, build
 

@@ -12,10 +12,10 @@ import torch
 
 from bench.data.examples import Split
 from bench.data.ragged import Ragged
-from bench.progress import Silent
-from bench.states import States
 from bench.tasks.reverse import Reverse
-from bench.training import Diverged, Settings, Trainer
+from bench.training.checkpoint import States
+from bench.training.progress import Silent
+from bench.training.trainer import Diverged, Settings, Trainer
 from tests.contract.arms import NAMES, SOURCE_SIZE, build
 
 SETTINGS = Settings(epochs=2.5, batch_tokens=120, validations=6, lr=3e-3, label_smoothing=0.1)
@@ -114,14 +114,14 @@ def test_the_best_validation_loss_is_what_stays() -> None:
     history = run.run()
     best = min(history.curve, key=lambda row: row["valid_loss"])
     assert history.best_step == best["step"]
-    from bench.training import validate
+    from bench.training.trainer import validate
 
     loss, _ = validate(run.model, run.valid_batches)
     assert loss == pytest.approx(best["valid_loss"], abs=1e-5)
 
 
 def test_equal_lengths_need_no_mask_and_padding_is_counted() -> None:
-    from bench.data.batches import Batcher
+    from bench.training.batches import Batcher
 
     src = Ragged.of([[4, 5], [6, 7], [8]])
     batcher = Batcher(Split("train", src, copy.deepcopy(src)), 100)

@@ -12,10 +12,10 @@ from bench.data.bpe_dropout import redraws
 from bench.data.examples import Split
 from bench.data.ragged import Ragged
 from bench.data.subwords import Subwords, learn
-from bench.recipe import Settings
-from bench.states import States
-from bench.teacher_forcing import validate
-from bench.training import END, PATIENCE, Trainer
+from bench.training.checkpoint import States
+from bench.training.config import Settings
+from bench.training.teacher_forcing import validate
+from bench.training.trainer import END, PATIENCE, Trainer
 from tests.contract.arms import SOURCE_SIZE, build
 from tests.contract.test_training import SETTINGS, KillAt, Killed, data, one_thread, same, weights  # noqa: F401
 

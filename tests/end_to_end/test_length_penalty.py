@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import penalty, run, schema, trained, translation
-from bench.decoding import decode_split
+from bench import run, schema, trained, translation
 from bench.errors import UserError
+from bench.evaluation import length_penalty
+from bench.evaluation.decoding import decode_split
 from bench.records import store
 
 TINY = ["task=reverse", "task.train_size=300", "task.valid_size=40", "task.test_size=30", "budget=smoke"]
@@ -26,7 +27,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> Counter:
         counts[split.name, how.name, how.length_penalty if how.beam > 1 else None] += 1
         return decode_split(model, split, limits, how, *rest)
 
-    for module in (run, penalty):
+    for module in (run, length_penalty):
         monkeypatch.setattr(module, "decode_split", noted)
     return counts
 
@@ -35,8 +36,10 @@ def test_the_tests_are_decoded_once_with_what_validation_chose(
     decoded: Counter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     planted = iter([0.1, 0.3, 0.2])  # a tiny model is right with none, so the best is set here
-    rows = penalty.score_rows
-    monkeypatch.setattr(penalty, "score_rows", lambda *all: [row | {"value": next(planted)} for row in rows(*all)])
+    rows = length_penalty.score_rows
+    monkeypatch.setattr(
+        length_penalty, "score_rows", lambda *all: [row | {"value": next(planted)} for row in rows(*all)]
+    )
     cell = schema.compose(WORDS)
     assert run.run_cell(cell, tmp_path) == "done"
     record = store.read(tmp_path / cell.name)

@@ -17,9 +17,9 @@ from safetensors import safe_open
 from bench import schema, suite_files
 from bench.data.corpora import files, registry
 from bench.errors import UserError
-from bench.progress import Silent
 from bench.records import store
 from bench.run import run_cell
+from bench.training.progress import Silent
 
 
 def bench(*words: str, stdin: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

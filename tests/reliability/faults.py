@@ -23,12 +23,12 @@ from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
-from bench import states
 from bench.display import Board
 from bench.records import store
 from bench.schema import compose
 from bench.suite import Job, failed
 from bench.suite import run as run_suite
+from bench.training import checkpoint
 from tests.reliability import memory
 from tests.reliability.bed import ARMS, BROKEN, ROOT, Bed, children, cut, kill, stop, words
 
@@ -305,7 +305,7 @@ def other_code(bed: Bed, rng: random.Random) -> None:
     with bed.room() as out:
         cut_short(bed, arm, out, 0.5)
         for path in (out / store.WORK).glob("*/state-*.pt"):
-            path.rename(path.with_name(path.name.replace(states.code(), "0badc0de")))
+            path.rename(path.with_name(path.name.replace(checkpoint.code(), "0badc0de")))
         said = bed.finish(arm, out)
         assert "was saved by other code than this" in said and "going on at step" not in said
         bed.same(arm, out)

@@ -29,14 +29,14 @@ def resident() -> int:
 def main() -> None:
     import torch
 
-    from bench.data.batches import Batcher
-    from bench.progress import Silent
-    from bench.recipe import Settings
     from bench.seeding import numpy_generator
-    from bench.states import States
     from bench.system.allocator import tune_allocator
     from bench.tasks.reverse import Reverse
-    from bench.training import Trainer
+    from bench.training.batches import Batcher
+    from bench.training.checkpoint import States
+    from bench.training.config import Settings
+    from bench.training.progress import Silent
+    from bench.training.trainer import Trainer
     from tests.contract.arms import build
 
     arm, seed = sys.argv[1], int(sys.argv[2])

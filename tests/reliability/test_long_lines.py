@@ -13,16 +13,16 @@ import pytest
 import torch
 
 from bench import __main__, schema, translation
-from bench.data.batches import Batcher
 from bench.data.examples import LONGEST, Split
 from bench.data.ragged import Ragged
-from bench.decoding import Search, decode_split
 from bench.errors import DataError, UserError
+from bench.evaluation.decoding import Search, decode_split
 from bench.run import run_cell
 from bench.tasks.kinds import generated
 from bench.tasks.kinds.generated import Generated, made
-from bench.teacher_forcing import losses
 from bench.trained import Trained
+from bench.training.batches import Batcher
+from bench.training.teacher_forcing import losses
 from models import attention
 from tests.contract.arms import CASES, IDS, SOURCE_SIZE, TARGET_SIZE, build
 from tests.reliability.watched import limited

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench import stats
-from bench.data.batches import Batcher
 from bench.data.examples import BOS, EOS, PAD, UNK, Split
 from bench.data.ragged import Ragged, closed_lengths
 from bench.data.subwords import Subwords, _train
 from bench.metrics import METRICS
+from bench.training.batches import Batcher
 from tests.contract.arms import NAMES, SOURCE_SIZE, TARGET_SIZE, build
 
 LINES = ["the dog sees a cat", "the cat sees a dog", "der Hund sieht die Katze", "die Katze sieht den Hund"] * 5

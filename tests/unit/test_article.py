@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench.data.examples import BOS, EOS
-from bench.decoding import Search, search
+from bench.evaluation.decoding import Search, search
 from models.dropout import set_dropout_generator
 from models.transformer import Transformer
 from tests.unit.oracles import Draw

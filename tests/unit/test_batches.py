@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from bench.data.batches import Batcher
 from bench.data.examples import BOS, EOS, PAD, Split
 from bench.data.ragged import Ragged
+from bench.training.batches import Batcher
 
 
 def captions(count: int = 20_000) -> Split:

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.data.batches import Batcher
 from bench.data.examples import ABSENT, Marks, Split
 from bench.data.ragged import Ragged
-from bench.evaluation import contrast_rows
-from bench.teacher_forcing import losses, validate
+from bench.evaluation.scores import contrast_rows
+from bench.training.batches import Batcher
+from bench.training.teacher_forcing import losses, validate
 
 VOCABULARY = 9
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.degeneration import SHARES, shares
+from bench.evaluation.degeneration import SHARES, shares
 
 
 def found(hypotheses: list[str], references: list[str], sources: list[str] | None = None) -> dict[str, float]:

@@ -6,10 +6,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from bench.data.batches import Batcher
-from bench.evaluation import forced_rows
+from bench.evaluation.scores import forced_rows
 from bench.tasks.mqar import Mqar
 from bench.tasks.reverse import Reverse
+from bench.training.batches import Batcher
 
 
 class LookUp:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from bench import losses
+from bench.training import loss
 
 
 def case(count: int, bias: bool, scale: float = 1.0) -> tuple[torch.Tensor, torch.Tensor, nn.Linear]:
@@ -29,18 +29,18 @@ def test_the_fused_loss_equals_the_plain_one(
 ) -> None:
     """Value within 1e-6 relative, gradients within 1e-5 of their largest entry; blocks of 50 rows, so that some do not
     divide."""
-    monkeypatch.setattr(losses, "BLOCK_VALUES", 50 * 301)
+    monkeypatch.setattr(loss, "BLOCK_VALUES", 50 * 301)
     features, targets, projection = case(count, bias, scale)
     wanted = [features, *projection.parameters()]
     plain = F.cross_entropy(projection(features), targets, reduction="sum", label_smoothing=smoothing)
     expected = torch.autograd.grad(plain / 7, wanted)
-    fused = losses.cross_entropy(features, targets, projection, smoothing)
+    fused = loss.cross_entropy(features, targets, projection, smoothing)
     got = torch.autograd.grad(fused / 7, wanted)
     assert fused.item() == pytest.approx(plain.item(), rel=1e-6)
     for ours, theirs in zip(got, expected, strict=True):
         assert (ours - theirs).abs().max() <= 1e-5 * theirs.abs().max()
     with torch.no_grad():
-        assert losses.cross_entropy(features, targets, projection, smoothing).item() == fused.item()
+        assert loss.cross_entropy(features, targets, projection, smoothing).item() == fused.item()
 
 
 def test_bf16_features_give_nearly_the_same() -> None:
@@ -50,7 +50,7 @@ def test_bf16_features_give_nearly_the_same() -> None:
     plain = F.cross_entropy(projection(features), targets, reduction="sum", label_smoothing=0.1)
     expected = torch.autograd.grad(plain, [features, *projection.parameters()])
     narrow = features.detach().bfloat16().requires_grad_()
-    fused = losses.cross_entropy(narrow, targets, projection, 0.1)
+    fused = loss.cross_entropy(narrow, targets, projection, 0.1)
     got = torch.autograd.grad(fused, [narrow, *projection.parameters()])
     assert fused.dtype == torch.float32 and fused.item() == pytest.approx(plain.item(), rel=1e-2)
     assert [gradient.dtype for gradient in got] == [torch.bfloat16, torch.float32, torch.float32]

@@ -20,8 +20,8 @@ from bench import schema, sections
 from bench.__main__ import main
 from bench.errors import UserError
 from bench.records import store, weights
-from bench.states import States
 from bench.tasks.base import Task
+from bench.training.checkpoint import States
 from models.interface import Seq2Seq
 from tests.thorough import some
 

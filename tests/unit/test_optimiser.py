@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from bench.optimiser import AdamW
+from bench.training.optimiser import AdamW
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from bench import attention_maps, overfitting, run, schema
+from bench import run, schema
 from bench.data.examples import Split
 from bench.data.ragged import Ragged
-from bench.overfitting import FELL, LATE, SHARE, STEPPED, overfitted, typical
+from bench.evaluation import attention_maps
 from bench.records import store
 from bench.run import run_cell
+from bench.training import overfit
+from bench.training.overfit import FELL, LATE, SHARE, STEPPED, overfitted, typical
 from models.recurrent import RecurrentSeq2Seq
 from models.transformer import Transformer
 
@@ -37,7 +39,7 @@ def build(cls: type = RecurrentSeq2Seq, **options: object) -> RecurrentSeq2Seq:
 
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(overfitting, "SECONDS", AGES)
+    monkeypatch.setattr(overfit, "SECONDS", AGES)
 
 
 def small_transformer(**options: object) -> Transformer:
@@ -51,7 +53,7 @@ def test_a_sound_model_learns_them_by_heart(fresh) -> None:
     random = torch.get_rng_state()
     found = overfitted(fresh, split(), AGES, "cpu")
     assert found["stopped"] == FELL and found["loss_last"] < SHARE * found["loss_first"]
-    assert 2.5 < found["loss_first"] < 8 and 1 < found["steps"] < overfitting.STEPS and found["seconds"] > 0
+    assert 2.5 < found["loss_first"] < 8 and 1 < found["steps"] < overfit.STEPS and found["seconds"] > 0
     assert torch.equal(random, torch.get_rng_state())
     again = overfitted(fresh, split(), AGES, "cpu")
     assert {**again, "seconds": 0} == {**found, "seconds": 0}
@@ -76,7 +78,7 @@ def test_a_broken_model_does_not() -> None:
     """Without the source the first token can only be guessed, and without a gradient only the last layer learns."""
     for cls in (Blind, Cut):
         found = overfitted(partial(build, cls), split(), AGES, "cpu")
-        assert (found["stopped"], found["steps"]) == (STEPPED, overfitting.STEPS)
+        assert (found["stopped"], found["steps"]) == (STEPPED, overfit.STEPS)
         assert found["loss_last"] > SHARE * found["loss_first"]
 
 
@@ -102,7 +104,7 @@ def test_the_examples_have_the_usual_length() -> None:
     lengths = [1, 50, 5, 5, 6, 4, 5, 5, 5, 5, 90]
     ids = Ragged.of([[4] * n for n in lengths])
     chosen = typical(Split("train", ids, ids))
-    assert len(chosen) == overfitting.EXAMPLES and {lengths[i] for i in chosen} == {4, 5, 6}
+    assert len(chosen) == overfit.EXAMPLES and {lengths[i] for i in chosen} == {4, 5, 6}
 
 
 @pytest.mark.parametrize("name", ["gru_dot", "transformer"])

@@ -12,13 +12,13 @@ from torch import Tensor
 from bench import schema
 from bench.data.examples import BOS, EOS, Sizes, Split, TaskData
 from bench.data.ragged import Ragged
-from bench.decoding import Search, decode_split
 from bench.errors import UserError
+from bench.evaluation.decoding import Search, decode_split
+from bench.evaluation.length_penalty import choose
 from bench.metrics import METRICS
-from bench.penalty import choose
-from bench.progress import Silent
 from bench.run import _searches
 from bench.tasks.base import Task
+from bench.training.progress import Silent
 from models.interface import Seq2Seq, State
 
 A, B = 4, 5

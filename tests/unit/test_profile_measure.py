@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bench import building, schema
-from bench.decoding import Search, search
+from bench.evaluation.decoding import Search, search
 from bench.profile import measure
 from bench.profile.plan import Order
 from bench.records import profile_rows

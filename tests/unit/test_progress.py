@@ -7,7 +7,7 @@ import io
 import pytest
 
 from bench.display import Board, LiveBoard, board
-from bench.progress import Meter, Pipe, duration, relay
+from bench.training.progress import Meter, Pipe, duration, relay
 
 
 class Clock:

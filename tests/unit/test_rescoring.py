@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import __main__, evaluation, rescoring
+from bench import __main__, rescoring
 from bench.data.examples import Split
 from bench.data.ragged import Ragged
-from bench.decoding import Hypotheses
 from bench.errors import DataError, UserError
-from bench.evaluation import output_rows, score_rows
+from bench.evaluation.decoding import Hypotheses
+from bench.evaluation.scores import output_rows, score_rows
 from bench.records import store
 from bench.tasks.multi30k import Multi30k
 
@@ -88,7 +88,7 @@ def test_sanity_flags_that_outputs_show_are_added_once(tmp_path, capsys):
     )
     found = json.loads((folder / store.RECORD).read_text(encoding="utf-8"))
     rows = store.read_outputs(folder).query("split == 'a' and search == 'greedy'")
-    new = evaluation.sanity(
+    new = scores.sanity(
         Hypotheses([[4]] * len(rows), [True] * len(rows)),
         *(rows[side].tolist() for side in ("source", "hypothesis", "reference")),
     )

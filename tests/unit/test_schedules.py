@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from bench.schedules import SCHEDULES, Schedule
+from bench.training.schedule import SCHEDULES, Schedule
 
 TOTAL, PEAK, WARM = 200, 3e-3, 20
 

@@ -7,9 +7,9 @@ import random
 import pytest
 import torch
 
-from bench import states
 from bench.errors import StorageError
-from bench.states import States
+from bench.training import checkpoint
+from bench.training.checkpoint import States
 from tests.test_imports import imports, matches, project
 
 
@@ -61,7 +61,7 @@ def test_killed_between_its_two_renames_the_state_before_is_there(two):
 
 
 def test_a_state_of_other_code_is_left_alone_and_not_used(two, monkeypatch):
-    monkeypatch.setattr(states, "code", lambda: "0badc0de")
+    monkeypatch.setattr(checkpoint, "code", lambda: "0badc0de")
     other = States(two.folder)
     found, said = other.load("cpu")
     assert found is None and len(said) == 2 and all("other code" in line for line in said)
@@ -72,14 +72,14 @@ def test_a_state_of_other_code_is_left_alone_and_not_used(two, monkeypatch):
 
 def test_other_code_has_another_hash(tmp_path, monkeypatch):
     (tmp_path / "models").mkdir()
-    monkeypatch.setattr(states, "ROOT", tmp_path)
-    monkeypatch.setattr(states, "CODE", ("models",))
+    monkeypatch.setattr(checkpoint, "ROOT", tmp_path)
+    monkeypatch.setattr(checkpoint, "CODE", ("models",))
     codes = []
     for text in ("a = 1", "a = 2", "a = 1"):
         (tmp_path / "models/cells.py").write_text(text)
-        states.code.cache_clear()
-        codes.append(states.code())
-    states.code.cache_clear()
+        checkpoint.code.cache_clear()
+        codes.append(checkpoint.code())
+    checkpoint.code.cache_clear()
     assert codes[0] == codes[2] != codes[1]
 
 
@@ -87,8 +87,8 @@ def test_all_that_training_imports_is_hashed():
     """But for what cannot change a number: progress, errors, and the way to the disk."""
     sources, packages = project()
     graph = {name: imports(text, name, sources, name in packages) for name, text in sources.items()}
-    hashed = tuple(part.removesuffix(".py").replace("/", ".") for part in states.CODE)
-    seen, queue = set(), ["bench.training"]
+    hashed = tuple(part.removesuffix(".py").replace("/", ".") for part in checkpoint.CODE)
+    seen, queue = set(), ["bench.training.trainer"]
     while queue:
         name = queue.pop()
         if name in seen or name not in sources:
@@ -107,7 +107,7 @@ def test_a_state_that_cannot_be_written_leaves_the_earlier_ones(two, monkeypatch
         file.write(b"x" * 100)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(states.torch, "save", full)
+    monkeypatch.setattr(checkpoint.torch, "save", full)
     with pytest.raises(StorageError, match="No space left on device; what was saved before is as it was"):
         two.save(state(3))
     assert {path: path.read_bytes() for path in two.folder.iterdir()} == before

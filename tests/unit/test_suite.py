@@ -19,9 +19,9 @@ from bench import suite, worker
 from bench.blank import blank
 from bench.display import Board
 from bench.errors import UserError
-from bench.progress import Silent
 from bench.records import store
 from bench.schema import Cell
+from bench.training.progress import Silent
 
 ROOT = Path(__file__).resolve().parents[2]
 

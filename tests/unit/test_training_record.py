@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from bench import schema, trained
-from bench.data.batches import Batcher
 from bench.errors import UserError
 from bench.records import store
 from bench.run import run_cell
-from bench.teacher_forcing import validate
+from bench.training.batches import Batcher
+from bench.training.teacher_forcing import validate
 
 TINY = (
     *("task=reverse", "model=gru_none", "budget=smoke", "budget.parameters=4000", "match.tolerance=1"),

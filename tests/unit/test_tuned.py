@@ -184,8 +184,8 @@ def test_one_small_search_from_words_to_choices(tmp_path: Path) -> None:
     cells = [("task=recall", f"model={arm}", "budget=smoke", "seed=1", "threads=1", "task.train_size=60",
               "task.valid_size=20", "task.test_size=20") for arm in ("lstm_none", "transformer")]  # fmt: skip
     found = tune.trials(small(*cells), {"optim.lr": ("1e-3", "1e-2")})
-    from bench.progress import Silent
     from bench.run import run_cell
+    from bench.training.progress import Silent
 
     for trial in found:
         assert run_cell(trial.job.cell, tmp_path, suite="made_up", progress=Silent()) == "done"

@@ -12,15 +12,15 @@ import torch
 from torch import Tensor
 
 from bench import schema, trained
-from bench.data.batches import Batcher
 from bench.data.examples import BOS, EOS, PAD, Split
 from bench.data.ragged import Ragged
-from bench.decoding import Search, decode_split, decoder, predict
-from bench.evaluation import loss_row
+from bench.evaluation.decoding import Search, decode_split, decoder, predict
+from bench.evaluation.scores import loss_row
 from bench.metrics import LESS_IS_BETTER, METRICS, close, errors, mse
 from bench.records import store
 from bench.run import run_cell
-from bench.teacher_forcing import real_features, training_loss, validate
+from bench.training.batches import Batcher
+from bench.training.teacher_forcing import real_features, training_loss, validate
 from models.interface import Seq2Seq
 from tests.contract.arms import SOURCE_SIZE, TARGET_SIZE, build
 

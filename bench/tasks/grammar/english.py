@@ -26,32 +26,32 @@ def indefinite(word: str) -> str:
     return "an" if word[0] in VOWELS or word in UNPRONOUNCED else "a"
 
 
-def words(tree: Clause) -> list[str]:
+def realise(tree: Clause) -> list[str]:
     """The sentence."""
     out: list[str] = []
     _clause(out, tree)
-    out.append("?" if tree.asks else ".")
+    out.append("?" if tree.question else ".")
     return out
 
 
 def _clause(out: list[str], clause: Clause) -> None:
     """A main clause or question, with what is joined to it."""
-    if clause.asks:
+    if clause.question:
         _question(out, clause)
         return
-    if clause.first == "time":
+    if clause.prefield == "time":
         _time(out, clause.time)
-    elif clause.first == "place":
+    elif clause.prefield == "place":
         _place(out, clause.place)
-    elif clause.first == "clause":
+    elif clause.prefield == "clause":
         _subordinate(out, clause.adverbial)
         out.append(",")
     _noun(out, clause.subject, SUBJECTS)
     _predicate(out, clause, trees.person(clause.subject))
-    if clause.adverbial is not None and clause.first != "clause":
+    if clause.adverbial is not None and clause.prefield != "clause":
         _subordinate(out, clause.adverbial)
-    if clause.also is not None:
-        conjunction, other = clause.also
+    if clause.coordinated is not None:
+        conjunction, other = clause.coordinated
         if conjunction == "but":
             out.append(",")
         out.append(conjunction)
@@ -69,9 +69,9 @@ def _predicate(out: list[str], clause: Clause, person: str) -> None:
     """All that follows the subject."""
     _verb(out, clause, person)
     _rest(out, clause)
-    if clause.second is not None:
+    if clause.coordinated_predicate is not None:
         out.append("and")
-        _predicate(out, clause.second, person)
+        _predicate(out, clause.coordinated_predicate, person)
 
 
 def _verb(out: list[str], clause: Clause, person: str) -> None:
@@ -101,33 +101,33 @@ def _verb(out: list[str], clause: Clause, person: str) -> None:
 def _rest(out: list[str], clause: Clause) -> None:
     """What follows the verb, a second verb phrase and adverbial clauses excepted."""
     verb: Verb | None = clause.verb
-    if clause.quality is not None:
-        out.append(clause.quality.english)
+    if clause.predicative is not None:
+        out.append(clause.predicative.english)
     particle = verb.particle if verb is not None else None
     if particle is not None and (particle in PREPOSITIONS or not isinstance(clause.object, Pronoun)):
         out.append(particle)
         particle = None
-    if clause.receiver is not None:
-        _noun(out, clause.receiver, OBJECTS)
+    if clause.indirect_object is not None:
+        _noun(out, clause.indirect_object, OBJECTS)
     if clause.object is not None:
         _noun(out, clause.object, OBJECTS)
     if particle is not None:
         out.append(particle)
-    if clause.place is not None and clause.first != "place":
+    if clause.place is not None and clause.prefield != "place":
         _place(out, clause.place)
-    if clause.time is not None and clause.first != "time":
+    if clause.time is not None and clause.prefield != "time":
         _time(out, clause.time)
     if clause.complement is not None:
         _subordinate(out, clause.complement)
 
 
 def _question(out: list[str], clause: Clause) -> None:
-    if clause.asks == "who":
+    if clause.question == "who":
         out.append("who")
         _predicate(out, clause, "s")
         return
-    if clause.asks != "yes":
-        out.append(clause.asks)
+    if clause.question != "yes":
+        out.append(clause.question)
     group: list[str] = []
     person = trees.person(clause.subject)
     _verb(group, clause, person)
@@ -143,7 +143,7 @@ def _noun(out: list[str], phrase: Phrase | Pronoun, pronouns: dict[str, str]) ->
     if phrase.__class__ is Pronoun:
         out.append(pronouns[phrase.person])
         return
-    det, noun = phrase.det, phrase.noun.english[phrase.plural]
+    det, noun = phrase.determiner, phrase.noun.english[phrase.plural]
     adjective = phrase.adjective
     if det == "a":
         out.append(indefinite(noun if adjective is None else adjective.english))
@@ -160,14 +160,14 @@ def _noun(out: list[str], phrase: Phrase | Pronoun, pronouns: dict[str, str]) ->
         _noun(out, other, OBJECTS)
     elif phrase.relative is not None:
         _relative(out, phrase)
-    if phrase.other is not None:
+    if phrase.conjunct is not None:
         out.append("and")
-        _noun(out, phrase.other, pronouns)
+        _noun(out, phrase.conjunct, pronouns)
 
 
 def _relative(out: list[str], phrase: Phrase) -> None:
     clause = phrase.relative
-    if phrase.relative_at == "subject":
+    if phrase.gap == "subject":
         out.append("who" if phrase.noun.person else "that")
         _predicate(out, clause, "p" if phrase.plural else "s")
         return

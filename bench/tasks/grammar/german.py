@@ -1,7 +1,7 @@
 """A tree in German words, with the marks of what depends on what.
 
 The order of words: in a main clause the finite verb is second and the rest of the verb last; in a subordinate one all
-of it is last. Between them stand the subject (where it is not first), pronouns, time, the receiver, the object, place
+of it is last. Between them stand the subject (where it is not first), pronouns, time, the indirect_object, the object, place
 and `nicht`. A relative clause follows its noun at once; complement and adverbial clauses follow the whole clause."""
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ASKED = {"where": "wo", "when": "wann", "why": "warum", "what": "was"}
 BY_PERSON = {"he": "m", "she": "f", "it": "n", "they": "p"}
 
 
-def words(tree: Clause) -> tuple[list[str], list[Mark]]:
+def realise(tree: Clause) -> tuple[list[str], list[Mark]]:
     """The sentence, and for each phenomenon in it the mark with the greatest distance."""
     return _Sentence(tree).whole()
 
@@ -32,7 +32,7 @@ class _Sentence:
         self.out: list[str | Word] = []
         self.pairs: list[tuple[str, Word, Word, str]] = []
         self._main(tree)
-        self.end = "?" if tree.asks else "."
+        self.end = "?" if tree.question else "."
 
     def whole(self) -> tuple[list[str], list[Mark]]:
         """Without commas that meet another or the end."""
@@ -66,17 +66,17 @@ class _Sentence:
     # Clauses
 
     def _main(self, clause: Clause) -> None:
-        out, first, asks = self.out, clause.first, clause.asks
+        out, first, question = self.out, clause.prefield, clause.question
         start = len(out)
         subject: Word | None = None
-        if asks:
-            first = asks
-            if asks == "who":
+        if question:
+            first = question
+            if question == "who":
                 out.append(Word("wer"))
-            elif asks == "whom":
+            elif question == "whom":
                 out.append(Word("wem" if clause.verb.frame == "dative" else "wen"))
-            elif asks != "yes":
-                out.append(Word(ASKED[asks]))
+            elif question != "yes":
+                out.append(Word(ASKED[question]))
         elif first == "time":
             self._time(clause.time)
         elif first == "place":
@@ -91,22 +91,22 @@ class _Sentence:
         at = len(out)
         inner = self._middle(clause, first)
         self._tail(clause, verb, rest)
-        if subject is None and asks != "who":
+        if subject is None and question != "who":
             subject = inner
             following = out[at]
             if not isinstance(following, str):
                 following = following.text
-            if asks == "yes":
+            if question == "yes":
                 self.pairs.append(("question", verb, subject, following))
-            elif not asks:
+            elif not question:
                 opener = self._worded(start)
                 self.pairs.append(("verb_second", verb, opener, following))
-        if asks in ("who", "whom"):
+        if question in ("who", "whom"):
             other = {"wer": "wen", "wen": "wem", "wem": "wen"}[out[start].text]
             self.pairs.append(("question", out[start], verb, other))
         self._agree(verb, subject, clause, False)
-        if clause.second is not None:
-            self._second(clause.second, subject, self._person(clause), final=False)
+        if clause.coordinated_predicate is not None:
+            self._second(clause.coordinated_predicate, subject, self._person(clause), final=False)
         if clause.complement is not None:
             out.append(",")
             self._subordinate(clause.complement)
@@ -115,8 +115,8 @@ class _Sentence:
             out.append(",")
             self._subordinate(clause.adverbial)
             out.append(",")
-        if clause.also is not None:
-            conjunction, other = clause.also
+        if clause.coordinated is not None:
+            conjunction, other = clause.coordinated
             if conjunction == "but":
                 out.append(",")
             out.append(trees.COORDINATE[conjunction])
@@ -137,8 +137,8 @@ class _Sentence:
         self.out.append(verb)
         self._agree(verb, subject, clause, True)
         self.pairs.append(("verb_final", verb, opener, _nonfinite(clause, verb.text)))
-        if clause.second is not None:
-            self._second(clause.second, subject, person, final=True)
+        if clause.coordinated_predicate is not None:
+            self._second(clause.coordinated_predicate, subject, person, final=True)
         if clause.complement is not None:
             self.out.append(",")
             self._subordinate(clause.complement)
@@ -204,17 +204,17 @@ class _Sentence:
         subject = None
         if first != "subject" and clause.subject is not None:
             subject = self._noun(clause.subject, "nom")[0]
-        goal, receiver = clause.object, clause.receiver
+        goal, indirect_object = clause.object, clause.indirect_object
         governed = "dat" if clause.verb is not None and clause.verb.frame == "dative" else "acc"
         objects = []
         if goal.__class__ is Pronoun:
             objects.append((*self._noun(goal, governed), governed))
-        if receiver.__class__ is Pronoun:
-            objects.append((*self._noun(receiver, "dat"), "dat"))
+        if indirect_object.__class__ is Pronoun:
+            objects.append((*self._noun(indirect_object, "dat"), "dat"))
         if clause.time is not None and first != "time":
             self._time(clause.time)
-        if receiver.__class__ is Phrase:
-            objects.append((*self._noun(receiver, "dat"), "dat"))
+        if indirect_object.__class__ is Phrase:
+            objects.append((*self._noun(indirect_object, "dat"), "dat"))
         if goal.__class__ is Phrase:
             objects.append((*self._noun(goal, governed, clause.negative), governed))
         if clause.place is not None and first != "place":
@@ -233,8 +233,8 @@ class _Sentence:
                 nicht = Word("nicht")
                 self.out.append(nicht)
                 self.pairs.append(("negation", nicht, verb, "kein"))
-        if clause.quality is not None:
-            self.out.append(clause.quality.german)
+        if clause.predicative is not None:
+            self.out.append(clause.predicative.german)
         if rest is not None:
             phenomenon, text, wrong = rest
             end = Word(text)
@@ -260,7 +260,7 @@ class _Sentence:
         out = self.out
         if phrase.__class__ is Pronoun:
             return self._pronoun(phrase, case)
-        noun, det = phrase.noun, phrase.det
+        noun, det = phrase.noun, phrase.determiner
         gender = "p" if phrase.plural else noun.gender
         if negated and det in ("a", "bare"):
             det = "no"
@@ -295,9 +295,9 @@ class _Sentence:
             self._prepositional(preposition, inner, other)
         elif phrase.relative is not None:
             self._relative(phrase, head, gender)
-        if phrase.other is not None:
+        if phrase.conjunct is not None:
             out.append("und")
-            self._noun(phrase.other, case)
+            self._noun(phrase.conjunct, case)
         return head, article, wrong, weak
 
     def _pronoun(self, phrase: Pronoun, case: str) -> tuple[Word, Word | None, str | None, str | None]:
@@ -340,7 +340,7 @@ class _Sentence:
         out.append(",")
         kept, self._objects = self._objects, []
         kein, self._kein = self._kein, None
-        if phrase.relative_at == "subject":
+        if phrase.gap == "subject":
             case = "nom"
         else:
             case = "dat" if clause.verb.frame == "dative" else "acc"

@@ -3,7 +3,7 @@
 A recursive descent that yields what fits, the longest first: what follows a clause inside another one belongs to the
 inner one, as it does in the sentences that are drawn. The first reading of the whole sentence is taken.
 
-    >>> translated("yesterday the old man turned off the lamp .")
+    >>> translate("yesterday the old man turned off the lamp .")
     'gestern machte der alte Mann die Lampe aus .'
 """
 
@@ -42,12 +42,12 @@ NUMBERS = {"a": SINGULAR, "every": SINGULAR} | dict.fromkeys(
 """Determiners that go with one number alone."""
 
 
-def translated(text: str, words: Lexicon | None = None) -> str:
+def translate(text: str, words: Lexicon | None = None) -> str:
     """The German of an English sentence. Raises ValueError for one that the grammar does not have."""
-    return " ".join(german.words(parsed(text, words))[0])
+    return " ".join(german.realise(parse(text, words))[0])
 
 
-def parsed(text: str, words: Lexicon | None = None) -> Clause:
+def parse(text: str, words: Lexicon | None = None) -> Clause:
     """The tree of an English sentence. Raises ValueError for one that the grammar does not have."""
     reader = _Reader(text.split(), words or lexicon())
     for clause, at in reader.sentence():
@@ -59,7 +59,7 @@ def parsed(text: str, words: Lexicon | None = None) -> Clause:
 
 def _resolve(clause: Clause) -> None:
     """Gives `it` what it stands for: the object of the main clause where that is no person, or else its subject."""
-    for joined in (clause.adverbial, clause.also):
+    for joined in (clause.adverbial, clause.coordinated):
         if joined is None:
             continue
         inner: Clause | None = joined[1]
@@ -114,7 +114,7 @@ class _Reader:
                     if first == "subject":
                         yield from self.joined(clause, end)
                     elif getattr(clause, name) is None:
-                        clause.first = first
+                        clause.prefield = first
                         setattr(clause, name, value)
                         yield from self.joined(clause, end)
                         setattr(clause, name, None)
@@ -136,9 +136,9 @@ class _Reader:
         after = at + self.said(at, ",")
         if self.word(after) in COORDINATE and (self.word(after) == "but") is self.said(at, ","):
             for other, end in self.main(after + 1):
-                clause.also = (self.word(after), other)
+                clause.coordinated = (self.word(after), other)
                 yield clause, end
-                clause.also = None
+                clause.coordinated = None
         yield clause, at
 
     def subordinate(self, at: int, conjunctions: dict[str, str]) -> Found:
@@ -148,14 +148,14 @@ class _Reader:
                     yield (self.word(at), clause), end
 
     def question(self) -> Found:
-        asks = self.word(0) if self.word(0) in (*ASKED, "who", "whom") else "yes"
-        gap = asks in ("whom", "what")
-        if asks == "who":
+        question = self.word(0) if self.word(0) in (*ASKED, "who", "whom") else "yes"
+        gap = question in ("whom", "what")
+        if question == "who":
             for clause, end in self.predicate(1, "s", None):
-                clause.asks = asks
+                clause.question = question
                 yield clause, end
             return
-        start = 0 if asks == "yes" else 1
+        start = 0 if question == "yes" else 1
         for subject, after in self.noun(start + 1, SUBJECTS):
             # The words as they would stand in a statement, then read as one.
             turned = [*self.words[start + 1 : after], self.words[start], *self.words[after:]]
@@ -166,7 +166,7 @@ class _Reader:
             if auxiliary in ("do", "does", "did"):
                 found = other.emphatic(size, subject, gap)
             for clause, end in found:
-                clause.asks = asks
+                clause.question = question
                 yield clause, end + start
 
     def emphatic(self, at: int, subject: Phrase | Pronoun, gap: bool) -> Found:
@@ -180,13 +180,13 @@ class _Reader:
 
     def predicate(self, at: int, who: str, subject: Phrase | Pronoun | None, gap: bool = False) -> Found:
         for tense, negative, verb, quality, after in self.group(at, who):
-            clause = Clause(verb, tense, subject, quality=quality, negative=negative)
+            clause = Clause(verb, tense, subject, predicative=quality, negative=negative)
             for clause, end in self.rest(clause, after, gap):
                 if self.said(end, "and") and not gap:
                     for second, last in self.predicate(end + 1, who, None):
-                        clause.second = second
+                        clause.coordinated_predicate = second
                         yield clause, last
-                        clause.second = None
+                        clause.coordinated_predicate = None
                 yield clause, end
 
     def group(self, at: int, who: str) -> Iterator[tuple]:
@@ -248,11 +248,11 @@ class _Reader:
                 yield clause, at
             return
         if verb.frame == "double":
-            for receiver, after in self.noun(at, OBJECTS):
+            for indirect_object, after in self.noun(at, OBJECTS):
                 for goal, end in self.noun(after, OBJECTS):
-                    clause.receiver, clause.object = receiver, goal
+                    clause.indirect_object, clause.object = indirect_object, goal
                     yield clause, end
-            clause.receiver = clause.object = None
+            clause.indirect_object = clause.object = None
             return
         if gap:
             yield clause, at
@@ -272,7 +272,7 @@ class _Reader:
                 yield clause, end
         clause.place = clause.time = None
 
-    # Phrases
+    # PhraseSampler
 
     def time(self, at: int) -> Found:
         for adverb in self.known.adverbs:
@@ -298,9 +298,9 @@ class _Reader:
             yield from self.modified(one, after)
             if self.said(after, "and") and pronouns is SUBJECTS:
                 for other, end in self.plain(after + 1):
-                    one.other = other
+                    one.conjunct = other
                     yield one, end
-                    one.other = None
+                    one.conjunct = None
             yield one, after
 
     def plain(self, at: int) -> Found:
@@ -329,13 +329,13 @@ class _Reader:
         if self.word(at) == ("who" if phrase.noun.person else "that"):
             for clause, end in self.predicate(at + 1, "p" if phrase.plural else "s", None):
                 if _does(phrase, clause):
-                    phrase.relative, phrase.relative_at = clause, "subject"
+                    phrase.relative, phrase.gap = clause, "subject"
                     yield phrase, end
         if self.word(at) == ("whom" if phrase.noun.person else "that"):
             for subject, after in self.noun(at + 1, SUBJECTS):
                 for clause, end in self.predicate(after, person(subject), subject, gap=True):
                     if clause.verb is not None and _fits(phrase, clause.verb.objects):
-                        phrase.relative, phrase.relative_at = clause, "object"
+                        phrase.relative, phrase.gap = clause, "object"
                         yield phrase, end
         phrase.relative = None
 

@@ -12,7 +12,7 @@ T = TypeVar("T")
 DRAWN_AT_ONCE = 16_384
 
 
-class Dice:
+class RandomChoices:
     """The choices depend on the generator alone."""
 
     def __init__(self, generator: np.random.Generator) -> None:
@@ -26,8 +26,8 @@ class Dice:
         return self._left.pop()
 
     def chance(self, share: float) -> bool:
-        return self.number() < share
+        return self.uniform() < share
 
     def pick(self, choices: Sequence[T]) -> T:
         """One of them, all alike; a choice that is there twice is as likely as two."""
-        return choices[int(self.number() * len(choices))]
+        return choices[int(self.uniform() * len(choices))]

@@ -13,10 +13,10 @@ OF_ONE = ("accusative", "dative")
 FRAMES = ("none", "none", "accusative", "accusative", "accusative", "dative", "double", "clause")
 
 
-class Stock:
+class SelectionalRestrictions:
     """rules: names of building.RULES. combinations: whether pairs of words that training does not see are there too.
 
-    nouns: by class. adjectives, qualities: by noun, those that stand before it (held-out pairs left out) and those that
+    nouns: by class. adjectives, predicatives: by noun, those that stand before it (held-out pairs left out) and those that
     may be said of it. verbs: by frame. objects: by verb. doing: verbs by the class of their subject; undergoing: by the
     noun that can be their object. times: by tense. places. frames: those that there are verbs for, as often as drawn.
     """
@@ -28,10 +28,10 @@ class Stock:
         for noun in lexicon.nouns:
             for name in noun.classes:
                 self.nouns.setdefault(name, []).append(noun)
-        self.qualities = {
+        self.predicatives = {
             noun: [a for a in lexicon.adjectives if set(a.classes) & set(noun.classes)] for noun in lexicon.nouns
         }
-        self.adjectives = {noun: self._known(noun.german, fitting) for noun, fitting in self.qualities.items()}
+        self.adjectives = {noun: self._known(noun.german, fitting) for noun, fitting in self.predicatives.items()}
         verbs = [verb for verb in lexicon.verbs if verb.prefix is None or "separable" in self.rules]
         simple = ("none", "accusative", "dative", "double")
         self.verbs = {frame: [v for v in verbs if v.frame == frame] for frame in simple}
@@ -45,11 +45,11 @@ class Stock:
         allowed = {"dative": "dative", "double": "double", "clause": "complements"}
         self.frames = [f for f in FRAMES if self.verbs[f] and (f not in allowed or allowed[f] in self.rules)]
         # For relative clauses: verbs by the class of the subject, and by the noun that can be their object.
-        self.doing = {
+        self.verbs_by_subject = {
             name: [v for f in self.frames if f != "clause" for v in self.verbs[f] if name in v.subjects]
             for name in self.nouns
         }
-        self.undergoing = {
+        self.verbs_by_object = {
             noun: [v for f in self.frames if f in OF_ONE for v in self.verbs[f] if noun in self.objects[v]]
             for noun in lexicon.nouns
         }

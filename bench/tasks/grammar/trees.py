@@ -11,16 +11,16 @@ from bench.tasks.grammar.lexicon import Adjective, Adverb, Noun, Verb
 class Phrase:
     """A noun with what belongs to it. det: a key of `forms.DETERMINERS`. modifier: a preposition of ATTACHED and its
     phrase; relative: a clause with a gap; a phrase has at most one of the two. other: the second of two joined by
-    `and`. relative_at: the role of the gap, `subject` or `object`."""
+    `and`. gap: the role of the gap, `subject` or `object`."""
 
-    det: str
+    determiner: str
     noun: Noun
     plural: bool = False
     adjective: Adjective | None = None
     modifier: tuple[str, Phrase] | None = None
     relative: Clause | None = None
-    relative_at: str = "subject"
-    other: Phrase | None = None
+    gap: str = "subject"
+    conjunct: Phrase | None = None
     mark: object = None
 
 
@@ -56,24 +56,24 @@ class Clause:
     or object None: it is not there or is the gap of a relative clause. first: what stands before the verb of a main
     clause, `subject`, `time`, `place` or `clause` (the adverbial clause). complement, adverbial: conjunction and
     clause. second: a second verb phrase with the same subject, joined by `and`. also: conjunction and a second main
-    clause. asks: None, or what is asked for: `yes`, `who` (subject), `whom` or `what` (object), `where`, `when`,
+    clause. question: None, or what is asked for: `yes`, `who` (subject), `whom` or `what` (object), `where`, `when`,
     `why`."""
 
     verb: Verb | None
     tense: str
     subject: Phrase | Pronoun | None
     object: Phrase | Pronoun | None = None
-    receiver: Phrase | Pronoun | None = None
-    quality: Adjective | None = None
+    indirect_object: Phrase | Pronoun | None = None
+    predicative: Adjective | None = None
     time: Time | None = None
     place: Place | None = None
     negative: bool = False
-    first: str = "subject"
+    prefield: str = "subject"
     complement: tuple[str, Clause] | None = None
     adverbial: tuple[str, Clause] | None = None
-    second: Clause | None = None
-    also: tuple[str, Clause] | None = None
-    asks: str | None = None
+    coordinated_predicate: Clause | None = None
+    coordinated: tuple[str, Clause] | None = None
+    question: str | None = None
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ COORDINATE = {"and": "und", "but": "aber"}
 def plural(subject: Phrase | Pronoun) -> bool:
     if isinstance(subject, Pronoun):
         return subject.person in ("they", "we")
-    return subject.plural or subject.other is not None
+    return subject.plural or subject.conjunct is not None
 
 
 def person(subject: Phrase | Pronoun) -> str:
@@ -163,8 +163,8 @@ def depth_of(tree: Clause | Phrase | Pronoun | None) -> int:
         return 0
     if isinstance(tree, Phrase):
         return 0 if tree.relative is None else 1 + depth_of(tree.relative)
-    inner = [depth_of(phrase) for phrase in (tree.subject, tree.object, tree.receiver, tree.second)]
+    inner = [depth_of(phrase) for phrase in (tree.subject, tree.object, tree.indirect_object, tree.coordinated_predicate)]
     inner += [1 + depth_of(joined[1]) for joined in (tree.complement, tree.adverbial) if joined is not None]
-    if tree.also is not None:
-        inner.append(depth_of(tree.also[1]))
+    if tree.coordinated is not None:
+        inner.append(depth_of(tree.coordinated[1]))
     return max(inner)

@@ -14,8 +14,8 @@ from bench.data.examples import FIRST_FREE_ID, Marks, Sizes
 from bench.data.ragged import Ragged
 from bench.errors import UserError
 from bench.tasks.grammar.lexicon import Lexicon, lexicon
-from bench.tasks.grammar.random_choices import Dice
-from bench.tasks.grammar.sampling import RULES, Builder
+from bench.tasks.grammar.random_choices import RandomChoices
+from bench.tasks.grammar.sampling import RULES, TreeSampler
 from bench.tasks.grammar.trees import Clause, depth_of
 from bench.tasks.kinds.generated import Drawn, Generated, Part
 
@@ -32,7 +32,7 @@ class Sentences(Generated):
     """Raises ValueError for sizes that cannot be."""
 
     lexicon: int | None = None  # words of every class, the first ones; null: all there are
-    rules: list[str] | None = None  # what sentences are made with, of grammar.building.RULES; null: everything
+    rules: list[str] | None = None  # what sentences are made with, of grammar.sampling.RULES; null: everything
     deepest: int = 2  # clauses inside each other, below the main one, in training
     train_shortest: int = 3  # words of a source, the full stop included
     train_longest: int = 24
@@ -60,7 +60,7 @@ class Sentences(Generated):
                 f"{self.train_shortest}, {self.train_longest}, {self.test_longest}"
             )
         super().__post_init__()
-        self._builders: dict[bool, Builder] = {}
+        self._samplers: dict[bool, TreeSampler] = {}
 
     @property
     def seen(self) -> tuple[int, int]:
@@ -95,8 +95,8 @@ class Sentences(Generated):
         """`count` examples with a source of part.low to part.high words; those of UNSEEN with a combination of words
         that no other part has."""
         unseen = part.name == UNSEEN
-        builder = self._builder(unseen)
-        dice = Dice(generator)
+        sampler = self._sampler(unseen)
+        random = RandomChoices(generator)
         depth = self.deepest if part.high <= self.train_longest else self.test_deepest
         source_ids, target_ids = self._source_ids, self._target_ids
         sources: list[list[int]] = []
@@ -108,8 +108,8 @@ class Sentences(Generated):
             tried += 1
             if tried > TRIES * (len(sources) + 1):
                 raise UserError(_none(self, part))
-            tree = builder.sentence(dice, depth)
-            if unseen and not builder.unseen:
+            tree = sampler.sentence(random, depth)
+            if unseen and not sampler.held_out_pairs:
                 continue
             made = self.example(tree)
             if made is None or not part.low <= len(made.source) <= part.high:
@@ -134,10 +134,10 @@ class Sentences(Generated):
     phenomena = ()
     """Those that examples are marked with."""
 
-    def _builder(self, combinations: bool) -> Builder:
-        if combinations not in self._builders:
-            self._builders[combinations] = Builder(self.words, self.switched_on, combinations)
-        return self._builders[combinations]
+    def _sampler(self, combinations: bool) -> TreeSampler:
+        if combinations not in self._samplers:
+            self._samplers[combinations] = TreeSampler(self.words, self.switched_on, combinations)
+        return self._samplers[combinations]
 
     @cached_property
     def _source(self) -> tuple[str, ...]:

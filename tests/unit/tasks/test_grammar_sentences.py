@@ -11,8 +11,8 @@ import pytest
 from bench.tasks.grammar import english, german, morphology, parsing, trees
 from bench.tasks.grammar.annotations import PHENOMENA
 from bench.tasks.grammar.lexicon import lexicon
-from bench.tasks.grammar.random_choices import Dice
-from bench.tasks.grammar.sampling import RULES, Builder
+from bench.tasks.grammar.random_choices import RandomChoices
+from bench.tasks.grammar.sampling import RULES, TreeSampler
 from bench.tasks.grammar.vocabulary import english_words, german_words
 
 LINES = (Path(__file__).parent / "grammar_pairs.tsv").read_text(encoding="utf-8").splitlines()
@@ -20,15 +20,15 @@ PAIRS = [tuple(line.split("\t")) for line in LINES if not line.startswith("#")]
 
 
 def drawn(seed: int, count: int, depth: int = 2) -> list[trees.Clause]:
-    builder, dice = Builder(lexicon(), RULES), Dice(np.random.default_rng(seed))
-    return [builder.sentence(dice, depth) for _ in range(count)]
+    sampler, random = TreeSampler(lexicon(), RULES), RandomChoices(np.random.default_rng(seed))
+    return [sampler.sentence(random, depth) for _ in range(count)]
 
 
 @pytest.mark.parametrize(("source", "target"), PAIRS, ids=[source for source, _ in PAIRS])
 def test_hand_written_pairs(source: str, target: str) -> None:
-    tree = parsing.parsed(source)
-    assert " ".join(english.words(tree)) == source
-    assert " ".join(german.words(tree)[0]) == target
+    tree = parsing.parse(source)
+    assert " ".join(english.realise(tree)) == source
+    assert " ".join(german.realise(tree)[0]) == target
 
 
 def test_the_pairs_use_every_word_and_every_phenomenon() -> None:
@@ -41,8 +41,8 @@ def test_the_pairs_use_every_word_and_every_phenomenon() -> None:
     verbs = Counter()
     marked = Counter()
     for source, _ in PAIRS:
-        tree = parsing.parsed(source)
-        marked.update(mark.phenomenon for mark in german.words(tree)[1])
+        tree = parsing.parse(source)
+        marked.update(mark.phenomenon for mark in german.realise(tree)[1])
         verbs.update(clause.verb for clause in clauses(tree))
     assert set(lexicon().verbs) <= set(verbs)
     assert set(marked) == set(PHENOMENA)
@@ -55,8 +55,8 @@ def test_the_pairs_use_every_word_and_every_phenomenon() -> None:
 
 def clauses(tree: trees.Clause) -> list[trees.Clause]:
     """A clause and all that lie in it."""
-    inner = [tree.second, *(joined[1] for joined in (tree.complement, tree.adverbial, tree.also) if joined)]
-    for phrase in (tree.subject, tree.object, tree.receiver):
+    inner = [tree.coordinated_predicate, *(joined[1] for joined in (tree.complement, tree.adverbial, tree.coordinated) if joined)]
+    for phrase in (tree.subject, tree.object, tree.indirect_object):
         if isinstance(phrase, trees.Phrase):
             inner.append(phrase.relative)
     return [tree, *(one for clause in inner if clause is not None for one in clauses(clause))]
@@ -66,8 +66,8 @@ def clauses(tree: trees.Clause) -> list[trees.Clause]:
 def test_what_is_drawn_reads_back_to_the_same_german(depth: int) -> None:
     """So that an English sentence decides its German one."""
     for tree in drawn(depth, 400, depth):
-        source, target = " ".join(english.words(tree)), " ".join(german.words(tree)[0])
-        assert parsing.translated(source) == target, source
+        source, target = " ".join(english.realise(tree)), " ".join(german.realise(tree)[0])
+        assert parsing.translate(source) == target, source
 
 
 def test_clauses_nest_as_deep_as_asked_for_and_no_deeper() -> None:
@@ -78,9 +78,9 @@ def test_clauses_nest_as_deep_as_asked_for_and_no_deeper() -> None:
 def test_every_word_is_in_the_vocabulary() -> None:
     sources, targets = set(english_words(lexicon(), RULES)), set(german_words(lexicon(), RULES))
     for tree in drawn(5, 1500, 3):
-        words, marks = german.words(tree)
-        assert set(english.words(tree)) <= sources
-        assert set(words) | {mark.wrong for mark in marks} <= targets
+        words, marks = german.realise(tree)
+        assert set(english.realise(tree)) <= sources
+        assert set(words) | {mark.foil for mark in marks} <= targets
 
 
 def test_marks_point_at_what_they_say() -> None:
@@ -90,22 +90,22 @@ def test_marks_point_at_what_they_say() -> None:
     }
     found = Counter()
     for tree in drawn(7, 1500, 2):
-        words, marks = german.words(tree)
+        words, marks = german.realise(tree)
         assert len({mark.phenomenon for mark in marks}) == len(marks)
         for mark in marks:
             found[mark.phenomenon] += 1
             word = words[mark.at]
-            assert word != mark.wrong and mark.distance > 0
+            assert word != mark.foil and mark.distance > 0
             assert mark.attractors == 0 or mark.phenomenon == "agreement"
             if mark.phenomenon == "separable":
-                assert word in prefixes and mark.wrong in prefixes
+                assert word in prefixes and mark.foil in prefixes
                 assert mark.at + 1 == len(words) or words[mark.at + 1] in (".", "?", ",", "und", *prefixes), words
             elif mark.phenomenon == "bracket":
                 assert word in nonfinite | {"sein"}
             elif mark.phenomenon == "negation":
                 assert word == "nicht" or word.startswith("kein")
             elif mark.phenomenon == "verb_second":
-                assert words[mark.at + 1] == mark.wrong
+                assert words[mark.at + 1] == mark.foil
             elif mark.phenomenon == "verb_final":
                 opener = words[mark.at - mark.distance]
                 openers = {*trees.SUBORDINATE.values(), *trees.COMPLEMENT.values(), *morphology.RELATIVE.values()}
@@ -214,7 +214,7 @@ def test_determiners_adjectives_nouns_and_verbs_agree() -> None:
     plurals |= {"konnten", "mussten", "wollten", "durften", "sollten"}
     checked = Counter()
     for tree in drawn(11, 3000, 2):
-        words, marks = german.words(tree)
+        words, marks = german.realise(tree)
         for at, word in enumerate(words):
             if word in NOUN_CELLS and word[0].isupper():
                 assert phrase_cells(words, at), (word, " ".join(words))
@@ -237,18 +237,18 @@ def test_determiners_adjectives_nouns_and_verbs_agree() -> None:
 def test_there_are_more_than_ten_million_sentences() -> None:
     """Counted, not drawn: subject, transitive verb and object alone, each of the two with one of five determiners of a
     number and one or no adjective that training may put before it, in the present and the past."""
-    builder = Builder(lexicon(), RULES)
+    sampler = TreeSampler(lexicon(), RULES)
 
     def phrases(nouns: list) -> int:
-        return sum(2 * 5 * (1 + len(builder.adjectives[noun])) for noun in nouns)
+        return sum(2 * 5 * (1 + len(sampler.adjectives[noun])) for noun in nouns)
 
     count = 0
-    for verb in builder.verbs["accusative"]:
-        subjects = {noun for name in verb.subjects for noun in builder.nouns[name]}
-        count += 2 * phrases(list(subjects)) * phrases(builder.objects[verb])
+    for verb in sampler.verbs["accusative"]:
+        subjects = {noun for name in verb.subjects for noun in sampler.nouns[name]}
+        count += 2 * phrases(list(subjects)) * phrases(sampler.objects[verb])
     assert count > 10_000_000, count
-    sources = {" ".join(english.words(tree)) for tree in drawn(13, 4000, 2)}
-    long = [" ".join(words) for words in map(english.words, drawn(17, 4000, 2)) if len(words) >= 12]
+    sources = {" ".join(english.realise(tree)) for tree in drawn(13, 4000, 2)}
+    long = [" ".join(words) for words in map(english.realise, drawn(17, 4000, 2)) if len(words) >= 12]
     assert len(set(long)) == len(long) and len(sources) > 3900
 
 
@@ -258,4 +258,4 @@ def test_a_broken_sentence_is_not_one_of_the_grammar() -> None:
         *("the man slept", "these man slept .", "the man slept the dog .", "the apple bought a man .", ""),
     ):
         with pytest.raises(ValueError, match="not a sentence of the grammar"):
-            parsing.parsed(text)
+            parsing.parse(text)

@@ -12,7 +12,7 @@ from bench.data import shared
 from bench.data.examples import ABSENT, Marks, Split
 from bench.data.ragged import Ragged
 from bench.errors import UserError
-from bench.evaluation import marked_rows, word_at
+from bench.evaluation.scores import marked_rows, word_at
 from bench.tasks.agreement import Agreement
 from bench.tasks.grammar import parsing
 from bench.tasks.grammar.held_out import held_out
@@ -49,7 +49,7 @@ def test_a_seed_gives_the_same_data_and_another_gives_others(kind: type, monkeyp
 def test_every_target_is_the_source_translated(task: Grammar, data) -> None:
     for split in (data.train, data.valid, *data.tests.values()):
         for i in range(len(split)):
-            assert parsing.translated(task.source_text(split.src[i])) == task.target_text(split.tgt[i])
+            assert parsing.translate(task.source_text(split.src[i])) == task.target_text(split.tgt[i])
 
 
 def test_splits_are_disjoint_and_of_the_lengths_asked_for(task: Grammar, data) -> None:

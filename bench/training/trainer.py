@@ -10,18 +10,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench import precision
-from bench.checkpoints import ALWAYS, Checkpoints
-from bench.data.batches import Batch, Batcher
 from bench.data.examples import Redraw, Split
-from bench.optimiser import AdamW
-from bench.progress import Progress, Silent
-from bench.recipe import Settings
 from bench.seeding import numpy_generator, torch_generator
-from bench.states import States, every
 from bench.system.resources import clock
 from bench.system.signals import Interrupted, Stop
-from bench.teacher_forcing import real_features, training_loss, validate
+from bench.training import precision
+from bench.training.averaging import ALWAYS, Checkpoints
+from bench.training.batches import Batch, Batcher
+from bench.training.checkpoint import States, every
+from bench.training.config import Settings
+from bench.training.optimiser import AdamW
+from bench.training.progress import Progress, Silent
+from bench.training.teacher_forcing import real_features, training_loss, validate
 from models.dropout import set_dropout_generator
 from models.interface import Seq2Seq
 
@@ -39,7 +39,7 @@ class History:
     error a target value; accuracies None for values.
     samples: training throughput, non-padding target tokens a second, the first sample of a process left out.
     stopped: why training ended, END or PATIENCE; None where it has not.
-    average: None where there is none, else `of` (one of `bench.checkpoints.WHICH`), `steps` (of the checkpoints),
+    average: None where there is none, else `of` (one of `bench.training.averaging.WHICH`), `steps` (of the checkpoints),
     `value` (the validation loss of their mean) and `chosen` (whether the model has it).
     resumed: the steps at which a process went on from a saved state; what one had done beyond it is in no time here."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from bench import precision
-from bench.checkpoints import CHOSEN, WHICH
-from bench.schedules import SCHEDULES, Schedule
+from bench.training import precision
+from bench.training.averaging import CHOSEN, WHICH
+from bench.training.schedule import SCHEDULES, Schedule
 
 BATCHING = ("length", "mixed")
 
@@ -21,7 +21,7 @@ class Settings:
     validations: int = 20  # evenly spaced; the last one is at the end
     patience: int | None = None  # stop after so many validations in a row without a new lowest loss; None: never
     lr: float = 1e-3  # peak learning rate of AdamW (Loshchilov & Hutter 2019)
-    schedule: str = "cosine"  # one of bench.schedules.SCHEDULES
+    schedule: str = "cosine"  # one of bench.training.schedule.SCHEDULES
     warmup: float = 0.1  # share of all steps over which the learning rate rises
     plateau_factor: float = 0.5  # of schedule plateau: the rate is multiplied by this
     plateau_patience: int = 2  # after so many validations in a row without a new lowest loss

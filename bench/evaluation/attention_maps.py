@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.data.batches import Batch, Batcher
 from bench.data.examples import EOS, SPECIALS, Split
 from bench.data.ragged import Ragged
-from bench.decoding import Search, decoder
+from bench.evaluation.decoding import Search, decoder
 from bench.tasks.base import Task
+from bench.training.batches import Batch, Batcher
 from models.attention import watch_attention
 from models.interface import Seq2Seq
 

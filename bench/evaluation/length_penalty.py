@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bench.data.examples import Split
-from bench.decoding import Search, decode_split
-from bench.evaluation import score_rows, texts
-from bench.progress import Progress
+from bench.evaluation.decoding import Search, decode_split
+from bench.evaluation.scores import score_rows, texts
 from bench.tasks.base import Task
+from bench.training.progress import Progress
 from models.interface import Seq2Seq
 
 

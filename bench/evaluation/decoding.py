@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench import precision
-from bench.data.batches import Batcher
 from bench.data.examples import BOS, EOS, PAD, Split
-from bench.progress import Progress, Silent
 from bench.system.resources import clock
+from bench.training import precision
+from bench.training.batches import Batcher
+from bench.training.progress import Progress, Silent
 from models.interface import Seq2Seq, select
 
 MOST_BEAM = 1000
@@ -25,7 +25,7 @@ MOST_BEAM = 1000
 class Search:
     """beam: hypotheses kept, 1 = greedy. A finished hypothesis of n tokens, end token included, is ranked by its log
     probability over n ** length_penalty: 0 = none, 1 = mean log probability a token. precision: of matrix products,
-    one of bench.precision.PRECISIONS; in bf16 a close race between two tokens can end otherwise."""
+    one of bench.training.precision.PRECISIONS; in bf16 a close race between two tokens can end otherwise."""
 
     beam: int = 1
     length_penalty: float = 1.0

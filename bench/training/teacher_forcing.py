@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench.data.batches import Batch, Batcher
 from bench.data.examples import PAD
-from bench.losses import cross_entropy
+from bench.training.batches import Batch, Batcher
+from bench.training.loss import cross_entropy
 from models.interface import Seq2Seq
 
 

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.data.batches import Batcher
 from bench.data.examples import ABSENT, Split
-from bench.decoding import Hypotheses
-from bench.degeneration import shares
+from bench.evaluation.decoding import Hypotheses
+from bench.evaluation.degeneration import shares
 from bench.metrics import METRICS
 from bench.records import phenomena
 from bench.tasks.base import Task
-from bench.teacher_forcing import accuracy_at, losses, validate
+from bench.training.batches import Batcher
+from bench.training.teacher_forcing import accuracy_at, losses, validate
 from models.interface import Seq2Seq
 
 FEWEST = 5

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench.data.batches import Batch, Batcher
 from bench.data.examples import Split
-from bench.optimiser import AdamW
 from bench.system.resources import clock
-from bench.teacher_forcing import real_features, training_loss
+from bench.training.batches import Batch, Batcher
+from bench.training.optimiser import AdamW
+from bench.training.teacher_forcing import real_features, training_loss
 from models.dropout import Dropout
 from models.interface import Seq2Seq
 

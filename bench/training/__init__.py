@@ -1,0 +1,1 @@
+"""Training of any model on any task: loss, optimiser, schedule, checkpoints, progress."""
