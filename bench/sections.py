@@ -11,8 +11,8 @@ from functools import cache
 
 import yaml
 
+from bench.conf.tuned_settings import CONF
 from bench.errors import UserError
-from bench.tuned import CONF
 
 SECTIONS = ("task", "model", "budget", "match", "optim", "search")
 """Keys that have keys of their own."""

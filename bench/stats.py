@@ -33,7 +33,7 @@ def bootstrap_mean(
     values: Sequence[float], level: float = 0.95, resamples: int = RESAMPLES, seed: int = SEED
 ) -> Interval | None:
     """Percentile bootstrap interval of the mean (Efron and Tibshirani 1993, ch. 13). Unit of resampling: one value,
-    which is one seed in reports, and one example in `bench.reach`. values (N,). None for fewer than two values: one seed
+    which is one seed in reports, and one example in `bench.diagnostics.reach`. values (N,). None for fewer than two values: one seed
     says nothing about the spread over seeds. Raises ValueError for a value that is not finite."""
     sample = _finite(values)
     if len(sample) < 2:

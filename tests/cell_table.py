@@ -7,7 +7,7 @@ import csv
 import json
 from pathlib import Path
 
-from bench import schema, suite_files
+from bench.conf import schema, suites
 
 TABLE = Path(__file__).with_name("cells.csv")
 REFERENCE = Path(__file__).resolve().parents[1] / "results" / "reference"
@@ -18,7 +18,7 @@ def suite_rows() -> list[tuple[str, ...]]:
     """One row for each cell of each suite: the suite, the cell's settings, its name and its hash."""
     rows = []
     for name in schema.choices("suite"):
-        for words in suite_files.load(name).cells:
+        for words in suites.load(name).cells:
             cell = schema.compose(words)
             rows.append((name, " ".join(words), cell.name, cell.hash))
     return rows

@@ -24,8 +24,8 @@ def run(settings: tuple[str, ...], multirun: bool, cfg: str | None, resolve: boo
     SETTINGS are Hydra overrides; out=DIR names the results folder. A cell that is finished is not run again.
     With -m: bench run -m model=transformer,lstm_dot seed=1,2,3.
     """
-    from bench import suite
     from bench.cli import hydra_run
+    from bench.runs import suite
 
     if resolve and cfg is None:
         raise UserError("--resolve goes with --cfg")
@@ -67,11 +67,12 @@ def suite_command(
     Finished cells are skipped, so that the same command goes on where it was stopped; so are those that failed, unless
     --retry-failed is given. Exit status 1 where a cell failed, diverged or ran out of time, now or before.
     """
-    from bench import schema, suite, suite_files
-    from bench.display import board
+    from bench.conf import schema, suites
+    from bench.runs import suite
+    from bench.runs.display import board
     from bench.system.environment import usable_cores
 
-    chosen = suite_files.load(name, only)
+    chosen = suites.load(name, only)
     out = RUNS / name if out is None else out
     suite.check_folder(out)
     at_a_time = suite.how_many(chosen.threads, jobs)
@@ -130,10 +131,11 @@ def tune_command(
     same command goes on where it was stopped. Writes tuning.md, tuning.csv and tuned/TASK.yaml. Exit status 1 where a
     trial failed.
     """
-    from bench import suite, suite_files, tune
-    from bench.display import board
+    from bench.conf import suites
+    from bench.runs import suite, tune
+    from bench.runs.display import board
 
-    chosen = suite_files.load(name, only)
+    chosen = suites.load(name, only)
     out = RUNS / f"tune-{name}" if out is None else out
     suite.check_folder(out)
     axes = tune.tried(asked)

@@ -50,8 +50,8 @@ def generators(names: tuple[str, ...], budgets: str | None, out: Path | None) ->
 
     All of them take a quarter of an hour. Exit status 1 where a preset asks for more than there is.
     """
-    from bench import generators as measuring
-    from bench.display import Board
+    from bench.diagnostics import generators as measuring
+    from bench.runs.display import Board
 
     orders = measuring.ordered(names, budgets)
     if out is not None:

@@ -24,11 +24,11 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from bench import suite
-from bench.display import board
+from bench.conf.schema import CONF, compose, settings
 from bench.errors import UserError
 from bench.records import store
-from bench.schema import CONF, compose, settings
+from bench.runs import suite
+from bench.runs.display import board
 
 QUIET = (
     "hydra/job_logging=none",

@@ -25,7 +25,7 @@ def list_command(what: str | None, name: str | None, settings: tuple[str, ...], 
         return _list_models(name, settings, table)
     if name is not None or table:
         raise UserError("only a model has more to list: bench list model NAME, or bench list model --table")
-    from bench import schema
+    from bench.conf import schema
 
     for heading, group in LISTED.items():
         if what not in (None, heading):
@@ -41,14 +41,18 @@ def list_command(what: str | None, name: str | None, settings: tuple[str, ...], 
 
 def _list_models(name: str | None, settings: tuple[str, ...], table: bool) -> int:
     """The card of one model, or the table of all."""
-    from bench import cards, schema
+    from bench.conf import schema
+    from bench.diagnostics import model_card
     from bench.report import arms
 
     if table:
         words = settings if name is None else (name, *settings)
-        click.echo(cards.table(cards.card(model, words) for model in arms.ordered(schema.choices("model"))), nl=False)
+        click.echo(
+            model_card.table(model_card.card(model, words) for model in arms.ordered(schema.choices("model"))),
+            nl=False,
+        )
     elif name is None:
         raise UserError(f"which model? there are {', '.join(schema.choices('model'))}; or all with --table")
     else:
-        click.echo(cards.text(cards.card(name, settings)))
+        click.echo(model_card.text(model_card.card(name, settings)))
     return GOOD

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from bench.cli import BAD, GOOD, PATH, RUNS
+from bench.diagnostics.profile import defaults
 from bench.errors import UserError
-from bench.profile import defaults
 from bench.records.reach_rows import EXAMPLES
 
 
@@ -39,11 +39,11 @@ def profile(
     SETTINGS choose size and device (task=multi30k budget=multi30k_cpu if not given). What is measured is kept, so that
     the same command goes on where it was stopped. Exit status 1 where nothing could be measured.
     """
-    from bench.display import Board
-    from bench.profile import session
-    from bench.profile.plan import planned
+    from bench.diagnostics.profile import session
+    from bench.diagnostics.profile.plan import planned
     from bench.records.profile_rows import MEASURED
     from bench.report.profile import build
+    from bench.runs.display import Board
 
     plan = planned(settings, models, lengths, what, threads, tokens, repeats, budget_seconds)
     session.check_folder(out)
@@ -64,8 +64,8 @@ def reach(runs: tuple[Path, ...], results: Path | None, split: str | None, examp
     Where the gradient of an output goes, by the distance of the source token, and what accuracy is left when the source
     beyond a distance is another example's. `bench report` draws both. What is there already is not done again.
     """
-    from bench.display import board
-    from bench.reach import session
+    from bench.diagnostics.reach import session
+    from bench.runs.display import board
 
     if bool(runs) == (results is not None):
         raise UserError("name cells with --run DIR, or a results folder with --all DIR")

@@ -26,7 +26,7 @@ def translate(run_folder: Path, beam: int) -> int:
 
     Of a line of more than 8,191 tokens the beginning is translated, and standard error says so.
     """
-    from bench.translation import translate as translations
+    from bench.runs.translate import translate as translations
 
     def say(line: str) -> None:
         click.echo(f"bench: {line}", err=True)
@@ -106,13 +106,13 @@ def score(folder: Path) -> int:
     show are added to it, and `bench report` shows them. Exit status 2 where a score does not come out as recorded; that
     record stays as it is.
     """
-    from bench import rescoring
+    from bench.runs import rescore
 
-    folders, others = rescoring.cells(folder)
+    folders, others = rescore.cells(folder)
     for line in others:
         click.echo(f"bench: left out: {line}", err=True)
     for cell in folders:
-        confirmed, added = rescoring.rescore(cell)
+        confirmed, added = rescore.rescore(cell)
         click.echo(f"{cell.name}: {confirmed} scores confirmed, added: {', '.join(added) or 'nothing'}")
     return GOOD
 

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 CODE = (
     "models", "bench/tasks", "bench/data", "bench/training",
-    "bench/metrics.py", "bench/seeding.py", "bench/building.py", "bench/records/matching.py",
+    "bench/metrics.py", "bench/seeding.py", "bench/runs/building.py", "bench/records/matching.py",
 )  # fmt: skip
 """What can change a training; a state of other code is left alone."""
 

@@ -10,9 +10,9 @@ import torch
 import yaml
 from torch import Tensor
 
-from bench import schema
-from bench.building import FILLED_IN
-from bench.tuned import CONF
+from bench.conf import schema
+from bench.conf.tuned_settings import CONF
+from bench.runs.building import FILLED_IN
 from models.interface import Seq2Seq
 
 SOURCE_SIZE, TARGET_SIZE, WIDTH = 23, 19, 16

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import schema
-from bench.data import shared
+from bench.conf import schema
 from bench.data.examples import FIRST_FREE_ID, Split, TaskData, fingerprint
 from bench.data.ragged import Ragged
 from bench.errors import DataUnavailable, UserError
 from bench.metrics import LESS_IS_BETTER, METRICS
+from bench.tasks import task_cache
 from bench.tasks.base import Task
 from tests.unit.made_up import VOCABULARY, joined, lines
 
@@ -62,7 +62,7 @@ def test_the_same_at_every_call(loaded: tuple[Task, TaskData]) -> None:
 
 def test_the_data_come_back_from_the_cache(loaded: tuple[Task, TaskData]) -> None:
     _, data = loaded
-    again = shared.from_bytes(shared.to_bytes(data))
+    again = task_cache.from_bytes(task_cache.to_bytes(data))
     for field in fields(TaskData):
         if field.name not in ("train", "valid", "tests"):
             assert getattr(again, field.name) == getattr(data, field.name), field.name

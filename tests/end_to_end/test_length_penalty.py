@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from bench import run, schema, trained, translation
+from bench.conf import schema
 from bench.errors import UserError
 from bench.evaluation import length_penalty
 from bench.evaluation.decoding import decode_split
 from bench.records import store
+from bench.runs import cell as cell_module
+from bench.runs import trained, translate
 
 TINY = ["task=reverse", "task.train_size=300", "task.valid_size=40", "task.test_size=30", "budget=smoke"]
 WORDS = [*TINY, "model=gru_none", "search.beam=3", "search.length_penalty=[0,1,2]"]
@@ -27,7 +29,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> Counter:
         counts[split.name, how.name, how.length_penalty if how.beam > 1 else None] += 1
         return decode_split(model, split, limits, how, *rest)
 
-    for module in (run, length_penalty):
+    for module in (cell_module, length_penalty):
         monkeypatch.setattr(module, "decode_split", noted)
     return counts
 
@@ -41,7 +43,7 @@ def test_the_tests_are_decoded_once_with_what_validation_chose(
         length_penalty, "score_rows", lambda *all: [row | {"value": next(planted)} for row in rows(*all)]
     )
     cell = schema.compose(WORDS)
-    assert run.run_cell(cell, tmp_path) == "done"
+    assert cell_module.run_cell(cell, tmp_path) == "done"
     record = store.read(tmp_path / cell.name)
     choice = record["selection"]["length_penalty"]
     values = {each["length_penalty"]: each["value"] for each in choice["candidates"]}
@@ -58,12 +60,12 @@ def test_the_tests_are_decoded_once_with_what_validation_chose(
 
 def test_translation_goes_on_with_what_was_chosen(tmp_path: Path) -> None:
     cell = schema.compose(WORDS)
-    assert run.run_cell(cell, tmp_path) == "done"
+    assert cell_module.run_cell(cell, tmp_path) == "done"
     folder = tmp_path / cell.name
     rows = store.read_outputs(folder)
     for beam, search in ((1, "greedy"), (3, "beam3")):
         own = rows[rows["search"] == search].head(4)
-        assert list(translation.translate(folder, own["source"], beam=beam)) == own["hypothesis"].tolist()
+        assert list(translate.translate(folder, own["source"], beam=beam)) == own["hypothesis"].tolist()
     record = store.read(folder)
     for chosen in (0.0, 2.0):
         record["selection"]["length_penalty"]["chosen"] = chosen
@@ -73,17 +75,17 @@ def test_translation_goes_on_with_what_was_chosen(tmp_path: Path) -> None:
 
 def test_a_cell_without_evaluation_has_not_chosen(tmp_path: Path, decoded: Counter) -> None:
     cell = schema.compose([*WORDS, "evaluate=false"])
-    assert run.run_cell(cell, tmp_path) == "done" and not decoded
+    assert cell_module.run_cell(cell, tmp_path) == "done" and not decoded
     folder = tmp_path / cell.name
     assert store.read(folder)["selection"]["length_penalty"] is None
-    assert len(list(translation.translate(folder, ["a b c"], beam=1))) == 1
+    assert len(list(translate.translate(folder, ["a b c"], beam=1))) == 1
     with pytest.raises(UserError, match="evaluate=false left the length penalty of its beam open; use --beam 1"):
-        list(translation.translate(folder, ["a b c"], beam=5))
+        list(translate.translate(folder, ["a b c"], beam=5))
 
 
 def test_a_number_chooses_nothing(tmp_path: Path, decoded: Counter) -> None:
     cell = schema.compose([*WORDS[:-1], "search.length_penalty=0.5"])
-    assert run.run_cell(cell, tmp_path) == "done"
+    assert cell_module.run_cell(cell, tmp_path) == "done"
     assert store.read(tmp_path / cell.name)["selection"]["length_penalty"] is None
     assert {split for split, _, _ in decoded} & {"valid"} == set()
     assert trained.load(tmp_path / cell.name).length_penalty == 0.5

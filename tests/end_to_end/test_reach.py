@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from bench import __main__, schema
-from bench.reach import measure
+from bench import __main__
+from bench.conf import schema
+from bench.diagnostics.reach import measure
 from bench.records import reach_rows, store
 from bench.records.reach_rows import Settings
-from bench.run import run_cell
+from bench.runs.cell import run_cell
 
 TINY = ("budget=smoke", "budget.parameters=20000", "match.tolerance=1", "task.train_size=3000", "task.valid_size=20")
 

@@ -14,11 +14,11 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from bench import schema, suite_files
+from bench.conf import schema, suites
 from bench.data.corpora import files, registry
 from bench.errors import UserError
 from bench.records import store
-from bench.run import run_cell
+from bench.runs.cell import run_cell
 from bench.training.progress import Silent
 
 
@@ -38,7 +38,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_cell_of_the_suite_has_a_whole_record(smoke: Path) -> None:
-    cells = [schema.compose(words) for words in suite_files.load("smoke").cells]
+    cells = [schema.compose(words) for words in suites.load("smoke").cells]
     assert {folder.name for folder in store.folders(smoke)} == {cell.name for cell in cells}
     for cell in cells:
         record = store.read(smoke / cell.name)
@@ -120,7 +120,7 @@ def test_a_trained_cell_answers_line_by_line(smoke: Path, tmp_path: Path) -> Non
 
 
 def test_a_cell_is_the_same_alone_as_in_its_suite(smoke: Path, tmp_path: Path) -> None:
-    words = suite_files.load("smoke").cells[2]
+    words = suites.load("smoke").cells[2]
     cell = schema.compose(words)
     assert run_cell(cell, tmp_path) == "done"
     alone, inside = (store.read_outputs(out / cell.name) for out in (tmp_path, smoke))

@@ -18,8 +18,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from bench.conf.schema import compose
 from bench.records import store
-from bench.schema import compose
 
 ROOT = Path(__file__).resolve().parents[2]
 ARMS = ("transformer", "lstm_dot", "gru_none")

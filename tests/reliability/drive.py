@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from bench import suite
-from bench.display import Board
-from bench.schema import compose
+from bench.conf.schema import compose
+from bench.runs import suite
+from bench.runs.display import Board
 from tests.reliability.bed import words
 
 

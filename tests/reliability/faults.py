@@ -23,11 +23,11 @@ from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
-from bench.display import Board
+from bench.conf.schema import compose
 from bench.records import store
-from bench.schema import compose
-from bench.suite import Job, failed
-from bench.suite import run as run_suite
+from bench.runs.display import Board
+from bench.runs.suite import Job, failed
+from bench.runs.suite import run as run_suite
 from bench.training import checkpoint
 from tests.reliability import memory
 from tests.reliability.bed import ARMS, BROKEN, ROOT, Bed, children, cut, kill, stop, words

@@ -18,15 +18,18 @@ from pathlib import Path
 import click
 import pytest
 
-from bench import __main__, generators, schema, suite, tune
+from bench import __main__
 from bench.cli import cells as cell_commands
 from bench.cli import hydra_run
-from bench.profile import session
-from bench.reach import session as reach_session
+from bench.conf import schema
+from bench.diagnostics import generators
+from bench.diagnostics.profile import session
+from bench.diagnostics.reach import session as reach_session
 from bench.records.profile_rows import MEASURED
 from bench.report import page
 from bench.report import profile as profile_report
-from bench.run import run_cell
+from bench.runs import suite, tune
+from bench.runs.cell import run_cell
 from tests.reliability.bad_values import EVERY, LONG, PATHS, furnish, real, whole
 from tests.reliability.watched import run
 from tests.thorough import some

@@ -12,10 +12,12 @@ from functools import cache
 import pytest
 import yaml
 
-from bench import building, schema, sections, suite
+from bench import sections
+from bench.conf import schema
 from bench.data.examples import Sizes
 from bench.errors import UserError
-from bench.run import _searches, training_settings
+from bench.runs import building, suite
+from bench.runs.cell import _searches, training_settings
 from models.meta_device import sketched
 from tests.reliability.bad_values import HUGE, LONG, furnish
 from tests.reliability.watched import limited, listing, run

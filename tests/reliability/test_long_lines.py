@@ -12,15 +12,17 @@ import numpy as np
 import pytest
 import torch
 
-from bench import __main__, schema, translation
+from bench import __main__
+from bench.conf import schema
 from bench.data.examples import LONGEST, Split
 from bench.data.ragged import Ragged
 from bench.errors import DataError, UserError
 from bench.evaluation.decoding import Search, decode_split
-from bench.run import run_cell
+from bench.runs import translate
+from bench.runs.cell import run_cell
+from bench.runs.trained import Trained
 from bench.tasks.kinds import generated
 from bench.tasks.kinds.generated import Generated, made
-from bench.trained import Trained
 from bench.training.batches import Batcher
 from bench.training.teacher_forcing import losses
 from models import attention
@@ -100,12 +102,12 @@ class Words:
 @pytest.mark.parametrize("name", ["gru_dot", "transformer [learned positions]"])
 def test_translate_cuts_a_line_of_ten_thousand_tokens_and_says_so(name, monkeypatch) -> None:
     model = build(*CASES[IDS.index(name)])
-    monkeypatch.setattr(translation.trained, "load", lambda folder: Trained(None, Words(), None, model, 1.0))
+    monkeypatch.setattr(translate.trained, "load", lambda folder: Trained(None, Words(), None, model, 1.0))
     most = LONGEST - 1 if model.longest is None else model.longest - 1
     said: list[str] = []
     whole = "a bb " * most
     lines = ["a bb ccc", "a bb " * 5000, "", " ".join(whole.split()[:most])]
-    answers = list(translation.translate(Path(), lines, beam=2, say=said.append))
+    answers = list(translate.translate(Path(), lines, beam=2, say=said.append))
     assert len(answers) == 4 and answers[2] == ""
     assert said == [f"line 2: 10,000 tokens, of which the first {most:,} are translated"]
     assert answers[1] == answers[3], "the beginning is what is translated"
@@ -115,8 +117,8 @@ def test_learned_positions_bound_the_answer_too(monkeypatch) -> None:
     model = build(*CASES[IDS.index("transformer [learned positions]")], max_len=8)
     task = Words()
     monkeypatch.setattr(task, "target_limit", lambda lengths: 1000 + lengths)
-    monkeypatch.setattr(translation.trained, "load", lambda folder: Trained(None, task, None, model, 1.0))
-    for answer in translation.translate(Path(), ["a", "a bb ccc dddd e f g h i j"], beam=1):
+    monkeypatch.setattr(translate.trained, "load", lambda folder: Trained(None, task, None, model, 1.0))
+    for answer in translate.translate(Path(), ["a", "a bb ccc dddd e f g h i j"], beam=1):
         assert len(answer.split()) <= 7
 
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import schema
-from bench.data import hub, shared
+from bench.conf import schema
+from bench.data import hub
 from bench.data.examples import Split, TaskData, fingerprint
 from bench.errors import DataError, DataUnavailable, UserError
+from bench.tasks import task_cache
 from bench.tasks.bitext import Bitext
 from tests.unit.made_up import VOCABULARY, joined, lines
 
@@ -161,11 +162,11 @@ def test_changed_files_make_a_new_cell():
 
 def test_a_cell_of_which_the_data_are_kept_needs_no_text():
     config = schema.compose(WORDS).config["task"]
-    made = shared.load(schema.build_task(config))
+    made = task_cache.load(schema.build_task(config))
     for name in ("train.en", "train.de"):
         os.unlink(name)
     known = schema.build_task(config)
-    assert fingerprint(shared.load(known).train) == fingerprint(made.train)
+    assert fingerprint(task_cache.load(known).train) == fingerprint(made.train)
     assert known.target_text(known.source_ids("dogs")) == "dogs"
 
 
@@ -176,7 +177,7 @@ def test_the_record_has_the_checksum_of_every_file():
 
 def test_no_text_is_said_when_it_is_needed(tmp_path):
     task = schema.build_task(schema.compose(["task=bitext"]).config["task"])
-    for use in (task.load, task.identity, lambda: shared.load(task)):
+    for use in (task.load, task.identity, lambda: task_cache.load(task)):
         with pytest.raises(UserError, match="which text\\? task.source=FILE task.target=FILE"):
             use()
     assert not (tmp_path / "cache").exists()

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import cards, schema
 from bench.__main__ import main
+from bench.conf import schema
+from bench.diagnostics import model_card
 from bench.errors import UserError
 from bench.report import arms
 from models.cost import parameters, state_bytes, training_flops
@@ -19,8 +20,8 @@ SMALL = ("task=recall", "budget=quick")
 
 @pytest.mark.parametrize("name", sorted(schema.choices("model")))
 def test_a_card_says_what_the_model_has(name: str) -> None:
-    shown = cards.card(name, SMALL)
-    said = cards.text(shown)
+    shown = model_card.card(name, SMALL)
+    said = model_card.text(shown)
     counts = parameters(shown.model)
     for component, count in counts.items():
         assert re.search(rf"^  {component} +{count:,} ", said, re.MULTILINE)
@@ -34,8 +35,8 @@ def test_a_card_says_what_the_model_has(name: str) -> None:
 def test_the_shapes_on_a_card_add_up_to_its_parameters() -> None:
     """Read back from the text: layers that are alike times their number, and a shared weight once."""
     for name in ("transformer", "lstm_multihead", "minlstm"):
-        shown = cards.card(name, SMALL)
-        section = cards.text(shown).split("Layers\n")[1].split("\n\n")[0]
+        shown = model_card.card(name, SMALL)
+        section = model_card.text(shown).split("Layers\n")[1].split("\n\n")[0]
         total = 0
         for line in section.splitlines():
             times = int(match[1]) if (match := re.match(r" +(\d+) x ", line)) else 1
@@ -92,4 +93,4 @@ def test_what_cannot_be_shown_is_one_line(words: list[str], said: str, capsys: p
 
 def test_a_card_of_an_unknown_setting() -> None:
     with pytest.raises(UserError, match="n_head"):
-        cards.card("transformer", ["model.n_head=2"])
+        model_card.card("transformer", ["model.n_head=2"])

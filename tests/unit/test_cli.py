@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import __main__, suite
+from bench import __main__
 from bench.cli import cells, hydra_run, listing
 from bench.errors import UserError
+from bench.runs import suite
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -167,7 +168,7 @@ def test_commands_that_do_not_train_do_without_torch(tmp_path):
     check = (
         "import sys; from bench.__main__ import main;"
         "[main(line.split()) for line in sys.argv[1:]];"
-        "import bench.suite, bench.report.page;"
+        "import bench.runs.suite, bench.report.page;"
         "sys.exit('imported torch' if 'torch' in sys.modules else 0)"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

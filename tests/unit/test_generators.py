@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import generators, schema
 from bench.__main__ import main
+from bench.conf import schema
 from bench.data.examples import Split
 from bench.data.ragged import Ragged
+from bench.diagnostics import generators
+from bench.diagnostics.generators import Order, Row, compared, measured, ordered, table
 from bench.errors import UserError
-from bench.generators import Order, Row, compared, measured, ordered, table
 from bench.tasks.adding import Adding
 from bench.tasks.parity import Parity
 from bench.tasks.recall import Recall

@@ -8,30 +8,30 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from bench import later, schema
-from bench.run import training_settings
+from bench.conf import compat, schema
+from bench.runs.cell import training_settings
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference" / "long_range"
 
 
 def test_every_neutral_value_is_what_the_shipped_configuration_says() -> None:
     optim = OmegaConf.to_container(OmegaConf.load(schema.CONF / "config.yaml"))["optim"]
-    assert {key: optim[key] for key in later.NEUTRAL["optim"]} == later.NEUTRAL["optim"]
+    assert {key: optim[key] for key in compat.NEUTRAL["optim"]} == compat.NEUTRAL["optim"]
     for group in ("budget", "model"):
         found: set[str] = set()
         for path in (schema.CONF / group).glob("*.yaml"):
             section = OmegaConf.to_container(OmegaConf.load(path))
-            said = {key: section[key] for key in later.NEUTRAL[group] if key in section}
-            assert said == {key: later.NEUTRAL[group][key] for key in said}, path
+            said = {key: section[key] for key in compat.NEUTRAL[group] if key in section}
+            assert said == {key: compat.NEUTRAL[group][key] for key in said}, path
             found |= said.keys()
-        assert found == later.NEUTRAL[group].keys()
+        assert found == compat.NEUTRAL[group].keys()
 
 
 def test_the_defaults_of_the_code_are_the_neutral_values() -> None:
     """What is left out of a configuration is filled in by these."""
     config = schema.compose().config
     settings = training_settings(config)
-    for key, value in (later.NEUTRAL["optim"] | later.NEUTRAL["budget"]).items():
+    for key, value in (compat.NEUTRAL["optim"] | compat.NEUTRAL["budget"]).items():
         assert getattr(settings, key) == value
         assert key not in config["optim"] and key not in config["budget"]
 
@@ -61,4 +61,4 @@ def test_an_option_that_is_used_makes_another_cell(word: str) -> None:
 
 def test_of_the_reference_model_too() -> None:
     cell = schema.compose(["match.rule=flops"])
-    assert not later.NEUTRAL["model"].keys() & cell.config["match"]["reference_model"].keys()
+    assert not compat.NEUTRAL["model"].keys() & cell.config["match"]["reference_model"].keys()

@@ -12,10 +12,11 @@ import pytest
 import torch
 from torch import nn
 
-from bench import building, schema
+from bench.conf import schema
 from bench.data.examples import Sizes
 from bench.errors import UserError
 from bench.records import matching, store
+from bench.runs import building
 from models import width_search as solving
 from models.meta_device import sketched
 from models.recurrent import RecurrentSeq2Seq

@@ -12,14 +12,13 @@ import numpy as np
 import pytest
 
 from bench import metrics
-from bench.data import shared
 from bench.data.corpora.files import Corpus, obtain
 from bench.data.corpora.registry import corpora
 from bench.data.examples import PAD, UNK, fingerprint
 from bench.data.splits import source_hashes
 from bench.data.text import read_lines
 from bench.errors import DataUnavailable, UserError
-from bench.tasks import multi30k
+from bench.tasks import multi30k, task_cache
 from bench.tasks.multi30k import Multi30k
 
 SMALL = {"vocabulary": 60, "tests": ["test_2016_flickr"]}
@@ -196,17 +195,17 @@ def test_text_without_load(install):
 def test_data_of_the_cache_make_the_same_task(install, monkeypatch):
     folder = install(made_up_corpus())
     first, second = Multi30k(**SMALL), Multi30k(**SMALL)
-    made = shared.load(first)
+    made = task_cache.load(first)
     for file in folder.iterdir():
         file.unlink()
-    taken = shared.load(second)
+    taken = task_cache.load(second)
     assert [second.target_text(ids) for ids in taken.train.tgt] == made.train.references == taken.train.references
     assert second.source_ids("two dogs") == first.source_ids("two dogs")
     assert second.train_range == first.train_range == {"length": (0, 10)}
     corpus = replace(multi30k.CORPUS, files={**multi30k.CORPUS.files, "val.de.gz": "0" * 64})
     monkeypatch.setattr(multi30k, "CORPUS", corpus)
     with pytest.raises(DataUnavailable):
-        shared.load(Multi30k(**SMALL))
+        task_cache.load(Multi30k(**SMALL))
 
 
 def test_a_language_that_is_missing_is_unavailable(install):
@@ -310,9 +309,9 @@ def test_tidied_references_score_as_the_raw_ones(captions):
 
 
 def test_bpe_dropout_cuts_training_text_anew_and_nothing_else(install):
-    from bench import schema
+    from bench.conf import schema
     from bench.records import store
-    from bench.run import run_cell
+    from bench.runs.cell import run_cell
 
     install(made_up_corpus())
     task = Multi30k(**SMALL)

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from bench import schema
+from bench.conf import schema
 from bench.data.corpora.files import obtain
 from bench.data.corpora.multi30k import CORPUS, LANGUAGES, TESTS
 from bench.data.text import read_lines

@@ -16,8 +16,9 @@ import torch
 from safetensors.torch import save_file
 
 import bench
-from bench import schema, sections
+from bench import sections
 from bench.__main__ import main
+from bench.conf import schema
 from bench.errors import UserError
 from bench.records import store, weights
 from bench.tasks.base import Task

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from bench import run, schema
+from bench.conf import schema
 from bench.data.examples import Split
 from bench.data.ragged import Ragged
 from bench.evaluation import attention_maps
 from bench.records import store
-from bench.run import run_cell
+from bench.runs import cell as cell_module
+from bench.runs.cell import run_cell
 from bench.training import overfit
 from bench.training.overfit import FELL, LATE, SHARE, STEPPED, overfitted, typical
 from models.recurrent import RecurrentSeq2Seq
@@ -119,8 +120,8 @@ def test_a_cell_is_the_same_with_and_without_what_is_looked_at(
         *("task.test_longest=8", "budget.batch_tokens=200", "model.dropout=0.2"),
     ])  # fmt: skip
     assert run_cell(cell, tmp_path / "with") == "done"
-    monkeypatch.setattr(run, "overfitted", lambda *_: None)
-    monkeypatch.setattr(run, "inspected", lambda _: None)
+    monkeypatch.setattr(cell_module, "overfitted", lambda *_: None)
+    monkeypatch.setattr(cell_module, "inspected", lambda _: None)
     monkeypatch.setattr(attention_maps, "maps", lambda *_: None)
     assert run_cell(cell, tmp_path / "without") == "done"
     looked, plain = (tmp_path / way / cell.name for way in ("with", "without"))

@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench import schema
+from bench.conf import schema
 from bench.data.examples import BOS, EOS, Sizes, Split, TaskData
 from bench.data.ragged import Ragged
 from bench.errors import UserError
 from bench.evaluation.decoding import Search, decode_split
 from bench.evaluation.length_penalty import choose
 from bench.metrics import METRICS
-from bench.run import _searches
+from bench.runs.cell import _searches
 from bench.tasks.base import Task
 from bench.training.progress import Silent
 from models.interface import Seq2Seq, State

@@ -8,11 +8,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from bench import building, schema
+from bench.conf import schema
+from bench.diagnostics.profile import measure
+from bench.diagnostics.profile.plan import Order
 from bench.evaluation.decoding import Search, search
-from bench.profile import measure
-from bench.profile.plan import Order
 from bench.records import profile_rows
+from bench.runs import building
 from models.cost import training_flops
 
 WORDS = ("task=reverse", "budget=smoke", "budget.parameters=4000", "match.tolerance=1", "threads=1")

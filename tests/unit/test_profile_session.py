@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from bench import __main__, cards
-from bench.display import Board
+from bench import __main__
+from bench.diagnostics import model_card
+from bench.diagnostics.profile import process, session
+from bench.diagnostics.profile.plan import Order, Plan, planned
 from bench.errors import UserError
-from bench.profile import process, session
-from bench.profile.plan import Order, Plan, planned
 from bench.records import profile_rows
+from bench.runs.display import Board
 
 SMALL = ("task=reverse", "budget=smoke", "budget.parameters=4000", "match.tolerance=1")
 
@@ -184,7 +185,7 @@ def test_from_one_length_a_batch_is_taken_to_cost_the_same_and_a_search_to_grow(
 def test_the_size_is_that_of_the_model_cards():
     plan = planned(models="lstm_dot", threads=2)
     assert plan.words == ("task=multi30k", "budget=multi30k_cpu", "threads=2")
-    assert cards.card("lstm_dot").settings == "task=multi30k budget=multi30k_cpu"
+    assert model_card.card("lstm_dot").settings == "task=multi30k budget=multi30k_cpu"
 
 
 BAD_INPUT = {

@@ -6,8 +6,9 @@ import io
 
 import pytest
 
-from bench.display import Board, LiveBoard, board
-from bench.training.progress import Meter, Pipe, duration, relay
+from bench.runs.display import Board, LiveBoard, board
+from bench.runs.pipe import Pipe, relay
+from bench.training.progress import Meter, duration
 
 
 class Clock:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import pytest
 
-from bench import schema
+from bench.conf import schema
 from bench.data.corpora import iwslt14, newstest, registry, tatoeba
 from bench.data.text import Parallel, paired
 from bench.errors import DataError, DataUnavailable

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from bench.data.examples import BOS, EOS, FIRST_FREE_ID, Split
 from bench.data.ragged import Ragged
+from bench.diagnostics.reach import measure, probe
 from bench.errors import UserError
-from bench.reach import measure, probe
 from bench.records.reach_rows import GRADIENT, NORM, TYPICAL, WITHIN
 from models.interface import Depth, Seq2Seq, State
 from tests.contract.arms import NAMES, SOURCE_SIZE, TARGET_SIZE, build

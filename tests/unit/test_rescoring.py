@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import __main__, rescoring
+from bench import __main__
 from bench.data.examples import Split
 from bench.data.ragged import Ragged
 from bench.errors import DataError, UserError
 from bench.evaluation.decoding import Hypotheses
 from bench.evaluation.scores import output_rows, score_rows
 from bench.records import store
+from bench.runs import rescore
 from bench.tasks.multi30k import Multi30k
 
 TASK = {"name": "multi30k", "_target_": "bench.tasks.multi30k.Multi30k", "source": "en", "target": "fr"}
@@ -62,7 +63,7 @@ def test_what_is_added_is_what_a_new_cell_records(tmp_path, capsys):
     assert __main__.main(["score", str(tmp_path)]) == 0
     assert recorded(folder) == scores and (folder / store.OUTPUTS).read_bytes() == before
     assert capsys.readouterr().out == f"cell: {len(older) - 1} scores confirmed, added: bleu_lit_fr\n"
-    assert rescoring.rescore(folder) == (len(scores) - 1, [])
+    assert rescore.rescore(folder) == (len(scores) - 1, [])
     assert sorted(path.name for path in folder.iterdir()) == [store.OUTPUTS, store.RECORD]
 
 
@@ -73,7 +74,7 @@ def test_the_rest_of_a_record_stays_and_an_earlier_version_too(tmp_path):
     store.replace_scores(folder, scores[:1])
     kept = json.loads((folder / store.RECORD).read_text(encoding="utf-8"))
     assert kept["scores"] == scores[:1] and kept["schema"] == 1 and kept["parameters"] == old["parameters"]
-    rescoring.rescore(folder)
+    rescore.rescore(folder)
     store.replace_scores(folder, scores)
     assert (folder / store.RECORD).read_text(encoding="utf-8") == whole
 
@@ -94,7 +95,7 @@ def test_sanity_flags_that_outputs_show_are_added_once(tmp_path, capsys):
     )
     assert found["sanity"] == new | held and found["scores"] == scores
     before = (folder / store.RECORD).read_bytes()
-    assert rescoring.rescore(folder)[1] == [] and (folder / store.RECORD).read_bytes() == before
+    assert rescore.rescore(folder)[1] == [] and (folder / store.RECORD).read_bytes() == before
 
 
 def _change_hypotheses(folder: Path) -> None:
@@ -126,7 +127,7 @@ def test_outputs_that_are_not_those_scored_change_nothing(tmp_path, change, mess
     store.replace_scores(folder, older := [row for row in scores if row["metric"] != "bleu_lit_fr"])
     change(folder)
     with pytest.raises(DataError, match=message) as error:
-        rescoring.rescore(folder)
+        rescore.rescore(folder)
     assert "\n" not in str(error.value) and recorded(folder) == older
     assert __main__.main(["score", str(tmp_path)]) == 2
 
@@ -135,7 +136,7 @@ def test_a_score_with_another_signature_is_left_as_it_is(tmp_path):
     folder, scores = cell(tmp_path)
     others = [row | {"value": 1.0, "signature": "older"} if row["metric"] == "chrf" else row for row in scores]
     store.replace_scores(folder, others)
-    confirmed, added = rescoring.rescore(folder)
+    confirmed, added = rescore.rescore(folder)
     assert confirmed == sum(row["metric"] not in ("chrf", "loss") for row in scores) and added == []
     assert recorded(folder) == others
 
@@ -152,11 +153,11 @@ def test_cells_without_outputs_are_left_out_and_said(tmp_path, capsys):
 
 def test_bad_input_is_a_users_error(tmp_path):
     with pytest.raises(UserError, match="is not a folder"):
-        rescoring.cells(tmp_path / "nowhere")
+        rescore.cells(tmp_path / "nowhere")
     with pytest.raises(UserError, match="holds no results"):
-        rescoring.cells(tmp_path)
+        rescore.cells(tmp_path)
     folder, _ = cell(tmp_path, config={"task": TASK | {"_target_": "bench.tasks.nowhere.Nothing"}})
     before = (folder / store.RECORD).read_bytes()
     with pytest.raises(UserError, match="there is no 'bench.tasks.nowhere.Nothing'"):
-        rescoring.rescore(folder)
+        rescore.rescore(folder)
     assert (folder / store.RECORD).read_bytes() == before

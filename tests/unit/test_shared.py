@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pytest
 
-from bench.data import file_cache, shared
+from bench.data import file_cache
 from bench.data.examples import Split, TaskData
+from bench.tasks import task_cache
 from bench.tasks.recall import Recall
 from bench.tasks.reverse import Reverse
 
@@ -59,8 +60,8 @@ def arrays(split: Split) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("task", TASKS, ids=list(LOADED))
 def test_the_second_to_ask_gets_what_the_first_made(task, loads):
-    first = shared.load(task)
-    second = shared.load(type(task)(**asdict(task)))
+    first = task_cache.load(task)
+    second = task_cache.load(type(task)(**asdict(task)))
     same(first, second)
     assert loads == [type(task).__name__]
 
@@ -72,32 +73,32 @@ def test_texts_bytes_and_a_split_of_nothing_come_back():
     about = {"src_size": 9, "tgt_size": 11, "shared": False, "checksums": {"a": "b"}, "counts": {"n": 1}}
     about["notes"] = {"none": "ä"}
     whole = TaskData(train=data.train, valid=worded, tests={"none": nothing}, vocabulary=b"\0\xff", **about)
-    same(shared.from_bytes(shared.to_bytes(whole)), whole)
+    same(task_cache.from_bytes(task_cache.to_bytes(whole)), whole)
 
 
 def test_another_configuration_or_other_code_makes_other_data(loads, monkeypatch, cache):
-    shared.load(Recall(slots=4, pairs=2, train_size=30, valid_size=7, test_size=5))
-    data = shared.load(Recall(slots=4, pairs=2, train_size=31, valid_size=7, test_size=5))
+    task_cache.load(Recall(slots=4, pairs=2, train_size=30, valid_size=7, test_size=5))
+    data = task_cache.load(Recall(slots=4, pairs=2, train_size=31, valid_size=7, test_size=5))
     assert len(data.train) == 31
-    monkeypatch.setattr(shared, "_code", lambda: "other")
-    shared.load(Recall(slots=4, pairs=2, train_size=30, valid_size=7, test_size=5))
+    monkeypatch.setattr(task_cache, "_code", lambda: "other")
+    task_cache.load(Recall(slots=4, pairs=2, train_size=30, valid_size=7, test_size=5))
     assert loads == ["Recall"] * 3 and len(list(cache.glob("*.safetensors"))) == 3
 
 
 @pytest.mark.parametrize("spoil", [lambda content: content[:-1], lambda content: content[:-1] + b"?", lambda _: b""])
 def test_a_file_that_is_not_whole_is_made_anew(spoil, loads, cache):
-    first = shared.load(TASKS[0])
+    first = task_cache.load(TASKS[0])
     (file,) = cache.glob("*.safetensors")
     file.write_bytes(spoil(file.read_bytes()))
-    same(shared.load(TASKS[0]), first)
-    same(shared.load(TASKS[0]), first)
+    same(task_cache.load(TASKS[0]), first)
+    same(task_cache.load(TASKS[0]), first)
     assert loads == ["Recall"] * 2
 
 
 def test_without_a_cache_that_can_be_written_data_are_made_all_the_same(monkeypatch, tmp_path, loads):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "file"))
-    same(shared.load(TASKS[0]), shared.load(TASKS[0]))
+    same(task_cache.load(TASKS[0]), task_cache.load(TASKS[0]))
     assert loads == ["Recall"] * 2
 
 
@@ -113,7 +114,7 @@ def test_of_many_that_ask_at_once_one_makes(monkeypatch, cache):
     monkeypatch.setattr(Recall, "load", slowly)
     found: list[TaskData] = []
     threads = [
-        threading.Thread(target=lambda: found.append(shared.load(Recall(**asdict(TASKS[0]))))) for _ in range(4)
+        threading.Thread(target=lambda: found.append(task_cache.load(Recall(**asdict(TASKS[0]))))) for _ in range(4)
     ]
     for thread in threads:
         thread.start()
@@ -129,7 +130,7 @@ def test_a_task_that_fails_leaves_the_place_free(monkeypatch, cache):
     monkeypatch.setattr(Recall, "load", lambda self: 1 / 0)
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
-            shared.load(TASKS[0])
+            task_cache.load(TASKS[0])
     assert not list(cache.iterdir())
 
 
@@ -140,7 +141,7 @@ class Foreign(Recall):
 
 def test_a_task_from_elsewhere_is_loaded_every_time(loads, cache):
     task = Foreign(**asdict(TASKS[0]))
-    same(shared.load(task), shared.load(task))
+    same(task_cache.load(task), task_cache.load(task))
     assert loads == ["Foreign"] * 2 and not cache.exists()
 
 

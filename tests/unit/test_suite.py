@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from bench import suite, worker
-from bench.blank import blank
-from bench.display import Board
+from bench.conf.schema import Cell
 from bench.errors import UserError
 from bench.records import store
-from bench.schema import Cell
+from bench.runs import suite, worker
+from bench.runs.display import Board
+from bench.runs.record import blank
 from bench.training.progress import Silent
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from bench import suite_files, tuned
+from bench.conf import suites, tuned_settings
 from bench.errors import UserError
 
 
 @pytest.fixture
 def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder for suites in the place of the shipped one."""
-    monkeypatch.setattr(tuned, "CONF", tmp_path)
-    monkeypatch.setattr("bench.schema.CONF", tmp_path)
+    monkeypatch.setattr(tuned_settings, "CONF", tmp_path)
+    monkeypatch.setattr("bench.conf.schema.CONF", tmp_path)
     (tmp_path / "suite").mkdir()
     (tmp_path / "config.yaml").write_text("defaults: [{task: copy}, {model: transformer}, {budget: quick}]\n")
-    monkeypatch.setattr(tuned, "_defaults", tuned._defaults.__wrapped__)
+    monkeypatch.setattr(tuned_settings, "_defaults", tuned_settings._defaults.__wrapped__)
     return tmp_path / "suite" / "mine.yaml"
 
 
@@ -26,7 +26,7 @@ def test_a_list_of_values_is_a_cell_with_each(conf: Path) -> None:
         "# What it is for\nthreads: 2\ncell_timeout: 60\ncells:\n"
         "  - {task: copy, model: [transformer, lstm_dot], seed: [1, 2]}\n  - {task: parity, task.longest: null}\n"
     )
-    found = suite_files.load("mine")
+    found = suites.load("mine")
     assert (found.name, found.description, found.threads, found.cell_timeout) == ("mine", "What it is for", 2, 60)
     assert found.cells == (
         ("task=copy", "model=transformer", "seed=1", "threads=2"),
@@ -75,20 +75,20 @@ CELLS = "cells: [{task: copy}]"
 def test_a_file_that_is_no_suite_is_one_line(conf: Path, text: str, told: str) -> None:
     conf.write_text(text)
     with pytest.raises(UserError) as refused:
-        suite_files.load("mine")
+        suites.load("mine")
     assert told in str(refused.value) and str(conf) in str(refused.value) and "\n" not in str(refused.value)
 
 
 def test_a_file_in_another_encoding_is_one_line(conf: Path) -> None:
     conf.write_bytes("# Übung\n".encode("latin-1") + CELLS.encode())
     with pytest.raises(UserError):
-        suite_files.load("mine")
+        suites.load("mine")
 
 
 def test_only_some_tasks(conf: Path) -> None:
     conf.write_text("cells: [{task: [copy, parity, reverse]}]")
-    assert [words[0] for words in suite_files.load("mine", "parity,copy").cells] == ["task=copy", "task=parity"]
+    assert [words[0] for words in suites.load("mine", "parity,copy").cells] == ["task=copy", "task=parity"]
     with pytest.raises(UserError, match="suite mine has no task 'dyck'; it has copy, parity, reverse"):
-        suite_files.load("mine", "copy,dyck")
+        suites.load("mine", "copy,dyck")
     with pytest.raises(UserError, match="unknown suite 'yours'; there are mine"):
-        suite_files.load("yours")
+        suites.load("yours")

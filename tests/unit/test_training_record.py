@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import schema, trained
+from bench.conf import schema
 from bench.errors import UserError
 from bench.records import store
-from bench.run import run_cell
+from bench.runs import trained
+from bench.runs.cell import run_cell
 from bench.training.batches import Batcher
 from bench.training.teacher_forcing import validate
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import schema, tune, tuned
+from bench.conf import schema, tuned_settings
+from bench.conf.suites import Suite
 from bench.errors import UserError
-from bench.suite_files import Suite
+from bench.runs import tune
 
 
 @pytest.fixture
@@ -19,13 +20,16 @@ def choices(monkeypatch, tmp_path) -> Path:
     folder.mkdir()
     held = {
         "quick": {
-            "gru_none": tuned.Choice({"optim.lr": 0.003, "model.dropout": 0.25}, {"optim.lr=0.003": 0.5}),
-            "gru_none model.encoder=uni": tuned.Choice({"optim.lr": 0.007}),
+            "gru_none": tuned_settings.Choice({"optim.lr": 0.003, "model.dropout": 0.25}, {"optim.lr=0.003": 0.5}),
+            "gru_none model.encoder=uni": tuned_settings.Choice({"optim.lr": 0.007}),
         },
-        "any": {"gru_none": tuned.Choice({"optim.lr": 0.001}), "lstm_none": tuned.Choice({"optim.lr": 0.009})},
+        "any": {
+            "gru_none": tuned_settings.Choice({"optim.lr": 0.001}),
+            "lstm_none": tuned_settings.Choice({"optim.lr": 0.009}),
+        },
     }
-    (folder / "parity.yaml").write_text(tuned.written("parity", held), encoding="utf-8")
-    monkeypatch.setattr(tuned, "FOLDER", folder)
+    (folder / "parity.yaml").write_text(tuned_settings.written("parity", held), encoding="utf-8")
+    monkeypatch.setattr(tuned_settings, "FOLDER", folder)
     return folder
 
 
@@ -68,7 +72,7 @@ def test_the_choice_and_its_trials_go_with_the_cell_and_not_into_its_hash(choice
 )  # fmt: skip
 def test_a_file_of_another_form_is_one_line(choices: Path, text: str) -> None:
     (choices / "copy.yaml").write_text(text, encoding="utf-8")
-    tuned._held.cache_clear()
+    tuned_settings._held.cache_clear()
     with pytest.raises(UserError, match="copy.yaml is not what `bench tune` writes") as refused:
         schema.compose(["task=copy"])
     assert "\n" not in str(refused.value)
@@ -77,21 +81,21 @@ def test_a_file_of_another_form_is_one_line(choices: Path, text: str) -> None:
 @pytest.mark.parametrize("settings", ["{nope: 1}", "{'a b': 1}", "{model.nope: 1}", "{budget.epochs: null}"])
 def test_choices_that_are_no_settings_are_refused_as_if_they_were_typed(choices: Path, settings: str) -> None:
     (choices / "copy.yaml").write_text(f"any: {{transformer: {{set: {settings}}}}}", encoding="utf-8")
-    tuned._held.cache_clear()
+    tuned_settings._held.cache_clear()
     with pytest.raises(UserError) as refused:
         schema.compose(["task=copy"])
     assert "\n" not in str(refused.value)
 
 
 def test_the_shipped_choices_are_of_arms_and_budgets_that_exist() -> None:
-    for path in tuned.FOLDER.glob("*.yaml"):
+    for path in tuned_settings.FOLDER.glob("*.yaml"):
         assert path.stem in schema.choices("task")
-        for budget, arms in tuned.held_for(path.stem).items():
-            assert budget == tuned.ANY or budget in schema.choices("budget")
+        for budget, arms in tuned_settings.held_for(path.stem).items():
+            assert budget == tuned_settings.ANY or budget in schema.choices("budget")
             for arm, choice in arms.items():
                 model, *options = arm.split()
                 words = [f"task={path.stem}", f"model={model}", *options]
-                words += [] if budget == tuned.ANY else [f"budget={budget}"]
+                words += [] if budget == tuned_settings.ANY else [f"budget={budget}"]
                 cell = schema.compose(words)
                 assert choice.set.items() <= cell.tuning["set"].items()
                 for key, value in choice.set.items():
@@ -100,9 +104,13 @@ def test_the_shipped_choices_are_of_arms_and_budgets_that_exist() -> None:
 
 
 def test_written_and_read_again_is_the_same(tmp_path: Path) -> None:
-    held = {"quick": {"a model.x=1": tuned.Choice({"optim.lr": 1e-5}, {"optim.lr=1e-5": 0.25, "optim.lr=1": None})}}
-    (tmp_path / "copy.yaml").write_text(tuned.written("copy", held), encoding="utf-8")
-    assert tuned.held_for("copy", tmp_path) == held
+    held = {
+        "quick": {
+            "a model.x=1": tuned_settings.Choice({"optim.lr": 1e-5}, {"optim.lr=1e-5": 0.25, "optim.lr=1": None})
+        }
+    }
+    (tmp_path / "copy.yaml").write_text(tuned_settings.written("copy", held), encoding="utf-8")
+    assert tuned_settings.held_for("copy", tmp_path) == held
 
 
 AXES = {"optim.lr": ("1e-3", "4e-3"), "model.dropout": ("0.0", "0.1")}
@@ -149,7 +157,7 @@ def test_the_lowest_mean_of_the_seeds_is_chosen_and_a_failed_run_is_not() -> Non
         row("c", "optim.lr=1e-3", None),
     ]  # fmt: skip
     found = tune.choose(rows)["copy"]["quick"]
-    assert found["a"] == tuned.Choice(
+    assert found["a"] == tuned_settings.Choice(
         {"optim.lr": 0.004}, {"optim.lr=1e-3": 0.6, "optim.lr=2e-3": None, "optim.lr=4e-3": 0.55}
     )
     assert found["b"].set == {"optim.lr": 0.001}, "of equal trials the first"
@@ -172,19 +180,19 @@ def test_adopting_keeps_what_it_does_not_replace(choices: Path, tmp_path: Path) 
     rows = [row("gru_none", "optim.lr=1e-3", 0.5) | {"task": "parity"}, row("new", "optim.lr=1e-3", 0.5)]
     changed = tune.adopt(tune.write(rows, out, {"optim.lr": ("1e-3",)}))
     assert sorted(path.name for path in changed) == ["copy.yaml", "parity.yaml"]
-    tuned._held.cache_clear()
+    tuned_settings._held.cache_clear()
     assert rate("model=gru_none", "budget=quick") == 0.001
     assert rate("model=gru_none", "model.encoder=uni") == 0.007
-    held = tuned.held_for("parity", choices)["quick"]["gru_none"]
+    held = tuned_settings.held_for("parity", choices)["quick"]["gru_none"]
     assert held.set == {"optim.lr": 0.001, "model.dropout": 0.25}, "the dropout was not tried, so it stays"
-    assert tuned.held_for("copy", choices)["quick"]["new"].trials == {"optim.lr=1e-3": 0.5}
+    assert tuned_settings.held_for("copy", choices)["quick"]["new"].trials == {"optim.lr=1e-3": 0.5}
 
 
 def test_one_small_search_from_words_to_choices(tmp_path: Path) -> None:
     cells = [("task=recall", f"model={arm}", "budget=smoke", "seed=1", "threads=1", "task.train_size=60",
               "task.valid_size=20", "task.test_size=20") for arm in ("lstm_none", "transformer")]  # fmt: skip
     found = tune.trials(small(*cells), {"optim.lr": ("1e-3", "1e-2")})
-    from bench.run import run_cell
+    from bench.runs.cell import run_cell
     from bench.training.progress import Silent
 
     for trial in found:

@@ -11,14 +11,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench import schema, trained
+from bench.conf import schema
 from bench.data.examples import BOS, EOS, PAD, Split
 from bench.data.ragged import Ragged
 from bench.evaluation.decoding import Search, decode_split, decoder, predict
 from bench.evaluation.scores import loss_row
 from bench.metrics import LESS_IS_BETTER, METRICS, close, errors, mse
 from bench.records import store
-from bench.run import run_cell
+from bench.runs import trained
+from bench.runs.cell import run_cell
 from bench.training.batches import Batcher
 from bench.training.teacher_forcing import real_features, training_loss, validate
 from models.interface import Seq2Seq

@@ -1,4 +1,4 @@
-"""What a German word depends on: marked while a sentence is put together, counted when it is whole."""
+"""Dependencies between German words: recorded while a sentence is built, measured when it is complete."""
 
 from __future__ import annotations
 
@@ -8,17 +8,26 @@ PHENOMENA = (
     *("agreement", "verb_second", "verb_final", "bracket", "separable", "case", "adjective", "weak_noun"),
     *("pronoun", "relative", "negation", "question"),
 )
-"""agreement: the finite verb and its subject's noun. verb_second: the finite verb and the first word of what stands
-before it, where that is no subject. verb_final: the finite verb and the conjunction or relative pronoun. bracket:
-participle or infinitive and auxiliary. separable: the prefix and its verb. case: an object's determiner or pronoun
-and its verb. adjective: its ending and the noun. weak_noun: its ending and its verb or preposition. pronoun: it and
-the noun it stands for. relative: the relative pronoun and its noun. negation: `nicht` or `kein` and the finite verb.
-question: the first word and the finite verb, or the verb that comes first and the subject's noun."""
+"""Each phenomenon is a dependency between two words, the decisive word and the word that determines it:
+
+agreement    the finite verb and the noun of its subject
+verb_second  the finite verb and the first word of the phrase before it, if that phrase is not the subject
+verb_final   the finite verb and the conjunction or relative pronoun
+bracket      the participle or infinitive and the auxiliary
+separable    the verb prefix and its verb
+case         the determiner of an object, or an object pronoun, and the verb
+adjective    the adjective with its ending and the noun
+weak_noun    the weak noun with its ending and its verb or preposition
+pronoun      the pronoun and the noun of its antecedent
+relative     the relative pronoun and its noun
+negation     `nicht` or `kein` and the finite verb
+question     the question word and the finite verb; in a yes-no question the verb and the noun of the subject
+"""
 
 
 class Word:
-    """A German word that something depends on, or that depends on something. plural: a noun's number; None: no noun.
-    at: its place in the sentence, once it is whole."""
+    """A word of a German sentence. plural: the number of a noun; None for other words. at: its index in the complete
+    sentence, -1 before."""
 
     __slots__ = ("at", "plural", "text")
 
@@ -29,13 +38,62 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class Dependency:
+    """Two words of a sentence: `determining` decides the form or the position of `decisive`. foil: the incorrect
+    alternative to the decisive word. foil_plural: whether the foil of an agreement is the plural form."""
+
+    phenomenon: str
+    decisive: Word
+    determining: Word
+    foil: str
+    foil_plural: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
-    """at: the place of the decisive word in the German sentence. distance: how many words further on or back the word
-    is that decides it. wrong: the word that would be there if it were not right. attractors: nouns of the other
-    number between the two, of agreement; 0 of others."""
+    """The annotation of one phenomenon in one sentence. at: index of the decisive word. distance: to the
+    determining word, in words; 1 for neighbours. foil: the incorrect alternative. attractors: for agreement, how many
+    nouns of the other number stand between the two words; 0 for other phenomena."""
 
     phenomenon: str
     at: int
     distance: int
-    wrong: str
+    foil: str
     attractors: int = 0
+
+
+def complete(words: list[Word], dependencies: list[Dependency], end: str) -> tuple[list[str], list[Mark]]:
+    """Finishes a sentence: merges adjacent commas, drops a final one, appends the mark `end`, and measures distances.
+
+    Returns the words and, for each phenomenon in the sentence, the mark with the greatest distance (the first of equals).
+    """
+    texts: list[str] = []
+    nouns: list[Word] = []
+    for word in words:
+        if word.text != "," or texts[-1] != ",":
+            word.at = len(texts)
+            texts.append(word.text)
+            if word.plural is not None:
+                nouns.append(word)
+    if texts[-1] == ",":
+        texts.pop()
+    texts.append(end)
+    farthest: dict[str, Dependency] = {}
+    for dependency in dependencies:
+        rival = farthest.get(dependency.phenomenon)
+        if rival is None or _distance(dependency) > _distance(rival):
+            farthest[dependency.phenomenon] = dependency
+    return texts, [_mark(dependency, nouns) for dependency in farthest.values()]
+
+
+def _distance(dependency: Dependency) -> int:
+    return abs(dependency.decisive.at - dependency.determining.at)
+
+
+def _mark(dependency: Dependency, nouns: list[Word]) -> Mark:
+    decisive = dependency.decisive.at
+    attractors = 0
+    if dependency.phenomenon == "agreement":
+        low, high = sorted((decisive, dependency.determining.at))
+        attractors = sum(low < noun.at < high and noun.plural is dependency.foil_plural for noun in nouns)
+    return Mark(dependency.phenomenon, decisive, _distance(dependency), dependency.foil, attractors)

@@ -1,7 +1,7 @@
-"""The words: read from the tables beside this file, with all forms that cannot be derived written out in them.
+"""The lexicon, read from the .tsv files beside this module, which list every form that no rule derives.
 
-Within its class (person, animal, thing, ...; of verbs, the objects they take) each table begins with the words that a
-small lexicon keeps, so that `lexicon(6)` is the first six of every class.
+Within each class (person, animal, thing, ...; for verbs the frame) a table begins with the words that a small lexicon
+keeps: `lexicon(6)` is the first six words of every class.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from pathlib import Path
 
 NOUN_CLASSES = ("person", "animal", "thing", "door", "device", "text", "food", "place", "event")
 FRAMES = ("none", "accusative", "dative", "double", "clause", "question")
-PLURAL = "p"
+"""Subcategorisation frames: no object, an object in a case, an indirect and a direct object, a complement clause with
+`that` or with `whether`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Noun:
-    """forms: English singular and plural. gender: m, f or n. weak: ends in -n in all cases but the nominative."""
+    """english: singular and plural. gender: m, f or n. weak: ends in -n in every case but the nominative. classes: semantic
+    classes, of NOUN_CLASSES."""
 
     english: tuple[str, str]
     german: str
@@ -30,20 +32,21 @@ class Noun:
 
     @property
     def person(self) -> bool:
+        """Whether the noun denotes a person."""
         return "person" in self.classes
 
 
 @dataclass(frozen=True, eq=False)
 class Verb:
-    """english: base, third person, past, participle. particle: the English word after it. prefix: the separable German
-    one, and infinitive, er (third person) and preterite are without it, the participle with it. frame: what it takes
-    beside the subject; subjects and objects: classes of nouns."""
+    """english: base form, third person, past, participle. particle: the English word after the verb. prefix: the German
+    separable prefix; infinitive, third person and preterite exclude it, the participle includes it. frame: one of
+    FRAMES. subjects, objects: the classes of nouns that the verb accepts."""
 
     english: tuple[str, str, str, str]
     particle: str | None
     prefix: str | None
     infinitive: str
-    er: str
+    third_person: str
     preterite: str
     participle: str
     auxiliary: str
@@ -54,6 +57,9 @@ class Verb:
 
 @dataclass(frozen=True, eq=False)
 class Adjective:
+    """german: the predicative form. stem: the form that attributive endings are added to. classes: the classes of nouns it
+    may describe."""
+
     english: str
     german: str
     stem: str
@@ -62,7 +68,7 @@ class Adjective:
 
 @dataclass(frozen=True, eq=False)
 class Adverb:
-    """english, german: one or more words. tenses: past, present or future."""
+    """english, german: one or more words. kind: time or place. tenses: past, present or future."""
 
     english: tuple[str, ...]
     german: tuple[str, ...]
@@ -72,6 +78,8 @@ class Adverb:
 
 @dataclass(frozen=True, eq=False)
 class Lexicon:
+    """The words of the grammar, in the order of the tables."""
+
     nouns: tuple[Noun, ...]
     verbs: tuple[Verb, ...]
     adjectives: tuple[Adjective, ...]
@@ -83,14 +91,17 @@ def _rows(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-def _given(cell: str) -> str | None:
+def _optional(cell: str) -> str | None:
     return None if cell == "-" else cell
 
 
 def _noun(row: dict[str, str]) -> Noun:
     return Noun(
-        (row["english"], row["plural"]),
-        *(row[name] for name in ("german", "gender", "genitive", "german_plural")),
+        english=(row["english"], row["plural"]),
+        german=row["german"],
+        gender=row["gender"],
+        genitive=row["genitive"],
+        plural=row["german_plural"],
         weak=row["weak"] == "weak",
         classes=tuple(row["class"].split(",")),
     )
@@ -98,50 +109,59 @@ def _noun(row: dict[str, str]) -> Noun:
 
 def _verb(row: dict[str, str]) -> Verb:
     return Verb(
-        tuple(row[name] for name in ("english", "third", "past", "participle")),
-        _given(row["particle"]),
-        _given(row["prefix"]),
-        *(row[name] for name in ("german", "er", "preterite", "german_participle", "auxiliary", "frame")),
+        english=(row["english"], row["third"], row["past"], row["participle"]),
+        particle=_optional(row["particle"]),
+        prefix=_optional(row["prefix"]),
+        infinitive=row["german"],
+        third_person=row["er"],
+        preterite=row["preterite"],
+        participle=row["german_participle"],
+        auxiliary=row["auxiliary"],
+        frame=row["frame"],
         subjects=tuple(row["subjects"].split(",")),
         objects=() if row["objects"] == "-" else tuple(row["objects"].split(",")),
     )
 
 
-@cache
-def everything() -> Lexicon:
-    """All words there are."""
-    return Lexicon(
-        tuple(_noun(row) for row in _rows("nouns")),
-        tuple(_verb(row) for row in _rows("verbs")),
-        tuple(
-            Adjective(row["english"], row["german"], row["stem"], tuple(row["classes"].split(",")))
-            for row in _rows("adjectives")
-        ),
-        tuple(
-            Adverb(
-                *(tuple(row[side].split()) for side in ("english", "german")),
-                kind=row["kind"],
-                tenses=tuple(row["tenses"].split(",")),
-            )
-            for row in _rows("adverbs")
-        ),
+def _adjective(row: dict[str, str]) -> Adjective:
+    return Adjective(row["english"], row["german"], row["stem"], tuple(row["classes"].split(",")))
+
+
+def _adverb(row: dict[str, str]) -> Adverb:
+    return Adverb(
+        english=tuple(row["english"].split()),
+        german=tuple(row["german"].split()),
+        kind=row["kind"],
+        tenses=tuple(row["tenses"].split(",")),
     )
 
 
 @cache
-def lexicon(most: int | None = None) -> Lexicon:
-    """The first `most` words of every class; None: all.
+def full_lexicon() -> Lexicon:
+    """Every word of the tables."""
+    return Lexicon(
+        tuple(_noun(row) for row in _rows("nouns")),
+        tuple(_verb(row) for row in _rows("verbs")),
+        tuple(_adjective(row) for row in _rows("adjectives")),
+        tuple(_adverb(row) for row in _rows("adverbs")),
+    )
+
+
+@cache
+def lexicon(limit: int | None = None) -> Lexicon:
+    """The first `limit` words of every class; None: all words.
 
     >>> [noun.german for noun in lexicon(2).nouns][:4]
     ['Mann', 'Frau', 'Hund', 'Katze']
     >>> len(lexicon().nouns) >= 60, len(lexicon().verbs) >= 50, len(lexicon().adjectives) >= 25
     (True, True, True)
     """
-    words = everything()
-    if most is None:
+    words = full_lexicon()
+    if limit is None:
         return words
-    nouns = {noun: None for name in NOUN_CLASSES for noun in [n for n in words.nouns if n.classes[0] == name][:most]}
-    verbs = {verb: None for name in FRAMES for verb in [v for v in words.verbs if v.frame == name][:most]}
-    kinds = [[a for a in words.adverbs if a.kind == kind][:most] for kind in ("time", "place")]
-    adjectives = {a: None for name in NOUN_CLASSES for a in [a for a in words.adjectives if name in a.classes][:most]}
-    return Lexicon(tuple(nouns), tuple(verbs), tuple(adjectives), tuple(a for kind in kinds for a in kind))
+    nouns = [noun for name in NOUN_CLASSES for noun in [n for n in words.nouns if n.classes[0] == name][:limit]]
+    verbs = [verb for frame in FRAMES for verb in [v for v in words.verbs if v.frame == frame][:limit]]
+    adjectives = [a for name in NOUN_CLASSES for a in [a for a in words.adjectives if name in a.classes][:limit]]
+    adverbs = [adverb for kind in ("time", "place") for adverb in [a for a in words.adverbs if a.kind == kind][:limit]]
+    # An adjective of several classes is listed once.
+    return Lexicon(tuple(nouns), tuple(verbs), tuple(dict.fromkeys(adjectives)), tuple(adverbs))

@@ -1,4 +1,4 @@
-"""Random choices one by one, out of numbers that a generator draws many at a time."""
+"""Random choices, one at a time, from numbers that a NumPy generator draws in bulk."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ import numpy as np
 
 T = TypeVar("T")
 
-DRAWN_AT_ONCE = 16_384
+BATCH = 16_384
+"""Numbers drawn per call of the generator: one call for each number would dominate the time."""
 
 
 class RandomChoices:
-    """The choices depend on the generator alone."""
+    """Makes random choices. The same generator gives the same choices."""
 
     def __init__(self, generator: np.random.Generator) -> None:
         self._generator = generator
-        self._left: list[float] = []
+        self._numbers: list[float] = []
 
-    def number(self) -> float:
-        """From 0 up to 1."""
-        if not self._left:
-            self._left = self._generator.random(DRAWN_AT_ONCE).tolist()
-        return self._left.pop()
+    def uniform(self) -> float:
+        """A number in [0, 1)."""
+        if not self._numbers:
+            self._numbers = self._generator.random(BATCH).tolist()
+        return self._numbers.pop()
 
-    def chance(self, share: float) -> bool:
-        return self.uniform() < share
+    def chance(self, probability: float) -> bool:
+        """True with this probability."""
+        return self.uniform() < probability
 
-    def pick(self, choices: Sequence[T]) -> T:
-        """One of them, all alike; a choice that is there twice is as likely as two."""
-        return choices[int(self.uniform() * len(choices))]
+    def choice(self, options: Sequence[T]) -> T:
+        """One of the options with equal probability; an option listed twice is twice as likely."""
+        return options[int(self.uniform() * len(options))]

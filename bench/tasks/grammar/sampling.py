@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bench.tasks.grammar.held_out import held_out
 from bench.tasks.grammar.lexicon import Noun, Verb
-from bench.tasks.grammar.sampling_phrases import PhraseSampler
 from bench.tasks.grammar.random_choices import RandomChoices
+from bench.tasks.grammar.sampling_phrases import PhraseSampler
 from bench.tasks.grammar.trees import MODALS, Clause, Phrase, Pronoun
 
 RULES = (
@@ -92,7 +92,9 @@ class TreeSampler(PhraseSampler):
             return
         noun = self._object(verb)
         if frame == "double":
-            clause.indirect_object = self._phrase(random.choice(self.nouns["person"]), 0, past, clause.negative, clause_free=True)
+            clause.indirect_object = self._phrase(
+                random.choice(self.nouns["person"]), 0, past, clause.negative, clause_free=True
+            )
         elif noun.person and "pronouns" in self.rules and random.chance(0.2):
             clause.object = Pronoun(random.choice(PEOPLE[:3] if isinstance(clause.subject, Pronoun) else PEOPLE))
             if isinstance(clause.subject, Pronoun):
@@ -114,7 +116,11 @@ class TreeSampler(PhraseSampler):
         negative = "negation" in self.rules and random.chance(0.15)
         subject = self._phrase(noun, depth, past, negative, as_subject=True)
         return Clause(
-            None, "past" if past else "present", subject, predicative=random.choice(self.predicatives[noun]), negative=negative
+            None,
+            "past" if past else "present",
+            subject,
+            predicative=random.choice(self.predicatives[noun]),
+            negative=negative,
         )
 
     def _tense(self, past: bool, person: bool, verb: Verb) -> str:
@@ -170,10 +176,16 @@ class TreeSampler(PhraseSampler):
         random, subject, goal = self.random, clause.subject, clause.object
         tense = "past" if past else "present"
         if _plain(goal) and not goal.noun.person:
-            if clause.negative or goal.determiner == "every" or (isinstance(subject, Phrase) and not subject.noun.person):
+            if (
+                clause.negative
+                or goal.determiner == "every"
+                or (isinstance(subject, Phrase) and not subject.noun.person)
+            ):
                 return None
             stands = Pronoun("they" if goal.plural else "it", goal)
-            fitting = [v for v in self.verbs_by_object[goal.noun] if v.frame == "accusative" and "person" in v.subjects]
+            fitting = [
+                v for v in self.verbs_by_object[goal.noun] if v.frame == "accusative" and "person" in v.subjects
+            ]
             if fitting and random.chance(0.4):
                 verb = random.choice(fitting)
                 doer = self._phrase(random.choice(self.nouns["person"]), 0, past, False, as_subject=True)
@@ -181,7 +193,11 @@ class TreeSampler(PhraseSampler):
             else:
                 inner = Clause(None, tense, stands, predicative=random.choice(self.predicatives[goal.noun]))
         elif _plain(subject) and (goal is None or isinstance(goal, Phrase)) and clause.indirect_object is None:
-            if subject.determiner == "every" or subject.conjunct is not None or (not subject.noun.person and goal is not None):
+            if (
+                subject.determiner == "every"
+                or subject.conjunct is not None
+                or (not subject.noun.person and goal is not None)
+            ):
                 return None
             if subject.noun.person and not subject.plural and subject.noun.gender == "n":
                 return None
@@ -203,7 +219,9 @@ class TreeSampler(PhraseSampler):
     def _second(self, clause: Clause, past: bool) -> Clause:
         """A second verb phrase, with a verb for the same kind of subject."""
         name = "person" if isinstance(clause.subject, Pronoun) else clause.subject.noun.classes[0]
-        verb = self.random.choice([v for v in self.verbs_by_subject[name] if v.frame in ("none", "accusative", "dative")])
+        verb = self.random.choice(
+            [v for v in self.verbs_by_subject[name] if v.frame in ("none", "accusative", "dative")]
+        )
         second = Clause(verb, "past" if past else "present", None)
         if verb.frame != "none":
             second.object = self._phrase(self._object(verb), 0, past, False, as_object=True)
@@ -239,7 +257,9 @@ class TreeSampler(PhraseSampler):
         if question != "who":
             clause.subject = self._subject("person" if "person" in verb.subjects else verb.subjects[0], 0, past, False)
         if verb.frame == "double":
-            clause.indirect_object = self._phrase(random.choice(self.nouns["person"]), 0, past, False, clause_free=True)
+            clause.indirect_object = self._phrase(
+                random.choice(self.nouns["person"]), 0, past, False, clause_free=True
+            )
         if verb.frame != "none" and question not in ("whom", "what"):
             clause.object = self._phrase(self._object(verb), 0, past, False, as_object=True)
         return clause
@@ -296,7 +316,9 @@ class TreeSampler(PhraseSampler):
         doing = self.verbs_by_subject.get(kind)
         if not doing or ("copula" in self.rules and random.chance(0.15)):
             if "copula" in self.rules:
-                clause = Clause(None, "past" if past else "present", None, predicative=random.choice(self.predicatives[noun]))
+                clause = Clause(
+                    None, "past" if past else "present", None, predicative=random.choice(self.predicatives[noun])
+                )
                 phrase.relative = clause
             return
         verb = random.choice(doing)

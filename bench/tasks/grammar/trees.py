@@ -1,17 +1,24 @@
-"""The tree of a sentence: what both languages are put into words from."""
+"""The syntax tree of a sentence, from which both languages are generated, and the function words of the grammar."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 from bench.tasks.grammar.lexicon import Adjective, Adverb, Noun, Verb
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True, eq=False)
 class Phrase:
-    """A noun with what belongs to it. det: a key of `forms.DETERMINERS`. modifier: a preposition of ATTACHED and its
-    phrase; relative: a clause with a gap; a phrase has at most one of the two. other: the second of two joined by
-    `and`. gap: the role of the gap, `subject` or `object`."""
+    """A noun phrase. It has at most one of modifier and relative clause.
+
+    determiner: a key of `german_declension.DETERMINERS`.
+    modifier: a preposition, a key of ATTACHED, and its phrase.
+    relative, gap: a relative clause and the role of the noun in it, `subject` or `object`.
+    conjunct: a second noun phrase, joined by `and`; subjects only.
+    """
 
     determiner: str
     noun: Noun
@@ -21,13 +28,12 @@ class Phrase:
     relative: Clause | None = None
     gap: str = "subject"
     conjunct: Phrase | None = None
-    mark: object = None
 
 
 @dataclass(slots=True, eq=False)
 class Pronoun:
-    """person: he, she, it, they, we or i, as in English. antecedent: the phrase it stands for; its German gender is the
-    antecedent's noun's."""
+    """person: he, she, it, they, we or i, as in English. antecedent: the phrase it refers to, whose noun decides the German
+    gender; None: a person outside the sentence."""
 
     person: str
     antecedent: Phrase | None = None
@@ -35,7 +41,7 @@ class Pronoun:
 
 @dataclass(slots=True, eq=False)
 class Time:
-    """An adverb, or a preposition of time with its phrase."""
+    """A time adverbial: an adverb, or a preposition (a key of TEMPORAL) with its phrase."""
 
     adverb: Adverb | None = None
     preposition: str | None = None
@@ -44,7 +50,7 @@ class Time:
 
 @dataclass(slots=True, eq=False)
 class Place:
-    """An adverb, or `in` with a phrase."""
+    """A place adverbial: an adverb, or `in` with a phrase."""
 
     adverb: Adverb | None = None
     phrase: Phrase | None = None
@@ -52,12 +58,20 @@ class Place:
 
 @dataclass(slots=True, eq=False)
 class Clause:
-    """verb None: the copula, with the adjective `quality`. tense: present, past, perfect, or a key of MODALS. subject
-    or object None: it is not there or is the gap of a relative clause. first: what stands before the verb of a main
-    clause, `subject`, `time`, `place` or `clause` (the adverbial clause). complement, adverbial: conjunction and
-    clause. second: a second verb phrase with the same subject, joined by `and`. also: conjunction and a second main
-    clause. question: None, or what is asked for: `yes`, `who` (subject), `whom` or `what` (object), `where`, `when`,
-    `why`."""
+    """A clause, main or subordinate.
+
+    verb: None for the copula, which has a `predicative` adjective instead of objects.
+    tense: present, past, perfect or a key of MODALS.
+    subject: None in the question `who` and in a relative clause whose gap is the subject. The object is None in the same
+        way, or because the verb takes none.
+    prefield: what stands before the finite verb of a German main clause, and first in English: `subject`, `time`,
+        `place` or `clause` (the adverbial clause).
+    complement, adverbial: a conjunction and a subordinate clause.
+    coordinated_predicate: a second predicate with the same subject, joined by `and`.
+    coordinated: a conjunction and a second main clause.
+    question: None for a statement; otherwise what the sentence asks for: `yes` (yes or no), `who` (subject), `whom` or
+        `what` (object), `where`, `when`, `why`.
+    """
 
     verb: Verb | None
     tense: str
@@ -76,10 +90,20 @@ class Clause:
     question: str | None = None
 
 
+def required(part: T | None) -> T:
+    """A part that this tree must have, such as the time adverbial of a clause whose prefield is `time`."""
+    assert part is not None
+    return part
+
+
 @dataclass(frozen=True)
 class Modal:
-    """english: the forms before the infinitive: for i, he, we. german: the infinitive, and whether its form is the
-    preterite. negative: the same with `not`; None: has none. past: whether it goes with the past."""
+    """A tense with a modal verb.
+
+    english: the words before the infinitive with the subjects i, he and we. negative: the same with `not`; None where the
+    negation would be ambiguous. german, preterite: the infinitive and whether its form is the preterite. past: whether
+    the sentence is about the past. future: whether it is about the future.
+    """
 
     english: tuple[str, str, str]
     negative: tuple[str, str, str] | None
@@ -115,7 +139,7 @@ MODALS = {
     "will": Modal(_same("will"), _same("will not"), "werden", False, False, future=True),
 }  # fmt: skip
 
-ATTACHED = {
+ATTACHED: dict[str, tuple[str | None, str]] = {
     "with": ("mit", "dat"),
     "without": ("ohne", "acc"),
     "behind": ("hinter", "dat"),
@@ -124,11 +148,18 @@ ATTACHED = {
     "from": ("aus", "dat"),
     "of": (None, "gen"),
 }
-"""Prepositions of phrases that belong to a noun: German word and case. None of them begins an adverbial, so that
-there is one reading."""
+"""Prepositions of noun modifiers: German preposition and case. None of them introduces an adverbial, so an English
+phrase has one reading."""
 
-TEMPORAL = {"after": ("nach", "dat"), "before": ("vor", "dat"), "during": ("während", "gen")}
+TEMPORAL: dict[str, tuple[str | None, str]] = {
+    "after": ("nach", "dat"),
+    "before": ("vor", "dat"),
+    "during": ("während", "gen"),
+}
+"""Prepositions of time adverbials: German preposition and case."""
+
 LOCAL = ("in", "dat")
+"""The preposition `in` of place adverbials: German preposition and case."""
 
 SUBORDINATE = {
     "because": "weil",
@@ -138,32 +169,39 @@ SUBORDINATE = {
     "when": "als",
     "until": "bis",
 }
-"""Of adverbial clauses. `when` is of the past alone, where it is `als`."""
+"""Conjunctions of adverbial clauses. `when` occurs in the past only, where it is `als`."""
 
 COMPLEMENT = {"that": "dass", "whether": "ob"}
+"""Conjunctions of complement clauses."""
+
 COORDINATE = {"and": "und", "but": "aber"}
+"""Conjunctions of main clauses."""
+
+QUESTION_WORDS = {"where": "wo", "when": "wann", "why": "warum", "what": "was"}
+"""Question words with one German form. `who` and `whom` depend on the case."""
 
 
-def plural(subject: Phrase | Pronoun) -> bool:
+def is_plural(subject: Phrase | Pronoun) -> bool:
+    """Whether a subject takes the plural of the verb."""
     if isinstance(subject, Pronoun):
         return subject.person in ("they", "we")
     return subject.plural or subject.conjunct is not None
 
 
 def person(subject: Phrase | Pronoun) -> str:
-    """Of the verb: i, s or p, as in `forms.PERSONS`."""
-    if plural(subject):
+    """The person of a verb with this subject: i, s or p, as in `german_conjugation.PERSONS`."""
+    if is_plural(subject):
         return "p"
     return "i" if isinstance(subject, Pronoun) and subject.person == "i" else "s"
 
 
 def depth_of(tree: Clause | Phrase | Pronoun | None) -> int:
-    """How many clauses lie inside each other below this one."""
+    """The nesting depth: the number of clauses inside each other below the main clause."""
     if tree is None or isinstance(tree, Pronoun):
         return 0
     if isinstance(tree, Phrase):
         return 0 if tree.relative is None else 1 + depth_of(tree.relative)
-    inner = [depth_of(phrase) for phrase in (tree.subject, tree.object, tree.indirect_object, tree.coordinated_predicate)]
+    inner = [depth_of(part) for part in (tree.subject, tree.object, tree.indirect_object, tree.coordinated_predicate)]
     inner += [1 + depth_of(joined[1]) for joined in (tree.complement, tree.adverbial) if joined is not None]
     if tree.coordinated is not None:
         inner.append(depth_of(tree.coordinated[1]))

@@ -55,7 +55,10 @@ def test_the_pairs_use_every_word_and_every_phenomenon() -> None:
 
 def clauses(tree: trees.Clause) -> list[trees.Clause]:
     """A clause and all that lie in it."""
-    inner = [tree.coordinated_predicate, *(joined[1] for joined in (tree.complement, tree.adverbial, tree.coordinated) if joined)]
+    inner = [
+        tree.coordinated_predicate,
+        *(joined[1] for joined in (tree.complement, tree.adverbial, tree.coordinated) if joined),
+    ]
     for phrase in (tree.subject, tree.object, tree.indirect_object):
         if isinstance(phrase, trees.Phrase):
             inner.append(phrase.relative)

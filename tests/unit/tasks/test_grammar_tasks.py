@@ -8,11 +8,11 @@ from time import process_time
 import numpy as np
 import pytest
 
-from bench.data import shared
 from bench.data.examples import ABSENT, Marks, Split
 from bench.data.ragged import Ragged
 from bench.errors import UserError
 from bench.evaluation.scores import marked_rows, word_at
+from bench.tasks import task_cache
 from bench.tasks.agreement import Agreement
 from bench.tasks.grammar import parsing
 from bench.tasks.grammar.held_out import held_out
@@ -80,7 +80,7 @@ def test_unseen_combinations_are_in_their_test_set_alone(task: Grammar, data) ->
 
 
 def test_marks_come_back_from_the_cache_and_name_the_reference(task: Grammar, data) -> None:
-    again = shared.from_bytes(shared.to_bytes(data))
+    again = task_cache.from_bytes(task_cache.to_bytes(data))
     for name, marks in data.tests["test"].marks.items():
         held = again.tests["test"].marks[name]
         assert all(np.array_equal(getattr(marks, part), getattr(held, part)) for part in ("at", "distance", "wrong"))

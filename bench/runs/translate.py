@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bench import trained
 from bench.data.examples import EOS, LONGEST
 from bench.errors import UserError
 from bench.evaluation.decoding import Search, search
+from bench.runs import trained
 
 
 def translate(

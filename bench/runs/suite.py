@@ -10,15 +10,15 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.blank import blank
-from bench.display import Board
+from bench.conf.schema import Cell
 from bench.errors import StorageError, UserError
 from bench.records import store
-from bench.schema import Cell
+from bench.runs.display import Board
+from bench.runs.record import blank
+from bench.runs.worker import Order, Stopped, Workers
 from bench.system import files, locks
 from bench.system.environment import code, usable_cores
 from bench.training.progress import duration
-from bench.worker import Order, Stopped, Workers
 
 BEFORE = "finished before"
 """The outcome of a cell that did not need to run."""

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bench import stats, trained
+from bench import stats
+from bench.diagnostics.reach import probe
 from bench.errors import UserError
-from bench.reach import probe
 from bench.records.reach_rows import CONSTANT, GRADIENT, NORM, REPLACEMENT, TYPICAL, WITHIN, Reach, Row, Settings
+from bench.runs import trained
 from bench.training.progress import Progress, Silent
 
 RESAMPLES = 2000

@@ -10,14 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench import building, schema
+from bench.conf import schema
 from bench.data.examples import EOS, FIRST_FREE_ID, Sizes, Split
 from bench.data.ragged import Ragged
+from bench.diagnostics.profile.plan import Order
 from bench.errors import UserError
 from bench.evaluation.decoding import Search, search
-from bench.profile.plan import Order
 from bench.records.profile_rows import ERROR, MEASURED, PER_SECOND, UNITS, Row, unmeasured, utilisation
-from bench.run import training_settings
+from bench.runs import building
+from bench.runs.cell import training_settings
 from bench.seeding import numpy_generator
 from bench.system import resources
 from bench.system.allocator import tune_allocator

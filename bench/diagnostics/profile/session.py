@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench.display import Board
-from bench.profile import process
-from bench.profile.plan import Order, Plan, machine
+from bench.diagnostics.profile import process
+from bench.diagnostics.profile.plan import Order, Plan, machine
 from bench.records import profile_rows
 from bench.records.profile_rows import Row
+from bench.runs.display import Board
 from bench.system import environment, files
 from bench.training.progress import Progress, duration
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench import schema, sections
+from bench import sections
+from bench.conf import schema
 from bench.data.examples import Sizes
 from bench.errors import UserError
 from bench.records.matching import amount

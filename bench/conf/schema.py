@@ -17,13 +17,14 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from bench import later, sections, tuned
+from bench import sections
+from bench.conf import compat, tuned_settings
 from bench.errors import UserError
 from bench.records.matching import RULES
 from bench.system import paths
 from bench.tasks.base import Task
 
-CONF = tuned.CONF
+CONF = tuned_settings.CONF
 GROUPS = ("task", "model", "budget", "suite")
 UNHASHED = ("out",)
 """Keys that cannot change a result."""
@@ -146,13 +147,13 @@ def compose(overrides: Sequence[str] = ()) -> Cell:
     if match.relative:
         others = [word for word in overrides if not OF_ONE_ARM.match(word)]
         config["match"]["reference_model"] = _composed(settings([*others, f"model={match.reference}"]))["model"]
-    found = tuned.choice(given)
+    found = tuned_settings.choice(given)
     return replace(checked(config), tuning=None if found is None else asdict(found))
 
 
 def settings(words: Sequence[str]) -> tuple[str, ...]:
     """The words behind what was chosen for their arm on validation. Raises UserError for a file of choices that is none."""
-    return (*tuned.before(words), *words)
+    return (*tuned_settings.before(words), *words)
 
 
 def _composed(overrides: Sequence[str]) -> dict:
@@ -188,7 +189,7 @@ def checked(config: dict) -> Cell:
     config["budget"] = vars(typed(Budget, config["budget"], "budget"))
     asked = {key: value for key, value in config["match"].items() if key != "reference_model"}
     config["match"] = config["match"] | vars(typed(Match, asked, "match"))
-    config = later.without(config)
+    config = compat.without(config)
     task = build_task(config["task"])
     config["task"] = config["task"] | {key: getattr(task, key) for key in config["task"] if hasattr(task, key)}
     hashed = {key: value for key, value in config.items() if key not in UNHASHED}

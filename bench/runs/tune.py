@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from bench import schema, tuned
+from bench.conf import schema, tuned_settings
+from bench.conf.suites import Suite
 from bench.errors import UserError
 from bench.records import store
-from bench.suite import Job
-from bench.suite_files import Suite
+from bench.runs.suite import Job
 from bench.system.files import replacing
 
 TRIED = {"optim.lr": ("1e-3", "2e-3", "4e-3", "8e-3")}
@@ -43,8 +43,8 @@ class Trial:
     @property
     def place(self) -> tuple[str, str, str]:
         """Task, budget and arm."""
-        group = tuned.chosen(self.words)
-        return group["task"], group["budget"], tuned.arm_of(self.words)
+        group = tuned_settings.chosen(self.words)
+        return group["task"], group["budget"], tuned_settings.arm_of(self.words)
 
     @property
     def told(self) -> str:
@@ -95,12 +95,12 @@ def results(done: Sequence[Trial], out: Path) -> list[dict[str, object]]:
     return rows
 
 
-def choose(rows: Sequence[dict[str, object]]) -> dict[str, dict[str, dict[str, tuned.Choice]]]:
+def choose(rows: Sequence[dict[str, object]]) -> dict[str, dict[str, dict[str, tuned_settings.Choice]]]:
     """Task, budget, arm: the choice; the rows of the chosen trials are marked. An arm whose every trial failed has none.
 
     Of equal trials the first is taken, so that the order of the values decides.
     """
-    found: dict[str, dict[str, dict[str, tuned.Choice]]] = {}
+    found: dict[str, dict[str, dict[str, tuned_settings.Choice]]] = {}
     places = dict.fromkeys((row["task"], row["budget"], row["arm"]) for row in rows)
     for place in places:
         own = [row for row in rows if (row["task"], row["budget"], row["arm"]) == place]
@@ -114,7 +114,7 @@ def choose(rows: Sequence[dict[str, object]]) -> dict[str, dict[str, dict[str, t
         values = dict(word.split("=", 1) for word in best.split())
         numbers = {told: None if math.isinf(loss) else float(f"{loss:.6g}") for told, loss in losses.items()}
         task, budget, arm = place
-        choice = tuned.Choice({key: _value(value) for key, value in values.items()}, numbers)
+        choice = tuned_settings.Choice({key: _value(value) for key, value in values.items()}, numbers)
         found.setdefault(task, {}).setdefault(budget, {})[arm] = choice
     return found
 
@@ -130,7 +130,7 @@ def write(rows: Sequence[dict[str, object]], out: Path, axes: Mapping[str, Seque
     (out / CHOICES).mkdir(exist_ok=True)
     paths = {task: out / CHOICES / f"{task}.yaml" for task in choices}
     for task, path in paths.items():
-        path.write_text(tuned.written(task, choices[task]), encoding="utf-8")
+        path.write_text(tuned_settings.written(task, choices[task]), encoding="utf-8")
     return paths
 
 
@@ -139,22 +139,22 @@ def adopt(paths: Mapping[str, Path]) -> list[Path]:
     they are. Returns the files changed."""
     changed = []
     for task, path in paths.items():
-        held = tuned.held_for(task)
-        for budget, arms in tuned.held_for(task, path.parent).items():
+        held = tuned_settings.held_for(task)
+        for budget, arms in tuned_settings.held_for(task, path.parent).items():
             kept = held.setdefault(budget, {})
             for arm, choice in arms.items():
                 earlier = kept[arm].set if arm in kept else {}
-                kept[arm] = tuned.Choice(earlier | choice.set, choice.trials)
-        target = tuned.FOLDER / path.name
+                kept[arm] = tuned_settings.Choice(earlier | choice.set, choice.trials)
+        target = tuned_settings.FOLDER / path.name
         with replacing(target) as building:
-            building.write_text(tuned.written(task, held), encoding="utf-8")
+            building.write_text(tuned_settings.written(task, held), encoding="utf-8")
         changed.append(target)
     return changed
 
 
 def page(
     rows: Sequence[dict[str, object]],
-    choices: Mapping[str, Mapping[str, Mapping[str, tuned.Choice]]],
+    choices: Mapping[str, Mapping[str, Mapping[str, tuned_settings.Choice]]],
     axes: Mapping[str, Sequence[str]],
 ) -> str:
     """All trials as Markdown: a row an arm, a column a combination of settings."""
@@ -174,7 +174,7 @@ def page(
     return "\n".join(lines) + "\n"
 
 
-def _at_edge(choice: tuned.Choice, axes: Mapping[str, Sequence[str]]) -> bool:
+def _at_edge(choice: tuned_settings.Choice, axes: Mapping[str, Sequence[str]]) -> bool:
     """Whether a number that was chosen is the lowest or the highest of at least three that were tried."""
     for key, values in axes.items():
         numbers = [_value(value) for value in values]

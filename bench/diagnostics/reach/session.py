@@ -6,12 +6,12 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench import trained
-from bench.display import Board
+from bench.diagnostics.reach.measure import measure
 from bench.errors import UserError
-from bench.reach.measure import measure
 from bench.records import reach_rows, store
 from bench.records.reach_rows import Reach, Settings
+from bench.runs import trained
+from bench.runs.display import Board
 from bench.training.progress import duration
 
 

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import torch
 
-from bench import schema, sections
-from bench.building import build_model
-from bench.data import shared
+from bench import sections
+from bench.conf import schema
 from bench.data.examples import TaskData
 from bench.errors import UserError
 from bench.records import store
 from bench.records.weights import load as load_weights
+from bench.runs.building import build_model
 from bench.system.allocator import tune_allocator
+from bench.tasks import task_cache
 from bench.tasks.base import Task
 from models.interface import Seq2Seq
 
@@ -64,7 +65,7 @@ def _not_ours(folder: Path, error: Exception) -> UserError:
 def load(folder: Path) -> Trained:
     """The cell in the folder, ready for use, with the threads it was trained with.
 
-    Raises UserError where the folder holds none, and as `bench.data.shared.load` does.
+    Raises UserError where the folder holds none, and as `bench.tasks.task_cache.load` does.
     """
     held = record(folder)
     tune_allocator()
@@ -75,7 +76,7 @@ def load(folder: Path) -> Trained:
     except WRONG as error:
         raise _not_ours(folder, error) from error
     torch.set_num_threads(cell.threads)
-    data = shared.load(task)
+    data = task_cache.load(task)
     try:
         model, _ = build_model(cell.config, data.sizes, data.mean_lengths, cell.seed)
     except WRONG as error:

@@ -13,12 +13,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from bench.diagnostics.profile.plan import Order
 from bench.errors import UserError
-from bench.profile.plan import Order
 from bench.records.profile_rows import KILLED, Row, unmeasured
-from bench.worker import death, surroundings
+from bench.runs.worker import death, surroundings
 
-COMMAND = (sys.executable, "-P", "-m", "bench.profile.process")
+COMMAND = (sys.executable, "-P", "-m", "bench.diagnostics.profile.process")
 
 START_SECONDS = 60.0
 """For starting, building the model and measuring the machine, beside the time that an order gives to measuring."""
@@ -60,7 +60,7 @@ def main() -> int:
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what libraries print goes to standard error; standard output is for the answer alone
     try:
-        from bench.profile.measure import measure
+        from bench.diagnostics.profile.measure import measure
 
         said = {"row": measure(order)}
     except UserError as error:

@@ -19,14 +19,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench.blank import blank
+from bench.conf.schema import Cell
 from bench.errors import StorageError, UserError
 from bench.records import store
-from bench.schema import Cell
+from bench.runs.pipe import Pipe, relay
+from bench.runs.record import blank
 from bench.system.signals import Interrupted, Stop
-from bench.training.progress import Pipe, Progress, relay
+from bench.training.progress import Progress
 
-COMMAND = (sys.executable, "-P", "-m", "bench.worker")
+COMMAND = (sys.executable, "-P", "-m", "bench.runs.worker")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """Read once, when the libraries behind numpy and torch are loaded: they must be set before the process starts."""
 
@@ -157,7 +158,7 @@ class Workers:
 
 def surroundings(threads: int) -> dict[str, str]:
     """The environment of a child that imports this very code and has so many threads."""
-    source = str(Path(__file__).resolve().parents[1])
+    source = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(part for part in (source, os.environ.get("PYTHONPATH")) if part)
     return os.environ | {name: str(threads) for name in THREAD_VARIABLES} | {"PYTHONPATH": path}
 
@@ -236,8 +237,8 @@ def main() -> int:
     threading.Thread(target=_watch, daemon=True).start()
     pipe = Pipe(events)
     try:
-        from bench.run import run_cell
-        from bench.schema import compose
+        from bench.conf.schema import compose
+        from bench.runs.cell import run_cell
 
         cell = compose(order.words)
         settings = {"suite": order.suite, "concurrent": order.concurrent, "progress": pipe, "stop": stop}

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import yaml
 
-from bench import schema, sections, tuned
+from bench import sections
+from bench.conf import schema, tuned_settings
 from bench.errors import UserError
 
 KEYS = ("threads", "cell_timeout", "cells")
@@ -37,15 +38,15 @@ def load(name: str, only: str | None = None) -> Suite:
     known = schema.choices("suite")
     if name not in known:
         raise UserError(f"unknown suite {name!r}; there are {', '.join(known)}")
-    content = _content(tuned.CONF / "suite" / f"{name}.yaml")
+    content = _content(tuned_settings.CONF / "suite" / f"{name}.yaml")
     threads = content.get("threads", 1)
     cells = [(*words, f"threads={threads}") for grid in content["cells"] for words in _words(grid)]
     if only is not None:
-        tasks = dict.fromkeys(tuned.chosen(words)["task"] for words in cells)
+        tasks = dict.fromkeys(tuned_settings.chosen(words)["task"] for words in cells)
         for task in only.split(","):
             if task not in tasks:
                 raise UserError(f"suite {name} has no task {task!r}; it has {', '.join(tasks)}")
-        cells = [words for words in cells if tuned.chosen(words)["task"] in only.split(",")]
+        cells = [words for words in cells if tuned_settings.chosen(words)["task"] in only.split(",")]
     return Suite(name, known[name], threads, content.get("cell_timeout"), tuple(cells))
 
 

@@ -12,9 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bench import building, schema
-from bench.blank import blank
-from bench.data import shared
+from bench.conf import schema
 from bench.data.examples import Split, TaskData
 from bench.errors import DataError, DataUnavailable, StorageError, UserError
 from bench.evaluation import attention_maps, scores
@@ -24,9 +22,12 @@ from bench.evaluation.degeneration import SHARES
 from bench.evaluation.length_penalty import choose
 from bench.records import store
 from bench.records.weights import save
+from bench.runs import building
+from bench.runs.record import blank
 from bench.system import resources
 from bench.system.allocator import tune_allocator
 from bench.system.signals import Stop
+from bench.tasks import task_cache
 from bench.tasks.base import Task
 from bench.training.batches import Batcher
 from bench.training.checkpoint import States
@@ -75,7 +76,7 @@ def run_cell(
     weights = work / "weights.safetensors"
     try:
         task = schema.build_task(cell.config["task"])
-        data = shared.load(task)
+        data = task_cache.load(task)
         times["data"] = time.perf_counter() - begun
         record["data"] = _about(task, data)
         _check_ends(cell.config, data)
@@ -128,8 +129,8 @@ def run_cell(
 def training_settings(config: Mapping[str, Mapping]) -> Settings:
     """What the trainer is told, from `optim` and `budget`. Raises UserError."""
     names = ("epochs", "batch_tokens", "batching", "validations", "patience")
-    shared = {key: value for key, value in config["budget"].items() if key in names}
-    settings = schema.typed(Settings, {**config["optim"], **shared}, "optim")
+    passes = {key: value for key, value in config["budget"].items() if key in names}
+    settings = schema.typed(Settings, {**config["optim"], **passes}, "optim")
     try:
         settings.check_used()
     except ValueError as error:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from bench import building, schema
+from bench.conf import schema
 from bench.errors import UserError
 from bench.evaluation.architecture import hidden_layers
+from bench.runs import building
 from models.cost import COMPONENTS, parameters, state_bytes, training_flops
 from models.interface import Seq2Seq
 from models.meta_device import sketched

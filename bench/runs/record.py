@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import platform
 
+from bench.conf.schema import UNHASHED, Cell
 from bench.records import store
-from bench.schema import UNHASHED, Cell
 from bench.seeding import derive
 from bench.system import environment
 

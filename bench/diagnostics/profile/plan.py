@@ -9,9 +9,10 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench import schema, sections
+from bench import sections
+from bench.conf import schema
+from bench.diagnostics.profile import defaults
 from bench.errors import UserError
-from bench.profile import defaults
 from bench.records.profile_rows import WHATS
 from bench.report.arms import ordered
 from bench.system import environment

@@ -6,7 +6,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import schema, sections
+from bench import sections
+from bench.conf import schema
 from bench.errors import DataError, UserError
 from bench.evaluation import degeneration
 from bench.metrics import METRICS

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from bench import schema
+from bench.conf import schema
 from bench.data.examples import Split, TaskData
 from bench.data.ragged import Ragged
 from bench.errors import UserError
@@ -62,7 +62,7 @@ class Row:
 
 
 class Shown(Protocol):
-    """Where the work says how far it is; see `bench.display.Board`."""
+    """Where the work says how far it is; see `bench.runs.display.Board`."""
 
     def count(self, cells: int, line: str) -> None: ...
 

@@ -1,0 +1,1 @@
+"""Configuration: Hydra's groups as YAML files, and the code that composes and checks them."""

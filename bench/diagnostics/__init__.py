@@ -1,0 +1,1 @@
+"""Measurements that are no cells: speed and memory, reach, data generators, model cards."""
