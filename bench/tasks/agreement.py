@@ -22,7 +22,8 @@ from functools import cached_property
 
 import numpy as np
 
-from bench.tasks.grammar import german, morphology
+from bench.tasks.grammar import german
+from bench.tasks.grammar import german_conjugation as conjugation
 from bench.tasks.grammar.trees import MODALS, Clause
 from bench.tasks.grammar.vocabulary import german_words
 from bench.tasks.kinds.sentences import Example, Sentences
@@ -47,11 +48,11 @@ class Agreement(Sentences):
         for past in (False, True):
             sign = "-te" if past else ""
             for verb in self.words.verbs:
-                for joined, form in (("", morphology.finite), (verb.prefix or "", morphology.joined)):
+                for joined, form in (("", conjugation.finite), (verb.prefix or "", conjugation.prefixed)):
                     one, many = form(verb, past, "s"), form(verb, past, "p")
                     asked.setdefault((one, many), f"<{joined}{verb.infinitive}{sign}>")
             for name in ("sein", "haben", *(modal.german for modal in MODALS.values())):
-                one, many = (morphology.auxiliary(name, past, person) for person in "sp")
+                one, many = (conjugation.auxiliary(name, past, person) for person in "sp")
                 asked.setdefault((one, many), f"<{name}{sign}>")
         return asked | {(many, one): name for (one, many), name in asked.items()}
 

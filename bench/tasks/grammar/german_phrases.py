@@ -18,9 +18,14 @@ from bench.tasks.grammar.german_declension import (
     noun_form,
     pronoun_form,
 )
-from bench.tasks.grammar.trees import Phrase, Place, Pronoun, Time, required
+from bench.tasks.grammar.trees import Clause, Phrase, Place, Pronoun, Time, required
 
-FOIL_CASES = {"nom": (), "acc": ("nom", "dat"), "dat": ("acc", "nom"), "gen": ("nom", "dat")}
+FOIL_CASES: dict[str, tuple[str, ...]] = {
+    "nom": (),
+    "acc": ("nom", "dat"),
+    "dat": ("acc", "nom"),
+    "gen": ("nom", "dat"),
+}
 """Case to the cases whose form is a foil, the preferred one first. A nominative has none: no verb governs it."""
 
 FOIL_GENDERS = {"m": "f", "f": "n", "n": "m", "p": "m"}
@@ -42,6 +47,11 @@ class NounPhrase:
     negated: bool = False
 
 
+def object_case(clause: Clause) -> str:
+    """The case in which the verb of a clause governs its direct object."""
+    return "dat" if clause.verb is not None and clause.verb.frame == "dative" else "acc"
+
+
 class GermanPhrases(ABC):
     """Appends phrases to `words` and records `dependencies`."""
 
@@ -60,7 +70,9 @@ class GermanPhrases(ABC):
         self.words.append(word)
         return word
 
-    def depends(self, phenomenon: str, decisive: Word, determining: Word, foil: str, foil_plural: bool = False) -> None:
+    def depends(
+        self, phenomenon: str, decisive: Word, determining: Word, foil: str, foil_plural: bool = False
+    ) -> None:
         """Records a dependency."""
         self.dependencies.append(Dependency(phenomenon, decisive, determining, foil, foil_plural))
 
@@ -111,7 +123,7 @@ class GermanPhrases(ABC):
         """A relative clause between commas."""
         self.append(",")
         clause = required(phrase.relative)
-        case = "nom" if phrase.gap == "subject" else trees.object_case(clause)
+        case = "nom" if phrase.gap == "subject" else object_case(clause)
         pronoun = self.append(RELATIVE_PRONOUNS[case, gender])
         foil = _gender_foil(pronoun.text, gender, lambda other: RELATIVE_PRONOUNS[case, other])
         self.depends("relative", pronoun, head, foil)

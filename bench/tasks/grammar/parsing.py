@@ -14,14 +14,14 @@ from functools import cached_property
 
 from bench.tasks.grammar import german
 from bench.tasks.grammar.english import BE, OBJECTS, PREPOSITIONS, SUBJECTS
-from bench.tasks.grammar.german import ASKED
 from bench.tasks.grammar.lexicon import Lexicon, Verb, lexicon
-from bench.tasks.grammar.morphology import DETERMINERS
+from bench.tasks.grammar.german_declension import DETERMINERS
 from bench.tasks.grammar.trees import (
     ATTACHED,
     COMPLEMENT,
     COORDINATE,
     MODALS,
+    QUESTION_WORDS,
     SUBORDINATE,
     TEMPORAL,
     Clause,
@@ -148,7 +148,7 @@ class _Reader:
                     yield (self.word(at), clause), end
 
     def question(self) -> Found:
-        question = self.word(0) if self.word(0) in (*ASKED, "who", "whom") else "yes"
+        question = self.word(0) if self.word(0) in (*QUESTION_WORDS, "who", "whom") else "yes"
         gap = question in ("whom", "what")
         if question == "who":
             for clause, end in self.predicate(1, "s", None):

@@ -188,8 +188,10 @@ def is_plural(subject: Phrase | Pronoun) -> bool:
     return subject.plural or subject.conjunct is not None
 
 
-def person(subject: Phrase | Pronoun) -> str:
-    """The person of a verb with this subject: i, s or p, as in `german_conjugation.PERSONS`."""
+def person(subject: Phrase | Pronoun | None) -> str:
+    """The person of a verb with this subject: i, s or p, as in `german_conjugation.PERSONS`. None: the subject `who`."""
+    if subject is None:
+        return "s"
     if is_plural(subject):
         return "p"
     return "i" if isinstance(subject, Pronoun) and subject.person == "i" else "s"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bench.tasks.grammar import morphology
+from bench.tasks.grammar import german_conjugation as conjugation
+from bench.tasks.grammar import german_declension as declension
 from bench.tasks.grammar.english import indefinite
+from bench.tasks.grammar.german_adjectives import adjective_ending
 from bench.tasks.grammar.lexicon import lexicon
 
 NOUNS = {noun.german: noun for noun in lexicon().nouns}
@@ -50,13 +52,13 @@ def test_noun_phrases(words: tuple[str, str, str], table: str) -> None:
     det, adjective, noun = words[0], ADJECTIVES[words[1]], NOUNS[words[2]]
     for plural, half in zip((False, True), table.split(";"), strict=True):
         gender = "p" if plural else noun.gender
-        for case, wanted in zip(morphology.CASES, half.split(",")) if half.strip() else ():
-            found = (
-                morphology.determiner(det, case, gender),
-                adjective.stem + morphology.ending(det, case, gender),
-                morphology.noun_form(noun, case, plural),
+        for case, wanted in zip(declension.CASES, half.split(",")) if half.strip() else ():
+            actual = (
+                declension.determiner_form(det, case, gender),
+                adjective.stem + adjective_ending(det, case, gender),
+                declension.noun_form(noun, case, plural),
             )
-            assert " ".join(found).strip() == wanted.strip()
+            assert " ".join(actual).strip() == wanted.strip()
 
 
 # Accusative, dative and genitive singular; dative plural.
@@ -92,9 +94,9 @@ Messer Messer Messer Messers Messern
 def test_nouns(line: str) -> None:
     nominative, *wanted = line.split()
     noun = NOUNS[nominative]
-    found = [morphology.noun_form(noun, case, False) for case in ("acc", "dat", "gen")]
-    assert [*found, morphology.noun_form(noun, "dat", True)] == wanted
-    assert morphology.noun_form(noun, "nom", False) == nominative
+    actual = [declension.noun_form(noun, case, False) for case in ("acc", "dat", "gen")]
+    assert [*actual, declension.noun_form(noun, "dat", True)] == wanted
+    assert declension.noun_form(noun, "nom", False) == nominative
 
 
 # ich, er, wir; ich, er, wir in the preterite; er in a subordinate clause; participle with its auxiliary; infinitive.
@@ -136,9 +138,9 @@ waschen: wasche wäscht waschen wusch wusch wuschen wäscht haben gewaschen wasc
 def test_verbs(line: str) -> None:
     name, wanted = line.split(":")
     verb = VERBS[name]
-    found = [morphology.finite(verb, past, person) for past in (False, True) for person in morphology.PERSONS]
-    found += [morphology.joined(verb, False, "s"), verb.auxiliary, verb.participle, morphology.infinitive(verb)]
-    assert found == wanted.split()
+    actual = [conjugation.finite(verb, past, person) for past in (False, True) for person in conjugation.PERSONS]
+    actual += [conjugation.prefixed(verb, False, "s"), verb.auxiliary, verb.participle, conjugation.infinitive(verb)]
+    assert actual == wanted.split()
 
 
 @pytest.mark.parametrize(
@@ -155,21 +157,24 @@ def test_verbs(line: str) -> None:
     ],
 )
 def test_auxiliaries(infinitive: str, wanted: str) -> None:
-    found = [morphology.auxiliary(infinitive, past, person) for past in (False, True) for person in morphology.PERSONS]
-    assert found == wanted.split()
+    actual = [
+        conjugation.auxiliary(infinitive, past, person) for past in (False, True) for person in conjugation.PERSONS
+    ]
+    assert actual == wanted.split()
 
 
 def test_pronouns_and_relative_pronouns() -> None:
     pronouns = {
-        key: " ".join(morphology.pronoun(key, case) for case in ("nom", "acc", "dat")) for key in morphology.PRONOUNS
+        key: " ".join(declension.pronoun_form(key, case) for case in ("nom", "acc", "dat"))
+        for key in declension.PRONOUNS
     }
     assert pronouns == {
         "i": "ich mich mir", "he": "er ihn ihm", "she": "sie sie ihr", "it": "es es ihm", "we": "wir uns uns",
         "they": "sie sie ihnen",
     }  # fmt: skip
     relative = {
-        gender: " ".join(morphology.RELATIVE[case, gender] for case in morphology.CASES)
-        for gender in morphology.GENDERS
+        gender: " ".join(declension.RELATIVE_PRONOUNS[case, gender] for case in declension.CASES)
+        for gender in declension.GENDERS
     }
     assert relative == {
         "m": "der den dem dessen", "f": "die die der deren", "n": "das das dem dessen", "p": "die die denen deren",

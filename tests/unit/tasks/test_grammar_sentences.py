@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.tasks.grammar import english, german, morphology, parsing, trees
+from bench.tasks.grammar import english, german, parsing, trees
+from bench.tasks.grammar import german_conjugation as conjugation
+from bench.tasks.grammar import german_declension as declension
 from bench.tasks.grammar.annotations import PHENOMENA
 from bench.tasks.grammar.lexicon import lexicon
 from bench.tasks.grammar.random_choices import RandomChoices
@@ -36,7 +38,7 @@ def test_the_pairs_use_every_word_and_every_phenomenon() -> None:
     said = {word for pair in PAIRS for word in pair[1].split()}
     for noun in lexicon().nouns:
         assert said & {
-            morphology.noun_form(noun, case, many) for case in morphology.CASES for many in (False, True)
+            declension.noun_form(noun, case, many) for case in declension.CASES for many in (False, True)
         }, noun.german
     verbs = Counter()
     marked = Counter()
@@ -49,7 +51,7 @@ def test_the_pairs_use_every_word_and_every_phenomenon() -> None:
     tokens = " ".join(source for source, _ in PAIRS)
     for text in (*trees.ATTACHED, *trees.TEMPORAL, *trees.SUBORDINATE, *trees.COMPLEMENT, *trees.COORDINATE):
         assert f" {text} " in f" {tokens} ", text
-    for det in morphology.DETERMINERS:
+    for det in declension.DETERMINERS:
         assert det in ("bare", "no") or f" {det} " in f" {tokens} ", det
 
 
@@ -89,7 +91,7 @@ def test_every_word_is_in_the_vocabulary() -> None:
 def test_marks_point_at_what_they_say() -> None:
     prefixes = {verb.prefix for verb in lexicon().verbs if verb.prefix}
     nonfinite = {verb.participle for verb in lexicon().verbs} | {
-        morphology.infinitive(verb) for verb in lexicon().verbs
+        conjugation.infinitive(verb) for verb in lexicon().verbs
     }
     found = Counter()
     for tree in drawn(7, 1500, 2):
@@ -111,7 +113,11 @@ def test_marks_point_at_what_they_say() -> None:
                 assert words[mark.at + 1] == mark.foil
             elif mark.phenomenon == "verb_final":
                 opener = words[mark.at - mark.distance]
-                openers = {*trees.SUBORDINATE.values(), *trees.COMPLEMENT.values(), *morphology.RELATIVE.values()}
+                openers = {
+                    *trees.SUBORDINATE.values(),
+                    *trees.COMPLEMENT.values(),
+                    *declension.RELATIVE_PRONOUNS.values(),
+                }
                 assert opener in openers
     assert set(found) == set(PHENOMENA) and min(found.values()) >= 20
 
@@ -211,8 +217,8 @@ def test_the_checker_tells_right_from_wrong() -> None:
 
 
 def test_determiners_adjectives_nouns_and_verbs_agree() -> None:
-    plurals = {morphology.joined(v, past, "p") for v in lexicon().verbs for past in (False, True)}
-    plurals |= {morphology.finite(v, past, "p") for v in lexicon().verbs for past in (False, True)}
+    plurals = {conjugation.prefixed(v, past, "p") for v in lexicon().verbs for past in (False, True)}
+    plurals |= {conjugation.finite(v, past, "p") for v in lexicon().verbs for past in (False, True)}
     plurals |= {"sind", "waren", "haben", "werden", "können", "müssen", "wollen", "dürfen"}
     plurals |= {"konnten", "mussten", "wollten", "durften", "sollten"}
     checked = Counter()
