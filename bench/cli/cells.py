@@ -167,10 +167,11 @@ def report(folder: Path, out: Path | None, lang: str) -> int:
 
 
 def _write_report(folder: Path, out: Path | None = None, lang: str = "en") -> None:
-    from bench.report import exports, words
+    from bench.analysis import messages
+    from bench.report import exports
     from bench.report.page import build
 
-    page = build(folder, out, words.chosen(lang))
+    page = build(folder, out, messages.chosen(lang))
     if not (page.parent / exports.PARQUET).exists():
         click.echo(f"bench: {exports.NO_PARQUET}", err=True)
     click.echo(str(page))

@@ -24,7 +24,7 @@ def compare(first: Path, second: Path, segments: bool, as_json: bool) -> int:
     import json
     from dataclasses import asdict
 
-    from bench.compare import sets, words
+    from bench.analysis.compare import sets, words
 
     found = sets.compare(first, second, by_segment=segments, seed=SEED, resamples=RESAMPLES, trials=TRIALS)
     if as_json:

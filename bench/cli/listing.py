@@ -41,9 +41,9 @@ def list_command(what: str | None, name: str | None, settings: tuple[str, ...], 
 
 def _list_models(name: str | None, settings: tuple[str, ...], table: bool) -> int:
     """The card of one model, or the table of all."""
+    from bench.analysis import arms
     from bench.conf import schema
     from bench.diagnostics import model_card
-    from bench.report import arms
 
     if table:
         words = settings if name is None else (name, *settings)

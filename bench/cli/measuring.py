@@ -42,7 +42,7 @@ def profile(
     from bench.diagnostics.profile import session
     from bench.diagnostics.profile.plan import planned
     from bench.records.profile_rows import MEASURED
-    from bench.report.profile import build
+    from bench.report.profile_page import build
     from bench.runs.display import Board
 
     plan = planned(settings, models, lengths, what, threads, tokens, repeats, budget_seconds)

@@ -83,7 +83,7 @@ def significance(
     import json
     from dataclasses import asdict
 
-    from bench import significance as testing
+    from bench.analysis import significance as testing
 
     metrics = () if metric is None else metric.split(",")
     found = testing.compare(

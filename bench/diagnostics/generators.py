@@ -18,7 +18,7 @@ from bench.data.examples import Split, TaskData
 from bench.data.ragged import Ragged
 from bench.errors import UserError
 from bench.system import environment
-from bench.tasks.kinds.generated import Generated, made
+from bench.tasks.kinds.generated import Generated, generate
 
 BUDGETS = ("quick", "standard", "paper")
 """The presets that are shown where nobody names any, as far as there are such."""
@@ -90,7 +90,7 @@ def ordered(names: Sequence[str] = (), budgets: str | None = None) -> list[Order
 def measured(orders: Sequence[Order], shown: Shown) -> Iterator[Row]:
     """The rows, one after the other, each made by this process alone."""
     for order in orders:
-        shown.say(f"{order.name} {order.budget}: making {sum(part.size for part in order.task.parts()):,} examples")
+        shown.say(f"{order.name} {order.budget}: making {sum(spec.size for spec in order.task.split_specs()):,} examples")
         try:
             row = _measured(order)
         except UserError as error:
@@ -102,7 +102,7 @@ def measured(orders: Sequence[Order], shown: Shown) -> Iterator[Row]:
 
 def _measured(order: Order) -> Row:
     # What is done but once in a process is done before the clock runs.
-    made(replace(order.task, train_size=1, valid_size=1, test_size=1))
+    generate(replace(order.task, train_size=1, valid_size=1, test_size=1))
     data = None
     seconds: list[float] = []
     elapsed: list[float] = []
@@ -110,7 +110,7 @@ def _measured(order: Order) -> Row:
         data = None
         gc.collect()
         used, begun = process_time(), perf_counter()
-        data = made(order.task)
+        data = generate(order.task)
         seconds.append(process_time() - used)
         elapsed.append(perf_counter() - begun)
     distinct, trained = compared(data)

@@ -158,10 +158,10 @@ def _marked(task: Task, split: Split, row: int) -> dict[str, object]:
 
 
 def forced_rows(model: Seq2Seq, task: Task, split: Split, batcher: Batcher) -> list[dict[str, object]]:
-    """The score that `Task.forced` names, as a list of one row; none for a task that names none."""
-    if task.forced is None:
+    """The score that `Task.teacher_forced_score` names, as a list of one row; none for a task that names none."""
+    if task.teacher_forced_score is None:
         return []
-    name, places = task.forced
+    name, places = task.teacher_forced_score
     right = accuracy_at(model, batcher.epoch(), places)
     return [_score(split, FORCED, name, right, "share", len(split), None, None, f"{name}|{FORCED_SIGNATURE}")]
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import pandas as pd
 
 import bench
-from bench import claims
+from bench.analysis.claims import judge
+from bench.analysis.evidence import Setting
+from bench.analysis.messages import ENGLISH, Say, told
 from bench.report import latex
-from bench.report.beside import Beside
-from bench.report.evidence import Setting
-from bench.report.tables import Table, columns, table
-from bench.report.words import ENGLISH, Say, told
+from bench.report.tables.base import Table, columns, table
+from bench.report.tables.published_numbers import Beside
 
 RESULTS, PARQUET, VERDICTS = "results.csv", "results.parquet", "verdicts.json"
 
@@ -49,17 +49,17 @@ def tables(found: Iterable[Table], folder: Path) -> None:
         (folder / f"{each.name}.tex").write_text(latex.source(each), encoding="utf-8")
 
 
-def verdict_table(found: Iterable[claims.Verdict]) -> Table:
+def verdict_table(found: Iterable[judge.Verdict]) -> Table:
     """The verdicts as the page lists them first."""
     rows = []
     for each in found:
         claim = Say("page.claim", letter=each.letter, sentence=each.claim.sentence)
         rows.append([claim, each.word, each.corrected])
-    return table("verdicts", Say("page.verdicts"), claims.CALLED, columns("claim", "verdict", "corrected"), rows)
+    return table("verdicts", Say("page.verdicts"), judge.CALLED, columns("claim", "verdict", "corrected"), rows)
 
 
 def verdicts(
-    found: Sequence[claims.Verdict], beside: Mapping[str, Sequence[Beside]], folder: Path,
+    found: Sequence[judge.Verdict], beside: Mapping[str, Sequence[Beside]], folder: Path,
     languages: Sequence[str] = (),
 ) -> None:  # fmt: skip
     """verdicts.json: a claim with all that stands in the report about it, published numbers beside ours included, in
@@ -68,8 +68,8 @@ def verdicts(
     content = {
         "schema": VERDICTS_SCHEMA,
         "bench": bench.__version__,
-        "rules_version": claims.RULES_VERSION,
-        "called": claims.CALLED,
+        "rules_version": judge.RULES_VERSION,
+        "called": judge.CALLED,
         "claims": [
             _plain(each.claim, "corrected")
             | _plain(each, "claim")
@@ -82,7 +82,7 @@ def verdicts(
     (folder / VERDICTS).write_text(text + "\n", encoding="utf-8")
 
 
-def _told(verdict: claims.Verdict, language: str) -> dict[str, object]:
+def _told(verdict: judge.Verdict, language: str) -> dict[str, object]:
     claim = verdict.claim
     texts = {"sentence": claim.sentence, "predicts": claim.predicts, "rule": claim.rule, "verdict": verdict.word,
              "scope": verdict.scope, "corrected": verdict.corrected}  # fmt: skip

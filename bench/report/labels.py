@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from bench.report.words import Joined, Say, Text, named
+from bench.analysis.messages import Joined, Say, Text, named
 
 
 @dataclass(frozen=True)

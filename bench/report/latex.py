@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from bench.report.tables import Table
+from bench.report.tables.base import Table
 
 ROWS = 40
 """Up to so many rows a table is one that stays in one piece, beyond it one that goes on over pages."""

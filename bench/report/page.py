@@ -17,32 +17,19 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from bench import claims, tidy
+from bench.analysis import messages, tidy
+from bench.analysis.claims import judge
+from bench.analysis.evidence import Evidence, Setting
+from bench.analysis.messages import ENGLISH, Say, Text, told
+from bench.analysis.stats import RESAMPLES
 from bench.errors import UserError
 from bench.records import store
-from bench.report import (
-    attention,
-    beside,
-    examples,
-    exports,
-    facts,
-    figures,
-    gated,
-    matrix,
-    phenomena,
-    reach_figures,
-    solving,
-    style,
-    tables,
-    translation,
-    words,
-)
-from bench.report.drawing import Figure
-from bench.report.evidence import Evidence, Setting
-from bench.report.examples import Example
-from bench.report.tables import Table
-from bench.report.words import ENGLISH, Say, Text, told
-from bench.stats import RESAMPLES
+from bench.report import exports
+from bench.report.figures import attention, matrix, phenomena, reach, scores, style
+from bench.report.figures.canvas import Figure
+from bench.report.tables import base, examples, facts, published_numbers, sanity, solving, translation
+from bench.report.tables.base import Table
+from bench.report.tables.examples import Example
 
 KINDS = ("html", "md")
 
@@ -52,7 +39,7 @@ def file_name(kind: str, language: str) -> str:
     return f"report.{kind}" if language == ENGLISH else f"report.{language}.{kind}"
 
 
-PAGES = tuple(file_name(kind, language) for language in words.languages() for kind in KINDS)
+PAGES = tuple(file_name(kind, language) for language in messages.languages() for kind in KINDS)
 PRODUCED = (*PAGES, exports.RESULTS, exports.PARQUET, exports.VERDICTS, "figures", "tables")
 """What a build puts into its folder, replacing what was there under these names; what is not made anew goes."""
 
@@ -139,36 +126,36 @@ def contents(found: store.Records, folder: Path, building: Path) -> dict:
             setting,
             evidence.name(setting),
             setting.slug,
-            tables.results(evidence, setting),
+            base.results(evidence, setting),
             solving.solved_table(evidence, setting),
             translation.table_of(evidence, setting),
-            tables.other_scores(evidence, setting),
+            base.other_scores(evidence, setting),
             phenomena.table_of(evidence, setting),
-            figures.of_setting(evidence, setting, drawn)
+            scores.of_setting(evidence, setting, drawn)
             + phenomena.figures_of(evidence, setting, drawn)
-            + reach_figures.of_setting(evidence, setting, folder, drawn)
+            + reach.of_setting(evidence, setting, folder, drawn)
             + attention.of_setting(evidence, setting, folder, drawn),
             examples.of_setting(evidence, setting, folder),
         )
         for setting in evidence.settings()
     ]
     fixed = {
-        "glance": tables.glance(evidence) if sections else None,
-        "unfinished": tables.not_finished(evidence),
-        "gates": gated.summary(evidence),
-        "doubtful": gated.marked(evidence),
-        "literature": tables.literature(evidence),
-        "tuned": tables.tuned(evidence),
+        "glance": base.glance(evidence) if sections else None,
+        "unfinished": base.not_finished(evidence),
+        "gates": sanity.summary(evidence),
+        "doubtful": sanity.marked(evidence),
+        "literature": base.literature(evidence),
+        "tuned": base.tuned(evidence),
         "trials": facts.trials(evidence),
         "penalties": facts.penalties(evidence),
-        "components": tables.components(evidence),
+        "components": base.components(evidence),
         "models": facts.models(evidence),
         "options": facts.options(evidence),
         "data": facts.data(evidence),
     }
-    others = {claim.letter: beside.beside(evidence, claim.letter) for claim in claims.CLAIMS}
-    published = {letter: beside.table_of(letter, rows) for letter, rows in others.items()}
-    verdicts = claims.verdicts_from(evidence)
+    others = {claim.letter: published_numbers.beside(evidence, claim.letter) for claim in judge.CLAIMS}
+    published = {letter: published_numbers.table_of(letter, rows) for letter, rows in others.items()}
+    verdicts = judge.verdicts_from(evidence)
     every = [exports.verdict_table(verdicts), *fixed.values(), *published.values()]
     every += [table for section in sections for table in section.tables]
     return {
@@ -177,14 +164,14 @@ def contents(found: store.Records, folder: Path, building: Path) -> dict:
         "overview": facts.overview(evidence),
         "warnings": facts.warnings(evidence),
         "sections": sections,
-        "sizes": figures.by_parameters(evidence, drawn),
+        "sizes": scores.by_parameters(evidence, drawn),
         "matrix": matrix.drawn(evidence, drawn),
         "verdicts": verdicts,
         "shown_in": {verdict.letter: _shown_in(verdict, sections) for verdict in verdicts},
         "long_sentences": _long_sentences(evidence, sections),
         "beside": others,
         "published": published,
-        "called": claims.CALLED,
+        "called": judge.CALLED,
         "signatures": facts.signatures(evidence),
         "glossary": facts.glossary(evidence),
         "tables": [table for table in every if table is not None and table.rows],
@@ -192,7 +179,7 @@ def contents(found: store.Records, folder: Path, building: Path) -> dict:
     }
 
 
-def _shown_in(verdict: claims.Verdict, sections: list[Section]) -> list[Section]:
+def _shown_in(verdict: judge.Verdict, sections: list[Section]) -> list[Section]:
     """Where the tables and figures of the settings stand that a verdict compares arms in."""
     settings = {judged.comparison.setting for judged in verdict.comparisons}
     return [section for section in sections if section.setting in settings]

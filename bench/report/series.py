@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from bench.analysis.evidence import Evidence, Setting, column
+from bench.analysis.stats import bootstrap_mean
 from bench.report import labels
-from bench.report.evidence import Evidence, Setting, column
-from bench.stats import bootstrap_mean
 
 KEYS = ["task", "budget_name", "arm", "seed", "cell"]
 MEBI = 2**20

@@ -87,7 +87,7 @@ def run_cell(
         record |= {"match": building.matched(cell.config, fit), "parameters": parameters(model)}
         record["architecture"] = inspected(model)
         model.to(cell.config["device"])
-        redraw = task.redrawn(data.train, settings.bpe_dropout) if settings.bpe_dropout else None
+        redraw = task.with_bpe_dropout(data.train, settings.bpe_dropout) if settings.bpe_dropout else None
         trainer = Trainer(model, data.train, data.valid, settings, cell.seed, cell.config["device"], redraw)
         try:
             trainer.run(States(work), progress, stop)

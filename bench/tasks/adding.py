@@ -1,15 +1,15 @@
 """The adding problem: the sum of two marked numbers in a long row (Hochreiter and Schmidhuber 1997, experiment 4).
 
-Input: T vectors of two numbers, one uniform in [0, 1] and a marker that is 1 at two places and 0 elsewhere (as Bai et
-al. 2018 place them: anywhere). Output: the sum of the two marked numbers. Scored by the mean squared error. The best
-constant, 1, has the variance of the sum of two uniform numbers, 1/6 = 0.167 (published as .1767, Le et al. 2015); that
-is the chance line. A sum within 0.04 counts as right, as in the first paper.
+Input: T vectors of two numbers, one uniform in [0, 1] and a marker, which is 1 at two positions and 0 elsewhere. As in
+Bai et al. (2018), the two positions can be anywhere. Output: the sum of the two marked numbers. Metric: mean squared
+error. The best constant answer, 1, has the variance of the sum of two uniform numbers, 1/6 = 0.167 (published as .1767,
+Le et al. 2015); it is the chance line. A sum within 0.04 counts as correct, as in the first paper.
 
     >>> task = Adding(train_shortest=5, train_longest=5, test_longest=None, train_size=20, valid_size=5, test_size=5)
-    >>> drawn = task.draw(np.random.default_rng(0), 1, task.parts()[0])
-    >>> task.source_text(drawn.src[0])
+    >>> examples = task.draw(np.random.default_rng(0), 1, task.split_specs()[0])
+    >>> task.source_text(examples.src[0])
     '0.8506* 0.6370* 0.5111 0.2698 0.3078'
-    >>> task.target_text(drawn.tgt[0])
+    >>> task.target_text(examples.tgt[0])
     '1.487586'
 """
 
@@ -23,16 +23,16 @@ import numpy as np
 from bench.data.examples import Sizes
 from bench.data.ragged import Ragged
 from bench.metrics import TOLERANCE, errors
-from bench.tasks.kinds.generated import Drawn, Part
+from bench.tasks.kinds.examples import Examples, SplitSpec
 from bench.tasks.kinds.lengths import Lengths
 
-CONSTANT = 1.0 / 6.0
-"""The mean squared error of always answering 1."""
+CONSTANT_MSE = 1.0 / 6.0
+"""Mean squared error of the constant answer 1."""
 
 
 @dataclass
 class Adding(Lengths):
-    """Raises ValueError for lengths or sizes that cannot be."""
+    """The sum of two marked numbers among T. Raises ValueError for impossible lengths or sizes."""
 
     order_free = True
 
@@ -45,16 +45,16 @@ class Adding(Lengths):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.chance = {"mse": CONSTANT}
+        self.chance = {"mse": CONSTANT_MSE}
 
     @property
     def sizes(self) -> Sizes:
         return Sizes(2, 1, shared=False, inputs="values", outputs="values")
 
-    def draw(self, generator: np.random.Generator, count: int, part: Part) -> Drawn:
-        lengths = self.lengths(generator, count, part)
+    def draw(self, generator: np.random.Generator, count: int, spec: SplitSpec) -> Examples:
+        lengths = self.lengths(generator, count, spec)
         numbers = generator.random((count, int(lengths.max())), dtype=np.float32)
-        # Two different places: the second is drawn from one fewer and steps over the first.
+        # Two different positions: the second is drawn from one fewer and skips the first.
         first = generator.integers(0, lengths)
         second = generator.integers(0, lengths - 1)
         second += second >= first
@@ -64,7 +64,7 @@ class Adding(Lengths):
         sums = numbers[rows, first] + numbers[rows, second]
         src = Ragged.of_rows(np.stack([numbers, markers], axis=-1), lengths)
         distance = lengths - np.minimum(first, second)
-        return Drawn(src, Ragged.of_rows(sums[:, None, None]), {"length": lengths, "distance": distance})
+        return Examples(src, Ragged.of_rows(sums[:, None, None]), {"length": lengths, "distance": distance})
 
     def source_text(self, ids: Sequence[Sequence[float]]) -> str:
         return " ".join(f"{number:.4f}{'*' if marker else ''}" for number, marker in ids)

@@ -1,14 +1,15 @@
-"""What a task is: data with splits, a way to write token ids as text, and the metrics it is scored by.
+"""The contract of a task: data in splits, token ids as text, and the metrics that score the text.
 
-A task knows no model. Everything after decoding works on text, one line an example, so that every score can be
-computed again from `outputs.tsv` alone.
+A task knows no model. Everything after decoding works on text, one line an example, so every score can be computed again
+from `outputs.tsv` alone.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
+from typing import Any
 
 import numpy as np
 
@@ -19,70 +20,83 @@ from bench.metrics import correct
 
 
 class Task(ABC):
-    """A task's configuration (the fields of a dataclass) and its behaviour."""
+    """A task: its configuration, the fields of a dataclass, and its behaviour.
 
-    metrics: tuple[str, ...]
-    """Names in `bench.metrics.METRICS`; the first is the headline."""
+    N is the number of examples of a split, B that of a batch. Ids are token ids; a task of real values has vectors
+    in their place.
+    """
 
     train_range: dict[str, tuple[int, int]] = {}
-    """For each axis, the range seen in training (inclusive), shaded in figures."""
+    """For each axis the range in training, both ends included; figures shade it."""
 
     chance: dict[str, float] = {}
-    """For a metric, what guessing scores."""
+    """For a metric the score of guessing."""
 
-    answer_at: int | None = None
-    """The place in the target of the token that the task is about; None: every one is."""
+    answer_position: int | None = None
+    """Position in the target of the token that answers the question; None: every token does."""
 
-    forced: tuple[str, slice] | None = None
-    """A score's name and the target places it is of: how often the token there is right where all before it is given, for
-    papers that ask for one token at a time. None: no such score."""
+    teacher_forced_score: tuple[str, slice] | None = None
+    """A score's name and the target positions at which it measures teacher-forced accuracy; None: no such score.
+
+    It serves comparison with papers whose models predict one token at a time.
+    """
 
     order_free = False
     """Whether the answer is the same for every order of the source's elements."""
 
     @property
     @abstractmethod
+    def metrics(self) -> tuple[str, ...]:
+        """Names in `bench.metrics.METRICS`; the first is the headline. Usually a class attribute."""
+
+    @property
+    @abstractmethod
     def sizes(self) -> Sizes:
-        """Those of the data that `load` gives, known without loading any."""
+        """Vocabulary sizes of the data, known before they are loaded."""
 
     @abstractmethod
     def load(self) -> TaskData:
         """Make or read the data; the same at every call.
 
-        Raises bench.errors.DataUnavailable where a corpus is missing, DataError where one is broken.
+        Raises bench.errors.DataUnavailable for a missing corpus, DataError for a broken one.
         """
 
     def identity(self) -> dict[str, object]:
-        """What decides the data that `load` gives, as JSON can hold it: the fields. A task that reads files with no
-        checksum of their own adds theirs."""
+        """Everything that determines the data, as JSON values: the fields.
+
+        A task that reads files whose checksums are not among its fields adds them.
+        """
+        assert is_dataclass(self), "a task is a dataclass"
         return asdict(self)
 
-    def adopt(self, data: TaskData) -> None:
-        """Take over from data that another task with this identity loaded what it learnt on the way."""
+    def restore(self, data: TaskData) -> None:
+        """Restore learned state, such as the subword vocabulary, from cached data of an identical task."""
 
-    def redrawn(self, train: Split, bpe_dropout: float) -> Redraw:
-        """What makes the training data anew for every epoch, merges of subwords left out with this probability; train:
-        the split of the data this task loaded or adopted. Raises bench.errors.UserError where it has no learnt
-        subwords."""
+    def with_bpe_dropout(self, train: Split, bpe_dropout: float) -> Redraw:
+        """A function that segments the training data anew for each epoch, dropping BPE merges with this probability.
+
+        train: the training split that this task loaded or restored. Raises bench.errors.UserError if the task has no
+        learned subwords.
+        """
         raise UserError(
-            f"optim.bpe_dropout={bpe_dropout} is for tasks with learnt subwords, and {type(self).__name__} has none; "
+            f"optim.bpe_dropout={bpe_dropout} is for tasks with learned subwords, and {type(self).__name__} has none; "
             "use optim.bpe_dropout=0.0"
         )
 
     @abstractmethod
-    def source_text(self, ids: Sequence[int]) -> str:
-        """One line of text for source ids without specials."""
+    def source_text(self, ids: Sequence[Any]) -> str:
+        """One line of text for source ids without special tokens."""
 
     @abstractmethod
-    def target_text(self, ids: Sequence[int]) -> str:
-        """One line of text for target ids without start and end."""
+    def target_text(self, ids: Sequence[Any]) -> str:
+        """One line of text for target ids without start and end tokens."""
 
     def source_ids(self, text: str) -> list[int]:
-        """Source ids of a line a user typed. Raises bench.errors.UserError for what the task cannot read."""
+        """Source ids of a line that a user typed. Raises bench.errors.UserError for text that the task cannot read."""
         raise UserError(f"{type(self).__name__} does not read text")
 
     def target_limit(self, source_lengths: np.ndarray) -> np.ndarray:
-        """(B,) the number of target tokens after which decoding an example is cut off, end token included."""
+        """(B,) the number of target tokens, end token included, after which decoding stops; source_lengths (B,)."""
         return 2 * source_lengths + 10
 
     def correct(self, hypotheses: Sequence[str], references: Sequence[str]) -> np.ndarray:
@@ -90,9 +104,9 @@ class Task(ABC):
         return correct(hypotheses, references)
 
     def loss_positions(self, split: Split) -> np.ndarray:
-        """(N,) over how many positions the loss of each example is spread; end tokens count."""
+        """(N,) the number of positions over which each example's loss is averaged; end tokens count."""
         return closed_lengths(split.tgt)
 
     def chance_loss(self, split: Split) -> float | None:
-        """What one who knows the form of the answers and guesses loses a position, in nats; None: nobody has said."""
+        """Loss in nats a position of a model that knows the form of the answers and guesses; None: unknown."""
         return None

@@ -1,6 +1,6 @@
 """Bucket sort: the symbols of a string in order (Deletang et al. 2023, "bucket sort").
 
-Input: a string over five symbols. Output: the same symbols, sorted. It is enough to count each symbol.
+Input: a string over five symbols. Output: the same symbols, sorted. Counting each symbol is enough to solve it.
 
     >>> task = BucketSort(train_size=50, valid_size=5, test_size=5)
     >>> src, tgt = task.examples(np.random.default_rng(1), np.array([6]))
@@ -22,7 +22,7 @@ from bench.tasks.kinds.symbols import ByLength, random_strings
 
 @dataclass
 class BucketSort(ByLength):
-    """Raises ValueError for lengths or sizes that cannot be."""
+    """The symbols of a string in order. Raises ValueError for impossible lengths or sizes."""
 
     order_free = True
 
@@ -44,7 +44,8 @@ class BucketSort(ByLength):
     def examples(self, generator: np.random.Generator, lengths: np.ndarray) -> tuple[Ragged, Ragged]:
         rows, inside = random_strings(generator, lengths, self.symbols)
         ordered = np.sort(np.where(inside, rows, np.uint8(255)), axis=1)
-        return tuple(Ragged.of_rows(each.astype(np.int32) + FIRST_FREE_ID, lengths) for each in (rows, ordered))
+        src, tgt = (Ragged.of_rows(each.astype(np.int32) + FIRST_FREE_ID, lengths) for each in (rows, ordered))
+        return src, tgt
 
     def target_limit(self, source_lengths: np.ndarray) -> np.ndarray:
         return source_lengths + 5

@@ -1,12 +1,12 @@
-"""Copy a string: the same symbols out, in the same order.
+"""Copy a string: write the symbols again, in the same order.
 
-Input: letters, their number drawn evenly from the training lengths. Output: the same letters.
+Input: letters; the length is uniform over the training lengths. Output: the same letters.
 
     >>> task = Copy(symbols=4, train_size=50, valid_size=10, test_size=10)
     >>> data = task.load()
     >>> data.train.src[0].tolist() == data.train.tgt[0].tolist()
     True
-    >>> task.target_text(task.rearranged(Ragged.of([task.source_ids("a b b d")])).tokens)
+    >>> task.target_text(task.rearrange(Ragged.of([task.source_ids("a b b d")])).tokens)
     'a b b d'
 """
 
@@ -22,9 +22,9 @@ from bench.tasks.kinds.letters import Letters
 
 @dataclass
 class Copy(Letters):
-    """Raises ValueError for lengths or sizes that cannot be."""
+    """The letters in the same order. Raises ValueError for impossible lengths or sizes."""
 
-    def rearranged(self, src: Ragged) -> Ragged:
+    def rearrange(self, src: Ragged) -> Ragged:
         return src
 
     def target_limit(self, source_lengths: np.ndarray) -> np.ndarray:

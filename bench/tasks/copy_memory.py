@@ -1,9 +1,9 @@
-"""Copy memory: repeat what was read a long time ago (Hochreiter and Schmidhuber 1997; Arjovsky et al. 2016).
+"""Copy memory: repeat ten symbols after a long blank (Hochreiter and Schmidhuber 1997; Arjovsky et al. 2016).
 
-Input: ten symbols out of eight, T blanks, a mark. Output: the ten symbols. There, a network goes on reading while it
-writes and answers T + 20 times, with blanks until the mark; here a decoder writes the ten symbols alone. Nothing is to
-be learnt about the blanks, so the loss is given over T + 20 positions as there: one who knows the form and remembers
-nothing loses 10 ln 8 / (T + 20), the chance line.
+Input: ten symbols from an alphabet of eight, T blanks, a mark. Output: the ten symbols. In the papers, a network reads
+while it writes and makes T + 20 predictions, blanks until the mark; here, a decoder writes the ten symbols only. The
+blanks are trivial, so we report the loss over T + 20 positions, as the papers do: a model that knows the form and
+remembers nothing has the loss 10 ln 8 / (T + 20), the chance line.
 
     >>> task = CopyMemory(train_shortest=3, train_longest=5, test_longest=9, train_size=20, valid_size=5, test_size=5)
     >>> src, tgt = task.examples(np.random.default_rng(0), np.array([3]))
@@ -31,13 +31,13 @@ BLANK, MARK = ".", ":"
 
 @dataclass
 class CopyMemory(ByLength):
-    """The axis is the number of blanks, T. Raises ValueError for lengths or sizes that cannot be."""
+    """The axis is the number of blanks, T. Raises ValueError for impossible lengths or sizes."""
 
     train_shortest: int = 1
     train_longest: int = 50
     test_longest: int | None = 100
     items: int = 10  # symbols to remember
-    symbols: int = 8  # different ones, at most 26
+    symbols: int = 8  # size of the alphabet, at most 26
 
     axis = "blanks"
     metrics = ("token_accuracy", "exact_match")

@@ -1,7 +1,7 @@
-"""Cycle navigation: where on a ring does a walk end? (Deletang et al. 2023, "cycle navigation")
+"""Cycle navigation: where does a walk on a ring end? (Deletang et al. 2023, "cycle navigation")
 
-Input: steps `+` (one place on), `-` (one place back) and `=` (stay), on a ring of five places, from place 0. Output:
-the place at the end. A finite automaton of five states solves it at any length.
+Input: steps `+` (forward), `-` (back) and `=` (stay) on a ring of five places, from place 0. Output: the place where the
+walk ends. A finite automaton with five states solves it at any length.
 
     >>> task = CycleNavigation(train_size=50, valid_size=5, test_size=5)
     >>> task.answer("+ + = -"), task.answer("- -")
@@ -21,12 +21,12 @@ MOVES = np.array([0, 1, -1])
 
 @dataclass
 class CycleNavigation(Language):
-    """Raises ValueError for lengths or sizes that cannot be."""
+    """The end of a walk on a ring of five places. Raises ValueError for impossible lengths or sizes."""
 
     order_free = True
 
     symbols = ("=", "+", "-")
     answers = ("0", "1", "2", "3", "4")
 
-    def solved(self, rows: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    def solve(self, rows: np.ndarray, inside: np.ndarray) -> np.ndarray:
         return MOVES[rows].sum(axis=1) % len(self.answers)

@@ -1,10 +1,10 @@
-"""Duplicate a string: the symbols twice over (Deletang et al. 2023, "duplicate string").
+"""Duplicate a string: write its symbols twice (Deletang et al. 2023, "duplicate string").
 
-Input: letters, their number drawn evenly from the training lengths. Output: the same letters, then once more. The
-paper's alphabet has two symbols (`symbols=2`).
+Input: letters; the length is uniform over the training lengths. Output: the letters, then the letters again. The paper's
+alphabet has two symbols (`symbols=2`).
 
     >>> task = Duplicate(symbols=4, train_size=50, valid_size=10, test_size=10)
-    >>> task.target_text(task.rearranged(Ragged.of([task.source_ids("a b b d")])).tokens)
+    >>> task.target_text(task.rearrange(Ragged.of([task.source_ids("a b b d")])).tokens)
     'a b b d a b b d'
 """
 
@@ -20,9 +20,9 @@ from bench.tasks.kinds.letters import Letters
 
 @dataclass
 class Duplicate(Letters):
-    """Raises ValueError for lengths or sizes that cannot be."""
+    """The letters twice. Raises ValueError for impossible lengths or sizes."""
 
-    def rearranged(self, src: Ragged) -> Ragged:
+    def rearrange(self, src: Ragged) -> Ragged:
         twice = src.take(np.repeat(np.arange(len(src)), 2))
         return Ragged(twice.tokens, twice.offsets[::2])
 

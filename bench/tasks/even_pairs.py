@@ -1,7 +1,7 @@
-"""Even pairs: is the number of places where two neighbours differ even? (Deletang et al. 2023, "even pairs")
+"""Even pairs: is the number of unequal neighbours even? (Deletang et al. 2023, "even pairs")
 
-Input: a string of a's and b's. Output: `even` or `odd`, the number of `a b` and `b a` in it. That number is even just
-where the first and the last symbol are equal, so two symbols decide it, and the length is the distance between them.
+Input: a string of a's and b's. Output: `even` or `odd`, by the number of pairs `a b` and `b a`. It is even if and only if
+the first and the last symbol are equal. So two symbols decide the answer, and the length is their distance.
 
     >>> task = EvenPairs(train_size=50, valid_size=5, test_size=5)
     >>> task.answer("a a b b a"), task.answer("a b a b")
@@ -19,11 +19,11 @@ from bench.tasks.kinds.languages import Language
 
 @dataclass
 class EvenPairs(Language):
-    """Raises ValueError for lengths or sizes that cannot be."""
+    """Parity of the number of unequal neighbours. Raises ValueError for impossible lengths or sizes."""
 
     symbols = ("a", "b")
     answers = ("even", "odd")
 
-    def solved(self, rows: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    def solve(self, rows: np.ndarray, inside: np.ndarray) -> np.ndarray:
         changes = (rows[:, 1:] != rows[:, :-1]) & inside[:, 1:]
         return changes.sum(axis=1, dtype=np.int64) % 2

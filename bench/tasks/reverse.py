@@ -1,13 +1,13 @@
-"""Reverse a string: the first symbol in is the last one out.
+"""Reverse a string: the first symbol of the input is the last of the output.
 
-Input: letters, their number drawn evenly from the training lengths. Output: the same letters, backwards. Attention can
-look each symbol up; without it, everything must pass through one fixed state.
+Input: letters; the length is uniform over the training lengths. Output: the same letters in reverse order. With
+attention a model can look up each symbol; without it, the whole string must pass through one state of fixed size.
 
     >>> task = Reverse(symbols=4, train_size=50, valid_size=10, test_size=10)
     >>> data = task.load()
     >>> data.train.src[0][::-1].tolist() == data.train.tgt[0].tolist()
     True
-    >>> task.target_text(task.rearranged(Ragged.of([task.source_ids("a b b d")])).tokens)
+    >>> task.target_text(task.rearrange(Ragged.of([task.source_ids("a b b d")])).tokens)
     'd b b a'
 """
 
@@ -23,10 +23,10 @@ from bench.tasks.kinds.letters import Letters
 
 @dataclass
 class Reverse(Letters):
-    """Raises ValueError for lengths or sizes that cannot be."""
+    """The letters in reverse order. Raises ValueError for impossible lengths or sizes."""
 
-    def rearranged(self, src: Ragged) -> Ragged:
-        # Everything backwards puts the strings backwards and in the opposite order; then each goes back to its place.
+    def rearrange(self, src: Ragged) -> Ragged:
+        # Reversing the flat array reverses each string and also their order; `take` restores the order.
         backwards = Ragged(src.tokens[::-1], len(src.tokens) - src.offsets[::-1])
         return backwards.take(np.arange(len(src))[::-1])
 

@@ -96,7 +96,7 @@ def from_bytes(content: bytes) -> TaskData:
 
 def _adopted(task: Task, held: bytes) -> TaskData:
     data = from_bytes(held)
-    task.adopt(data)
+    task.restore(data)
     return data
 
 

@@ -145,7 +145,7 @@ def test_metrics_exist_and_are_perfect_on_references(loaded: tuple[Task, TaskDat
     task, data = loaded
     split = next(iter(data.tests.values()))
     references = split.references or [task.target_text(split.tgt[i].tolist()) for i in range(len(split))]
-    scored = {*task.metrics, *(task.forced or ())[:1]}
+    scored = {*task.metrics, *(task.teacher_forced_score or ())[:1]}
     assert task.metrics and set(task.chance) <= scored
     for name in task.metrics:
         value, signature = METRICS[name].score(references, references)

@@ -27,7 +27,7 @@ from bench.diagnostics.profile import session
 from bench.diagnostics.reach import session as reach_session
 from bench.records.profile_rows import MEASURED
 from bench.report import page
-from bench.report import profile as profile_report
+from bench.report import profile_page as profile_report
 from bench.runs import suite, tune
 from bench.runs.cell import run_cell
 from tests.reliability.bad_values import EVERY, LONG, PATHS, furnish, real, whole

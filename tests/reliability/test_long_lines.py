@@ -22,7 +22,7 @@ from bench.runs import translate
 from bench.runs.cell import run_cell
 from bench.runs.trained import Trained
 from bench.tasks.kinds import generated
-from bench.tasks.kinds.generated import Generated, made
+from bench.tasks.kinds.generated import Generated, generate
 from bench.training.batches import Batcher
 from bench.training.teacher_forcing import losses
 from models import attention
@@ -173,7 +173,7 @@ ENORMOUS = {
 def test_enormous_generated_data_are_refused_before_they_are_made(line, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
     with limited(10), pytest.raises(UserError) as caught:
-        made(schema.build_task(schema.compose([*line.split(), "budget=smoke"]).config["task"]))
+        generate(schema.build_task(schema.compose([*line.split(), "budget=smoke"]).config["task"]))
     assert ENORMOUS[line] in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -197,5 +197,5 @@ def test_every_preset_is_small_enough() -> None:
     for name in schema.choices("task"):
         for budget in schema.choices("budget"):
             task = schema.build_task(schema.compose([f"task={name}", f"budget={budget}"]).config["task"])
-            for part in task.parts() if isinstance(task, Generated) else ():
+            for part in task.split_specs() if isinstance(task, Generated) else ():
                 generated._check_size(task, part)

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import stats
+from bench.analysis import stats
 from bench.data.examples import BOS, EOS, PAD, UNK, Split
 from bench.data.ragged import Ragged, closed_lengths
 from bench.data.subwords import Subwords, _train

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from scipy import stats as distributions
 
-from bench import stats
 from bench.__main__ import main
-from bench.compare import scores as scoring
-from bench.compare import sets, words
+from bench.analysis import stats
+from bench.analysis.compare import scores as scoring
+from bench.analysis.compare import sets, words
 
 ROOT = Path(sets.__file__).parents[2]
 DRAWS = {"seed": 1, "resamples": 50, "trials": 50}

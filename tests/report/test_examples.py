@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.report import page
-from bench.report.examples import LONGEST, MISSING, OTHER, SAME, compared, marked
+from bench.report.tables.examples import LONGEST, MISSING, OTHER, SAME, compared, marked
 
 WORDS = st.text("ab .,<é-", max_size=30)
 

@@ -13,12 +13,14 @@ import pandas as pd
 import pytest
 
 import bench
-from bench import claims, tidy
 from bench.__main__ import main
+from bench.analysis import published, tidy
+from bench.analysis.claims import judge
+from bench.analysis.evidence import Evidence
 from bench.errors import UserError
-from bench.report import beside, exports, latex, published
-from bench.report.evidence import Evidence
-from bench.report.tables import Cell, Table
+from bench.report import exports, latex
+from bench.report.tables import published_numbers
+from bench.report.tables.base import Cell, Table
 
 ROOT = Path(bench.__file__).parents[1]
 SPECIAL = "\\ { } $ & % # _ ~ ^ < > | ` ' \" [x] *y -- --- äöü 中"
@@ -153,7 +155,7 @@ def test_verdicts_for_programs(full):
     assert (told["schema"], told["bench"]) == (exports.VERDICTS_SCHEMA, bench.__version__)
     by_letter = {each["letter"]: each for each in told["claims"]}
     assert list(by_letter) == list("ABCDEFGH")
-    for verdict in claims.verdicts(tidy.read(full.path)):
+    for verdict in judge.verdicts(tidy.read(full.path)):
         each = by_letter[verdict.letter]
         assert (each["verdict"], each["scope"]) == (verdict.verdict, verdict.scope)
         assert each["corrected"] == verdict.corrected
@@ -178,7 +180,7 @@ def test_published_numbers_stand_beside_ours_under_their_claim(full):
             assert row.number in parts[letter] and row.source in parts[letter], row
             assert row.what and row.system and row.differs, row
     assert "published-B" not in html
-    found = beside.beside(Evidence(tidy.read(full.path)), "C")
+    found = published_numbers.beside(Evidence(tidy.read(full.path)), "C")
     parity = [row for row in found if row.published.ours and row.published.ours.task == "parity"]
     assert len(parity) == 3 and all(row.ours == [] for row in parity), "nothing of ours, and so nothing beside it"
 
@@ -187,7 +189,7 @@ def test_ours_beside_is_the_mean_of_trusted_cells_in_their_unit(folder):
     for seed, value in ((1, 0.5), (2, 0.7)):
         folder.cell("multi30k", "transformer", seed, level=lambda split, at, value=value: value)
     folder.cell("multi30k", "transformer", 3, level=lambda split, at: 0.0, change={"sanity.eos_share": 0.1})
-    rows = {row.published.system: row.ours for row in beside.beside(Evidence(tidy.read(folder.path)), "H")}
+    rows = {row.published.system: row.ours for row in published_numbers.beside(Evidence(tidy.read(folder.path)), "H")}
     (own,) = rows["Transformer-Tiny"]
     assert (own.mean, own.low, own.high, own.seeds) == (60 + folder.above, 50 + folder.above, 70 + folder.above, 2)
     assert rows["Transformer"] == [], "that is of another direction"

@@ -16,13 +16,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench.analysis.evidence import Evidence
+from bench.analysis.messages import ENGLISH, texts
+from bench.analysis.stats import bootstrap_mean
 from bench.errors import UserError
 from bench.records import store
-from bench.report import attention, drawing, figures, labels, matrix, page, phenomena, series, style
-from bench.report.evidence import Evidence
+from bench.report import labels, page, series
+from bench.report.figures import attention, canvas, matrix, phenomena, scores, style
 from bench.report.labels import note
-from bench.report.words import ENGLISH, texts
-from bench.stats import bootstrap_mean
 from tests.report.conftest import ARMS
 from tests.report.test_phenomena import planted as with_phenomena
 
@@ -32,13 +33,13 @@ ROOT = Path(page.__file__).parents[2]
 @pytest.fixture
 def canvases(monkeypatch) -> list:
     """The canvas of every figure, in the order of writing."""
-    written, found = drawing.written, []
+    written, found = canvas.written, []
 
     def watched(figure, *rest):
         found.append(figure)
         return written(figure, *rest)
 
-    monkeypatch.setattr(drawing, "written", watched)
+    monkeypatch.setattr(canvas, "written", watched)
     return found
 
 
@@ -71,24 +72,24 @@ def test_means_carry_their_bootstrap_interval_and_one_seed_has_none(folder):
 def test_markers_of_values_close_to_each_other_are_whole(folder, tmp_path, canvases):
     for arm, level in (("transformer", 0.400), ("lstm_dot", 0.398)):
         folder.cell("multi30k", arm, 1, level=lambda split, at, level=level: level)
-    found = figures.by_parameters(evidence_of(folder), tmp_path)
+    found = scores.by_parameters(evidence_of(folder), tmp_path)
     assert found
-    for figure, canvas in zip(found, canvases):
-        assert figure.numbers["value"].max() <= 0.96 * canvas.axes[0].get_ylim()[1]
+    for figure, drawing in zip(found, canvases):
+        assert figure.numbers["value"].max() <= 0.96 * drawing.axes[0].get_ylim()[1]
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_bands_and_bars_are_there_with_several_seeds_alone(seeds, folder, tmp_path, canvases):
     evidence = noisy(folder, seeds)
     (setting,) = evidence.settings()
-    found = figures.of_setting(evidence, setting, tmp_path)
+    found = scores.of_setting(evidence, setting, tmp_path)
     by_name = dict(zip((figure.name.split("-")[0] for figure in found), zip(found, canvases)))
-    figure, canvas = by_name["distance"]
-    bands = [shape for shape in canvas.axes[0].collections if len(shape.get_paths())]
+    figure, drawing = by_name["distance"]
+    bands = [shape for shape in drawing.axes[0].collections if len(shape.get_paths())]
     assert len(bands) == (2 if seeds > 1 else 0)
     assert (note("bands") in figure.caption, note("one seed") in figure.caption) == (seeds > 1, seeds == 1)
-    figure, canvas = by_name["seeds"]
-    upright = [line for line in canvas.axes[0].lines if line.get_linewidth() == 1]
+    figure, drawing = by_name["seeds"]
+    upright = [line for line in drawing.axes[0].lines if line.get_linewidth() == 1]
     assert len(upright) == (2 if seeds > 1 else 0)
     if upright:
         row = figure.numbers[figure.numbers["arm"] == "transformer"].iloc[0]
@@ -105,7 +106,7 @@ def test_learning_is_drawn_against_what_training_has_cost_so_far(folder, tmp_pat
     known = table[table["arm"] == "transformer"]
     assert known["flops"].tolist() == pytest.approx((known["target_tokens"] * 1e12 / 300_000).tolist())
     assert table.loc[table["arm"] == "gru_none", "flops"].isna().all()
-    found = figures.of_setting(evidence, setting, tmp_path)
+    found = scores.of_setting(evidence, setting, tmp_path)
     (figure,) = [one for one in found if one.name.startswith("learning-flops")]
     line = canvases[found.index(figure)].axes[0].lines[0]
     x, y = (values[np.isfinite(values)] for values in (line.get_xdata(), line.get_ydata()))
@@ -159,9 +160,9 @@ def test_lengths_of_translations_are_in_words(folder, tmp_path):
     evidence = evidence_of(folder)
     for setting in evidence.settings():
         unit = "words" if setting.task == "multi30k" else "tokens"
-        drawn = [one for one in figures.of_setting(evidence, setting, tmp_path) if one.name.startswith("length")]
+        drawn = [one for one in scores.of_setting(evidence, setting, tmp_path) if one.name.startswith("length")]
         assert drawn and all(f"length of the source ({unit})" in words(one.svg) for one in drawn)
-    beam = [one.name for one in figures.of_setting(evidence, evidence.settings()[0], tmp_path) if "beam5" in one.name]
+    beam = [one.name for one in scores.of_setting(evidence, evidence.settings()[0], tmp_path) if "beam5" in one.name]
     assert len(beam) == 3, "one a test set beside greedy's"
 
 
@@ -254,10 +255,10 @@ def test_broken_maps_are_one_line(held, folder):
 def test_a_legend_of_long_names_stays_inside(tmp_path):
     names = [f"transformer [positions=none, lr=0.00{number}, a $strange option$]" for number in range(4)]
     with mpl.rc_context(style.RC):
-        figure, axes = drawing.canvas()
+        figure, axes = canvas.canvas()
         table = pd.DataFrame({"arm": names})
-        drawing.finish(figure, axes, tmp_path, "long", labels.said("memory"), table)
-    renderer = drawing.FigureCanvasAgg(figure).get_renderer()
+        canvas.finish(figure, axes, tmp_path, "long", labels.said("memory"), table)
+    renderer = canvas.FigureCanvasAgg(figure).get_renderer()
     width, height = figure.get_size_inches() * figure.dpi
     boxes = [text.get_window_extent(renderer) for text in figure.texts]
     assert len(boxes) == 4 and all(box.x0 >= 0 and box.x1 <= width and box.y0 >= 0 for box in boxes)

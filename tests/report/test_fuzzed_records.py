@@ -13,11 +13,12 @@ import pandas as pd
 import pytest
 
 import bench
-from bench import tidy
-from bench.compare import sets
+from bench.analysis import tidy
+from bench.analysis.compare import sets
 from bench.errors import UserError
 from bench.records import store
-from bench.report import attention, drawing, page
+from bench.report import page
+from bench.report.figures import attention, canvas
 from bench.report.labels import Said
 from tests.report.mutations import mutated
 
@@ -28,7 +29,7 @@ EVERY = {"tables": 3, "comparison": 7, "pages": 50}
 """All are read and made one table; one in so many has the report's tables and verdicts made too, is compared, is built
 with its figures and pages, each of which takes longer by far."""
 
-UNDRAWN = drawing.Figure("undrawn", Said("", ""), pd.DataFrame(), svg="")
+UNDRAWN = canvas.Figure("undrawn", Said("", ""), pd.DataFrame(), svg="")
 TOKENS = ["a", "b", "</s>"]
 MAPS = {
     "schema": 1, "split": "test", "index": 0, "cut": False, "source": TOKENS, "output": TOKENS,
@@ -93,7 +94,7 @@ def test_damaged_files_give_a_result_or_one_line(
     everything(results, 0, monkeypatch)
     files = sorted(path for path in results.rglob("*") if path.is_file())
     before = {path: path.read_bytes() for path in files}
-    monkeypatch.setattr(drawing, "PNG_DPI", 20)
+    monkeypatch.setattr(canvas, "PNG_DPI", 20)
     outcomes: Counter = Counter()
     for seed in range(MUTATIONS // 2):
         path = files[seed % len(files)]

@@ -15,9 +15,10 @@ import pytest
 
 import bench
 from bench.__main__ import main
+from bench.analysis import naming
 from bench.errors import UserError
 from bench.records import store
-from bench.report import naming, page
+from bench.report import page
 from tests.report.conftest import Folder
 from tests.thorough import some
 

@@ -10,7 +10,7 @@ import pytest
 
 import bench
 from bench.__main__ import main
-from bench.compare import sets
+from bench.analysis.compare import sets
 from bench.errors import UserError
 from bench.records import store
 from bench.report import page

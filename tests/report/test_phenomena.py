@@ -6,11 +6,12 @@ import csv
 
 import pytest
 
-from bench import claims
+from bench.analysis.claims import judge
+from bench.analysis.evidence import Evidence
 from bench.records import store
 from bench.records.phenomena import CONTRAST, WORD
-from bench.report import page, phenomena
-from bench.report.evidence import Evidence
+from bench.report import page
+from bench.report.figures import phenomena
 
 SIGNATURE = {WORD: "decisive word", CONTRAST: "wrong word"}
 
@@ -73,10 +74,10 @@ def test_figures_are_of_the_first_split_and_of_the_one_that_reaches_farthest(fol
 
 def test_they_are_shown_and_written_out_but_count_for_no_verdict(folder, tmp_path):
     planted(folder, more=False)
-    before = claims.verdicts(store.load(folder.path))
+    before = judge.verdicts(store.load(folder.path))
     planted(folder)
     found = store.load(folder.path)
-    assert claims.verdicts(found) == before
+    assert judge.verdicts(found) == before
     page.build(folder.path)
     text = (folder.path / "report.md").read_text()
     assert "| verb final | decisive words right | test | 90 |" in text

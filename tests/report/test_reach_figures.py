@@ -8,11 +8,12 @@ import re
 import pandas as pd
 import pytest
 
+from bench.analysis.evidence import Evidence
 from bench.errors import UserError
 from bench.records import reach_rows, store
 from bench.records.reach_rows import CONSTANT, GRADIENT, NORM, REPLACEMENT, WITHIN, Reach, Row, Settings
-from bench.report import drawing, page, reach_figures
-from bench.report.evidence import Evidence
+from bench.report import page
+from bench.report.figures import canvas, reach
 
 
 def curves(kept: dict[int, float], share: dict[int, float], settings: Settings = Settings("test")) -> Reach:
@@ -42,7 +43,7 @@ def planted(folder, settings: Settings = Settings("test")) -> None:
 def drawn(folder, place) -> list:
     evidence = Evidence(store.load(folder.path))
     (setting,) = evidence.settings()
-    return reach_figures.of_setting(evidence, setting, folder.path, place)
+    return reach.of_setting(evidence, setting, folder.path, place)
 
 
 def test_both_figures_show_the_mean_over_seeds_and_its_range(folder, tmp_path):
@@ -92,13 +93,13 @@ def test_curves_of_other_splits_or_numbers_of_examples_do_not_meet(folder, tmp_p
 @pytest.fixture
 def axes(monkeypatch) -> list:
     """The axes of every figure, as they are when it is finished."""
-    finish, found = drawing.finish, []
+    finish, found = canvas.finish, []
 
     def watched(figure, axes, *rest, **options):
         found.append(axes)
         return finish(figure, axes, *rest, **options)
 
-    monkeypatch.setattr(drawing, "finish", watched)
+    monkeypatch.setattr(canvas, "finish", watched)
     return found
 
 

@@ -12,9 +12,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from bench.analysis import arms
 from bench.errors import UserError
 from bench.records import store
-from bench.report import arms, page, style
+from bench.report import page
+from bench.report.figures import style
 from tests.report.conftest import SIGNATURE
 
 ROOT = Path(page.__file__).parents[2]

@@ -13,19 +13,20 @@ from pathlib import Path
 
 import pytest
 
-from bench import claims
 from bench.__main__ import main
+from bench.analysis import messages
+from bench.analysis.claims import judge
+from bench.analysis.messages import Joined, Say
 from bench.errors import UserError
 from bench.records import store
-from bench.report import page, words
-from bench.report.words import Joined, Say
+from bench.report import page
 from tests.report.conftest import Folder
 from tests.report.test_figures import attended
 from tests.report.test_phenomena import planted
 
 BENCH = Path(page.__file__).parents[1]
-ENGLISH = words.texts("en")
-LANGUAGES = [code for code in words.languages() if code != "en"]
+ENGLISH = messages.texts("en")
+LANGUAGES = [code for code in messages.languages() if code != "en"]
 WRAPPERS = {
     "note": "figures.notes.{}", "part": "figures.parts.{}", "columns": "columns.{}", "_say": "published.{}",
     "said": "figures.each.{}.title",
@@ -39,7 +40,7 @@ def placeholders(text: str) -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_languages_have_the_same_keys_and_placeholders(language):
-    other = words.texts(language)
+    other = messages.texts(language)
     assert set(other) == set(ENGLISH)
     for key, text in ENGLISH.items():
         assert isinstance(other[key], str) and placeholders(other[key]) == placeholders(text), key
@@ -66,7 +67,7 @@ class Sources:
         self.shapes: set[str] = set()
         self._known: dict[tuple[str, int], bool] = {}
         for path in BENCH.rglob("*.py"):
-            ours = path.name == "claims.py" or path.parent.name == "report"
+            ours = path.relative_to(BENCH).parts[0] in ("analysis", "report")
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if ours or isinstance(node, ast.Constant):
                     self._node(node)
@@ -134,12 +135,12 @@ def test_no_key_is_unused(sources):
 
 
 def test_every_claim_has_its_words():
-    for claim in claims.CLAIMS:
+    for claim in judge.CLAIMS:
         for text in (claim.sentence, claim.predicts, claim.rule, claim.scope, *claim.corrected.values()):
             assert text and text.told("zh") != text
-    assert {f"verdicts.{verdict}" for verdict in claims.VERDICTS} <= set(ENGLISH)
+    assert {f"verdicts.{verdict}" for verdict in judge.VERDICTS} <= set(ENGLISH)
     first = "注意力机制使 Transformer 能捕捉长距离依赖，而 RNN、LSTM 只能捕捉短距离依赖。"
-    assert claims.CLAIMS[0].sentence.told("zh") == first
+    assert judge.CLAIMS[0].sentence.told("zh") == first
 
 
 def test_a_text_is_its_english_and_knows_the_other_languages():
@@ -150,7 +151,7 @@ def test_a_text_is_its_english_and_knows_the_other_languages():
     assert both.endswith("; {not a placeholder}") and both.told("zh").endswith("；{not a placeholder}")
     for same in (copy.deepcopy(both), pickle.loads(pickle.dumps(both))):
         assert same == both and same.told("zh") == both.told("zh")
-    assert words.told("plain", "zh") == "plain" and words.told(3, "zh") == 3
+    assert messages.told("plain", "zh") == "plain" and messages.told(3, "zh") == 3
 
 
 def test_an_unknown_key_or_a_missing_value_is_refused():
@@ -161,9 +162,9 @@ def test_an_unknown_key_or_a_missing_value_is_refused():
 
 
 def test_an_unknown_language_is_refused(folder, capsys):
-    assert words.chosen("zh, en,zh") == ["zh", "en"]
+    assert messages.chosen("zh, en,zh") == ["zh", "en"]
     with pytest.raises(UserError, match="'xx'; there are en, zh"):
-        words.chosen("en,xx")
+        messages.chosen("en,xx")
     folder.cell()
     assert main(["report", str(folder.path), "--lang", "xx"]) == 2
     assert "no texts in the language 'xx'" in capsys.readouterr().err and not (folder.path / "report.html").exists()
@@ -207,7 +208,7 @@ def test_a_chinese_page_holds_no_english_sentence_and_no_placeholder(both, name)
     assert text.count("种子") > 50
     assert not re.findall(r"[A-Za-z]+(?:,? [A-Za-z]+){3,}", text)
     assert set(re.findall(r"\{[a-z_]+\}", text)) <= {"{title}", "{evil}", "{cpu}"}
-    for word in (*claims.VERDICTS, *store.STATUSES):
+    for word in (*judge.VERDICTS, *store.STATUSES):
         assert not re.search(rf"(?<![a-z:]){word}(?![a-z])", text.replace("made up: ", "made_up:")), word
 
 

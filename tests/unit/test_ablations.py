@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from bench import claims
+from bench.analysis import arms
+from bench.analysis.claims import judge
 from bench.records import store
-from bench.report import arms
 from tests.report.conftest import Folder
 
 
-def verdict(letter: str, path: Path) -> claims.Verdict:
-    return next(each for each in claims.verdicts(store.load(path)) if each.letter == letter)
+def verdict(letter: str, path: Path) -> judge.Verdict:
+    return next(each for each in judge.verdicts(store.load(path)) if each.letter == letter)
 
 
 def planted(

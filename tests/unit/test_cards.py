@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import main
+from bench.analysis import arms
 from bench.conf import schema
 from bench.diagnostics import model_card
 from bench.errors import UserError
-from bench.report import arms
 from models.cost import parameters, state_bytes, training_flops
 
 ROOT = Path(__file__).resolve().parents[2]

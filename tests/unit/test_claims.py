@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench import claims
+from bench.analysis import arms, evidence
+from bench.analysis.claims import judge
 from bench.records.store import KEYS, SCORE_COLUMNS, Records
-from bench.report import arms, evidence
 
 DISTANCES = tuple(range(2, 33, 2))
 SEEDS = (1, 2, 3, 4)
@@ -67,8 +67,8 @@ class Made:
             pd.DataFrame(columns=[*KEYS, "step", "target_tokens", "seconds", "train_loss", "valid_loss"]),
         )  # fmt: skip
 
-    def verdict(self, letter: str) -> claims.Verdict:
-        return next(found for found in claims.verdicts(self.records()) if found.letter == letter)
+    def verdict(self, letter: str) -> judge.Verdict:
+        return next(found for found in judge.verdicts(self.records()) if found.letter == letter)
 
 
 def steady(at: int) -> float:
@@ -83,14 +83,14 @@ def guessing(at: int) -> float:
     return 0.06
 
 
-def text(verdict: claims.Verdict) -> str:
+def text(verdict: judge.Verdict) -> str:
     return " ".join(verdict.evidence)
 
 
 def test_every_claim_has_a_verdict_even_without_any_result():
     made = Made()
     made.cells.append(cell("recall", "transformer", 1, {"status": "skipped", "parameters.feed_forward": None}))
-    found = claims.verdicts(made.records())
+    found = judge.verdicts(made.records())
     assert [each.letter for each in found] == list("ABCDEFGH")
     assert {each.verdict for each in found} == {"not tested"}
     assert all("Not tested by this suite" in text(each) for each in found)
@@ -99,7 +99,7 @@ def test_every_claim_has_a_verdict_even_without_any_result():
 def test_verdicts_are_a_pure_function():
     records = Made().arm("transformer", steady).arm("lstm_none", fading).records()
     before = records.cells.copy()
-    assert claims.verdicts(records) == claims.verdicts(records)
+    assert judge.verdicts(records) == judge.verdicts(records)
     pd.testing.assert_frame_equal(records.cells, before)
 
 
@@ -315,7 +315,7 @@ def test_c_corrects_for_the_number_of_comparisons():
 
 
 def test_d_reads_cost_in_every_respect():
-    def against(change: dict) -> claims.Verdict:
+    def against(change: dict) -> judge.Verdict:
         return Made().arm("transformer", 0.9).arm("lstm_dot", 0.9, change=change).verdict("D")
 
     cheap = {
@@ -444,7 +444,7 @@ def test_variants_of_an_arm_are_arms_of_their_own():
     ],
 )  # fmt: skip
 def test_combining_verdicts(words, expected):
-    from bench.report.rules import combined
+    from bench.analysis.claims.rules import combined
 
     assert combined(words) == expected
 

@@ -291,10 +291,9 @@ def test_an_interrupt_says_how_to_go_on(command, here, monkeypatch, capsys):
 
 
 def test_data_check_tells_broken_files_by_its_exit_status(monkeypatch, capsys):
-    from bench.data.corpora import files
 
     for fine, code in [(True, 0), (False, 1)]:
-        monkeypatch.setattr(files, "check", lambda name, fine=fine: iter([(fine, "a line"), (True, "another")]))
+        monkeypatch.setattr(registry, "check", lambda name, fine=fine: iter([(fine, "a line"), (True, "another")]))
         assert __main__.main(["data", "check"]) == code
         assert capsys.readouterr().out == "a line\nanother\n"
 

@@ -7,16 +7,16 @@ from collections.abc import Mapping
 import pytest
 from scipy.stats import binom
 
-from bench import claims
+from bench.analysis.claims import judge
+from bench.analysis.comparisons import ABOVE, BELOW, Judged
 from bench.records.store import Records
-from bench.report.comparisons import ABOVE, BELOW, Judged
 from tests.unit import null_sets
 
 SETS = 200
 
 
 def compared(records: Records, letter: str) -> list[Judged]:
-    return next(found.comparisons for found in claims.verdicts(records) if found.letter == letter)
+    return next(found.comparisons for found in judge.verdicts(records) if found.letter == letter)
 
 
 def test_no_difference_is_claimed_where_there_is_none():
@@ -24,7 +24,7 @@ def test_no_difference_is_claimed_where_there_is_none():
     so, of 200 sets, in no more than chance makes of that."""
     verdicts = calls = 0
     for draw in range(SETS):
-        found = [each for each in claims.verdicts(null_sets.made(draw)) if each.letter != "B"]
+        found = [each for each in judge.verdicts(null_sets.made(draw)) if each.letter != "B"]
         false = [any(judged.call in (ABOVE, BELOW) for judged in each.comparisons) for each in found]
         calls += any(false)
         verdicts += any(wrong and each.verdict in ("supported", "refuted") for wrong, each in zip(false, found))
@@ -50,7 +50,7 @@ def test_a_planted_difference_is_found(seeds, size, spread):
 
 def test_planted_everywhere_it_is_the_verdict():
     attention = {(task, arm): 0.2 for task in null_sets.SPLITS for arm in ("lstm_dot", "gru_dot")}
-    found = {each.letter: each for each in claims.verdicts(null_sets.made(4, 3, attention, (0.01, 0.02)))}
+    found = {each.letter: each for each in judge.verdicts(null_sets.made(4, 3, attention, (0.01, 0.02)))}
     assert found["G"].verdict == "supported" and found["C"].verdict == "refuted" and found["H"].verdict == "refuted"
     row = found["G"].comparisons[0].row()
     assert row["first"] == "lstm_dot" and row["second"] == "lstm_none" and row["call"] == ABOVE
@@ -62,7 +62,7 @@ def test_planted_everywhere_it_is_the_verdict():
 
 def test_one_seed_decides_nothing():
     attention = {(task, arm): 0.2 for task in null_sets.SPLITS for arm in ("lstm_dot", "gru_dot")}
-    found = claims.verdicts(null_sets.made(4, 1, attention))
+    found = judge.verdicts(null_sets.made(4, 1, attention))
     assert {each.verdict for each in found if each.letter != "B"} == {"inconclusive"}
     rows = [judged.row() for each in found for judged in each.comparisons]
     assert rows and all(row["low"] is None and row["p"] is None and row["p_holm"] is None for row in rows)
@@ -71,7 +71,7 @@ def test_one_seed_decides_nothing():
 
 def test_every_comparison_counts_once_in_the_family():
     """Two claims that make one comparison, from either side, make it once; and each says how many there are."""
-    found = claims.verdicts(null_sets.made(4, 3))
+    found = judge.verdicts(null_sets.made(4, 3))
     every = [judged for each in found for judged in each.comparisons]
     keys = {judged.comparison.key for judged in every}
     assert {judged.family for judged in every} == {len(keys)} and len(keys) < len(every)

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import pandas as pd
 import pytest
 
-from bench import claims
+from bench.analysis import gates
+from bench.analysis.claims import judge
+from bench.analysis.evidence import Evidence
 from bench.records.store import KEYS, Records
-from bench.report import gated, gates
-from bench.report.evidence import Evidence
+from bench.report.tables import sanity
 from tests.unit.test_claims import Made
 
 
@@ -178,7 +179,7 @@ def test_a_gated_cell_changes_no_verdict(broken):
         made = Made().arm("transformer", 0.9).arm("lstm_dot", 0.9).arm("lstm_none", 0.5)
         for seed, (level, change) in enumerate(cells, start=5):
             made.arm("lstm_dot", level, seeds=(seed,), change=change)
-        found = claims.verdicts(made.records())
+        found = judge.verdicts(made.records())
         return [(each.letter, each.verdict, [judged.row() for judged in each.comparisons]) for each in found]
 
     assert verdicts((0.0, broken)) == verdicts()
@@ -188,10 +189,10 @@ def test_a_gated_cell_changes_no_verdict(broken):
 def test_the_tables_show_every_gate_and_every_mark():
     made = Made().arm("transformer", 0.9).arm("lstm_none", 0.08, change={"sanity.eos_share": 0.1}, seeds=(1,))
     evidence = Evidence(made.records())
-    summary = {row[0].text: [cell.text for cell in row] for row in gated.summary(evidence).rows}
+    summary = {row[0].text: [cell.text for cell in row] for row in sanity.summary(evidence).rows}
     assert list(summary) == [gate.name for gate in gates.GATES]
     assert summary["outputs end"][3:] == ["out of the verdicts", "4", "1", "0", "0", "10 % to 100 %"]
     assert summary["overfits one batch"][3:] == ["out of the verdicts", "0", "0", "5", "0", "-"]
-    (marked,) = [[cell.text for cell in row] for row in gated.marked(evidence).rows]
+    (marked,) = [[cell.text for cell in row] for row in sanity.marked(evidence).rows]
     assert marked[1:] == ["lstm_none", "quick", "1", "only 10 % of outputs ended by themselves",
                           "at chance: budget-limited or unable"]  # fmt: skip

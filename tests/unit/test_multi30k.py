@@ -316,15 +316,15 @@ def test_bpe_dropout_cuts_training_text_anew_and_nothing_else(install):
     install(made_up_corpus())
     task = Multi30k(**SMALL)
     data = task.load()
-    redraw = task.redrawn(data.train, 0.3)
+    redraw = task.with_bpe_dropout(data.train, 0.3)
     first, second = (redraw(np.random.default_rng(seed)) for seed in (0, 1))
     assert first.sources == data.train.sources and fingerprint(first) != fingerprint(second) != fingerprint(data.train)
     for split in (first, second):
         assert [task.source_text(ids) for ids in split.src] == data.train.sources
         assert [task.target_text(ids) for ids in split.tgt] == data.train.references
-    adopted = Multi30k(**SMALL)
-    adopted.adopt(data)
-    assert fingerprint(adopted.redrawn(data.train, 0.3)(np.random.default_rng(0))) == fingerprint(first)
+    restored = Multi30k(**SMALL)
+    restored.restore(data)
+    assert fingerprint(restored.with_bpe_dropout(data.train, 0.3)(np.random.default_rng(0))) == fingerprint(first)
     words = (
         *("task=multi30k", "task.vocabulary=60", "task.tests=[test_2016_flickr]", "model=gru_none", "budget=smoke"),
         *("budget.parameters=4000", "match.tolerance=1", "search.beam=1"),

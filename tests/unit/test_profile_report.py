@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.analysis import growth
+from bench.analysis.growth import crossover, slope
 from bench.errors import UserError
 from bench.records import profile_rows
-from bench.report import growth, profile
-from bench.report.growth import crossover, slope
+from bench.report import profile_page
 
 LENGTHS = (16, 32, 64, 128, 256, 512, 1024)
 
@@ -103,7 +104,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def lines(folder: Path) -> list[str]:
-    return profile.build(folder).read_text(encoding="utf-8").splitlines()
+    return profile_page.build(folder).read_text(encoding="utf-8").splitlines()
 
 
 def test_the_page_gives_speed_slopes_crossovers_use_and_memory(folder):
@@ -174,4 +175,4 @@ def test_what_is_no_profile_is_refused(tmp_path, text, wrong):
     if text is not None:
         (tmp_path / profile_rows.TABLE).write_text(text)
     with pytest.raises(UserError, match=wrong):
-        profile.build(tmp_path)
+        profile_page.build(tmp_path)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import __main__, significance
+from bench import __main__
+from bench.analysis import significance
 from bench.records import hypotheses
 from tests.unit import answers
 

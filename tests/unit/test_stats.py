@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats as distributions
 
-from bench import stats
+from bench.analysis import stats
 
 
 def test_one_value_has_no_interval():

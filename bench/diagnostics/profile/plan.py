@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench import sections
+from bench.analysis.arms import ordered
 from bench.conf import schema
 from bench.diagnostics.profile import defaults
 from bench.errors import UserError
 from bench.records.profile_rows import WHATS
-from bench.report.arms import ordered
 from bench.system import environment
 
 MOST = {"--threads": sections.MOST_THREADS, "--tokens": 10**7, "--repeats": 10**6}

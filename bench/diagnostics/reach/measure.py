@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bench import stats
+from bench.analysis import stats
 from bench.diagnostics.reach import probe
 from bench.errors import UserError
 from bench.records.reach_rows import CONSTANT, GRADIENT, NORM, REPLACEMENT, TYPICAL, WITHIN, Reach, Row, Settings
@@ -35,7 +35,7 @@ def measure(folder: Path, settings: Settings, progress: Progress | None = None) 
         raise UserError(f"{folder} has no split {settings.split!r}; there are {', '.join(cell.data.tests)}")
     device = "cuda" if cell.cell.config["device"] == "cuda" and torch.cuda.is_available() else "cpu"
     model, split = cell.model.to(device), cell.data.tests[settings.split]
-    position = cell.task.answer_at
+    position = cell.task.answer_position
     examples = probe.chosen(split, settings.examples, position)
     lenders = probe.partners(split, examples, settings.partners)
     distances = probe.grid(examples.longest)

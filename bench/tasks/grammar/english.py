@@ -1,192 +1,184 @@
-"""A tree in English words."""
+"""English sentences from trees."""
 
 from __future__ import annotations
 
 from bench.tasks.grammar import trees
-from bench.tasks.grammar.lexicon import Verb
-from bench.tasks.grammar.trees import MODALS, Clause, Phrase, Place, Pronoun, Time
+from bench.tasks.grammar.trees import MODALS, Clause, Phrase, Place, Pronoun, Time, required
 
 SUBJECTS = {"i": "I", "he": "he", "she": "she", "it": "it", "we": "we", "they": "they"}
 OBJECTS = {"i": "me", "he": "him", "she": "her", "it": "it", "we": "us", "they": "them"}
 BE = {False: {"i": "am", "s": "is", "p": "are"}, True: {"i": "was", "s": "was", "p": "were"}}
+"""Forms of `be`: present and past, by person."""
+
 VOWELS = "aeiou"
 PREPOSITIONS = ("at", "for", "to")
-"""Particles that stand before their object, also where it is a pronoun: `looks at him`, but `picks him up`."""
+"""Particles that precede every object, also a pronoun: `looks at him`, but `picks him up`."""
 
-UNPRONOUNCED = ("honest",)
-"""Words with an h that is not heard."""
+SILENT_H = ("honest",)
 
 
 def indefinite(word: str) -> str:
-    """The article before a word.
+    """The indefinite article before a word.
 
     >>> [indefinite(word) for word in ("old", "new", "honest", "hungry")]
     ['an', 'a', 'an', 'a']
     """
-    return "an" if word[0] in VOWELS or word in UNPRONOUNCED else "a"
+    return "an" if word[0] in VOWELS or word in SILENT_H else "a"
 
 
 def realise(tree: Clause) -> list[str]:
-    """The sentence."""
-    out: list[str] = []
-    _clause(out, tree)
-    out.append("?" if tree.question else ".")
-    return out
+    """The words of a sentence."""
+    words: list[str] = []
+    _main(words, tree)
+    words.append("?" if tree.question else ".")
+    return words
 
 
-def _clause(out: list[str], clause: Clause) -> None:
-    """A main clause or question, with what is joined to it."""
+def _main(words: list[str], clause: Clause) -> None:
+    """Appends a main clause or question, with the clauses joined to it."""
     if clause.question:
-        _question(out, clause)
+        _question(words, clause, clause.question)
         return
     if clause.prefield == "time":
-        _time(out, clause.time)
+        _time(words, required(clause.time))
     elif clause.prefield == "place":
-        _place(out, clause.place)
+        _place(words, required(clause.place))
     elif clause.prefield == "clause":
-        _subordinate(out, clause.adverbial)
-        out.append(",")
-    _noun(out, clause.subject, SUBJECTS)
-    _predicate(out, clause, trees.person(clause.subject))
+        _subordinate(words, *required(clause.adverbial))
+        words.append(",")
+    _noun_phrase(words, required(clause.subject), SUBJECTS)
+    _predicate(words, clause, trees.person(clause.subject))
     if clause.adverbial is not None and clause.prefield != "clause":
-        _subordinate(out, clause.adverbial)
+        _subordinate(words, *clause.adverbial)
     if clause.coordinated is not None:
         conjunction, other = clause.coordinated
         if conjunction == "but":
-            out.append(",")
-        out.append(conjunction)
-        _clause(out, other)
+            words.append(",")
+        words.append(conjunction)
+        _main(words, other)
 
 
-def _subordinate(out: list[str], joined: tuple[str, Clause]) -> None:
-    conjunction, clause = joined
-    out.append(conjunction)
-    _noun(out, clause.subject, SUBJECTS)
-    _predicate(out, clause, trees.person(clause.subject))
+def _subordinate(words: list[str], conjunction: str, clause: Clause) -> None:
+    words.append(conjunction)
+    _noun_phrase(words, required(clause.subject), SUBJECTS)
+    _predicate(words, clause, trees.person(clause.subject))
 
 
-def _predicate(out: list[str], clause: Clause, person: str) -> None:
-    """All that follows the subject."""
-    _verb(out, clause, person)
-    _rest(out, clause)
+def _predicate(words: list[str], clause: Clause, person: str) -> None:
+    """Everything after the subject."""
+    words.extend(_verb_group(clause, person))
+    _complements(words, clause)
     if clause.coordinated_predicate is not None:
-        out.append("and")
-        _predicate(out, clause.coordinated_predicate, person)
+        words.append("and")
+        _predicate(words, clause.coordinated_predicate, person)
 
 
-def _verb(out: list[str], clause: Clause, person: str) -> None:
-    """The finite verb to the main verb, which is not followed by its particle yet."""
+def _verb_group(clause: Clause, person: str) -> list[str]:
+    """The words from the finite verb to the main verb, without its particle."""
     verb, tense, negative = clause.verb, clause.tense, clause.negative
+    negation = ["not"] if negative else []
     if tense in MODALS:
         modal = MODALS[tense]
-        out.extend((modal.negative if negative else modal.english)["isp".index(person)].split())
-        out.append("be" if verb is None else verb.english[0])
-    elif verb is None:
-        out.append(BE[tense == "past"][person])
-        if negative:
-            out.append("not")
-    elif tense == "perfect":
-        out.append("has" if person == "s" else "have")
-        if negative:
-            out.append("not")
-        out.append(verb.english[3])
-    elif negative:
-        out.append("did" if tense == "past" else "does" if person == "s" else "do")
-        out.append("not")
-        out.append(verb.english[0])
-    else:
-        out.append(verb.english[2] if tense == "past" else verb.english[1] if person == "s" else verb.english[0])
+        forms = required(modal.negative) if negative else modal.english
+        return [*forms["isp".index(person)].split(), "be" if verb is None else verb.english[0]]
+    if verb is None:
+        return [BE[tense == "past"][person], *negation]
+    if tense == "perfect":
+        return ["has" if person == "s" else "have", *negation, verb.english[3]]
+    if negative:
+        return [_do(tense, person), "not", verb.english[0]]
+    return [verb.english[2] if tense == "past" else verb.english[1] if person == "s" else verb.english[0]]
 
 
-def _rest(out: list[str], clause: Clause) -> None:
-    """What follows the verb, a second verb phrase and adverbial clauses excepted."""
-    verb: Verb | None = clause.verb
+def _do(tense: str, person: str) -> str:
+    return "did" if tense == "past" else "does" if person == "s" else "do"
+
+
+def _complements(words: list[str], clause: Clause) -> None:
+    """What follows the main verb: particle, objects, place, time and complement clause."""
     if clause.predicative is not None:
-        out.append(clause.predicative.english)
-    particle = verb.particle if verb is not None else None
+        words.append(clause.predicative.english)
+    particle = clause.verb.particle if clause.verb is not None else None
     if particle is not None and (particle in PREPOSITIONS or not isinstance(clause.object, Pronoun)):
-        out.append(particle)
+        words.append(particle)
         particle = None
     if clause.indirect_object is not None:
-        _noun(out, clause.indirect_object, OBJECTS)
+        _noun_phrase(words, clause.indirect_object, OBJECTS)
     if clause.object is not None:
-        _noun(out, clause.object, OBJECTS)
+        _noun_phrase(words, clause.object, OBJECTS)
     if particle is not None:
-        out.append(particle)
+        words.append(particle)
     if clause.place is not None and clause.prefield != "place":
-        _place(out, clause.place)
+        _place(words, clause.place)
     if clause.time is not None and clause.prefield != "time":
-        _time(out, clause.time)
+        _time(words, clause.time)
     if clause.complement is not None:
-        _subordinate(out, clause.complement)
+        _subordinate(words, *clause.complement)
 
 
-def _question(out: list[str], clause: Clause) -> None:
-    if clause.question == "who":
-        out.append("who")
-        _predicate(out, clause, "s")
+def _question(words: list[str], clause: Clause, question: str) -> None:
+    if question == "who":
+        words.append("who")
+        _predicate(words, clause, "s")
         return
-    if clause.question != "yes":
-        out.append(clause.question)
-    group: list[str] = []
+    if question != "yes":
+        words.append(question)
     person = trees.person(clause.subject)
-    _verb(group, clause, person)
+    auxiliary, *rest = _verb_group(clause, person)
     if clause.verb is not None and clause.tense in ("present", "past"):
-        group = ["did" if clause.tense == "past" else "does" if person == "s" else "do", clause.verb.english[0]]
-    out.append(group[0])
-    _noun(out, clause.subject, SUBJECTS)
-    out.extend(group[1:])
-    _rest(out, clause)
+        auxiliary, rest = _do(clause.tense, person), [clause.verb.english[0]]
+    words.append(auxiliary)
+    _noun_phrase(words, required(clause.subject), SUBJECTS)
+    words.extend(rest)
+    _complements(words, clause)
 
 
-def _noun(out: list[str], phrase: Phrase | Pronoun, pronouns: dict[str, str]) -> None:
-    if phrase.__class__ is Pronoun:
-        out.append(pronouns[phrase.person])
+def _noun_phrase(words: list[str], phrase: Phrase | Pronoun, pronouns: dict[str, str]) -> None:
+    """pronouns: SUBJECTS or OBJECTS."""
+    if isinstance(phrase, Pronoun):
+        words.append(pronouns[phrase.person])
         return
-    det, noun = phrase.determiner, phrase.noun.english[phrase.plural]
-    adjective = phrase.adjective
-    if det == "a":
-        out.append(indefinite(noun if adjective is None else adjective.english))
-    elif det == "this":
-        out.append("these" if phrase.plural else "this")
-    elif det != "bare":
-        out.append(det)
+    determiner, noun, adjective = phrase.determiner, phrase.noun.english[phrase.plural], phrase.adjective
+    if determiner == "a":
+        words.append(indefinite(noun if adjective is None else adjective.english))
+    elif determiner == "this":
+        words.append("these" if phrase.plural else "this")
+    elif determiner != "bare":
+        words.append(determiner)
     if adjective is not None:
-        out.append(adjective.english)
-    out.append(noun)
+        words.append(adjective.english)
+    words.append(noun)
     if phrase.modifier is not None:
-        preposition, other = phrase.modifier
-        out.extend(preposition.split())
-        _noun(out, other, OBJECTS)
+        preposition, modifier = phrase.modifier
+        words.extend(preposition.split())
+        _noun_phrase(words, modifier, OBJECTS)
     elif phrase.relative is not None:
-        _relative(out, phrase)
+        _relative(words, phrase, phrase.relative)
     if phrase.conjunct is not None:
-        out.append("and")
-        _noun(out, phrase.conjunct, pronouns)
+        words.append("and")
+        _noun_phrase(words, phrase.conjunct, pronouns)
 
 
-def _relative(out: list[str], phrase: Phrase) -> None:
-    clause = phrase.relative
+def _relative(words: list[str], phrase: Phrase, clause: Clause) -> None:
+    """The relative clause of a phrase."""
     if phrase.gap == "subject":
-        out.append("who" if phrase.noun.person else "that")
-        _predicate(out, clause, "p" if phrase.plural else "s")
-        return
-    out.append("whom" if phrase.noun.person else "that")
-    _noun(out, clause.subject, SUBJECTS)
-    _predicate(out, clause, trees.person(clause.subject))
+        words.append("who" if phrase.noun.person else "that")
+        _predicate(words, clause, "p" if phrase.plural else "s")
+    else:
+        _subordinate(words, "whom" if phrase.noun.person else "that", clause)
 
 
-def _time(out: list[str], time: Time) -> None:
+def _time(words: list[str], time: Time) -> None:
     if time.adverb is not None:
-        out.extend(time.adverb.english)
+        words.extend(time.adverb.english)
         return
-    out.append(time.preposition)
-    _noun(out, time.phrase, OBJECTS)
+    words.append(required(time.preposition))
+    _noun_phrase(words, required(time.phrase), OBJECTS)
 
 
-def _place(out: list[str], place: Place) -> None:
+def _place(words: list[str], place: Place) -> None:
     if place.adverb is not None:
-        out.extend(place.adverb.english)
+        words.extend(place.adverb.english)
         return
-    out.append("in")
-    _noun(out, place.phrase, OBJECTS)
+    words.append("in")
+    _noun_phrase(words, required(place.phrase), OBJECTS)

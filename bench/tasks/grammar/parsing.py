@@ -14,8 +14,8 @@ from functools import cached_property
 
 from bench.tasks.grammar import german
 from bench.tasks.grammar.english import BE, OBJECTS, PREPOSITIONS, SUBJECTS
-from bench.tasks.grammar.lexicon import Lexicon, Verb, lexicon
 from bench.tasks.grammar.german_declension import DETERMINERS
+from bench.tasks.grammar.lexicon import Lexicon, Verb, lexicon
 from bench.tasks.grammar.trees import (
     ATTACHED,
     COMPLEMENT,

@@ -10,6 +10,7 @@ from bench.tasks.grammar import german_declension as declension
 from bench.tasks.grammar.german import WHO
 from bench.tasks.grammar.german_adjectives import ENDINGS
 from bench.tasks.grammar.lexicon import Lexicon, Verb
+from bench.tasks.grammar.selection import RULE_OF_FRAME
 from bench.tasks.grammar.trees import MODALS, QUESTION_WORDS
 
 RULES_WITH_NONFINITE = ("modals", "relatives", "subordinate", "complements", "perfect")
@@ -98,12 +99,11 @@ def _verb_forms(lexicon: Lexicon, rules: Collection[str]) -> set[str]:
 
 def _verbs(lexicon: Lexicon, rules: Collection[str]) -> list[Verb]:
     """The verbs that the rules use."""
-    rule_of_frame = {"dative": "dative", "double": "double", "clause": "complements", "question": "complements"}
     return [
         verb
         for verb in lexicon.verbs
         if (verb.prefix is None or "separable" in rules)
-        and (verb.frame not in rule_of_frame or rule_of_frame[verb.frame] in rules)
+        and (verb.frame not in RULE_OF_FRAME or RULE_OF_FRAME[verb.frame] in rules)
     ]
 
 

@@ -1,1 +1,1 @@
-"""What tasks of one kind share. Not tasks themselves."""
+"""Base classes that several tasks share. None of them is a task by itself."""

@@ -1,7 +1,7 @@
-"""What the formal languages share: a string in, one answer out, trained on lengths 1 to 40 and tested up to 500.
+"""Formal languages: the input is a string, the output one answer; trained on lengths 1-40 and tested up to 500.
 
-The protocol is that of Deletang et al. (2023), "Neural Networks and the Chomsky Hierarchy". A source in our form is the
-string alone, and the answer is written by a decoder; there, it is read off at a blank after the string.
+Protocol of Deletang et al. (2023), "Neural Networks and the Chomsky Hierarchy". Here the source is the string alone and a
+decoder writes the answer; in the paper, the answer is read off at a blank after the string.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -19,15 +20,15 @@ from bench.tasks.kinds.symbols import ByLength, random_strings, single
 
 @dataclass
 class Language(ByLength):
-    """Strings over `symbols` with one of `answers` each. Raises ValueError for lengths or sizes that cannot be."""
+    """Strings over `symbols`, each with one of `answers`. Raises ValueError for impossible lengths or sizes."""
 
     train_longest: int = 40
     test_longest: int = 500
 
-    symbols = ()
-    """The words of a string; a row holds their places here."""
+    symbols: ClassVar[tuple[str, ...]] = ()
+    """The words of a string. Rows contain indices into this tuple."""
 
-    answers = ()
+    answers: ClassVar[tuple[str, ...]] = ()
 
     metrics = ("exact_match",)
 
@@ -40,23 +41,24 @@ class Language(ByLength):
         return list(dict.fromkeys((*self.symbols, *self.answers)))
 
     def strings(self, generator: np.random.Generator, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """A string of each length as `random_strings` gives them: rows of places in `symbols`, and where they count."""
+        """One random string of each length: rows (N, L) of symbol indices and their mask, as `random_strings`."""
         return random_strings(generator, lengths, len(self.symbols))
 
     @abstractmethod
-    def solved(self, rows: np.ndarray, inside: np.ndarray) -> np.ndarray:
-        """(N,) places in `answers`."""
+    def solve(self, rows: np.ndarray, inside: np.ndarray) -> np.ndarray:
+        """(N,) the index in `answers` of each string's answer; rows and inside (N, L) as `strings` returns them."""
 
     def examples(self, generator: np.random.Generator, lengths: np.ndarray) -> tuple[Ragged, Ragged]:
         rows, inside = self.strings(generator, lengths)
-        ids = np.array([FIRST_FREE_ID + self._words.index(answer) for answer in self.answers])
+        vocabulary = list(self.words())
+        answer_ids = np.array([FIRST_FREE_ID + vocabulary.index(answer) for answer in self.answers])
         src = Ragged.of_rows(rows.astype(np.int32) + FIRST_FREE_ID, lengths)
-        return src, single(ids[self.solved(rows, inside)])
+        return src, single(answer_ids[self.solve(rows, inside)])
 
     def answer(self, text: str) -> str:
         """The answer to a source as text."""
         rows = np.array([[self.symbols.index(word) for word in text.split()]])
-        return self.answers[int(self.solved(rows, np.ones_like(rows, dtype=bool))[0])]
+        return self.answers[int(self.solve(rows, np.ones_like(rows, dtype=bool))[0])]
 
     def target_limit(self, source_lengths: np.ndarray) -> np.ndarray:
         return np.full_like(source_lengths, 3)

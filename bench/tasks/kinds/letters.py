@@ -1,4 +1,4 @@
-"""What `copy`, `reverse` and `duplicate` share: a string of letters in, a rearrangement of it out."""
+"""Tasks `copy`, `reverse` and `duplicate`: the input is a string of letters, the output a rearrangement of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LETTERS = string.ascii_lowercase
 
 @dataclass
 class Letters(ByLength):
-    """Raises ValueError for lengths or sizes that cannot be."""
+    """Letters in, the same letters in another order out. Raises ValueError for impossible lengths or sizes."""
 
     symbols: int = 16  # size of the alphabet, at most 26
 
@@ -28,7 +28,7 @@ class Letters(ByLength):
         if not 2 <= self.symbols <= len(LETTERS):
             raise ValueError(f"task.symbols must be 2 to {len(LETTERS)}, got {self.symbols}")
         super().__post_init__()
-        # Of a whole line the chance is far below a thousandth for all but the shortest.
+        # A whole line is guessed with a probability far below a thousandth, except for the shortest lines.
         self.chance = {"exact_match": 0.0, "token_accuracy": 1.0 / self.symbols}
 
     def words(self) -> Sequence[str]:
@@ -37,8 +37,8 @@ class Letters(ByLength):
     def examples(self, generator: np.random.Generator, lengths: np.ndarray) -> tuple[Ragged, Ragged]:
         rows, _ = random_strings(generator, lengths, self.symbols)
         src = Ragged.of_rows(rows.astype(np.int32) + FIRST_FREE_ID, lengths)
-        return src, self.rearranged(src)
+        return src, self.rearrange(src)
 
     @abstractmethod
-    def rearranged(self, src: Ragged) -> Ragged:
-        """The targets of these sources."""
+    def rearrange(self, src: Ragged) -> Ragged:
+        """The targets of these sources, in their order."""

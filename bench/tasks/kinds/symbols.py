@@ -1,4 +1,4 @@
-"""Tasks over a small set of words, the same for source and target, and those of them whose axis is the length."""
+"""Tasks over a small set of words, the same for source and target."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ import numpy as np
 from bench.data.examples import FIRST_FREE_ID, Sizes
 from bench.data.ragged import Ragged
 from bench.errors import UserError
-from bench.tasks.kinds.generated import Drawn, Generated, Part
+from bench.tasks.kinds.examples import Examples, SplitSpec
+from bench.tasks.kinds.generated import Generated
 from bench.tasks.kinds.lengths import Lengths
 
 SHOWN = 12
-"""Words that a message names."""
+"""Number of words that an error lists."""
 
 
 @dataclass
 class Symbols(Generated):
-    """A task whose token ids stand for the words of `words()`, in that order."""
+    """A task whose token ids are the indices of `words()`, counted from FIRST_FREE_ID."""
 
     @abstractmethod
     def words(self) -> Sequence[str]:
@@ -37,44 +38,54 @@ class Symbols(Generated):
         return Sizes(size, size, shared=True)
 
     def source_text(self, ids: Sequence[int]) -> str:
-        last = FIRST_FREE_ID + len(self._words)
-        return " ".join(self._words[i - FIRST_FREE_ID] if FIRST_FREE_ID <= i < last else "?" for i in ids)
+        return text_of(ids, self._words)
 
-    target_text = source_text
+    def target_text(self, ids: Sequence[int]) -> str:
+        return text_of(ids, self._words)
 
     def source_ids(self, text: str) -> list[int]:
-        known = {word: FIRST_FREE_ID + i for i, word in enumerate(self._words)}
+        ids = {word: FIRST_FREE_ID + i for i, word in enumerate(self._words)}
         typed = text.split()
-        if not typed or any(word not in known for word in typed):
-            some = ", ".join(list(known)[:SHOWN]) + (", ..." if len(known) > SHOWN else "")
+        if not typed or any(word not in ids for word in typed):
+            some = ", ".join(list(ids)[:SHOWN]) + (", ..." if len(ids) > SHOWN else "")
             name = type(self).__name__.lower()
-            raise UserError(f"the task {name} reads words with spaces between, of {some}; got {text.strip()!r}")
-        return [known[word] for word in typed]
+            raise UserError(f"the task {name} reads words separated by spaces, from {some}; got {text.strip()!r}")
+        return [ids[word] for word in typed]
 
 
 @dataclass
 class ByLength(Symbols, Lengths):
-    """A task that makes a source of any length asked for. Raises ValueError for lengths that cannot be."""
+    """A task that makes one source of any given length. Raises ValueError for impossible lengths."""
 
-    def draw(self, generator: np.random.Generator, count: int, part: Part) -> Drawn:
-        lengths = self.lengths(generator, count, part)
+    def draw(self, generator: np.random.Generator, count: int, spec: SplitSpec) -> Examples:
+        lengths = self.lengths(generator, count, spec)
         src, tgt = self.examples(generator, lengths)
-        return Drawn(src, tgt, {self.axis: lengths})
+        return Examples(src, tgt, {self.axis: lengths})
 
     @abstractmethod
     def examples(self, generator: np.random.Generator, lengths: np.ndarray) -> tuple[Ragged, Ragged]:
-        """One source of each length, at random, and its target; ids."""
+        """One random source of each length (N,), and its target, as ids."""
+
+
+def text_of(ids: Sequence[int], words: Sequence[str]) -> str:
+    """Ids as words separated by spaces; `?` for an id outside the vocabulary, which a model may write.
+
+    >>> text_of([FIRST_FREE_ID, FIRST_FREE_ID + 1, 0], ["a", "b"])
+    'a b ?'
+    """
+    last = FIRST_FREE_ID + len(words)
+    return " ".join(words[i - FIRST_FREE_ID] if FIRST_FREE_ID <= i < last else "?" for i in ids)
 
 
 def random_strings(generator: np.random.Generator, lengths: np.ndarray, symbols: int) -> tuple[np.ndarray, np.ndarray]:
-    """Strings over 0 to symbols - 1 as rows (N, longest), and a mask of the same shape, True inside a string; 0
-    outside."""
+    """Uniform random strings over 0..symbols - 1: rows (N, longest), 0 beyond a string's end, and a mask of the same
+    shape, True inside a string."""
     shape = (len(lengths), int(lengths.max()))
     inside = np.arange(shape[1]) < lengths[:, None]
-    kind = np.uint8 if symbols <= 256 else np.int32
-    return np.where(inside, generator.integers(0, symbols, size=shape, dtype=kind), kind(0)), inside
+    dtype = np.uint8 if symbols <= 256 else np.int32
+    return np.where(inside, generator.integers(0, symbols, size=shape, dtype=dtype), dtype(0)), inside
 
 
 def single(ids: np.ndarray) -> Ragged:
-    """Targets of one token each: ids (N,)."""
+    """Targets of one token each, from ids (N,)."""
     return Ragged.of_rows(ids[:, None])

@@ -1,0 +1,1 @@
+"""From records to verdicts: statistics, evidence, sanity gates, comparisons and the rules of each claim."""

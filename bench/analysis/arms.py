@@ -1,0 +1,96 @@
+"""What an arm's name says: its kind, its twin without attention, its place in every list, a sentence for readers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bench.analysis.messages import Say, Text
+
+ORDER = (
+    "transformer", "lstm_dot", "gru_dot", "rnn_dot", "lstm_additive", "gru_additive", "rnn_additive", "lstm_general",
+    "lstm_multihead", "lstm_feeding", "lstm_none", "gru_none", "rnn_none", "residual_lstm", "residual_gru",
+    "residual_rnn", "minlstm", "mingru", "transformer_encoder",
+)  # fmt: skip
+"""The same order in every table, figure and list; an arm that is not here comes after these, by name."""
+
+CELLS = ("lstm", "gru", "rnn")
+MINIMAL = ("minlstm", "mingru")
+ATTENTION = ("dot", "additive", "general", "multihead", "feeding")
+TRANSFORMER, ATTENTIVE, PLAIN = "transformer", "recurrent with attention", "recurrent without attention"
+RECURRENT, OTHER = "recurrent", "other"
+ANY_RECURRENT = (ATTENTIVE, PLAIN, RECURRENT)
+
+
+def base(name: str) -> str:
+    """The arm without its options in brackets."""
+    return name.split(" [")[0]
+
+
+def options(name: str) -> dict[str, str]:
+    """What the brackets say.
+
+    >>> options("transformer [positions=none, lr=0.002]")
+    {'positions': 'none', 'lr': '0.002'}
+    """
+    inside = name.partition(" [")[2].removesuffix("]")
+    return dict(word.split("=", 1) for word in inside.split(", ") if "=" in word)
+
+
+def kind(name: str) -> str:
+    """TRANSFORMER, ATTENTIVE, PLAIN; RECURRENT where a recurrent arm's name does not say whether it attends, so that
+    rules about attention leave it out rather than guess; else OTHER. Options in brackets do not change the kind."""
+    stem = base(name)
+    if stem == "transformer":
+        return TRANSFORMER
+    cell, _, attention = stem.removeprefix("residual_").partition("_")
+    if cell in MINIMAL:
+        return RECURRENT
+    if cell not in CELLS:
+        return OTHER
+    if attention == "none":
+        return PLAIN
+    return ATTENTIVE if attention in ATTENTION else RECURRENT
+
+
+def without_attention(name: str) -> str | None:
+    """The arm with the same cell and no attention, for an arm with attention; None for every other arm.
+
+    >>> without_attention("lstm_dot"), without_attention("lstm_none")
+    ('lstm_none', None)
+    """
+    if kind(name) != ATTENTIVE:
+        return None
+    own, bracket, variant = name.partition(" [")
+    return own.rpartition("_")[0] + "_none" + bracket + variant
+
+
+def ordered(names: Iterable[str]) -> list[str]:
+    """Distinct names in the fixed order."""
+    return sorted(set(names), key=_place)
+
+
+def describe(name: str) -> Text:
+    """One line for the glossary."""
+    own, _, variant = name.partition(" [")
+    stem = own.removeprefix("residual_")
+    inside = Say("arms.inside") if own.startswith("residual_") else ""
+    cell, _, attention = stem.rpartition("_") if "_" in stem else (stem, "", "")
+    if own in ("transformer", "transformer_encoder"):
+        text = Say(f"arms.{own}")
+    elif cell in CELLS and attention == "none":
+        text = Say("arms.plain", cell=Say(f"arms.cells.{cell}"), inside=inside)
+    elif cell in CELLS and attention in ATTENTION:
+        seen = Say(f"arms.attention.{attention}")
+        text = Say("arms.attentive", cell=Say(f"arms.cells.{cell}"), inside=inside, attention=seen)
+    elif stem in CELLS:
+        text = Say("arms.recurrent", cell=Say(f"arms.cells.{stem}"), inside=inside)
+    elif own in MINIMAL:
+        text = Say("arms.minimal", cell=Say(f"arms.cells.{own}"))
+    else:
+        text = Say("arms.unknown")
+    return Say("arms.variant", arm=text, options=variant.rstrip("]")) if variant else text
+
+
+def _place(name: str) -> tuple[int, str]:
+    own = base(name)
+    return (ORDER.index(own) if own in ORDER else len(ORDER), name)

@@ -1,0 +1,182 @@
+"""Scores and speeds that two results folders both have: values, differences, and whether those are significant.
+
+The unit is the seed. Where both have at least three seeds in common, values are paired by seed (Student's t); else,
+where both have three seeds, they are not (Welch). Below that nothing is tested. All tests of a comparison are one
+family (Holm).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from scipy import stats as distributions
+
+from bench.analysis import arms
+from bench.analysis.claims.costs import SPEEDS
+from bench.analysis.compare.pairs import Side
+from bench.analysis.comparisons import MIN_SEEDS
+from bench.analysis.evidence import MACHINE, Setting, column
+from bench.analysis.stats import Interval, holm, paired_difference, summary, welch
+
+LEVEL = 0.05
+PAIRED, WELCH = "paired by seed", "Welch"
+KEYS = ("split", "search", "metric", "unit")
+
+
+@dataclass(frozen=True)
+class Value:
+    """Of one folder: mean and bootstrap interval over seeds; doubtful: cells among them that fail a sanity gate."""
+
+    mean: float
+    interval: Interval | None
+    seeds: int
+    doubtful: int = 0
+
+
+@dataclass(frozen=True)
+class Score:
+    """difference: second minus first, over common seeds where there are any. test: PAIRED, WELCH or None, and then p,
+    adjusted (Holm) and significant are None. interval: of the difference, None for one seed."""
+
+    setting: str
+    arm: str
+    split: str
+    search: str
+    metric: str
+    unit: str
+    first: Value
+    second: Value
+    difference: float
+    interval: Interval | None
+    test: str | None
+    p: float | None
+    adjusted: float | None = None
+    significant: bool | None = None
+
+    @property
+    def same(self) -> bool:
+        return self.difference == 0 and self.first == self.second
+
+
+@dataclass(frozen=True)
+class Speed:
+    """ratio: second over first, geometric mean; interval: over common seeds."""
+
+    setting: str
+    arm: str
+    what: str
+    ratio: float
+    interval: Interval | None
+    seeds: int
+
+
+def scores(first: Side, second: Side, matched: Mapping[Setting, Setting]) -> list[Score]:
+    """Every whole-split score that both have."""
+    found = []
+    for ours, theirs in matched.items():
+        one, other = _grouped(first, ours), _grouped(second, theirs)
+        found += [_score(first.evidence.name(ours), key, one[key], other[key]) for key in one if key in other]
+    corrected = iter(holm([score.p for score in found if score.p is not None]))
+    return [score if score.p is None else _judged(score, next(corrected)) for score in found]
+
+
+def _judged(score: Score, p: float) -> Score:
+    return replace(score, adjusted=p, significant=p < LEVEL)
+
+
+def only(own: Side, other: Side, matched: Mapping[Setting, Setting]) -> list[str]:
+    """Scores that `own` has of an arm which `other` has finished too, and `other` has not. matched: own's settings with
+    other's."""
+    found = []
+    for ours, theirs in matched.items():
+        one, rest, finished = _grouped(own, ours), _grouped(other, theirs), set(other.finished(theirs)["arm"])
+        found += [
+            f"{own.evidence.name(ours)}, {', '.join(key[:4])}" for key in one if key not in rest and key[0] in finished
+        ]
+    return found
+
+
+def speeds(first: Side, second: Side, matched: Mapping[Setting, Setting]) -> tuple[list[Speed], list[str]]:
+    """Ratios, and the arms whose speeds are not compared because they were measured on unlike machines."""
+    found, unlike = [], []
+    for ours, theirs in matched.items():
+        one, other, name = first.finished(ours), second.finished(theirs), first.evidence.name(ours)
+        common = [arm for arm in arms.ordered(one["arm"]) if arm in set(other["arm"])]
+        for arm in common:
+            if not _same_machine(*(cells[cells["arm"] == arm] for cells in (one, other))):
+                unlike.append(f"{name}, {arm}")
+                continue
+            for key, what in SPEEDS.items():
+                both = [side.evidence.by_seed(cells, arm, key) for side, cells in ((first, one), (second, other))]
+                logs = [{seed: math.log(value) for seed, value in medians.items() if value > 0} for medians in both]
+                gap = paired_difference(logs[1], logs[0])
+                if gap is not None:
+                    ends = None if gap.outer is None else (math.exp(gap.outer[0]), math.exp(gap.outer[1]))
+                    found.append(Speed(name, arm, what, math.exp(gap.mean), ends, gap.n))
+    return found, unlike
+
+
+def _grouped(side: Side, setting: Setting) -> dict[tuple[str, ...], pd.DataFrame]:
+    """Rows by arm, split, search, metric and unit, arms in their fixed order."""
+    rows = side.scores(setting)
+    return {
+        (arm, *map(str, key)): part
+        for arm in arms.ordered(rows["arm"])
+        for key, part in rows[rows["arm"] == arm].groupby(list(KEYS), sort=False, dropna=False)
+    }
+
+
+def _score(setting: str, key: tuple[str, ...], one: pd.DataFrame, other: pd.DataFrame) -> Score:
+    first, second = (_by_seed(rows) for rows in (one, other))
+    test, p = None, None
+    gap = paired_difference(second, first)
+    if gap is not None:
+        difference, interval = gap.mean, gap.outer
+    else:
+        difference, interval = _mean(second) - _mean(first), None
+    if gap is not None and gap.n >= MIN_SEEDS:
+        test, p = PAIRED, _paired([second[seed] - first[seed] for seed in first if seed in second])
+    elif min(len(first), len(second)) >= MIN_SEEDS:
+        test, p, interval = WELCH, *_welch(list(second.values()), list(first.values()))
+        difference = _mean(second) - _mean(first)
+    arm, *rest = key
+    return Score(setting, arm, *rest, _value(first, one), _value(second, other), difference, interval, test, p)
+
+
+def _by_seed(rows: pd.DataFrame) -> dict[int, float]:
+    """The mean where a seed has several cells; a cell without a seed counts as seed -1."""
+    seeds = pd.to_numeric(rows["seed"], errors="coerce").fillna(-1).astype(int)
+    return {int(seed): float(value) for seed, value in rows["value"].groupby(seeds).mean().items()}
+
+
+def _value(values: Mapping[int, float], rows: pd.DataFrame) -> Value:
+    found = summary(list(values.values()))
+    return Value(found.mean, found.interval, found.n, int((rows["doubt"] != "").sum()))
+
+
+def _mean(values: Mapping[int, float]) -> float:
+    return sum(values.values()) / len(values)
+
+
+def _paired(gaps: list[float]) -> float:
+    """p of Student's test that the mean of the differences is zero. Where all are alike it has no spread to judge by: 1
+    for no difference, 0 for the same one every time."""
+    if np.ptp(gaps) <= 1e-12 * max(1.0, float(np.abs(gaps).max())):
+        return 1.0 if abs(gaps[0]) <= 1e-12 else 0.0
+    return float(distributions.ttest_1samp(gaps, 0.0).pvalue)
+
+
+def _welch(first: list[float], second: list[float]) -> tuple[float, Interval]:
+    if np.ptp(first) == np.ptp(second) == 0:
+        gap = first[0] - second[0]
+        return (1.0 if gap == 0 else 0.0), (gap, gap)
+    found = welch(first, second)
+    return found.p, found.interval
+
+
+def _same_machine(*cells: pd.DataFrame) -> bool:
+    return all(len({str(value) for part in cells for value in column(part, name)}) <= 1 for name in MACHINE)

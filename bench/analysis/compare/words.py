@@ -1,0 +1,133 @@
+"""A comparison in lines of text, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from bench.analysis.compare.pairs import Change
+from bench.analysis.compare.scores import LEVEL, Score, Speed, Value
+from bench.analysis.compare.segments import Tested
+from bench.analysis.compare.sets import Comparison
+from bench.analysis.comparisons import MIN_SEEDS, number
+from bench.analysis.significance import UNIT
+
+SHOWN = 3
+"""So many cells of a change are named; the JSON has all."""
+
+LONG = 60
+"""Longer values are cut in the middle; the JSON has all."""
+
+METHOD = (
+    f"Unit: the seed. Where both have at least {MIN_SEEDS} seeds in common, values are paired by seed (Student's t; "
+    "the interval is the wider of that and the bootstrap's), else, where both have as many, they are not (Welch); with "
+    "fewer nothing is tested. p is corrected by Holm over all {count} tests; significant: below {level}."
+)
+NO_CHANGE = "No change: both have the same cells, configurations and scores."
+NOT_TESTED = f"not tested: fewer than {MIN_SEEDS} seeds"
+UNLIKE = "Speeds measured on unlike machines, with other threads or neighbours, are not compared: {}."
+SEGMENTS = (
+    f"Unit: the {UNIT}. This is about pairs of trained cells on a test set; about architectures only several seeds "
+    "tell. p is corrected by Holm over all tests of a kind here."
+)
+
+
+def told(found: Comparison) -> Iterator[str]:
+    """All that is to be said, line by line; a score that both have alike is only counted."""
+    for letter, folder, statuses in zip("AB", found.folders, found.statuses, strict=True):
+        yield f"{letter} = {folder}: {', '.join(f'{count} {status}' for status, count in sorted(statuses.items()))}"
+    alike = sum(score.same for score in found.scores)
+    if not any((*found.only, found.changes)) and alike == len(found.scores):
+        yield NO_CHANGE
+    for letter, missing in zip("AB", found.only, strict=True):
+        yield from _section(f"Only in {letter}", missing)
+    yield from _section("Changed from A to B", map(_change, found.changes))
+    if found.scores:
+        yield from _scores(found.scores, alike)
+    yield from _section("Speeds, B over A", _speeds(found.speeds))
+    if found.unlike:
+        yield ""
+        yield UNLIKE.format("; ".join(found.unlike))
+    if found.segments is not None:
+        yield from _section("Over segments", [*map(_tested, found.segments), SEGMENTS])
+        yield from _section("Not tested over segments", found.left_out)
+
+
+def _section(title: str, lines: Iterator[str] | list[str]) -> Iterator[str]:
+    lines = list(lines)
+    if lines:
+        yield ""
+        yield f"{title}:"
+        yield from (f"  {line}" for line in lines)
+
+
+def _scores(scores: list[Score], alike: int) -> Iterator[str]:
+    yield ""
+    yield f"Scores that both have: {len(scores)}, of which {alike} are the same."
+    differing = [score for score in scores if not score.same]
+    for (setting, split, search, metric, unit), part in groupby(sorted(differing, key=_place), key=_place):
+        yield f"  {setting}, {split}, {search}, {metric} ({unit})"
+        for score in part:
+            values = f"A {_value(score.first, unit)}, B {_value(score.second, unit)}"
+            yield f"    {score.arm}: {values}, {_difference(score)}"
+    tests = sum(score.p is not None for score in scores)
+    if differing:
+        yield METHOD.format(count=tests, level=LEVEL)
+
+
+def _place(score: Score) -> tuple[str, ...]:
+    return score.setting, score.split, score.search, score.metric, score.unit
+
+
+def _value(value: Value, unit: str) -> str:
+    text = number(value.mean, unit)
+    if value.interval is None:
+        text += " (one seed: no interval)"
+    else:
+        text += f" [{number(value.interval[0], unit)}, {number(value.interval[1], unit)}] ({value.seeds} seeds)"
+    return text + (f", {value.doubtful} failing a sanity gate" if value.doubtful else "")
+
+
+def _difference(score: Score) -> str:
+    def signed(value: float) -> str:
+        return ("+" if value >= 0 else "-") + number(abs(value), score.unit)
+
+    text = f"B - A {signed(score.difference)}"
+    if score.interval is not None:
+        text += f" [{signed(score.interval[0])}, {signed(score.interval[1])}]"
+    if score.p is None:
+        return f"{text}, {NOT_TESTED}"
+    verdict = "significant" if score.significant else "not significant"
+    return f"{text}, p {score.p:.2g}, corrected {score.adjusted:.2g} ({score.test}): {verdict}"
+
+
+def _change(change: Change) -> str:
+    more = len(change.cells) - SHOWN
+    where = "; ".join(change.cells[:SHOWN]) + (f"; and {more} more" if more > 0 else "")
+    count = f"{len(change.cells)} cells: " if len(change.cells) > 1 else ""
+    return f"{change.kind}: {change.key} {_cut(change.first)} -> {_cut(change.second)} ({count}{where})"
+
+
+def _speeds(speeds: list[Speed]) -> Iterator[str]:
+    """A line an arm."""
+    for (setting, arm), part in groupby(speeds, key=lambda speed: (speed.setting, speed.arm)):
+        ratios = [
+            f"{speed.what} {speed.ratio:.2f}"
+            + ("" if speed.interval is None else f" [{speed.interval[0]:.2f}, {speed.interval[1]:.2f}]")
+            + f" ({speed.seeds} seed{'s' if speed.seeds > 1 else ''})"
+            for speed in part
+        ]
+        yield f"{setting}, {arm}: {', '.join(ratios)}"
+
+
+def _tested(row: Tested) -> str:
+    return (
+        f"{row.cell}, {row.split}, {row.search}, {row.metric}: A {row.first:.2f}, B {row.second:.2f}, B - A "
+        f"{row.second - row.first:+.2f}; corrected p {row.bootstrap_p:.4f} by paired bootstrap, "
+        f"{row.randomisation_p:.4f} by paired approximate randomisation ({row.segments:,} segments, {row.differing:,} not "
+        "answered alike)"
+    )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONG else f"{text[: LONG // 2]}...{text[-LONG // 4 :]}"
