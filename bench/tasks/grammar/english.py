@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.tasks.grammar import trees
-from bench.tasks.grammar.trees import MODALS, Clause, Phrase, Place, Pronoun, Time, required
+from bench.tasks.grammar.trees import MODALS, Clause, Phrase, Place, Pronoun, Time, required, subject_of
 
 SUBJECTS = {"i": "I", "he": "he", "she": "she", "it": "it", "we": "we", "they": "they"}
 OBJECTS = {"i": "me", "he": "him", "she": "her", "it": "it", "we": "us", "they": "them"}
@@ -46,7 +46,7 @@ def _main(words: list[str], clause: Clause) -> None:
     elif clause.prefield == "clause":
         _subordinate(words, *required(clause.adverbial))
         words.append(",")
-    _noun_phrase(words, required(clause.subject), SUBJECTS)
+    _noun_phrase(words, subject_of(clause), SUBJECTS)
     _predicate(words, clause, trees.person(clause.subject))
     if clause.adverbial is not None and clause.prefield != "clause":
         _subordinate(words, *clause.adverbial)
@@ -60,7 +60,7 @@ def _main(words: list[str], clause: Clause) -> None:
 
 def _subordinate(words: list[str], conjunction: str, clause: Clause) -> None:
     words.append(conjunction)
-    _noun_phrase(words, required(clause.subject), SUBJECTS)
+    _noun_phrase(words, subject_of(clause), SUBJECTS)
     _predicate(words, clause, trees.person(clause.subject))
 
 
@@ -128,7 +128,7 @@ def _question(words: list[str], clause: Clause, question: str) -> None:
     if clause.verb is not None and clause.tense in ("present", "past"):
         auxiliary, rest = _do(clause.tense, person), [clause.verb.english[0]]
     words.append(auxiliary)
-    _noun_phrase(words, required(clause.subject), SUBJECTS)
+    _noun_phrase(words, subject_of(clause), SUBJECTS)
     words.extend(rest)
     _complements(words, clause)
 

@@ -14,7 +14,7 @@ from bench.tasks.grammar import trees
 from bench.tasks.grammar.annotations import Mark, Word, complete
 from bench.tasks.grammar.german_conjugation import closing_part, finite_form, nonfinite_foil
 from bench.tasks.grammar.german_phrases import GermanPhrases, NounPhrase, object_case
-from bench.tasks.grammar.trees import QUESTION_WORDS, Clause, Phrase, Pronoun, required
+from bench.tasks.grammar.trees import QUESTION_WORDS, Clause, Phrase, Pronoun, required, subject_of
 
 WHO = {"nom": "wer", "acc": "wen", "dat": "wem"}
 WHO_FOILS = {"wer": "wen", "wen": "wem", "wem": "wen"}
@@ -76,13 +76,13 @@ class _Clauses(GermanPhrases):
         if phrase.gap == "subject":
             self._verb_final(clause, pronoun, head, "p" if phrase.plural else "s")
         else:
-            subject = self.noun_phrase(required(clause.subject), "nom").head
+            subject = self.noun_phrase(subject_of(clause), "nom").head
             self._verb_final(clause, pronoun, subject, trees.person(clause.subject))
 
     def _prefield(self, clause: Clause, prefield: str) -> Word | None:
         """What stands before the finite verb. Returns the head of the subject if that is the subject."""
         if prefield == "subject":
-            return self.noun_phrase(required(clause.subject), "nom").head
+            return self.noun_phrase(subject_of(clause), "nom").head
         if prefield == "time":
             self.time(required(clause.time))
         elif prefield == "place":
@@ -107,7 +107,7 @@ class _Clauses(GermanPhrases):
 
     def _subordinate(self, conjunction: str, clause: Clause) -> None:
         opener = self.append(trees.SUBORDINATE.get(conjunction) or trees.COMPLEMENT[conjunction])
-        subject = self.noun_phrase(required(clause.subject), "nom").head
+        subject = self.noun_phrase(subject_of(clause), "nom").head
         self._verb_final(clause, opener, subject, trees.person(clause.subject))
 
     def _verb_final(self, clause: Clause, opener: Word, subject: Word, person: str) -> None:

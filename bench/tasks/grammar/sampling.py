@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.tasks.grammar.anaphora import pronoun_for_object, pronoun_for_subject, refers_to_object
 from bench.tasks.grammar.lexicon import Verb
 from bench.tasks.grammar.random_choices import RandomChoices
 from bench.tasks.grammar.sampling_phrases import PERSONS, PhraseSampler
@@ -31,8 +32,6 @@ STATIVE_VERBS = (
 
 PAST_CONJUNCTIONS = ("because", "although", "while", "when", "until")
 PRESENT_CONJUNCTIONS = ("because", "although", "while", "if", "until")
-
-PRONOUN_OF_PERSON = {"m": "he", "f": "she"}
 
 FRAMES_OF_QUESTION = {
     "who": ("none", "accusative", "dative"), "whom": ("accusative", "dative"), "what": ("accusative",),
@@ -213,13 +212,13 @@ class TreeSampler(PhraseSampler):
     def _anaphoric(self, clause: Clause, past: bool, depth: int) -> Clause | None:
         """A clause with a pronoun that refers to a noun of `clause`: to its object if that is no person, otherwise to its
         subject. None: no pronoun would be unambiguous."""
-        pronoun = _pronoun_for_object(clause) if _refers_to_object(clause) else _pronoun_for_subject(clause)
+        pronoun = pronoun_for_object(clause) if refers_to_object(clause) else pronoun_for_subject(clause)
         if pronoun is None:
             return None
         random, tense = self.random, _simple_tense(past)
         noun = required(pronoun.antecedent).noun
         inner = None
-        if _refers_to_object(clause):
+        if refers_to_object(clause):
             verbs = [v for v in self.verbs_by_object[noun] if v.frame == "accusative" and "person" in v.subjects]
             if verbs and random.chance(0.4):
                 verb = random.choice(verbs)
@@ -287,37 +286,3 @@ def _takes_modal(verb: Verb) -> bool:
 def _has_relative(phrase: Phrase | Pronoun | None) -> bool:
     """Whether a phrase ends in a relative clause, so that words after it could be read as part of that clause."""
     return isinstance(phrase, Phrase) and phrase.relative is not None
-
-
-def _refers_to_object(clause: Clause) -> bool:
-    """Whether a pronoun in the next clause refers to the object of this one."""
-    return isinstance(clause.object, Phrase) and not clause.object.noun.person
-
-
-def _pronoun_for_object(clause: Clause) -> Pronoun | None:
-    """A pronoun for an object that is no person; None: it would be ambiguous."""
-    antecedent, subject = clause.object, clause.subject
-    assert isinstance(antecedent, Phrase)
-    other_thing = isinstance(subject, Phrase) and not subject.noun.person
-    if clause.negative or antecedent.determiner == "every" or other_thing:
-        return None
-    return Pronoun("they" if antecedent.plural else "it", antecedent)
-
-
-def _pronoun_for_subject(clause: Clause) -> Pronoun | None:
-    """A pronoun for the subject; None: it would be ambiguous."""
-    subject = clause.subject
-    if not isinstance(subject, Phrase) or isinstance(clause.object, Pronoun) or clause.indirect_object is not None:
-        return None
-    noun = subject.noun
-    if (
-        subject.determiner == "every"
-        or subject.conjunct is not None
-        or (not noun.person and clause.object is not None)
-    ):
-        return None
-    if noun.person and not subject.plural and noun.gender == "n":
-        return None  # `das Mädchen`: she in English, es in German
-    if subject.plural:
-        return Pronoun("they", subject)
-    return Pronoun(PRONOUN_OF_PERSON[noun.gender] if noun.person else "it", subject)

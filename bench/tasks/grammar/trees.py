@@ -96,6 +96,12 @@ def required(part: T | None) -> T:
     return part
 
 
+def subject_of(clause: Clause) -> Phrase | Pronoun:
+    """The subject of a clause that must have one."""
+    assert clause.subject is not None
+    return clause.subject
+
+
 @dataclass(frozen=True)
 class Modal:
     """A tense with a modal verb.
