@@ -30,21 +30,21 @@ ABSENT = -1
 
 @dataclass(frozen=True)
 class Marks:
-    """Of one phenomenon, each (N,) int64: the place in the target of the word that shows it, how far away that is which
-    decides the word, and the id that would be there if it were wrong. All are ABSENT where an example has none."""
+    """Annotations of one phenomenon, each (N,) int64: target index of the decisive word, its distance from the word that
+    determines it, and the id of the incorrect alternative (foil). All are ABSENT where an example lacks it."""
 
     at: np.ndarray
     distance: np.ndarray
-    wrong: np.ndarray
+    foil: np.ndarray
 
     def take(self, places: np.ndarray) -> Marks:
         """Those of the examples at these places, or where a mask is True."""
-        return Marks(self.at[places], self.distance[places], self.wrong[places])
+        return Marks(self.at[places], self.distance[places], self.foil[places])
 
     @classmethod
     def joined(cls, parts: Sequence[Marks]) -> Marks:
         """Those of all examples of the parts, in order."""
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("at", "distance", "wrong")))
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("at", "distance", "foil")))
 
 
 @dataclass(frozen=True)

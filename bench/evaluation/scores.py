@@ -93,7 +93,7 @@ def contrast_rows(model: Seq2Seq, split: Split, batcher: Batcher) -> list[dict[s
             continue
         src, tgt = split.src.take(has), split.tgt.take(has)
         tokens = tgt.tokens.copy()
-        tokens[tgt.offsets[:-1] + marks.at[has]] = marks.wrong[has]
+        tokens[tgt.offsets[:-1] + marks.at[has]] = marks.foil[has]
         changed = Split(split.name, src, replace(tgt, tokens=tokens))
         wrong = losses(model, Batcher(changed, batcher.batch_tokens, batcher.device))
         better = (right[has] < wrong).astype(float)
@@ -151,9 +151,9 @@ def _marked(task: Task, split: Split, row: int) -> dict[str, object]:
     """Of every phenomenon the place of the decisive word, its distance and the wrong word; ABSENT and "" without."""
     found: dict[str, object] = {}
     for name, marks in split.marks.items():
-        wrong = int(marks.wrong[row])
+        foil = int(marks.foil[row])
         found |= {f"{name}_at": int(marks.at[row]), f"{name}_distance": int(marks.distance[row])}
-        found[f"{name}_wrong"] = "" if wrong == ABSENT else task.target_text([wrong])
+        found[f"{name}_wrong"] = "" if foil == ABSENT else task.target_text([foil])
     return found
 
 

@@ -36,7 +36,7 @@ SAID = ("src_size", "tgt_size", "shared", "checksums", "counts", "notes")
 
 SIDES = ("src", "tgt")
 TEXTS = ("sources", "references")
-MARKED = ("at", "distance", "wrong")
+MARKED = ("at", "distance", "foil")
 
 
 def load(task: Task) -> TaskData:

@@ -1,10 +1,9 @@
-"""An English-German synchronous grammar, written for this project: one tree, two sentences.
+"""A synchronous grammar of English and German: one tree, one sentence in each language. See README.md.
 
-A tree (`trees`) is put into words twice, in English (`english`) and in German (`german`); `building` draws trees at
-random. Words are data (the .tsv files beside this one, read by `lexicon`), word forms are tables and a few rules
-(`forms`), and what a German word depends on is marked while the sentence is put together (`marks`).
+`sampling` draws trees from the lexicon (`lexicon` and the .tsv files); `english` and `german` realise a tree as words;
+`annotations` records which German word depends on which.
 
-A translation is determined: words stand one to one for each other, tenses and places in the clause follow one rule
-each, and where English is ambiguous the grammar uses one of the readings alone. So an English sentence has one German
-one and "exactly right" is a fair thing to ask for. Sentences are rows of words with no capital at the beginning;
-commas, the full stop and the question mark are words too."""
+Every sentence has one translation: words, tenses and positions in the clause correspond one to one, and the grammar
+uses only one reading of an ambiguous English sentence. So exact match is a fair score. Sentences are lists of words
+without a capital at the beginning; commas, full stops and question marks are words too.
+"""

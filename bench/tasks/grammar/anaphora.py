@@ -1,7 +1,7 @@
 """Anaphora: which noun a pronoun in a following clause refers to, and whether such a pronoun would be ambiguous.
 
-`it` and `they` refer to the object of the preceding main clause if that is no person, otherwise to its subject. The sampler
-creates pronouns by this rule, and the parser resolves them by it.
+`it` and `they` refer to the object of the preceding main clause if that is no person, otherwise to its subject. The
+sampler creates pronouns by this rule, and the parser resolves them by it.
 """
 
 from __future__ import annotations

@@ -65,7 +65,8 @@ class Mark:
 def complete(words: list[Word], dependencies: list[Dependency], end: str) -> tuple[list[str], list[Mark]]:
     """Finishes a sentence: merges adjacent commas, drops a final one, appends the mark `end`, and measures distances.
 
-    Returns the words and, for each phenomenon in the sentence, the mark with the greatest distance (the first of equals).
+    Returns the words and, for each phenomenon in the sentence, the mark with the greatest distance (the first of
+    equals).
     """
     texts: list[str] = []
     nouns: list[Word] = []

@@ -1,9 +1,9 @@
-"""German sentences from trees, with the marks of what depends on what. This module decides the order of words in a clause.
+"""German sentences from trees, with marks on the decisive words. This module decides the word order of clauses.
 
-A main clause has the finite verb in second position (verb-first in a yes-no question) and the rest of the verb at the end;
-in a subordinate clause the whole verb is at the end. The middle field between them has the order: subject (if it is not
-in the prefield), pronouns, time, indirect object, object, place, `nicht`. A relative clause directly follows its noun;
-complement and adverbial clauses follow the whole clause.
+A main clause has the finite verb in second position (first in a yes-no question) and the rest of the verb at the end;
+a subordinate clause has the whole verb at the end. The middle field before the end has the order: subject (if it is
+not in the prefield), pronouns, time, indirect object, object, place, `nicht`. A relative clause directly follows its
+noun; complement and adverbial clauses follow the whole clause.
 """
 
 from __future__ import annotations
@@ -184,14 +184,14 @@ class _Clauses(GermanPhrases):
     def _agreement(
         self, verb: Word, subject: Word | None, clause: Clause, verb_final: bool, person: str | None = None
     ) -> None:
-        """Records the agreement of a verb with the noun of its subject; a pronoun is no noun. person: of the verb; None: it
-        is read off the verb's form."""
+        """Records the agreement of a verb with the noun of its subject; a pronoun is no noun. person: of the verb;
+        None: inferred from its form."""
         if subject is None or subject.plural is None:
             return
         singular, plural = (finite_form(clause, number, verb_final) for number in ("s", "p"))
         if person is None:
-            # Published data depend on this test for a substring: the singular of a regular preterite (`lachte`, of
-            # `lachten`) counts as plural here, so it gets no agreement mark.
+            # A test for a substring: a singular preterite is part of its plural (`lachte`, `lachten`), so it counts as
+            # plural and gets no agreement mark. Recorded results depend on these data, so the test stays.
             is_plural = verb.text in plural
         else:
             is_plural = person == "p"

@@ -1,6 +1,6 @@
 """German declension: determiners, nouns, personal and relative pronouns. Adjectives are in `german_adjectives`.
 
-Cases are `nom`, `acc`, `dat` and `gen`. Genders are `m`, `f`, `n` and, because the plural has no gender, `p` for the plural.
+Cases are `nom`, `acc`, `dat` and `gen`. Genders are `m`, `f`, `n` and `p` for the plural, which has no gender.
 The tables are those of Duden 4, Die Grammatik, "Flexion".
 """
 
@@ -50,8 +50,8 @@ EIN_ENDINGS = form_table("""
 class Determiner(NamedTuple):
     """The German determiner for an English one: the kind of its inflection and its stem.
 
-    Kinds: `the`, the definite article; `der` and `ein`, inflected like these words; `strong`, inflected like `der`, but
-    a following adjective is strong, as if without a determiner; `fixed`, not inflected; `none`, no word."""
+    Kinds: `the`, the definite article; `der` and `ein`, inflected like these words; `strong`, inflected like `der`,
+    but followed by a strong adjective, as if there were no determiner; `fixed`, not inflected; `none`, no word."""
 
     kind: str
     stem: str

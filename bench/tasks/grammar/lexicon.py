@@ -19,8 +19,8 @@ FRAMES = ("none", "accusative", "dative", "double", "clause", "question")
 
 @dataclass(frozen=True, eq=False)
 class Noun:
-    """english: singular and plural. gender: m, f or n. weak: ends in -n in every case but the nominative. classes: semantic
-    classes, of NOUN_CLASSES."""
+    """english: singular and plural. gender: m, f or n. weak: ends in -n in every case but the nominative. classes:
+    semantic classes; the first is one of NOUN_CLASSES."""
 
     english: tuple[str, str]
     german: str
@@ -38,9 +38,9 @@ class Noun:
 
 @dataclass(frozen=True, eq=False)
 class Verb:
-    """english: base form, third person, past, participle. particle: the English word after the verb. prefix: the German
-    separable prefix; infinitive, third person and preterite exclude it, the participle includes it. frame: one of
-    FRAMES. subjects, objects: the classes of nouns that the verb accepts."""
+    """english: base form, third person, past, participle. particle: the English word after the verb. prefix: the
+    German separable prefix; infinitive, third person and preterite exclude it, the participle includes it. frame: one
+    of FRAMES. subjects, objects: the classes of nouns that the verb accepts."""
 
     english: tuple[str, str, str, str]
     particle: str | None
@@ -57,8 +57,7 @@ class Verb:
 
 @dataclass(frozen=True, eq=False)
 class Adjective:
-    """german: the predicative form. stem: the form that attributive endings are added to. classes: the classes of nouns it
-    may describe."""
+    """german: the predicative form. stem: the base of attributive forms. classes: of the nouns it describes."""
 
     english: str
     german: str

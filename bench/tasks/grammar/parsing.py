@@ -49,7 +49,7 @@ def parse(text: str, words: Lexicon | None = None) -> Clause:
 
 
 class _ClauseParser(PhraseParser):
-    """Parses sentences and clauses. A clause is completed in place, so a reading is valid until the next is requested."""
+    """Parses sentences and clauses. A clause is changed in place: a reading is valid until the next is requested."""
 
     def sentence(self) -> Readings[Clause]:
         """Statements, or questions if the last word is a question mark."""
@@ -207,8 +207,8 @@ class _ClauseParser(PhraseParser):
                 yield from self._circumstances(clause, end)
 
     def _objects(self, clause: Clause, verb: Verb, at: int, gap: bool, early: bool) -> Iterator[int]:
-        """Adds the objects and yields the index after them. early: the particle precedes the object, so a pronoun may follow
-        only if the particle is a preposition."""
+        """Adds the objects and yields the index after them. early: the particle precedes the object, so the object can
+        be a pronoun only if the particle is a preposition."""
         if verb.frame in ("none", "clause", "question"):
             if not gap:
                 yield at

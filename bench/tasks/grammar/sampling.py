@@ -13,8 +13,8 @@ RULES = (
     *("modals", "separable", "dative", "double", "pronouns", "anaphora", "subordinate", "complements", "negation"),
     *("questions", "copula"),
 )
-"""The rules that can be switched off. Without any, a sentence is a subject, a verb and perhaps an object, in the present or
-the past."""
+"""The rules that can be switched off. Without any, a sentence is a subject, a verb and perhaps an object, in the
+present or the past."""
 
 PRESENT_MODALS = ("can", "must", "want", "may", "should", "will", "will")
 PAST_MODALS = ("could", "had", "wanted", "was")
@@ -42,8 +42,8 @@ FRAMES_OF_QUESTION = {
 class TreeSampler(PhraseSampler):
     """Draws trees.
 
-    rules: names of RULES. combinations: whether the combinations held out from training are drawn too; `held_out_pairs`
-    counts those of the last sentence.
+    rules: names of RULES. combinations: whether the combinations held out from training are drawn too;
+    `held_out_pairs` counts those of the last sentence.
     """
 
     def sentence(self, random: RandomChoices, depth: int) -> Clause:
@@ -113,7 +113,7 @@ class TreeSampler(PhraseSampler):
         elif noun.person and "pronouns" in self.rules and random.chance(0.2):
             subject = clause.subject
             if isinstance(subject, Pronoun):
-                random.uniform()  # without effect; published data depend on the sequence of draws
+                random.uniform()  # unused: recorded results depend on the sequence of draws
                 # Never reflexive: `he saw him` would be ambiguous, and nobody says `I saw me`.
                 clause.object = Pronoun("they" if subject.person != "they" else "she")
             else:
@@ -210,8 +210,8 @@ class TreeSampler(PhraseSampler):
         return random.choice(("and", "but")), anaphoric or self._clause(past, 0, main=True)
 
     def _anaphoric(self, clause: Clause, past: bool, depth: int) -> Clause | None:
-        """A clause with a pronoun that refers to a noun of `clause`: to its object if that is no person, otherwise to its
-        subject. None: no pronoun would be unambiguous."""
+        """A clause with a pronoun that refers to a noun of `clause` (see `anaphora`). None: every pronoun would be
+        ambiguous."""
         pronoun = pronoun_for_object(clause) if refers_to_object(clause) else pronoun_for_subject(clause)
         if pronoun is None:
             return None

@@ -32,8 +32,8 @@ class Phrase:
 
 @dataclass(slots=True, eq=False)
 class Pronoun:
-    """person: he, she, it, they, we or i, as in English. antecedent: the phrase it refers to, whose noun decides the German
-    gender; None: a person outside the sentence."""
+    """person: he, she, it, they, we or i, as in English. antecedent: the phrase it refers to, whose noun decides the
+    German gender; None: a person outside the sentence."""
 
     person: str
     antecedent: Phrase | None = None
@@ -62,8 +62,8 @@ class Clause:
 
     verb: None for the copula, which has a `predicative` adjective instead of objects.
     tense: present, past, perfect or a key of MODALS.
-    subject: None in the question `who` and in a relative clause whose gap is the subject. The object is None in the same
-        way, or because the verb takes none.
+    subject: None in the question `who` and in a relative clause whose gap is the subject.
+    object: None likewise, or because the verb takes none.
     prefield: what stands before the finite verb of a German main clause, and first in English: `subject`, `time`,
         `place` or `clause` (the adverbial clause).
     complement, adverbial: a conjunction and a subordinate clause.
@@ -106,8 +106,8 @@ def subject_of(clause: Clause) -> Phrase | Pronoun:
 class Modal:
     """A tense with a modal verb.
 
-    english: the words before the infinitive with the subjects i, he and we. negative: the same with `not`; None where the
-    negation would be ambiguous. german, preterite: the infinitive and whether its form is the preterite. past: whether
+    english: the words before the infinitive with the subjects i, he and we. negative: the same with `not`; None: it
+    has no negation here. german, preterite: the infinitive and whether its form is the preterite. past: whether
     the sentence is about the past. future: whether it is about the future.
     """
 
@@ -195,7 +195,7 @@ def is_plural(subject: Phrase | Pronoun) -> bool:
 
 
 def person(subject: Phrase | Pronoun | None) -> str:
-    """The person of a verb with this subject: i, s or p, as in `german_conjugation.PERSONS`. None: the subject `who`."""
+    """The person of a verb with this subject: i, s or p, as in `german_conjugation.PERSONS`; None: `who`."""
     if subject is None:
         return "s"
     if is_plural(subject):
