@@ -32,7 +32,8 @@ PHRASES = {
     ("his", "teuer", "Radio"): "sein teures Radio, sein teures Radio, seinem teuren Radio, seines teuren Radios; "
     "seine teuren Radios, seine teuren Radios, seinen teuren Radios, seiner teuren Radios",
     ("her", "schwarz", "Vogel"): "ihr schwarzer Vogel, ihren schwarzen Vogel, ihrem schwarzen Vogel, "
-    "ihres schwarzen Vogels; ihre schwarzen Vögel, ihre schwarzen Vögel, ihren schwarzen Vögeln, ihrer schwarzen Vögel",
+    "ihres schwarzen Vogels; ihre schwarzen Vögel, ihre schwarzen Vögel, ihren schwarzen Vögeln, "
+    "ihrer schwarzen Vögel",
     ("a", "müde", "Bär"): "ein müder Bär, einen müden Bären, einem müden Bären, eines müden Bären; ",
     ("no", "lang", "Brief"): "kein langer Brief, keinen langen Brief, keinem langen Brief, keines langen Briefes; "
     "keine langen Briefe, keine langen Briefe, keinen langen Briefen, keiner langen Briefe",

@@ -35,9 +35,9 @@ def test_hand_written_pairs(source: str, target: str) -> None:
 
 def test_the_pairs_use_every_word_and_every_phenomenon() -> None:
     assert len(PAIRS) >= 200 and len(set(PAIRS)) == len(PAIRS)
-    said = {word for pair in PAIRS for word in pair[1].split()}
+    german_tokens = {word for pair in PAIRS for word in pair[1].split()}
     for noun in lexicon().nouns:
-        assert said & {
+        assert german_tokens & {
             declension.noun_form(noun, case, many) for case in declension.CASES for many in (False, True)
         }, noun.german
     verbs = Counter()
@@ -93,12 +93,12 @@ def test_marks_point_at_what_they_say() -> None:
     nonfinite = {verb.participle for verb in lexicon().verbs} | {
         conjugation.infinitive(verb) for verb in lexicon().verbs
     }
-    found = Counter()
+    counts = Counter()
     for tree in drawn(7, 1500, 2):
         words, marks = german.realise(tree)
         assert len({mark.phenomenon for mark in marks}) == len(marks)
         for mark in marks:
-            found[mark.phenomenon] += 1
+            counts[mark.phenomenon] += 1
             word = words[mark.at]
             assert word != mark.foil and mark.distance > 0
             assert mark.attractors == 0 or mark.phenomenon == "agreement"
@@ -119,7 +119,7 @@ def test_marks_point_at_what_they_say() -> None:
                     *declension.RELATIVE_PRONOUNS.values(),
                 }
                 assert opener in openers
-    assert set(found) == set(PHENOMENA) and min(found.values()) >= 20
+    assert set(counts) == set(PHENOMENA) and min(counts.values()) >= 20
 
 
 # The checker. Its tables are its own, and it sees German words alone, with the genders and numbers of nouns.
@@ -131,7 +131,7 @@ ARTICLES = {
 DER_WORDS = {"er": "nm df gf gp", "e": "nf af np ap", "es": "nn an gm gn", "en": "am dp", "em": "dm dn"}
 EIN_WORDS = {"": "nm nn an", "e": "nf af np ap", "en": "am dp", "em": "dm dn", "er": "df gf gp", "es": "gm gn"}
 STRONG_ENDINGS = {"er": "nm df gf gp", "e": "nf af np ap", "es": "nn an", "en": "am dp gm gn", "em": "dm dn"}
-WEAK_E = set(["nm", "nf", "nn", "af", "an"])
+WEAK_E = {"nm", "nf", "nn", "af", "an"}
 EVERY_CELL = {case + gender for case in "nadg" for gender in "mfnp"}
 NUMBERS = ("zwei", "drei", "vier", "fünf", "zehn")
 
@@ -155,14 +155,14 @@ def cells(determiner: str) -> tuple[str, set[str]] | None:
 
 def noun_cells() -> dict[str, set[str]]:
     """Noun form to what it may be, from the columns of the table of nouns alone."""
-    found: dict[str, set[str]] = {}
+    forms: dict[str, set[str]] = {}
     for noun in lexicon().nouns:
         for case in "nadg":
             bent = noun.genitive if case == "g" or (noun.weak and case != "n") else noun.german
-            found.setdefault(bent, set()).add(case + noun.gender)
+            forms.setdefault(bent, set()).add(case + noun.gender)
             many = noun.plural + "n" if case == "d" and not noun.plural.endswith(("n", "s")) else noun.plural
-            found.setdefault(many, set()).add(case + "p")
-    return found
+            forms.setdefault(many, set()).add(case + "p")
+    return forms
 
 
 NOUN_CELLS = noun_cells()
@@ -180,14 +180,14 @@ def phrase_cells(words: list[str], at: int) -> set[str]:
     if end is not None:
         before -= 1
     known = cells(words[before]) if before >= 0 else None
-    found = _agreeing(words, at, before, end, known)
+    agreeing = _agreeing(words, at, before, end, known)
     if known is not None and (words[before - 1] == "," or words[before] == "ihr"):
-        found |= _agreeing(words, at, before, end, None)
-    return found
+        agreeing |= _agreeing(words, at, before, end, None)
+    return agreeing
 
 
 def _agreeing(words: list[str], at: int, before: int, end: str | None, known: tuple[str, set[str]] | None) -> set[str]:
-    """See `phrase_cells`. end: of the adjective; None: there is none. known: of the determiner; None: there is none."""
+    """See `phrase_cells`. end: the ending of the adjective, known: the cells of the determiner; None without one."""
     kind, allowed = "strong", set(NOUN_CELLS[words[at]])
     if known is not None:
         kind, own = known

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from time import process_time
 
 import numpy as np
@@ -36,13 +37,13 @@ def data(task: Grammar):
 
 @pytest.mark.parametrize("kind", [Grammar, Agreement])
 def test_a_seed_gives_the_same_data_and_another_gives_others(kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.tasks.kinds.generated.CHUNK", 400)
+    monkeypatch.setattr("bench.tasks.kinds.drawing.CHUNK", 400)
     one, same, other = (kind(**FEW, data_seed=seed).load() for seed in (3, 3, 4))
     assert one.checksums == same.checksums
     assert all(one.checksums[name] != other.checksums[name] for name in one.checksums)
     for ours, theirs in zip((one.train, *one.tests.values()), (same.train, *same.tests.values()), strict=True):
         for name, marks in ours.marks.items():
-            for part in ("at", "distance", "wrong"):
+            for part in ("at", "distance", "foil"):
                 assert np.array_equal(getattr(marks, part), getattr(theirs.marks[name], part))
 
 
@@ -66,12 +67,12 @@ def combinations(task: Grammar, split: Split) -> list[int]:
     """For each sentence, how many held-out pairs of an attributive adjective and its noun it has."""
     stems = {a.stem + end: a.german for a in task.words.adjectives for end in ("e", "en", "er", "es", "em")}
     nouns = {form: n.german for n in task.words.nouns for form in (n.german, n.genitive, n.plural, n.plural + "n")}
-    found = []
+    counts = []
     for i in range(len(split)):
         words = task.target_text(split.tgt[i]).split()
-        pairs = [(nouns[b], stems[a]) for a, b in zip(words, words[1:]) if a in stems and b in nouns]
-        found.append(sum(held_out(noun, adjective) for noun, adjective in pairs))
-    return found
+        pairs = [(nouns[b], stems[a]) for a, b in pairwise(words) if a in stems and b in nouns]
+        counts.append(sum(held_out(noun, adjective) for noun, adjective in pairs))
+    return counts
 
 
 def test_unseen_combinations_are_in_their_test_set_alone(task: Grammar, data) -> None:
@@ -80,14 +81,16 @@ def test_unseen_combinations_are_in_their_test_set_alone(task: Grammar, data) ->
 
 
 def test_marks_come_back_from_the_cache_and_name_the_reference(task: Grammar, data) -> None:
-    again = task_cache.from_bytes(task_cache.to_bytes(data))
+    restored = task_cache.from_bytes(task_cache.to_bytes(data))
     for name, marks in data.tests["test"].marks.items():
-        held = again.tests["test"].marks[name]
-        assert all(np.array_equal(getattr(marks, part), getattr(held, part)) for part in ("at", "distance", "wrong"))
+        restored_marks = restored.tests["test"].marks[name]
+        assert all(
+            np.array_equal(getattr(marks, part), getattr(restored_marks, part)) for part in ("at", "distance", "foil")
+        )
         has = marks.at != ABSENT
-        assert np.array_equal(has, marks.distance != ABSENT) and np.array_equal(has, marks.wrong != ABSENT)
+        assert np.array_equal(has, marks.distance != ABSENT) and np.array_equal(has, marks.foil != ABSENT)
         for i in np.flatnonzero(has):
-            assert data.tests["test"].tgt[i][marks.at[i]] != marks.wrong[i]
+            assert data.tests["test"].tgt[i][marks.at[i]] != marks.foil[i]
 
 
 def test_decisive_words_are_scored_by_distance() -> None:
@@ -129,7 +132,7 @@ def test_a_hundred_thousand_sentences_a_minute() -> None:
 @pytest.mark.parametrize("rule", RULES)
 def test_each_rule_works_without_the_others_and_can_be_left_out(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With few words, too: no word of any sentence is missing from the vocabulary."""
-    monkeypatch.setattr("bench.tasks.kinds.generated.CHUNK", 300)
+    monkeypatch.setattr("bench.tasks.kinds.drawing.CHUNK", 300)
     for rules in ([rule], [other for other in RULES if other != rule]):
         for words in (2, 5):
             sizes = {"train_size": 150, "valid_size": 3, "test_size": 3}
@@ -159,13 +162,13 @@ def test_what_cannot_be_is_refused_in_one_line(kind: type, changes: dict, words:
 
 
 def test_words_it_does_not_know_are_refused(task: Grammar) -> None:
-    for text, said in (("the man zzz .", "does not know 'zzz'"), ("  ", "got no word")):
+    for text, message in (("the man zzz .", "does not know 'zzz'"), ("  ", "got no word")):
         with pytest.raises(UserError) as caught:
             task.source_ids(text)
-        assert said in str(caught.value) and "\n" not in str(caught.value)
+        assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_a_length_that_no_sentence_has_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.tasks.kinds.sentences.TRIES", 200)
+    monkeypatch.setattr("bench.tasks.kinds.sentences.MAX_TRIES", 200)
     with pytest.raises(UserError, match="no sentence of 39-40 words"):
         Grammar(rules=[], train_shortest=39, train_longest=40, test_longest=None, **FEW).load()
