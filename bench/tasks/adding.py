@@ -2,8 +2,8 @@
 
 Input: T vectors of two numbers, one uniform in [0, 1] and a marker, which is 1 at two positions and 0 elsewhere. As in
 Bai et al. (2018), the two positions can be anywhere. Output: the sum of the two marked numbers. Metric: mean squared
-error. The best constant answer, 1, has the variance of the sum of two uniform numbers, 1/6 = 0.167 (published as .1767,
-Le et al. 2015); it is the chance line. A sum within 0.04 counts as correct, as in the first paper.
+error. The best constant answer, 1, has the variance of the sum of two uniform numbers, 1/6 = 0.167 (published as
+.1767, Le et al. 2015); it is the chance line. A sum within 0.04 counts as correct, as in the first paper.
 
     >>> task = Adding(train_shortest=5, train_longest=5, test_longest=None, train_size=20, valid_size=5, test_size=5)
     >>> examples = task.draw(np.random.default_rng(0), 1, task.split_specs()[0])

@@ -1,12 +1,13 @@
-"""Agreement of subject and verb at a known distance, with nouns of the other number between (Linzen et al. 2016).
+"""Subject-verb agreement at a known distance, with nouns of the other number in between (Linzen et al. 2016).
 
-Input: a German sentence up to a verb, then that verb's infinitive in angle brackets. Output: the form of the verb that
-stands there. Which one it is, of singular and plural, is decided by the subject's noun; the tense is given by the
-infinitive's sign, `<sehen>` for the present and `<sehen-te>` for the preterite.
+Input: a German sentence up to a verb, then the infinitive of the verb in angle brackets. Output: the verb in its
+correct form. The noun of the subject determines singular or plural; the bracketed word gives the tense, `<sehen>` the
+present and `<sehen-te>` the preterite.
 
     die Frau , die den Hunden hilft , <singen>  ->  singt
 
-`distance` is the number of words from the noun to the verb, `attractors` that of nouns of the other number between.
+Axis `distance`: the number of words from the noun to the verb. Axis `attractors`: the number of nouns of the other
+number between them.
 
     >>> task = Agreement(train_size=20, valid_size=5, test_size=5)
     >>> data = task.load()
@@ -17,7 +18,7 @@ infinitive's sign, `<sehen>` for the present and `<sehen-te>` for the preterite.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -31,46 +32,46 @@ from bench.tasks.kinds.sentences import Example, Sentences
 
 @dataclass
 class Agreement(Sentences):
-    """Raises ValueError for sizes that cannot be."""
+    """The form of a verb that agrees with its subject. Raises ValueError for impossible sizes."""
 
     metrics = ("exact_match",)
     phenomena = ("agreement",)
-    answer_at = 0
+    answer_position = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.chance = {"exact_match": 0.5}
 
     @cached_property
-    def _asked(self) -> dict[tuple[str, str], str]:
-        """Right and wrong form to how the verb is asked for."""
-        asked: dict[tuple[str, str], str] = {}
+    def _prompts(self) -> dict[tuple[str, str], str]:
+        """The bracketed infinitive for each pair of a correct form and the same verb in the other number."""
+        prompts: dict[tuple[str, str], str] = {}
         for past in (False, True):
-            sign = "-te" if past else ""
+            suffix = "-te" if past else ""
             for verb in self.words.verbs:
-                for joined, form in (("", conjugation.finite), (verb.prefix or "", conjugation.prefixed)):
-                    one, many = form(verb, past, "s"), form(verb, past, "p")
-                    asked.setdefault((one, many), f"<{joined}{verb.infinitive}{sign}>")
+                for prefix, form in (("", conjugation.finite), (verb.prefix or "", conjugation.prefixed)):
+                    singular, plural = form(verb, past, "s"), form(verb, past, "p")
+                    prompts.setdefault((singular, plural), f"<{prefix}{verb.infinitive}{suffix}>")
             for name in ("sein", "haben", *(modal.german for modal in MODALS.values())):
-                one, many = (conjugation.auxiliary(name, past, person) for person in "sp")
-                asked.setdefault((one, many), f"<{name}{sign}>")
-        return asked | {(many, one): name for (one, many), name in asked.items()}
+                singular, plural = (conjugation.auxiliary(name, past, person) for person in "sp")
+                prompts.setdefault((singular, plural), f"<{name}{suffix}>")
+        return prompts | {(plural, singular): prompt for (singular, plural), prompt in prompts.items()}
 
     def source_words(self) -> Sequence[str]:
-        return (*german_words(self.words, self.switched_on), *sorted(set(self._asked.values())))
+        return (*german_words(self.words, self.active_rules), *sorted(set(self._prompts.values())))
 
     def target_words(self) -> Sequence[str]:
-        return sorted({form for pair in self._asked for form in pair})
+        return sorted({form for pair in self._prompts for form in pair})
 
     def example(self, tree: Clause) -> Example | None:
         words, marks = german.realise(tree)
         mark = next((mark for mark in marks if mark.phenomenon == "agreement"), None)
         if mark is None or tree.question == "yes":
             return None
-        right = words[mark.at]
-        source = [*words[: mark.at], self._asked[right, mark.foil]]
-        found = [("agreement", 0, mark.distance, mark.foil)]
-        return Example(source, [right], found, {"distance": mark.distance, "attractors": mark.attractors})
+        verb = words[mark.at]
+        source = [*words[: mark.at], self._prompts[verb, mark.foil]]
+        axes = {"distance": mark.distance, "attractors": mark.attractors}
+        return Example(source, [verb], [replace(mark, at=0)], axes)
 
     def target_limit(self, source_lengths: np.ndarray) -> np.ndarray:
         return np.full_like(source_lengths, 3)

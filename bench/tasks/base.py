@@ -1,7 +1,7 @@
 """The contract of a task: data in splits, token ids as text, and the metrics that score the text.
 
-A task knows no model. Everything after decoding works on text, one line an example, so every score can be computed again
-from `outputs.tsv` alone.
+A task knows no model. Everything after decoding works on text, one line an example, so every score can be computed
+again from `outputs.tsv` alone.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class Task(ABC):
     in their place.
     """
 
-    train_range: dict[str, tuple[int, int]] = {}
+    train_range: dict[str, tuple[int, int]] = {}  # noqa: RUF012 - tasks assign their own and never change this one
     """For each axis the range in training, both ends included; figures shade it."""
 
-    chance: dict[str, float] = {}
+    chance: dict[str, float] = {}  # noqa: RUF012 - as above
     """For a metric the score of guessing."""
 
     answer_position: int | None = None
@@ -69,7 +69,7 @@ class Task(ABC):
         assert is_dataclass(self), "a task is a dataclass"
         return asdict(self)
 
-    def restore(self, data: TaskData) -> None:
+    def restore(self, data: TaskData) -> None:  # noqa: B027 - most tasks learn nothing
         """Restore learned state, such as the subword vocabulary, from cached data of an identical task."""
 
     def with_bpe_dropout(self, train: Split, bpe_dropout: float) -> Redraw:

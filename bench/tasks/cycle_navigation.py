@@ -1,7 +1,7 @@
 """Cycle navigation: where does a walk on a ring end? (Deletang et al. 2023, "cycle navigation")
 
-Input: steps `+` (forward), `-` (back) and `=` (stay) on a ring of five places, from place 0. Output: the place where the
-walk ends. A finite automaton with five states solves it at any length.
+Input: steps `+` (forward), `-` (back) and `=` (stay) on a ring of five places, from place 0. Output: the place where
+the walk ends. A finite automaton with five states solves it at any length.
 
     >>> task = CycleNavigation(train_size=50, valid_size=5, test_size=5)
     >>> task.answer("+ + = -"), task.answer("- -")

@@ -1,7 +1,7 @@
 """Duplicate a string: write its symbols twice (Deletang et al. 2023, "duplicate string").
 
-Input: letters; the length is uniform over the training lengths. Output: the letters, then the letters again. The paper's
-alphabet has two symbols (`symbols=2`).
+Input: letters; the length is uniform over the training lengths. Output: the letters, then the letters again. The
+paper's alphabet has two symbols (`symbols=2`).
 
     >>> task = Duplicate(symbols=4, train_size=50, valid_size=10, test_size=10)
     >>> task.target_text(task.rearrange(Ragged.of([task.source_ids("a b b d")])).tokens)

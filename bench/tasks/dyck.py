@@ -2,9 +2,9 @@
 
 Input: a prefix of a balanced word over two kinds of brackets, with at least one bracket open. Output: the bracket that
 closes the last open one. The distance is the number of tokens from that opening bracket to the answer; a balanced word
-lies between them. The depth is the number of open brackets. Distances are uniform; depths are uniform up to the number of
-brackets that fit before the last open one. The source has `length` tokens, or one more if the parity of distance and depth
-requires it.
+lies between them. The depth is the number of open brackets. Distances are uniform; depths are uniform up to the number
+of brackets that fit before the last open one. The source has `length` tokens, or one more if the parity of distance
+and depth requires it.
 
     >>> task = Dyck(length=12, train_size=20, valid_size=5, test_size=5)
     >>> examples = task.draw(np.random.default_rng(3), 1, task.split_specs()[0])
@@ -75,7 +75,8 @@ class Dyck(Symbols):
     def draw(self, generator: np.random.Generator, count: int, spec: SplitSpec) -> Examples:
         distance = 2 * generator.integers(spec.low // 2, spec.high // 2 + 1, size=count) + 1
         before = self.length - distance
-        # The number of open brackets before the last one. A path of `before` steps ends at a height of the same parity.
+        # The number of open brackets before the last one. A path of `before` steps ends at a height of the same
+        # parity.
         height = generator.integers(0, np.minimum(self.deepest - 1, before) + 1)
         before += (before - height) % 2
         first, second = _paths(generator, before, height), _paths(generator, distance - 1, 0 * height)
@@ -96,8 +97,8 @@ def _paths(generator: np.random.Generator, steps: np.ndarray, height: np.ndarray
     """One uniform random path for each row: `steps` steps of 1 and -1 that end at `height` and never go below 0.
 
     steps, height (N,); returns (N, longest), 0 after a path's end. Cycle lemma (Dvoretzky and Motzkin 1947): among the
-    rotations of a path with h more ups than downs, h stay above 0 after every step. So we shuffle the steps and one more
-    up, take a random good rotation, and remove its first step, which is an up.
+    rotations of a path with h more ups than downs, h stay above 0 after every step. So we shuffle the steps and one
+    more up, take a random good rotation, and remove its first step, which is an up.
     """
     rows, total = np.arange(len(steps)), steps + 1
     position = np.arange(int(total.max()))
@@ -107,8 +108,8 @@ def _paths(generator: np.random.Generator, steps: np.ndarray, height: np.ndarray
     path = np.empty(inside.shape, dtype=np.int32)
     np.put_along_axis(path, order, np.where(position < ups[:, None], 1, -1), axis=1)
     path[~inside] = 0
-    # A rotation from position i is good if every later sum exceeds the sum before i, and every earlier sum does too once
-    # the whole path has been added to it.
+    # A rotation from position i is good if every later sum exceeds the sum before i, and every earlier sum does too
+    # once the whole path has been added to it.
     after = path.cumsum(axis=1)
     before = after - path
     later = np.where(inside, after, np.iinfo(np.int32).max)
@@ -135,8 +136,8 @@ def _join(first: np.ndarray, first_lengths: np.ndarray, second: np.ndarray, seco
 def _match_kinds(kinds: np.ndarray, steps: np.ndarray) -> np.ndarray:
     """(N, L) kinds in which every closing bracket has the kind of the bracket that it closes.
 
-    At each height, opening and closing brackets alternate. So in a stable order by height, every closing bracket follows
-    the opening one that it closes.
+    At each height, opening and closing brackets alternate. So in a stable order by height, every closing bracket
+    follows the opening one that it closes.
     """
     height = steps.cumsum(axis=1)
     level = np.where(steps < 0, height + 1, height)

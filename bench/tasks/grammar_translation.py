@@ -1,14 +1,14 @@
-"""Translation between two languages of one grammar: English sentences and their German, without any corpus.
+"""Translation between two languages of one grammar: English sentences into German, without a corpus.
 
-Input: an English sentence, in words. Output: its German, in words. The grammar (`bench.tasks.grammar`) gives every
-English sentence exactly one German one, so that exact match is a fair measure, and knows of every decisive German
-word what it depends on and how far away that is. So beside BLEU there are two scores for each phenomenon, against
-distance: how often the decisive word is right in the output (it stands where the reference has it), and how often the
-reference is more probable than the same sentence with that one word wrong (Linzen et al. 2016; Sennrich 2017,
+Input: an English sentence, in words. Output: its German translation, in words. The grammar (`bench.tasks.grammar`)
+gives every English sentence exactly one translation, so exact match is a fair metric. For every decisive German word
+it knows the word that determines it and their distance. So beside BLEU there are two scores for each phenomenon, by
+distance: how often the decisive word is correct in the output (where the reference has it), and how often the
+reference is more probable than the same sentence with this one word wrong (Linzen et al. 2016; Sennrich 2017,
 Lingeval97; Tang et al. 2018).
 
-Three test sets: `test`, as in training; `test_longer`, longer and deeper; `test_unseen`, where in every sentence
-words are together (an adjective and its noun, a verb and its object) that are known, but never together in training.
+Three test sets: `test`, as in training; `test_longer`, longer and deeper; `test_unseen`, in which every sentence
+combines words (an adjective with its noun, a verb with its object) that occur in training, but never together.
 
     >>> task = Grammar(train_size=20, valid_size=5, test_size=5)
     >>> data = task.load()
@@ -27,27 +27,26 @@ from bench.tasks.grammar import english, german
 from bench.tasks.grammar.annotations import PHENOMENA
 from bench.tasks.grammar.trees import Clause
 from bench.tasks.grammar.vocabulary import english_words, german_words
-from bench.tasks.kinds.generated import Part
+from bench.tasks.kinds.examples import SplitSpec
 from bench.tasks.kinds.sentences import UNSEEN, Example, Sentences
 
 
 @dataclass
 class Grammar(Sentences):
-    """Raises ValueError for sizes that cannot be."""
+    """English sentences into their German translation. Raises ValueError for impossible sizes."""
 
     metrics = ("exact_match", "bleu", "token_accuracy")
     phenomena = PHENOMENA
 
     def source_words(self) -> Sequence[str]:
-        return english_words(self.words, self.switched_on)
+        return english_words(self.words, self.active_rules)
 
     def target_words(self) -> Sequence[str]:
-        return german_words(self.words, self.switched_on)
+        return german_words(self.words, self.active_rules)
 
-    def parts(self) -> list[Part]:
-        return [*super().parts(), Part(UNSEEN, "test", self.test_size, *self.seen)]
+    def split_specs(self) -> list[SplitSpec]:
+        return [*super().split_specs(), SplitSpec(UNSEEN, "test", self.test_size, *self.training_bounds)]
 
     def example(self, tree: Clause) -> Example:
         target, marks = german.realise(tree)
-        found = [(mark.phenomenon, mark.at, mark.distance, mark.foil) for mark in marks]
-        return Example(english.realise(tree), target, found, {})
+        return Example(english.realise(tree), target, marks, {})

@@ -1,9 +1,9 @@
 """ListOps: the value of nested list operations (Nangia and Bowman 2018; Tay et al. 2021, "Long Range Arena").
 
-Input: an expression of `[MIN`, `[MAX`, `[MED` (the median, rounded down) and `[SM` (the sum modulo ten) over digits and
-expressions, closed by `]`. Output: its value, a digit. Drawn as in the Long Range Arena: an argument is an operation with
-probability 1/4 while the depth allows it, an operation has 2 to `most_arguments` arguments, and expressions outside the
-length range are discarded. So lengths are not uniform.
+Input: an expression of `[MIN`, `[MAX`, `[MED` (the median, rounded down) and `[SM` (the sum modulo ten) over digits
+and expressions, closed by `]`. Output: its value, a digit. Drawn as in the Long Range Arena: an argument is an
+operation with probability 1/4 while the depth allows it, an operation has 2 to `most_arguments` arguments, and
+expressions outside the length range are discarded. So lengths are not uniform.
 
     >>> task = Listops(train_shortest=4, train_longest=20, test_longest=None, train_size=20, valid_size=5, test_size=5)
     >>> examples = task.draw(np.random.default_rng(1), 3, task.split_specs()[0])
@@ -69,7 +69,7 @@ class Listops(Symbols, Lengths):
             if longest < low:
                 raise ValueError(
                     f"no expression of task.deepest={self.deepest} and task.most_arguments={self.most_arguments} has "
-                    f"more than {longest} tokens, and the task asks for {low}; raise one of them or make the lengths smaller"
+                    f"more than {longest} tokens, and the task asks for {low}; raise one of them or lower the lengths"
                 )
         self.chance = {"exact_match": 1.0 / DIGITS}  # until the data are loaded: digits are not equally frequent
 
@@ -92,8 +92,8 @@ class Listops(Symbols, Lengths):
             if tried >= MIN_TRIED and kept_count < MIN_SHARE * tried:
                 raise UserError(
                     f"only {kept_count} of {tried:,} expressions of task.deepest={self.deepest} and "
-                    f"task.most_arguments={self.most_arguments} have {spec.low} to {spec.high} tokens, too few to draw a "
-                    "split from; choose other lengths (task.train_shortest, task.train_longest, task.test_longest)"
+                    f"task.most_arguments={self.most_arguments} have {spec.low} to {spec.high} tokens, too few for a "
+                    "split; choose other lengths (task.train_shortest, task.train_longest, task.test_longest)"
                 )
             tried += BATCH
             levels = _draw_expressions(generator, BATCH, self.deepest, self.most_arguments, spec.low, spec.high)

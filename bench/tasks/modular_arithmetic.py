@@ -1,7 +1,7 @@
 """Modular arithmetic: the value of a sum of products modulo 5 (Deletang et al. 2023, "modular arithmetic (simple)").
 
-Input: digits 0 to 4 with `+`, `-` or `*` between them, so an odd number of tokens; products come before sums. Output: the
-value modulo 5. A finite automaton that keeps the sum so far and the current product solves it at any length.
+Input: digits 0 to 4 with `+`, `-` or `*` between them, so an odd number of tokens; products come before sums. Output:
+the value modulo 5. A finite automaton that keeps the sum so far and the current product solves it at any length.
 
     >>> task = ModularArithmetic(train_size=50, valid_size=5, test_size=5)
     >>> task.answer("1 + 2 - 4"), task.answer("2 - 3 * 4")

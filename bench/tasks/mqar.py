@@ -1,14 +1,14 @@
 """Multi-query associative recall: several facts, then a query for each (Arora et al. 2023, "Zoology", sec. 3).
 
 Input: `pairs` keys with their values; then, among fillers, each key once more, in another order. Output: the queried
-facts, key and value, in the order of the queries; a fact is correct if both are. As in the paper, queries stand at even
-positions after the facts, early positions are a little more frequent (a power law), and fillers are random tokens
+facts, key and value, in the order of the queries; a fact is correct if both are. As in the paper, queries stand at
+even positions after the facts, early positions are a little more frequent (a power law), and fillers are random tokens
 (`random_fillers`).
 
 Differences: in the paper, one stack of layers predicts the value at each query, where the key is the input; here, a
-decoder writes the facts and so has to find the next query too. The paper's own measure, the accuracy of the value where
-the key is given, is the score `values` (teacher-forced); `facts` and `exact_match` are free-running. Here a filler is
-never one of the source's own keys, so that it cannot be mistaken for a query; in the paper it may be.
+decoder writes the facts and so has to find the next query too. The paper's own measure, the accuracy of the value
+where the key is given, is the score `values` (teacher-forced); `facts` and `exact_match` are free-running. Here a
+filler is never one of the source's own keys, so that it cannot be mistaken for a query; in the paper it may be.
 
     >>> task = Mqar(length=16, pairs=2, vocabulary=12, random_fillers=False, train_size=20, valid_size=5, test_size=5)
     >>> examples = task.draw(np.random.default_rng(1), 1, task.split_specs()[0])
@@ -59,8 +59,8 @@ class Mqar(Symbols):
             raise ValueError(f"task.length must be at least 4 * task.pairs ({4 * self.pairs}), got {self.length}")
         if self.vocabulary % 2 or self.vocabulary < 2 * self.pairs + 2:
             raise ValueError(
-                f"task.vocabulary must be even and at least 2 * task.pairs + 2 ({2 * self.pairs + 2}), because one half "
-                f"of it are keys; got {self.vocabulary}"
+                f"task.vocabulary must be even and at least 2 * task.pairs + 2 ({2 * self.pairs + 2}), because "
+                f"half of it are keys; got {self.vocabulary}"
             )
         if not 0 < self.power <= 1:
             raise ValueError(f"task.power must be above 0 and at most 1, got {self.power}")
@@ -131,8 +131,8 @@ class Mqar(Symbols):
 def distinct_integers(generator: np.random.Generator, count: int, high: int, size: int) -> np.ndarray:
     """(count, size) integers in 0..high - 1, uniform among rows without repetition.
 
-    Rows with a repetition are drawn again. A row has none with a probability near exp(-size^2 / (2 * high)), so where that
-    is small we rank random keys instead.
+    Rows with a repetition are drawn again. A row has none with a probability near exp(-size^2 / (2 * high)), so where
+    that is small we rank random keys instead.
     """
     if high < 4 * size or size * size > 2 * high:
         return lowest_indices(generator.random((count, high), dtype=np.float32), size).astype(np.int32)

@@ -1,16 +1,16 @@
 """Recall one fact at a known distance, with everything but the distance constant.
 
-Input: `slots` pairs of tokens, of which `pairs` are a key and its value and the others are fillers; then the query, one
-of the keys. Output: the queried fact, key and value; only the value is hard, because the key can be copied from the query.
-The length and the number of distractors never change. The distance is the number of tokens from the queried key to the
-query, and is uniform. With `train_farthest`, training and the first test set have distances up to it, and a second test
-set, `test_farther`, has the larger ones.
+Input: `slots` pairs of tokens, of which `pairs` are a key and its value and the others are fillers; then the query,
+one of the keys. Output: the queried fact, key and value; only the value is hard, because the key can be copied from
+the query. The length and the number of distractors never change. The distance is the number of tokens from the queried
+key to the query, and is uniform. With `train_farthest`, training and the first test set have distances up to it, and a
+second test set, `test_farther`, has the larger ones.
 
 With 4 slots and 2 pairs, `. . k1 v3 k0 v2 . . k1` queries the value of k1, 6 tokens back: `k1 v3`.
 
-The key is part of the output so that the decoder has it as input when it writes the value, like a model that predicts at
-the query itself (Arora et al. 2023). Without it, attention needs one more step from query to decoder and learns several
-times as slowly.
+The key is part of the output so that the decoder has it as input when it writes the value, like a model that predicts
+at the query itself (Arora et al. 2023). Without it, attention needs one more step from query to decoder and learns
+several times as slowly.
 
     >>> task = Recall(slots=4, pairs=2, keys=3, values=4, train_size=20, valid_size=5, test_size=5)
     >>> data = task.load()

@@ -1,9 +1,10 @@
 """Draws one split of a generated task, chunk by chunk, with no source of another split.
 
-A chunk is CHUNK examples from a generator of its own, seeded from the task's data seed and name, the split's name and the
-chunk's number. From it we keep the sources that hash into the split's share (`bench.data.splits`), so no two splits share
-one. In a held-out split every source occurs once. Where a value of the axis, such as a short length, has too few sources
-for an equal share, the split contains all of them, other values make up the size, and the split's note says so.
+A chunk is CHUNK examples from a generator of its own, seeded from the task's data seed and name, the split's name and
+the chunk's number. From it we keep the sources that hash into the split's share (`bench.data.splits`), so no two
+splits share one. In a held-out split every source occurs once. Where a value of the axis, such as a short length, has
+too few sources for an equal share, the split contains all of them, other values make up the size, and the split's note
+says so.
 """
 
 from __future__ import annotations
@@ -137,6 +138,6 @@ def _note(task: Generated, spec: SplitSpec, examples: Examples, hashes: np.ndarr
 def _too_few_sources(task: Generated, spec: SplitSpec, count: int) -> str:
     field = f"task.{spec.share}_size"
     return (
-        f"{field}={spec.size} asks for more distinct sources with {task.axis} {spec.low}-{spec.high} than the {count:,} "
-        f"that were drawn for split {spec.name}; lower {field} or make the task larger"
+        f"{field}={spec.size} asks for more distinct sources with {task.axis} {spec.low}-{spec.high} than the "
+        f"{count:,} that were drawn for split {spec.name}; lower {field} or make the task larger"
     )

@@ -1,7 +1,7 @@
 """Tasks that generate their data.
 
-The same task gives the same data on every machine and with any number of processes, because each chunk of a split has a
-generator of its own (`bench.tasks.kinds.drawing`).
+The same task gives the same data on every machine and with any number of processes, because each chunk of a split has
+a generator of its own (`bench.tasks.kinds.drawing`).
 """
 
 from __future__ import annotations
@@ -131,8 +131,8 @@ def _check_size(task: Generated, spec: SplitSpec) -> None:
     tokens = spec.size * (int(sample.src.lengths.sum()) + int(sample.tgt.lengths.sum())) // SAMPLE
     if tokens > MAX_TOKENS:
         raise UserError(
-            f"task.{spec.share}_size={spec.size}: split {spec.name} would have about {tokens:,} tokens, and the limit is "
-            f"{MAX_TOKENS:,}; lower it, or make the task's lengths smaller"
+            f"task.{spec.share}_size={spec.size}: split {spec.name} would have about {tokens:,} tokens, and the limit "
+            f"is {MAX_TOKENS:,}; lower it, or make the task's lengths smaller"
         )
 
 

@@ -1,7 +1,7 @@
 """Formal languages: the input is a string, the output one answer; trained on lengths 1-40 and tested up to 500.
 
-Protocol of Deletang et al. (2023), "Neural Networks and the Chomsky Hierarchy". Here the source is the string alone and a
-decoder writes the answer; in the paper, the answer is read off at a blank after the string.
+Protocol of Deletang et al. (2023), "Neural Networks and the Chomsky Hierarchy". Here the source is the string alone
+and a decoder writes the answer; in the paper, the answer is read off at a blank after the string.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""Tasks whose examples are sentences of the grammar: which rules and words they have, how long and how deep they
-are."""
+"""Tasks whose examples are sentences of the grammar: their rules, their words, and limits of length and depth."""
 
 from __future__ import annotations
 
@@ -7,44 +6,51 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
-from bench.data.examples import FIRST_FREE_ID, Marks, Sizes
+from bench.data.examples import ABSENT, FIRST_FREE_ID, Marks, Sizes
 from bench.data.ragged import Ragged
 from bench.errors import UserError
+from bench.tasks.grammar.annotations import Mark
 from bench.tasks.grammar.lexicon import Lexicon, lexicon
 from bench.tasks.grammar.random_choices import RandomChoices
 from bench.tasks.grammar.sampling import RULES, TreeSampler
 from bench.tasks.grammar.trees import Clause, depth_of
-from bench.tasks.kinds.generated import Drawn, Generated, Part
+from bench.tasks.kinds.examples import Examples, SplitSpec
+from bench.tasks.kinds.generated import Generated
+from bench.tasks.kinds.symbols import text_of
 
 UNSEEN = "test_unseen"
-TRIES = 20_000
-"""Sentences drawn for one that fits before it is said that there is none."""
+"""Test split in which every sentence contains a combination of words that no other split has."""
 
-FEWEST_WORDS = 2
+MAX_TRIES = 20_000
+"""Sentences drawn for one example before we conclude that there is none."""
+
+MIN_LEXICON = 2
 SHOWN = 12
+"""Number of words that an error lists."""
 
 
 @dataclass
 class Sentences(Generated):
-    """Raises ValueError for sizes that cannot be."""
+    """A task over sentences of the grammar. Raises ValueError for impossible sizes."""
 
-    lexicon: int | None = None  # words of every class, the first ones; null: all there are
-    rules: list[str] | None = None  # what sentences are made with, of grammar.sampling.RULES; null: everything
-    deepest: int = 2  # clauses inside each other, below the main one, in training
+    lexicon: int | None = None  # words of each word class, from the first on; null: all
+    rules: list[str] | None = None  # names of bench.tasks.grammar.sampling.RULES; null: all
+    deepest: int = 2  # nesting depth of clauses below the main clause, in training
     train_shortest: int = 3  # words of a source, the full stop included
     train_longest: int = 24
-    test_longest: int | None = 40  # of the second test set, which begins above train_longest; null: there is none
-    test_deepest: int = 3  # clauses inside each other in the second test set
+    test_longest: int | None = 40  # the second test set has lengths train_longest + 1 to this; null: there is none
+    test_deepest: int = 3  # nesting depth in the second test set
 
-    axis = "length"
-    beyond_name = "test_longer"
+    phenomena: ClassVar[tuple[str, ...]] = ()
+    """Names of the phenomena that are annotated in the examples."""
 
     def __post_init__(self) -> None:
-        if self.lexicon is not None and self.lexicon < FEWEST_WORDS:
-            raise ValueError(f"task.lexicon must be at least {FEWEST_WORDS}, got {self.lexicon}")
+        if self.lexicon is not None and self.lexicon < MIN_LEXICON:
+            raise ValueError(f"task.lexicon must be at least {MIN_LEXICON}, got {self.lexicon}")
         for rule in self.rules or ():
             if rule not in RULES:
                 raise ValueError(f"task.rules: no {rule!r}; there are {', '.join(RULES)}")
@@ -63,16 +69,15 @@ class Sentences(Generated):
         self._samplers: dict[bool, TreeSampler] = {}
 
     @property
-    def seen(self) -> tuple[int, int]:
+    def training_bounds(self) -> tuple[int, int]:
         return self.train_shortest, self.train_longest
 
     @property
-    def beyond(self) -> tuple[int, int] | None:
+    def extrapolation_bounds(self) -> tuple[int, int] | None:
         return None if self.test_longest is None else (self.train_longest + 1, self.test_longest)
 
     @property
-    def switched_on(self) -> tuple[str, ...]:
-        """The rules in use."""
+    def active_rules(self) -> tuple[str, ...]:
         return RULES if self.rules is None else tuple(self.rules)
 
     @property
@@ -81,63 +86,60 @@ class Sentences(Generated):
 
     @abstractmethod
     def source_words(self) -> Sequence[str]:
-        """All there are; the first has the id FIRST_FREE_ID."""
+        """Every word of the sources; the first has the id FIRST_FREE_ID."""
 
     @abstractmethod
     def target_words(self) -> Sequence[str]:
-        """All there are; the first has the id FIRST_FREE_ID."""
+        """Every word of the targets; the first has the id FIRST_FREE_ID."""
 
     @abstractmethod
     def example(self, tree: Clause) -> Example | None:
-        """What the task makes of a tree; None: nothing."""
+        """The example that a tree gives; None if the task has no use for the tree."""
 
-    def draw(self, generator: np.random.Generator, count: int, part: Part) -> Drawn:
-        """`count` examples with a source of part.low to part.high words; those of UNSEEN with a combination of words
-        that no other part has."""
-        unseen = part.name == UNSEEN
+    def draw(self, generator: np.random.Generator, count: int, spec: SplitSpec) -> Examples:
+        """`count` examples with spec.low..spec.high source words; in UNSEEN, with a held-out combination of words."""
+        unseen = spec.name == UNSEEN
         sampler = self._sampler(unseen)
         random = RandomChoices(generator)
-        depth = self.deepest if part.high <= self.train_longest else self.test_deepest
-        source_ids, target_ids = self._source_ids, self._target_ids
-        sources: list[list[int]] = []
-        targets: list[list[int]] = []
-        axes: dict[str, list[int]] = {}
-        marks: list[tuple[int, str, int, int, int]] = []
-        tried = 0
-        while len(sources) < count:
-            tried += 1
-            if tried > TRIES * (len(sources) + 1):
-                raise UserError(_none(self, part))
+        depth = self.deepest if spec.high <= self.train_longest else self.test_deepest
+        examples: list[Example] = []
+        depths: list[int] = []
+        tries = 0
+        while len(examples) < count:
+            tries += 1
+            if tries > MAX_TRIES * (len(examples) + 1):
+                raise UserError(
+                    f"split {spec.name}: drew no sentence of {spec.low}-{spec.high} words with "
+                    f"task.deepest={self.deepest}, task.test_deepest={self.test_deepest} and these task.rules; choose "
+                    "other lengths or more rules"
+                )
             tree = sampler.sentence(random, depth)
             if unseen and not sampler.held_out_pairs:
                 continue
-            made = self.example(tree)
-            if made is None or not part.low <= len(made.source) <= part.high:
-                continue
-            for phenomenon, at, distance, wrong in made.marks:
-                marks.append((len(sources), phenomenon, at, distance, target_ids[wrong]))
-            sources.append([source_ids[word] for word in made.source])
-            targets.append([target_ids[word] for word in made.target])
-            for axis, value in ({"depth": depth_of(tree)} | made.axes).items():
-                axes.setdefault(axis, []).append(value)
-        src, tgt = Ragged.of(sources), Ragged.of(targets)
-        found = {axis: np.array(values, dtype=np.int64) for axis, values in axes.items()}
-        return Drawn(src, tgt, {"length": src.lengths, **found}, self._marks(marks, count))
+            example = self.example(tree)
+            if example is not None and spec.low <= len(example.source) <= spec.high:
+                examples.append(example)
+                depths.append(depth_of(tree))
+        source_ids, target_ids = self._source_ids, self._target_ids
+        src = Ragged.of([source_ids[word] for word in example.source] for example in examples)
+        tgt = Ragged.of([target_ids[word] for word in example.target] for example in examples)
+        axes = {"length": src.lengths, "depth": np.array(depths, dtype=np.int64)}
+        for axis in examples[0].axes:
+            axes[axis] = np.array([example.axes[axis] for example in examples], dtype=np.int64)
+        return Examples(src, tgt, axes, self._marks(examples))
 
-    def _marks(self, found: list[tuple[int, str, int, int, int]], count: int) -> dict[str, Marks]:
-        """By phenomenon, all of them, so that every chunk has the same."""
-        arrays = {name: np.full((3, count), -1, dtype=np.int64) for name in self.phenomena}
-        for row, phenomenon, at, distance, wrong in found:
-            arrays[phenomenon][:, row] = at, distance, wrong
+    def _marks(self, examples: Sequence[Example]) -> dict[str, Marks]:
+        """Annotations of every phenomenon of the task, so that all chunks have the same ones."""
+        arrays = {name: np.full((3, len(examples)), ABSENT, dtype=np.int64) for name in self.phenomena}
+        for row, example in enumerate(examples):
+            for mark in example.marks:
+                arrays[mark.phenomenon][:, row] = mark.at, mark.distance, self._target_ids[mark.foil]
         return {name: Marks(*rows) for name, rows in arrays.items()}
 
-    phenomena = ()
-    """Those that examples are marked with."""
-
-    def _sampler(self, combinations: bool) -> TreeSampler:
-        if combinations not in self._samplers:
-            self._samplers[combinations] = TreeSampler(self.words, self.switched_on, combinations)
-        return self._samplers[combinations]
+    def _sampler(self, held_out: bool) -> TreeSampler:
+        if held_out not in self._samplers:
+            self._samplers[held_out] = TreeSampler(self.words, self.active_rules, held_out)
+        return self._samplers[held_out]
 
     @cached_property
     def _source(self) -> tuple[str, ...]:
@@ -160,43 +162,29 @@ class Sentences(Generated):
         return Sizes(FIRST_FREE_ID + len(self._source), FIRST_FREE_ID + len(self._target), shared=False)
 
     def source_text(self, ids: Sequence[int]) -> str:
-        return _text(self._source, ids)
+        return text_of(ids, self._source)
 
     def target_text(self, ids: Sequence[int]) -> str:
-        return _text(self._target, ids)
+        return text_of(ids, self._target)
 
     def source_ids(self, text: str) -> list[int]:
-        known, typed = self._source_ids, text.split()
-        unknown = [word for word in typed if word not in known]
+        ids, typed = self._source_ids, text.split()
+        unknown = [word for word in typed if word not in ids]
         if not typed or unknown:
-            some = ", ".join(list(known)[:SHOWN])
-            found = f"does not know {unknown[0]!r}" if unknown else "got no word"
+            some = ", ".join(list(ids)[:SHOWN])
+            reason = f"does not know {unknown[0]!r}" if unknown else "got no word"
             raise UserError(
-                f"the task {type(self).__name__.lower()} reads words with spaces between, of {some}, ...; it {found}"
-                f" in {text.strip()!r}"
+                f"the task {type(self).__name__.lower()} reads words separated by spaces, from {some}, ...; it "
+                f"{reason} in {text.strip()!r}"
             )
-        return [known[word] for word in typed]
+        return [ids[word] for word in typed]
 
 
 @dataclass(frozen=True)
 class Example:
-    """source and target in words; marks: phenomenon, place in the target, distance, wrong word; axes: beside length and
-    depth."""
+    """One example in words. marks: annotations of the target. axes: values beside length and depth."""
 
     source: list[str]
     target: list[str]
-    marks: list[tuple[str, int, int, str]]
+    marks: list[Mark]
     axes: dict[str, int]
-
-
-def _text(words: Sequence[str], ids: Sequence[int]) -> str:
-    last = FIRST_FREE_ID + len(words)
-    return " ".join(words[i - FIRST_FREE_ID] if FIRST_FREE_ID <= i < last else "?" for i in ids)
-
-
-def _none(task: Sentences, part: Part) -> str:
-    return (
-        f"no sentence of {part.low}-{part.high} words was found for split {part.name} with "
-        f"task.deepest={task.deepest}, task.test_deepest={task.test_deepest} and these task.rules; choose other lengths or "
-        "more rules"
-    )

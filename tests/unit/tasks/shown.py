@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.data.examples import TaskData
-from bench.tasks.kinds.generated import Drawn, Generated
+from bench.tasks.kinds.examples import Examples
+from bench.tasks.kinds.generated import Generated
 
 SIGMAS = 5.0
 """A count may be so many standard deviations from what is expected: by chance one in two million is further off, and
@@ -26,12 +27,12 @@ class Shown:
     axes: dict[str, int]
 
 
-def draw(task: Generated, count: int, seed: int = 0, part: int = 0) -> Drawn:
+def draw(task: Generated, count: int, seed: int = 0, part: int = 0) -> Examples:
     """Examples of a part (0 is training) as the task draws them, before any is left out."""
-    return task.draw(np.random.default_rng(seed), count, task.parts()[part])
+    return task.draw(np.random.default_rng(seed), count, task.split_specs()[part])
 
 
-def show(task: Generated, drawn: Drawn) -> list[Shown]:
+def show(task: Generated, drawn: Examples) -> list[Shown]:
     """Every example as text."""
     return [
         Shown(
@@ -45,13 +46,13 @@ def show(task: Generated, drawn: Drawn) -> list[Shown]:
 
 def every(task: Generated, count: int = 500, seed: int = 0) -> list[Shown]:
     """`count` examples of each part of a task."""
-    return [one for part in range(len(task.parts())) for one in show(task, draw(task, count, seed, part))]
+    return [one for part in range(len(task.split_specs())) for one in show(task, draw(task, count, seed, part))]
 
 
-def splits(data: TaskData) -> Iterator[tuple[str, Drawn]]:
+def splits(data: TaskData) -> Iterator[tuple[str, Examples]]:
     """All splits by name, axes as they are kept: each value the lower edge of its bin."""
     for split in (data.train, data.valid, *data.tests.values()):
-        yield split.name, Drawn(split.src, split.tgt, split.axes)
+        yield split.name, Examples(split.src, split.tgt, split.axes)
 
 
 def near(count: int, trials: int, share: float) -> bool:

@@ -8,8 +8,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from bench.tasks import mqar
-from bench.tasks.mqar import Mqar
+from bench.tasks.mqar import Mqar, distinct_integers
 from bench.tasks.recall import Recall
 from tests.unit.tasks.shown import Shown, assert_even, assert_shares, draw, every, show, splits
 
@@ -161,14 +160,14 @@ def test_the_chance_of_all_answers_is_the_mean_over_their_numbers() -> None:
 
 def test_many_distinct_numbers_are_drawn_in_no_time() -> None:
     """Drawing rows again until no number comes twice would never end here."""
-    found = mqar._distinct(np.random.default_rng(0), 50, among=4096, take=1000)
+    found = distinct_integers(np.random.default_rng(0), 50, high=4096, size=1000)
     assert found.shape == (50, 1000) and all(len(set(row)) == 1000 for row in found.tolist())
     assert found.min() >= 0 and found.max() < 4096
 
 
 def test_distinct_numbers_are_distinct_in_every_row_and_even() -> None:
-    """Drawn again and again where a number comes twice, to the last row."""
+    """Examples again and again where a number comes twice, to the last row."""
     for seed in range(30):
-        found = mqar._distinct(np.random.default_rng(seed), 300, among=40, take=8)
+        found = distinct_integers(np.random.default_rng(seed), 300, high=40, size=8)
         assert all(len(set(row)) == 8 for row in found.tolist())
         assert_even(Counter(found.flatten().tolist()), list(range(40)))

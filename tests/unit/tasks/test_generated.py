@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 from itertools import product
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -18,8 +19,10 @@ from bench.tasks.adding import Adding
 from bench.tasks.copy import Copy
 from bench.tasks.copy_memory import CopyMemory
 from bench.tasks.dyck import Dyck
-from bench.tasks.kinds import generated
-from bench.tasks.kinds.generated import CHUNK, Generated, bin_width, made
+from bench.tasks.kinds import drawing, generated
+from bench.tasks.kinds.bins import bin_width, lower_edges
+from bench.tasks.kinds.drawing import CHUNK
+from bench.tasks.kinds.generated import Generated, generate
 from bench.tasks.listops import Listops
 from bench.tasks.mqar import Mqar
 from bench.tasks.parity import Parity
@@ -86,17 +89,18 @@ def test_tasks_of_one_kind_draw_different_strings() -> None:
 
 def test_every_chunk_of_every_split_has_a_generator_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seeded by what it is for: the two test sets, which draw from one share of all sources, differ too."""
-    asked: list[tuple] = []
-    own = generated.numpy_generator
-    monkeypatch.setattr(generated, "numpy_generator", lambda *names: (asked.append(names), own(*names))[1])
+    seeds: list[tuple] = []
+    original = drawing.numpy_generator
+    for module in (drawing, generated):
+        monkeypatch.setattr(module, "numpy_generator", lambda *names: (seeds.append(names), original(*names))[1])
     task = replace(TASKS["parity"], train_size=2 * CHUNK, data_seed=7)
     task.load()
-    assert len(set(asked)) == len(asked)
+    assert len(set(seeds)) == len(seeds)
     for name in ("train", "valid", "test", "test_longer"):
-        chunks = [number for *names, number in asked if names == [7, "parity", name]]
+        chunks = [number for *names, number in seeds if names == [7, "parity", name]]
         assert chunks == list(range(len(chunks))) and len(chunks) >= (3 if name == "train" else 1)
-    drawn = [names for names in asked if names[1] != "size"]  # by which the size of a split is estimated
-    assert {name for _, _, name, _ in drawn} == {"train", "valid", "test", "test_longer"}
+    chunks = [names for names in seeds if names[1] != "size"]  # "size": the sample that estimates a split's memory
+    assert {name for _, _, name, _ in chunks} == {"train", "valid", "test", "test_longer"}
 
 
 @each_task
@@ -114,16 +118,16 @@ def test_three_processes_draw_what_one_does(name: str) -> None:
     """Several chunks a split, held-out sources that come twice, and values."""
     sizes = {"train_size": 3 * CHUNK, "valid_size": 300, "test_size": 300}
     task = replace(TASKS[name], **sizes)
-    equal(made(task, workers=3), made(task, workers=1))
+    equal(generate(task, workers=3), generate(task, workers=1))
 
 
 class Pool:
-    """Stands for a pool of processes, in this one."""
+    """Replaces a pool of processes; runs everything in this one. sizes: the number of workers of every pool."""
 
-    asked: list[int] = []
+    sizes: ClassVar[list[int]] = []
 
     def __init__(self, workers: int, context: object) -> None:
-        Pool.asked.append(workers)
+        Pool.sizes.append(workers)
         assert context.get_start_method() == "spawn"
 
     def __enter__(self) -> Pool:
@@ -137,16 +141,16 @@ class Pool:
 
 def test_the_environment_says_how_many_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generated, "ProcessPoolExecutor", Pool)
-    task, asked = TASKS["reverse"], Pool.asked
-    asked.clear()
+    task = TASKS["reverse"]
+    Pool.sizes.clear()
     monkeypatch.delenv("BENCH_WORKERS", raising=False)
     plain = task.load()
     monkeypatch.setenv("BENCH_WORKERS", "1")
     equal(task.load(), plain)
-    assert asked == [], "one process needs no pool"
+    assert Pool.sizes == [], "one process needs no pool"
     monkeypatch.setenv("BENCH_WORKERS", "3")
     equal(task.load(), plain)
-    assert asked == [3]
+    assert Pool.sizes == [3]
 
 
 @pytest.mark.parametrize("said", ["0", "-1", "two", "1.5", "", " 2"])
@@ -161,7 +165,7 @@ def test_another_number_of_processes_is_refused(said: str, monkeypatch: pytest.M
 def test_no_source_is_in_two_splits_and_none_is_held_out_twice(task: Generated) -> None:
     data = task.load()
     found = {name: sources(drawn) for name, drawn in splits(data)}
-    assert {name: len(own) for name, own in found.items()} == {part.name: part.size for part in task.parts()}
+    assert {name: len(own) for name, own in found.items()} == {part.name: part.size for part in task.split_specs()}
     for name, own in found.items():
         assert data.counts[f"{name}_examples"] == len(own)
         assert data.counts[f"{name}_distinct"] == len(set(own))
@@ -242,8 +246,8 @@ def test_all_there_are_can_be_asked_for_and_not_one_more() -> None:
     with pytest.raises(UserError) as caught:
         replace(task, test_size=there["test"] + 1).load()
     assert str(caught.value) == (
-        f"task.test_size={there['test'] + 1} asks for more distinct sources with length 14-14 than split test was "
-        f"found to have ({there['test']:,}); lower task.test_size or make the task larger"
+        f"task.test_size={there['test'] + 1} asks for more distinct sources with length 14-14 than the "
+        f"{there['test']:,} that were drawn for split test; lower task.test_size or make the task larger"
     )
 
 
@@ -258,7 +262,7 @@ def test_too_much_is_refused_in_one_line_and_soon(share: str, monkeypatch: pytes
         replace(task, **{f"{share}_size": 60_000}).load()
     message = str(caught.value)
     assert (
-        message.startswith(f"task.{share}_size=60000 asks for more distinct sources") and f"split {share} " in message
+        message.startswith(f"task.{share}_size=60000 asks for more distinct sources") and f"split {share};" in message
     )
     assert "\n" not in message
     assert drawn.count(share) <= 3 * (1 + 60_000 // (CHUNK // 10))
@@ -268,7 +272,7 @@ def test_the_second_test_set_is_refused_by_its_own_name() -> None:
     """A tenth of 240 sources is enough for the first, a tenth of 120 is not for the second."""
     task = Recall(slots=3, pairs=1, keys=3, values=40, train_farthest=4, train_size=10, valid_size=5, test_size=18)
     with pytest.raises(
-        UserError, match="task.test_size=18 asks .* with distance 6-6 than split test_farther was found"
+        UserError, match=r"task.test_size=18 asks .* with distance 6-6 than .* drawn for split test_farther;"
     ):
         task.load()
 
@@ -280,7 +284,7 @@ def test_training_on_nothing_is_refused() -> None:
         both = Ragged.of(task.source_ids(f"{item} {'. ' * blanks}:") for item in "ab")
         if not belongs("train", source_hashes(both)).any():
             break
-    with pytest.raises(UserError, match=f"task.train_size=60 asks .* with blanks {blanks}-{blanks} .*have .0.;"):
+    with pytest.raises(UserError, match=f"task.train_size=60 asks .* with blanks {blanks}-{blanks} than the 0 that"):
         task.load()
 
 
@@ -291,7 +295,7 @@ def test_training_on_nothing_is_refused() -> None:
 def test_bins_are_as_narrow_as_twenty_five_of_them_can_be(low: int, high: int, width: int) -> None:
     assert bin_width(low, high) == width
     values = np.arange(low, high + 1)
-    binned = generated._binned(values, low, high)
+    binned = lower_edges(values, low, high)
     assert_binned(binned, values.tolist(), low, high)
     assert len(np.unique(binned)) <= 25 and binned[0] == low
 

@@ -58,4 +58,4 @@ def test_lengths_and_letters_are_even(kind: type) -> None:
 def test_one_letter_and_all_of_the_alphabet() -> None:
     task = Reverse(symbols=26, train_shortest=1, train_longest=1, test_longest=None)
     assert {one.source[0] for one in every(task)} == set("abcdefghijklmnopqrstuvwxyz")
-    assert [part.name for part in task.parts()] == ["train", "valid", "test"]
+    assert [part.name for part in task.split_specs()] == ["train", "valid", "test"]

@@ -129,6 +129,6 @@ def test_what_is_too_long_is_thrown_away_and_the_rest_stays_as_likely() -> None:
 
 def test_lengths_that_hardly_any_expression_has_are_refused() -> None:
     task = Listops(train_shortest=44, train_longest=46, test_longest=None, deepest=5, most_arguments=2)
-    with pytest.raises(UserError, match="have 44 to 46 tokens, too few to draw a split from") as error:
+    with pytest.raises(UserError, match="have 44 to 46 tokens, too few for a split") as error:
         task.load()
     assert "task.train_shortest" in str(error.value) and "\n" not in str(error.value)

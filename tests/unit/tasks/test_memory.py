@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from bench.tasks.adding import CONSTANT, Adding
+from bench.tasks.adding import CONSTANT_MSE, Adding
 from bench.tasks.copy_memory import CopyMemory
 from bench.tasks.selective_copy import SelectiveCopy
 from tests.unit.tasks.shown import SIGMAS, assert_binned, assert_even, draw, every, show, splits
@@ -135,7 +135,7 @@ def test_the_best_constant_has_the_error_that_is_the_chance_line() -> None:
     sums = draw(task, 20_000).tgt.tokens[:, 0].astype(float)
     squares = (sums - 1.0) ** 2
     assert abs(squares.mean() - 1 / 6) < SIGMAS * squares.std() / math.sqrt(len(squares))
-    assert task.chance == {"mse": CONSTANT} and CONSTANT == 1 / 6
+    assert task.chance == {"mse": CONSTANT_MSE} and CONSTANT_MSE == 1 / 6
 
 
 def test_a_sum_within_a_twenty_fifth_counts_as_right() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.tasks.kinds.orders import lowest
+from bench.tasks.kinds.orders import lowest_indices
 
 KEYS = st.lists(st.sampled_from([0.0, 2.0**-24, 0.25, 0.5, 0.75, 2.0, 1e30]), min_size=1, max_size=40)
 
@@ -19,11 +19,11 @@ def test_as_python_sorts(keys: list[float], data: st.DataObject) -> None:
     if first is not None:
         keys[first] = -1.0
     wanted = sorted(range(len(keys)), key=lambda place: keys[place])[:count]
-    found = lowest(np.array([keys, keys], dtype=np.float32), count)
+    found = lowest_indices(np.array([keys, keys], dtype=np.float32), count)
     assert found.tolist() == [wanted, wanted] and found.dtype == np.int64
 
 
 @pytest.mark.parametrize("count", [None, 7])
 def test_long_rows_with_many_equal_keys(count: int | None) -> None:
     keys = np.random.default_rng(0).integers(0, 9, size=(40, 700)).astype(np.float32)
-    assert np.array_equal(lowest(keys, count), keys.argsort(axis=1, kind="stable")[:, :count])
+    assert np.array_equal(lowest_indices(keys, count), keys.argsort(axis=1, kind="stable")[:, :count])

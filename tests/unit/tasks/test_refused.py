@@ -63,8 +63,8 @@ def test_lengths_in_their_order(kind: type) -> None:
         refused(kind, got, order, f"got {got['train_shortest']}, {got['train_longest']}, {got['test_longest']}")
     if not hasattr(kind, "most_kept"):
         refused(kind, sound | {"train_shortest": least - 1}, order, f"got {least - 1}, ")
-    assert kind(**sound).beyond == (start + 7, start + 9)
-    assert kind(**sound | {"test_longest": None}).beyond is None
+    assert kind(**sound).extrapolation_bounds == (start + 7, start + 9)
+    assert kind(**sound | {"test_longest": None}).extrapolation_bounds is None
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_lengths_in_their_order(kind: type) -> None:
         (
             Listops,
             {"train_shortest": 4, "train_longest": 7, "test_longest": 8, "deepest": 2, "most_arguments": 5},
-            ["task.deepest=2", "task.most_arguments=5", "more than 7 tokens", "8 are asked for"],
+            ["task.deepest=2", "task.most_arguments=5", "more than 7 tokens", "asks for 8"],
         ),
     ],
     ids=lambda each: each.__name__ if isinstance(each, type) else None,
@@ -148,7 +148,7 @@ def test_what_else_cannot_be(kind: type, changes: dict, words: list[str]) -> Non
 )
 def test_the_least_that_can_be_is_drawn(kind: type, least: dict) -> None:
     task = kind(**least)
-    for part in task.parts():
+    for part in task.split_specs():
         drawn = task.draw(np.random.default_rng(0), 20, part)
         values = drawn.axes[task.axis]
         assert part.low <= values.min() and values.max() <= part.high
