@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from bench.system.files import replacing
 
@@ -38,7 +39,7 @@ COLUMNS = (
 )
 WHOLE = ("length", "n", "rows", "tokens", "flops", "base_bytes", "peak_bytes", "parameters")
 
-Row = dict[str, object]
+Row = dict[str, Any]
 
 
 def unmeasured(arm: str, length: int, what: str, status: str, reason: str) -> Row:

@@ -1,4 +1,4 @@
-"""What a profile measures: the work of one call, how it is timed, and what becomes of it as a row."""
+"""One measurement of a profile: the work of a call, its timing, and its row."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from bench.conf import schema
+from bench.conf.compose import compose
 from bench.diagnostics.profile import measure
-from bench.diagnostics.profile.plan import Order
-from bench.evaluation.decoding import Search, search
+from bench.diagnostics.profile.plan import Request
+from bench.evaluation.decoding import search
+from bench.evaluation.search_config import Search
 from bench.records import profile_rows
 from bench.runs import building
 from models.cost import training_flops
@@ -19,19 +21,19 @@ from models.cost import training_flops
 WORDS = ("task=reverse", "budget=smoke", "budget.parameters=4000", "match.tolerance=1", "threads=1")
 
 
-def order(what: str, arm: str = "lstm_dot", length: int = 6, **changes: object) -> Order:
-    made = Order(arm, (f"model={arm}", *WORDS), length, what, tokens=64, repeats=3, seconds=30.0)
+def request(quantity: str, arm: str = "lstm_dot", length: int = 6, **changes: object) -> Request:
+    made = Request(arm, (f"model={arm}", *WORDS), length, quantity, tokens=64, repeats=3, seconds=30.0)
     return replace(made, **changes)
 
 
 def model_of(arm: str) -> torch.nn.Module:
-    cell = schema.compose((f"model={arm}", *WORDS))
+    cell = compose((f"model={arm}", *WORDS))
     sizes = schema.build_task(cell.config["task"]).sizes
     return building.build_model(cell.config, sizes, measure.SIZE_LENGTHS, cell.seed)[0].eval()
 
 
 def ending_at_once(model: torch.nn.Module) -> torch.nn.Module:
-    """The model, now sure of the end token whatever it reads; `del model.project` makes it itself again."""
+    """The model, changed to always predict the end token; `del model.project` restores it."""
     project = model.project
     model.project = lambda features: project(features).index_fill(-1, torch.tensor([measure.EOS]), 50.0)
     return model
@@ -39,7 +41,7 @@ def ending_at_once(model: torch.nn.Module) -> torch.nn.Module:
 
 @pytest.fixture
 def rate(monkeypatch):
-    """A machine of a known rate."""
+    """A machine with a known matrix-product rate."""
     monkeypatch.setattr(measure, "matmul_rate", lambda device: 2.5e9)
     return 2.5e9
 
@@ -47,7 +49,7 @@ def rate(monkeypatch):
 @pytest.mark.parametrize("what", profile_rows.WHATS)
 @pytest.mark.parametrize("arm", ["transformer", "lstm_dot", "gru_dot", "lstm_none"])
 def test_a_row_of_everything(arm, what, rate):
-    row = measure.measure(order(what, arm))
+    row = measure.measure(request(what, arm))
     assert (row["status"], row["reason"], row["n"]) == ("measured", None, 3)
     assert sorted(row) == sorted(profile_rows.COLUMNS)
     count = {"beam5": 2, "latency": 1}.get(what, 10)  # 64 tokens in sentences of 6, or five times as many
@@ -61,7 +63,7 @@ def test_a_row_of_everything(arm, what, rate):
 def test_flops_are_those_of_the_work(rate):
     model = model_of("transformer")
     forward = model.matmul_flops(6, 6)
-    flops = {what: measure.measure(order(what, "transformer"))["flops"] for what in profile_rows.WHATS}
+    flops = {what: measure.measure(request(what, "transformer"))["flops"] for what in profile_rows.WHATS}
     assert flops["forward"] == 10 * forward
     assert flops["train"] == 10 * training_flops(model, 6, 6)
     assert flops["greedy"] == 10 * forward
@@ -73,13 +75,13 @@ def test_flops_are_those_of_the_work(rate):
 
 def test_utilisation_of_known_work(rate):
     work = measure.Work(call=lambda: None, rows=1, tokens=20, flops=10**9)
-    row = measure._timing(order("train"), work, [0.5, 1.0, 2.0, 0.8, 1.0], rate)
+    row = measure.timing_row(request("train"), work, [0.5, 1.0, 2.0, 0.8, 1.0], rate)
     assert row["utilisation"] == pytest.approx(0.4)  # 1e9 FLOPs in 1 s at 2.5e9
     assert (row["median"], row["q25"], row["q75"]) == (20.0, 20.0, 25.0)
 
 
 def test_a_sentence_shorter_than_the_batch_and_one_longer(rate):
-    assert measure.measure(order("forward", tokens=4))["rows"] == 1
+    assert measure.measure(request("forward", tokens=4))["rows"] == 1
 
 
 @pytest.mark.parametrize("beam", [1, 5])
@@ -89,39 +91,39 @@ def test_decoding_goes_to_the_limit_and_the_model_is_itself_again(arm, beam):
     usual = search(model, src, None, [9, 9, 9], Search(beam))
     ending_at_once(model)
     assert search(model, src, None, [9, 9, 9], Search(beam)).tokens == [[], [], []]
-    with measure.endless(model):
-        found = search(model, src, None, [9, 9, 9], Search(beam))
-    assert [len(ids) for ids in found.tokens] == [9, 9, 9] and not any(found.ended)
+    with measure.without_end_token(model):
+        hypotheses = search(model, src, None, [9, 9, 9], Search(beam))
+    assert [len(ids) for ids in hypotheses.tokens] == [9, 9, 9] and not any(hypotheses.ended)
     del model.project
     assert search(model, src, None, [9, 9, 9], Search(beam)) == usual
 
 
 def test_a_hypothesis_that_ends_early_is_no_measurement(monkeypatch, rate):
     eager = ending_at_once(model_of("lstm_dot"))
-    monkeypatch.setattr(measure, "endless", nullcontext)
-    monkeypatch.setattr(measure.building, "build_model", lambda *given: (eager, None))
-    row = measure.measure(order("greedy"))
+    monkeypatch.setattr(measure, "without_end_token", nullcontext)
+    monkeypatch.setattr(measure.building, "build_model", lambda *arguments: (eager, None))
+    row = measure.measure(request("greedy"))
     assert (row["status"], row["reason"]) == ("error", "RuntimeError: a hypothesis ended before the limit")
 
 
 def test_positions_that_end_before_the_length_are_the_reason(rate):
     words = ("model=transformer", *WORDS, "model.positions=learned", "model.max_len=4")
-    row = measure.measure(order("forward", "transformer", words=words))
+    row = measure.measure(request("forward", "transformer", words=words))
     assert row["status"] == "error" and row["reason"].startswith("ValueError: ") and "4" in row["reason"]
     assert row["median"] is None
 
 
 def test_training_changes_the_weights_step_by_step(monkeypatch, rate):
-    """As many of the trainer's own steps as there are calls, warm-up included."""
+    """One of the trainer's own steps for each call, warm-up included."""
     trainers = []
     made = measure.Trainer.__init__
 
-    def note(self, *arguments, **options):
+    def record(self, *arguments, **options):
         made(self, *arguments, **options)
         trainers.append((self, {name: value.clone() for name, value in self.model.state_dict().items()}))
 
-    monkeypatch.setattr(measure.Trainer, "__init__", note)
-    measure.measure(order("train"))
+    monkeypatch.setattr(measure.Trainer, "__init__", record)
+    measure.measure(request("train"))
     ((trainer, before),) = trainers
     assert trainer.history.steps == 3 + measure.WARM_UP_CALLS
     assert trainer.model.training
@@ -129,7 +131,7 @@ def test_training_changes_the_weights_step_by_step(monkeypatch, rate):
 
 
 class Clock:
-    """A clock that only the work moves."""
+    """A clock that advances only with the work."""
 
     def __init__(self, *calls: float) -> None:
         self.now, self.calls, self.made = 0.0, calls, 0
@@ -150,12 +152,13 @@ class Clock:
         ((9.0, 7.0), 15.0, [7.0]),  # one at least
     ],
 )
-def test_warm_up_does_not_count_and_time_is_kept(monkeypatch, calls, seconds, samples):
+def test_warm_up_does_not_count_and_the_time_limit_is_kept(calls, seconds, samples):
     clock = Clock(*calls)
-    monkeypatch.setattr(measure, "clock", clock)
-    assert measure.timed(clock.work, "cpu", 5, seconds) == pytest.approx(samples)
+    assert measure.time_calls(clock.work, "cpu", 5, seconds, clock) == pytest.approx(samples)
 
 
 def test_the_rate_of_the_machine_is_that_of_the_fastest_product(monkeypatch):
-    monkeypatch.setattr(measure, "timed", lambda call, device, repeats, seconds: call() is None or [0.5, 0.25, 1.0])
+    monkeypatch.setattr(
+        measure, "time_calls", lambda call, device, repeats, seconds: call() is None or [0.5, 0.25, 1.0]
+    )
     assert measure.matmul_rate("cpu", size=10) == 2 * 10**3 / 0.25

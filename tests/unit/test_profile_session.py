@@ -1,4 +1,4 @@
-"""A profile's plan, its points and its files, with measurements made up; and the process that a measurement gets."""
+"""A profile's plan, points and files, with made-up measurements; and the process of a measurement."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from bench import __main__
 from bench.diagnostics import model_card
 from bench.diagnostics.profile import process, session
-from bench.diagnostics.profile.plan import Order, Plan, planned
+from bench.diagnostics.profile.plan import Plan, Request, make_plan
 from bench.errors import UserError
 from bench.records import profile_rows
 from bench.runs.display import Board
@@ -22,29 +22,29 @@ SMALL = ("task=reverse", "budget=smoke", "budget.parameters=4000", "match.tolera
 
 
 class Measured:
-    """Stands for the processes: notes the orders, and makes a row in which a call takes `seconds(order)`. An order for
-    which that is a row instead gets that row."""
+    """Stands for the processes: records the requests, and returns a row whose calls take `seconds(request)`, or
+    `seconds(request)` itself if that is a row."""
 
-    def __init__(self, seconds=lambda order: 0.001 * order.length) -> None:
-        self.seconds, self.orders = seconds, []
+    def __init__(self, seconds=lambda request: 0.001 * request.length) -> None:
+        self.seconds, self.requests = seconds, []
 
-    def __call__(self, order: Order, threads: int) -> profile_rows.Row:
-        self.orders.append((order.arm, order.length, order.what))
-        took = self.seconds(order)
+    def __call__(self, request: Request, threads: int) -> profile_rows.Row:
+        self.requests.append((request.arm, request.length, request.quantity))
+        took = self.seconds(request)
         if isinstance(took, dict):
             return took
         numbers = {"median": 100.0 / took, "q25": 90.0 / took, "q75": 110.0 / took, "n": 3, "rows": 4, "tokens": 100}
         numbers |= {"seconds": took, "flops": 10**6, "matmul_flops_per_second": 1e9, "utilisation": 1e-3 / took}
-        numbers |= {"base_bytes": 10**6, "peak_bytes": 10**6 + 1000 * order.length, "parameters": 4000}
+        numbers |= {"base_bytes": 10**6, "peak_bytes": 10**6 + 1000 * request.length, "parameters": 4000}
         return (
-            profile_rows.unmeasured(order.arm, order.length, order.what, profile_rows.MEASURED, "")
+            profile_rows.unmeasured(request.arm, request.length, request.quantity, profile_rows.MEASURED, "")
             | numbers
             | {"reason": None}
         )
 
 
 def small(words: tuple[str, ...] = SMALL, **options: object) -> Plan:
-    return planned(words, **{"models": "transformer,lstm_dot", "lengths": "4,8", "threads": 1} | options)
+    return make_plan(words, **{"models": "transformer,lstm_dot", "lengths": "4,8", "threads": 1} | options)
 
 
 def run(plan: Plan, out: Path, measure: Measured) -> list[profile_rows.Row]:
@@ -58,8 +58,8 @@ def table(out: Path) -> list[dict[str, str]]:
 
 def test_every_arm_length_and_quantity_has_a_row(tmp_path):
     run(small(), tmp_path, Measured())
-    found = [(row["arm"], int(row["length"]), row["what"]) for row in table(tmp_path)]
-    assert found == [
+    rows = [(row["arm"], int(row["length"]), row["what"]) for row in table(tmp_path)]
+    assert rows == [
         (arm, length, what) for arm in ("transformer", "lstm_dot") for length in (4, 8) for what in profile_rows.WHATS
     ]
     assert all(row["status"] == "measured" and float(row["median"]) > 0 for row in table(tmp_path))
@@ -73,15 +73,20 @@ def test_a_finished_profile_is_not_measured_again(tmp_path):
     before = (tmp_path / profile_rows.TABLE).read_text()
     again = Measured()
     run(small(), tmp_path, again)
-    assert again.orders == []
+    assert again.requests == []
     assert (tmp_path / profile_rows.TABLE).read_text() == before
 
 
 def test_only_what_is_new_is_measured(tmp_path):
-    run(small(whats="forward"), tmp_path, Measured())
+    run(small(quantities="forward"), tmp_path, Measured())
     more = Measured()
-    run(small(whats="forward,train", lengths="4,8,16"), tmp_path, more)
-    assert [order[1:] for order in more.orders] == [(4, "train"), (8, "train"), (16, "forward"), (16, "train")] * 2
+    run(small(quantities="forward,train", lengths="4,8,16"), tmp_path, more)
+    assert [request[1:] for request in more.requests] == [
+        (4, "train"),
+        (8, "train"),
+        (16, "forward"),
+        (16, "train"),
+    ] * 2
     assert len(table(tmp_path)) == 12
 
 
@@ -91,24 +96,24 @@ def test_only_what_is_new_is_measured(tmp_path):
     ids=lambda changed: next(iter(changed)),
 )
 def test_other_settings_are_measured_anew_beside_the_old(tmp_path, changed):
-    run(small(whats="forward"), tmp_path, Measured())
+    run(small(quantities="forward"), tmp_path, Measured())
     again = Measured()
-    run(small(whats="forward", **changed), tmp_path, again)
-    assert len(again.orders) == 4
+    run(small(quantities="forward", **changed), tmp_path, again)
+    assert len(again.requests) == 4
     assert len(list((tmp_path / profile_rows.POINTS).iterdir())) == 8
 
 
 def test_a_broken_point_is_measured_again(tmp_path):
-    run(small(whats="forward"), tmp_path, Measured())
+    run(small(quantities="forward"), tmp_path, Measured())
     next(iter((tmp_path / profile_rows.POINTS).glob("lstm_dot-8-*"))).write_text("{")
     again = Measured()
-    run(small(whats="forward"), tmp_path, again)
-    assert again.orders == [("lstm_dot", 8, "forward")]
+    run(small(quantities="forward"), tmp_path, again)
+    assert again.requests == [("lstm_dot", 8, "forward")]
 
 
 def test_an_interrupt_costs_the_measurement_that_runs(tmp_path):
-    def interrupt(order: Order) -> float:
-        if (order.length, order.what) == (8, "greedy"):
+    def interrupt(request: Request) -> float:
+        if (request.length, request.quantity) == (8, "greedy"):
             raise KeyboardInterrupt
         return 0.1
 
@@ -116,34 +121,36 @@ def test_an_interrupt_costs_the_measurement_that_runs(tmp_path):
         run(small(models="lstm_dot"), tmp_path, Measured(interrupt))
     again = Measured()
     run(small(models="lstm_dot"), tmp_path, again)
-    assert [order[1:] for order in again.orders] == [(8, "greedy"), (8, "beam5"), (8, "latency")]
+    assert [request[1:] for request in again.requests] == [(8, "greedy"), (8, "beam5"), (8, "latency")]
 
 
 def test_a_failure_is_a_row_and_the_rest_goes_on(tmp_path):
-    def short_positions(order: Order) -> float | profile_rows.Row:
-        if order.length < 8:
+    def short_positions(request: Request) -> float | profile_rows.Row:
+        if request.length < 8:
             return 0.001
         return profile_rows.unmeasured(
-            order.arm, order.length, order.what, profile_rows.ERROR, "ValueError: the end\nof positions"
+            request.arm, request.length, request.quantity, profile_rows.ERROR, "ValueError: the end\nof positions"
         )
 
-    run(small(lengths="4,8,16", whats="forward"), tmp_path, Measured(short_positions))
-    found = table(tmp_path)
-    assert [row["status"] for row in found] == ["measured", "error", "error"] * 2
-    assert found[1]["reason"] == "ValueError: the end of positions"
-    assert (found[1]["median"], found[1]["utilisation"]) == ("", "")
+    run(small(lengths="4,8,16", quantities="forward"), tmp_path, Measured(short_positions))
+    rows = table(tmp_path)
+    assert [row["status"] for row in rows] == ["measured", "error", "error"] * 2
+    assert rows[1]["reason"] == "ValueError: the end of positions"
+    assert (rows[1]["median"], rows[1]["utilisation"]) == ("", "")
 
 
 def test_what_killed_its_process_is_not_tried_at_longer_lengths(tmp_path):
-    def dies(order: Order) -> float | profile_rows.Row:
-        died = (order.length, order.what) == (8, "train")
+    def dies(request: Request) -> float | profile_rows.Row:
+        died = (request.length, request.quantity) == (8, "train")
         return (
-            profile_rows.unmeasured(order.arm, 8, "train", profile_rows.KILLED, "killed by SIGKILL") if died else 0.001
+            profile_rows.unmeasured(request.arm, 8, "train", profile_rows.KILLED, "killed by SIGKILL")
+            if died
+            else 0.001
         )
 
     measure = Measured(dies)
-    run(small(models="lstm_dot", lengths="4,8,16", whats="forward,train"), tmp_path, measure)
-    assert [order[1:] for order in measure.orders] == [
+    run(small(models="lstm_dot", lengths="4,8,16", quantities="forward,train"), tmp_path, measure)
+    assert [request[1:] for request in measure.requests] == [
         *[(4, "forward"), (4, "train"), (8, "forward"), (8, "train"), (16, "forward")]
     ]
     last = table(tmp_path)[-1]
@@ -153,9 +160,9 @@ def test_what_killed_its_process_is_not_tried_at_longer_lengths(tmp_path):
 
 def test_what_would_take_too_long_is_left_out_and_says_so(tmp_path):
     """4 calls in 60 seconds: one of 8 seconds at length 16 and linear growth leave no room at 32."""
-    measure = Measured(lambda order: order.length / 2)
-    run(small(models="lstm_dot", lengths="8,16,32,64", whats="train"), tmp_path, measure)
-    assert [order[1] for order in measure.orders] == [8, 16]
+    measure = Measured(lambda request: request.length / 2)
+    run(small(models="lstm_dot", lengths="8,16,32,64", quantities="train"), tmp_path, measure)
+    assert [request[1] for request in measure.requests] == [8, 16]
     assert [row["status"] for row in table(tmp_path)] == ["measured", "measured", "left out", "left out"]
     assert table(tmp_path)[2]["reason"] == "4 calls of about 16 s, expected from length 16, are over the limit of 60 s"
 
@@ -164,7 +171,7 @@ def test_what_would_take_too_long_is_left_out_and_says_so(tmp_path):
     ("known", "seconds"),
     [
         ([], None),
-        ([(16, 2.0)], 4.0),  # as told, here with the root, from one alone
+        ([(16, 2.0)], 4.0),  # from one length alone, with the exponent passed: here 0.5
         ([(8, 9.0), (16, 3.0), (32, 6.0)], 12.0),  # the last two
         ([(16, 1.0), (32, 4.0)], 16.0),  # squared
         ([(16, 4.0), (32, 3.0)], 3.0),  # never falling
@@ -172,18 +179,18 @@ def test_what_would_take_too_long_is_left_out_and_says_so(tmp_path):
     ],
 )
 def test_the_time_at_a_longer_length(known, seconds):
-    assert session.expected(64, known, 0.5) == (None if seconds is None else pytest.approx(seconds))
+    assert session.predict_seconds(64, known, 0.5) == (None if seconds is None else pytest.approx(seconds))
 
 
 @pytest.mark.parametrize(("what", "tried"), [("train", [8, 16]), ("greedy", [8])])
 def test_from_one_length_a_batch_is_taken_to_cost_the_same_and_a_search_to_grow(tmp_path, what, tried):
-    measure = Measured(lambda order: 10.0)
-    run(small(models="lstm_dot", lengths="8,16", whats=what), tmp_path, measure)
-    assert [order[1] for order in measure.orders] == tried
+    measure = Measured(lambda request: 10.0)
+    run(small(models="lstm_dot", lengths="8,16", quantities=what), tmp_path, measure)
+    assert [request[1] for request in measure.requests] == tried
 
 
 def test_the_size_is_that_of_the_model_cards():
-    plan = planned(models="lstm_dot", threads=2)
+    plan = make_plan(models="lstm_dot", threads=2)
     assert plan.words == ("task=multi30k", "budget=multi30k_cpu", "threads=2")
     assert model_card.card("lstm_dot").settings == "task=multi30k budget=multi30k_cpu"
 
@@ -191,7 +198,7 @@ def test_the_size_is_that_of_the_model_cards():
 BAD_INPUT = {
     "--models nope": "unknown model 'nope'; there are",
     "--models ,": "--models names nothing",
-    "--lengths 16,x": "--lengths takes whole numbers from 2, the end token included, to 65536; got 'x'",
+    "--lengths 16,x": "--lengths takes whole numbers from 2 (end token included) to 65536; got 'x'",
     "--lengths 1": "got '1'",
     "--lengths 16.5": "got '16.5'",
     "--lengths -4": "got '-4'",
@@ -204,9 +211,9 @@ BAD_INPUT = {
     "--budget-seconds nan": "--budget-seconds must be above 0",
     "--out file": "file is a file",
     "--out foreign": "foreign holds other things and no profile",
-    "model=lstm_dot": "a profile takes this as --models",
-    "threads=2": "a profile takes this as --threads",
-    "out=here": "a profile takes this as --out",
+    "model=lstm_dot": "use the option --models of bench profile",
+    "threads=2": "use the option --threads of bench profile",
+    "out=here": "use the option --out of bench profile",
     "nope": "'nope' is not a setting",
     "nope=1": "nope",
     "task=nope": "unknown task 'nope'",
@@ -224,13 +231,13 @@ def test_bad_input_is_one_line_and_exit_status_2(line, tmp_path, monkeypatch, ca
     monkeypatch.setattr(session, "run", lambda *arguments: pytest.fail("it began"))
     before = sorted(tmp_path.rglob("*"))
     assert __main__.main(["profile", *line.split()]) == 2
-    said, errors = capfd.readouterr()
-    assert errors.startswith("bench: ") and errors.count("\n") == 1 and said == ""
+    output, errors = capfd.readouterr()
+    assert errors.startswith("bench: ") and errors.count("\n") == 1 and output == ""
     assert BAD_INPUT[line] in errors
     assert sorted(tmp_path.rglob("*")) == before
 
 
-ORDER = Order("lstm_dot", ("model=lstm_dot", *SMALL), 4, "forward", 16, 2, 0.5)
+REQUEST = Request("lstm_dot", ("model=lstm_dot", *SMALL), 4, "forward", 16, 2, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +249,7 @@ ORDER = Order("lstm_dot", ("model=lstm_dot", *SMALL), 4, "forward", 16, 2, 0.5)
     ],
 )
 def test_a_process_that_dies_is_a_row(code, reason):
-    row = process.measured(ORDER, 1, [sys.executable, "-c", code], start=1.0)
+    row = process.measure_in_process(REQUEST, 1, [sys.executable, "-c", code], start=1.0)
     assert (row["status"], row["reason"], row["median"]) == ("killed", reason, None)
     assert list(row) == list(profile_rows.COLUMNS)
 
@@ -250,7 +257,7 @@ def test_a_process_that_dies_is_a_row(code, reason):
 def test_what_a_process_refuses_is_bad_input():
     code = 'print(\'{"refused": "width 7 does not divide"}\')'
     with pytest.raises(UserError, match="width 7 does not divide"):
-        process.measured(ORDER, 1, [sys.executable, "-c", code])
+        process.measure_in_process(REQUEST, 1, [sys.executable, "-c", code])
 
 
 def test_the_command_measures_in_a_process_and_writes_the_page(tmp_path, capfd):
@@ -258,8 +265,8 @@ def test_the_command_measures_in_a_process_and_writes_the_page(tmp_path, capfd):
     out = tmp_path / "new" / "profile"
     line = ["profile", *SMALL, "--models", "lstm_none", "--lengths", "4", "--what", "train", "--tokens", "16"]
     assert __main__.main([*line, "--repeats", "3", "--threads", "1", "--out", str(out)]) == 0
-    said, errors = capfd.readouterr()
-    assert said == f"1 of 1 measured: {out / 'profile.md'}\n"
+    output, errors = capfd.readouterr()
+    assert output == f"1 of 1 measured: {out / 'profile.md'}\n"
     assert "[1/1] lstm_none at 4: train " in errors
     (row,) = table(out)
     assert (row["status"], row["n"], row["rows"], row["tokens"]) == ("measured", "3", "4", "16")

@@ -1,6 +1,10 @@
-"""`bench profile`: how fast an arm is, how much memory it takes and how much of the machine it uses, by length.
+"""`bench profile`: speed, memory and machine utilisation of the arms, by sequence length.
 
-defaults.py says what is measured if nothing else is asked for, rows.py has the words of a profile and its files,
-plan.py checks what is asked for, session.py goes through it point by point, process.py gives each measurement a
-process of its own, and measure.py, the only one that needs torch, measures.
+defaults.py   default arms, lengths, batch size and time limits, for the help text
+plan.py       checks a profile's arguments and hashes what identifies a point
+session.py    measures all points, keeps finished ones, skips those that would take too long
+process.py    runs each measurement in a process of its own
+measure.py    the measurement; the only module here that imports torch
+
+`bench.records.profile_rows` defines the columns and the files.
 """

@@ -1,4 +1,4 @@
-"""One measurement: an arm at a length, on random tokens, through the harness's own training step and search."""
+"""One measurement: an arm at a length, on random tokens, with the benchmark's own training step and search."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import torch
 from torch import Tensor
 
 from bench.conf import schema
+from bench.conf.compose import compose
 from bench.data.examples import EOS, FIRST_FREE_ID, Sizes, Split
 from bench.data.ragged import Ragged
-from bench.diagnostics.profile.plan import Order
+from bench.diagnostics.profile.plan import Request
 from bench.errors import UserError
-from bench.evaluation.decoding import Search, search
+from bench.evaluation.decoding import search
+from bench.evaluation.search_config import Search
 from bench.records.profile_rows import ERROR, MEASURED, PER_SECOND, UNITS, Row, unmeasured, utilisation
 from bench.runs import building
 from bench.runs.cell import training_settings
@@ -31,18 +33,18 @@ from models.cost import parameters, training_flops
 from models.interface import Seq2Seq, State
 
 SIZE_LENGTHS = (32, 32)
-"""Of source and target, at which an arm matched by FLOPs is sized: the same arm at every length of a profile."""
+"""Lengths of source and target at which an arm matched by FLOPs is sized: every length measures the same arm."""
 
 MATMUL_SIZE, MATMUL_REPEATS = 2048, 6
-"""The machine's rate is that of the fastest of so many square float32 products."""
+"""Size of the square float32 products that give the machine's rate, and how many are timed; the fastest counts."""
 
 WARM_UP_CALLS, WARM_UP_SHARE = 3, 0.1
-"""Warm-up ends after so many calls, or after the first that ends beyond this share of the time."""
+"""The warm-up ends after this many calls, or after the first call that ends beyond this share of the time limit."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """What is timed. rows, tokens, flops: sentences, target tokens and matrix-product FLOPs of one call."""
+    """A call to be timed. rows, tokens, flops: its sentences, target tokens and matrix-product FLOPs."""
 
     call: Callable[[], object]
     rows: int
@@ -52,7 +54,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Subject:
-    """A model with what its work needs. config: the cell's; sizes: of its vocabularies."""
+    """A model and what its calls need. config: the cell's configuration; sizes: its vocabulary sizes."""
 
     model: Seq2Seq
     config: dict
@@ -61,13 +63,13 @@ class Subject:
     device: str
 
 
-def measure(order: Order) -> Row:
-    """The order's row; an exception in the work becomes the row's reason.
+def measure(request: Request) -> Row:
+    """Measure and return the row; an exception in the work becomes the row's reason.
 
-    On a CPU the memory is that of this process, which should do nothing else; on a GPU, what torch allocated there.
-    Raises UserError where the arm cannot be built.
+    Memory is this process's resident memory on a CPU, so the process should do nothing else, and torch's allocations
+    on a GPU. Raises UserError if the arm cannot be built.
     """
-    cell = schema.compose(order.words)
+    cell = compose(request.words)
     tune_allocator()
     torch.set_num_threads(cell.threads)
     device = cell.config["device"]
@@ -78,32 +80,36 @@ def measure(order: Order) -> Row:
     subject = Subject(model.to(device).eval(), cell.config, sizes, cell.seed, device)
     base = _peak_bytes(device)
     try:
-        work = WORKS[order.what](subject, order)
-        samples = timed(work.call, device, order.repeats, order.seconds)
-    except Exception as error:  # whatever it is, the profile goes on, and its reader sees it
-        return unmeasured(order.arm, order.length, order.what, ERROR, f"{type(error).__name__}: {error}")
-    peak = _peak_bytes(device)  # before the products below, which are not the work's
+        work = WORK[request.quantity](subject, request)
+        samples = time_calls(work.call, device, request.repeats, request.seconds)
+    except Exception as error:  # any failure is a row, and the profile continues
+        return unmeasured(request.arm, request.length, request.quantity, ERROR, f"{type(error).__name__}: {error}")
+    peak = _peak_bytes(device)  # before the matrix products below, which are not part of the work
     rate = matmul_rate(device)
     return {
-        **_timing(order, work, samples, rate),
+        **timing_row(request, work, samples, rate),
         "base_bytes": base,
         "peak_bytes": peak,
         "parameters": parameters(model)["total"],
     }
 
 
-def timed(call: Callable[[], object], device: str, repeats: int, seconds: float) -> list[float]:
-    """Seconds of each call: at most `repeats` of them, and at least one, but none begun that would end after `seconds`
-    together with the warm-up, which is left out."""
-    begun = clock(device)
+def time_calls(
+    call: Callable[[], object], device: str, repeats: int, seconds: float, clock: Callable[[str], float] = clock
+) -> list[float]:
+    """Seconds of each call after the warm-up: at least one call and at most `repeats`.
+
+    No further call is started if it is expected to end more than `seconds` after the start of the warm-up.
+    """
+    start = clock(device)
     for _ in range(WARM_UP_CALLS):
         call()
-        if clock(device) - begun > WARM_UP_SHARE * seconds:
+        if clock(device) - start > WARM_UP_SHARE * seconds:
             break
     samples: list[float] = []
     while len(samples) < repeats:
         before = clock(device)
-        if samples and before - begun + max(samples) > seconds:
+        if samples and before - start + max(samples) > seconds:
             break
         call()
         samples.append(clock(device) - before)
@@ -111,26 +117,26 @@ def timed(call: Callable[[], object], device: str, repeats: int, seconds: float)
 
 
 def matmul_rate(device: str, size: int = MATMUL_SIZE, repeats: int = MATMUL_REPEATS) -> float:
-    """FLOPs a second of the fastest of some square float32 products, the first left out; measured here and now, with
-    this process's threads."""
+    """The machine's matrix-product rate in FLOPs a second: the fastest of `repeats` square float32 products after the
+    warm-up, with this process's threads."""
     left, right = (torch.randn(size, size, device=device) for _ in range(2))
     out = torch.empty_like(left)
-    samples = timed(lambda: torch.mm(left, right, out=out), device, repeats, float("inf"))
+    samples = time_calls(lambda: torch.mm(left, right, out=out), device, repeats, float("inf"))
     return 2 * size**3 / min(samples)
 
 
 @contextmanager
-def endless(model: Seq2Seq) -> Iterator[None]:
-    """Inside this block the end token is never likely: a search of the model goes on to its limit, so that the work is
-    known. It costs one write a row."""
+def without_end_token(model: Seq2Seq) -> Iterator[None]:
+    """Within this context the model never predicts the end token, so a search always runs to its limit and its work is
+    known. The cost is one write a row and step."""
     step = model.step
 
-    def without_end(token: Tensor, state: State) -> tuple[Tensor, State]:
+    def step_without_end(token: Tensor, state: State) -> tuple[Tensor, State]:
         logits, state = step(token, state)
         logits[:, EOS] = -torch.inf
         return logits, state
 
-    model.step = without_end  # shadows the method on this object alone
+    model.step = step_without_end  # type: ignore[method-assign]  # shadows the method on this object alone
     try:
         yield
     finally:
@@ -138,19 +144,22 @@ def endless(model: Seq2Seq) -> Iterator[None]:
 
 
 def decoding_flops(model: Seq2Seq, length: int, beam: int) -> int:
-    """Of the matrix products of one search to the length of its source: the source is encoded once, and each of `beam`
-    hypotheses costs what the decoder's part of a teacher-forced pass does."""
+    """Matrix-product FLOPs of one search that decodes as many tokens as the source has: one pass of the encoder, and
+    one teacher-forced pass of the decoder for each of `beam` hypotheses."""
     encoder = model.matmul_flops(length, 0)
     return encoder + beam * (model.matmul_flops(length, length) - encoder)
 
 
-def _timing(order: Order, work: Work, samples: list[float], rate: float) -> Row:
-    """A row, its memory and size still missing."""
-    unit = UNITS[order.what]
+def timing_row(request: Request, work: Work, samples: list[float], rate: float) -> Row:
+    """The row of a measurement, without memory and number of parameters.
+
+    samples: seconds of each call. rate: the machine's matrix-product rate in FLOPs a second.
+    """
+    unit = UNITS[request.quantity]
     in_unit = [work.tokens / s if unit == PER_SECOND else s / work.tokens for s in samples]
     median = float(np.median(samples))
     return {
-        **unmeasured(order.arm, order.length, order.what, MEASURED, ""),
+        **unmeasured(request.arm, request.length, request.quantity, MEASURED, ""),
         **resources.summary(in_unit, unit),
         "rows": work.rows,
         "tokens": work.tokens,
@@ -162,9 +171,9 @@ def _timing(order: Order, work: Work, samples: list[float], rate: float) -> Row:
     }
 
 
-def _forward(subject: Subject, order: Order) -> Work:
-    """The teacher-forced loss, as validation has it."""
-    model, batch = subject.model, _batch(subject, order.length, order.tokens // order.length)
+def _forward_work(subject: Subject, request: Request) -> Work:
+    """The teacher-forced loss without gradients, as in validation."""
+    model, batch = subject.model, _batch(subject, request.length, request.tokens // request.length)
 
     @torch.inference_mode()
     def call() -> Tensor:
@@ -172,15 +181,15 @@ def _forward(subject: Subject, order: Order) -> Work:
         return cross_entropy(features, targets, model.projection)
 
     rows = len(batch.rows)
-    return Work(call, rows, batch.target_tokens, rows * model.matmul_flops(order.length, order.length))
+    return Work(call, rows, batch.target_tokens, rows * model.matmul_flops(request.length, request.length))
 
 
-def _train(subject: Subject, order: Order) -> Work:
-    """The trainer's own step: forward, loss, backward, clipping, optimiser. The same batch every time."""
-    model, length = subject.model, order.length
-    count = max(1, order.tokens // length)
+def _train_work(subject: Subject, request: Request) -> Work:
+    """The trainer's own step (forward, loss, backward, clipping, optimiser), on the same batch every time."""
+    model, length = subject.model, request.length
+    count = max(1, request.tokens // length)
     train, valid = _split(subject, length, count), _split(subject, 2, 1)
-    # One batch is an epoch, and the rate does not fall to zero however many steps there are.
+    # One batch is one epoch. A constant schedule keeps the learning rate above zero after any number of steps.
     settings = replace(
         training_settings(subject.config), epochs=1.0, batch_tokens=count * length, validations=1, schedule="constant"
     )
@@ -192,53 +201,53 @@ def _train(subject: Subject, order: Order) -> Work:
     )
 
 
-def _decode(subject: Subject, order: Order, beam: int, count: int) -> Work:
-    """Search to a limit of as many tokens as the source has."""
-    model, length = subject.model, order.length
+def _decode_work(subject: Subject, request: Request, beam: int, count: int) -> Work:
+    """A search that decodes as many tokens as the source has."""
+    model, length = subject.model, request.length
     batch = _batch(subject, length, count)
     rows = len(batch.rows)
     limits = np.full(rows, length)
-    how = Search(beam, precision=subject.config["search"]["precision"])
+    config = Search(beam, precision=subject.config["search"]["precision"])
 
     def call() -> None:
-        with endless(model):
-            found = search(model, batch.src, batch.src_mask, limits, how)
-        if any(len(ids) != length for ids in found.tokens):
+        with without_end_token(model):
+            hypotheses = search(model, batch.src, batch.src_mask, limits, config)
+        if any(len(ids) != length for ids in hypotheses.tokens):
             raise RuntimeError("a hypothesis ended before the limit")
 
     return Work(call, rows, rows * length, rows * decoding_flops(model, length, beam))
 
 
-def _greedy(subject: Subject, order: Order) -> Work:
-    return _decode(subject, order, 1, order.tokens // order.length)
+def _greedy_work(subject: Subject, request: Request) -> Work:
+    return _decode_work(subject, request, 1, request.tokens // request.length)
 
 
-def _beam5(subject: Subject, order: Order) -> Work:
-    return _decode(subject, order, 5, order.tokens // (5 * order.length))
+def _beam5_work(subject: Subject, request: Request) -> Work:
+    return _decode_work(subject, request, 5, request.tokens // (5 * request.length))
 
 
-def _latency(subject: Subject, order: Order) -> Work:
-    return _decode(subject, order, 1, 1)
+def _latency_work(subject: Subject, request: Request) -> Work:
+    return _decode_work(subject, request, 1, 1)
 
 
-WORKS: dict[str, Callable[[Subject, Order], Work]] = {
-    "forward": _forward,
-    "train": _train,
-    "greedy": _greedy,
-    "beam5": _beam5,
-    "latency": _latency,
+WORK: dict[str, Callable[[Subject, Request], Work]] = {
+    "forward": _forward_work,
+    "train": _train_work,
+    "greedy": _greedy_work,
+    "beam5": _beam5_work,
+    "latency": _latency_work,
 }
 
 
 def _batch(subject: Subject, length: int, count: int) -> Batch:
-    """At least one row."""
+    """A batch of `count` rows, at least one."""
     count = max(1, count)
     split = _split(subject, length, count)
     return Batcher(split, count * length, subject.device).make(np.arange(count))
 
 
 def _split(subject: Subject, length: int, count: int) -> Split:
-    """Random tokens; every source and target is `length` long, the end token that batches add included."""
+    """Random tokens. Every source and target has `length` tokens, including the end token that batches add."""
     sides = []
     for side, size in (("source", subject.sizes.source), ("target", subject.sizes.target)):
         generator = numpy_generator(subject.seed, "profile", side, length)
@@ -247,5 +256,5 @@ def _split(subject: Subject, length: int, count: int) -> Split:
 
 
 def _peak_bytes(device: str) -> int:
-    """The most memory so far, of the process or on the GPU."""
+    """Peak memory so far, of the process (CPU) or of torch's allocator (GPU)."""
     return resources.peak_rss_bytes() if device == "cpu" else torch.cuda.max_memory_allocated()

@@ -1,5 +1,5 @@
-"""What a profile is asked to measure, checked before anything runs, and hashed so that a finished point is known again.
-No torch here."""
+"""The plan of a profile: its arguments are checked before anything runs, and hashed to recognise finished points. No
+torch here."""
 
 from __future__ import annotations
 
@@ -9,31 +9,34 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench import sections
 from bench.analysis.arms import ordered
-from bench.conf import schema
+from bench.conf import checks, files, schema
+from bench.conf.compose import compose
 from bench.diagnostics.profile import defaults
 from bench.errors import UserError
 from bench.records.profile_rows import WHATS
 from bench.system import environment
 
-MOST = {"--threads": sections.MOST_THREADS, "--tokens": 10**7, "--repeats": 10**6}
-LONGEST = 2**16
-"""Tokens of a source or target that are measured."""
+MAXIMA = {"--threads": checks.MAX_THREADS, "--tokens": 10**7, "--repeats": 10**6}
+MAX_LENGTH = 2**16
+"""Maximum length of a source or target in tokens."""
 
-OWN_OPTION = {"model": "--models", "threads": "--threads", "out": "--out"}
-"""Settings that a profile has an option for."""
+OPTION_FOR_SETTING = {"model": "--models", "threads": "--threads", "out": "--out"}
+"""Settings that `bench profile` takes as options instead."""
 
 
 @dataclass(frozen=True)
-class Order:
-    """One measurement, as its process is told. words: the settings that make the arm; tokens: source tokens in a batch,
-    at most; repeats: calls after the warm-up, at most; seconds: how long to go on measuring."""
+class Request:
+    """One measurement, as passed to its process.
+
+    words: the settings that define the arm. quantity: a key of WHATS. tokens: maximum source tokens in a batch.
+    repeats: maximum number of calls after the warm-up. seconds: time limit for warm-up and calls.
+    """
 
     arm: str
     words: tuple[str, ...]
     length: int
-    what: str
+    quantity: str
     tokens: int
     repeats: int
     seconds: float
@@ -41,11 +44,12 @@ class Order:
 
 @dataclass(frozen=True)
 class Plan:
-    """cells: each arm's configuration, checked; words: the settings, the same for all arms. The rest as in `Order`."""
+    """A checked profile. cells: the configuration of each arm; words: the settings that all arms share; the other
+    fields as in `Request`."""
 
     cells: dict[str, schema.Cell]
     lengths: tuple[int, ...]
-    whats: tuple[str, ...]
+    quantities: tuple[str, ...]
     words: tuple[str, ...]
     tokens: int
     repeats: int
@@ -56,25 +60,25 @@ class Plan:
     def device(self) -> str:
         return next(iter(self.cells.values())).config["device"]
 
-    def order(self, arm: str, length: int, what: str) -> Order:
+    def request(self, arm: str, length: int, quantity: str) -> Request:
         words = (f"model={arm}", *self.words)
-        return Order(arm, words, length, what, self.tokens, self.repeats, self.seconds)
+        return Request(arm, words, length, quantity, self.tokens, self.repeats, self.seconds)
 
     def hash(self, arm: str) -> str:
-        """SHA-256 of all that can change a measurement of the arm but its length and the code: settings and machine."""
-        told = [self.cells[arm].hash, self.tokens, self.repeats, self.seconds, machine(self.threads, self.device)]
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        """SHA-256 of settings and machine: all that affects a measurement of the arm, except length and code."""
+        content = [self.cells[arm].hash, self.tokens, self.repeats, self.seconds, machine(self.threads, self.device)]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
-    def point(self, arm: str, length: int) -> str:
-        """The name of a point's file."""
+    def point_name(self, arm: str, length: int) -> str:
+        """File name of the point (one arm at one length)."""
         return f"{arm}-{length}-{self.hash(arm)[:8]}.json"
 
     def settings(self) -> dict[str, object]:
-        """All that was asked for, as `profile.json` keeps it."""
+        """The arguments of the profile, as stored in `profile.json`."""
         return {
             "models": list(self.cells),
             "lengths": list(self.lengths),
-            "whats": list(self.whats),
+            "whats": list(self.quantities),
             "words": list(self.words),
             "tokens": self.tokens,
             "repeats": self.repeats,
@@ -82,37 +86,38 @@ class Plan:
         }
 
 
-def planned(
+def make_plan(
     words: Sequence[str] = (),
     models: str | None = None,
     lengths: str | None = None,
-    whats: str | None = None,
+    quantities: str | None = None,
     threads: int | None = None,
     tokens: int = defaults.TOKENS,
     repeats: int = defaults.REPEATS,
     seconds: float = defaults.SECONDS,
 ) -> Plan:
-    """The plan that these words describe; models, lengths and whats are separated by commas, None = the default.
+    """Check the arguments and return the plan.
 
-    threads: of a process, None = one for each usable core. Raises UserError: one line that says what is wrong.
+    models, lengths, quantities: comma-separated, None = the default. threads: of each process, None = all usable
+    cores. Raises UserError for an invalid argument.
     """
     for word in words:
         key = word.partition("=")[0].lstrip("+~")
-        if key in OWN_OPTION:
-            raise UserError(f"{word}: a profile takes this as {OWN_OPTION[key]}")
+        if key in OPTION_FOR_SETTING:
+            raise UserError(f"{word}: use the option {OPTION_FOR_SETTING[key]} of bench profile instead")
     for option, value in (("--threads", threads), ("--tokens", tokens), ("--repeats", repeats)):
-        if value is not None and not 1 <= value <= MOST[option]:
-            raise UserError(f"{option} must be at least 1 and at most {MOST[option]}, got {value}")
+        if value is not None and not 1 <= value <= MAXIMA[option]:
+            raise UserError(f"{option} must be at least 1 and at most {MAXIMA[option]}, got {value}")
     if not 0 < seconds < float("inf"):
         raise UserError(f"--budget-seconds must be above 0 and finite, got {seconds:g}")
     threads = environment.usable_cores() if threads is None else threads
-    whole = (*schema.sized(words), f"threads={threads}")
-    arms = defaults.ARMS if models is None else ordered(_listed("--models", models))
+    all_words = (*files.with_size_defaults(words), f"threads={threads}")
+    arms = defaults.ARMS if models is None else ordered(_split_list("--models", models))
     return Plan(
-        cells={arm: schema.compose((f"model={arm}", *whole)) for arm in arms},
-        lengths=defaults.LENGTHS if lengths is None else _lengths(lengths),
-        whats=tuple(WHATS) if whats is None else _whats(whats),
-        words=whole,
+        cells={arm: compose((f"model={arm}", *all_words)) for arm in arms},
+        lengths=defaults.LENGTHS if lengths is None else _parse_lengths(lengths),
+        quantities=tuple(WHATS) if quantities is None else _parse_quantities(quantities),
+        words=all_words,
         tokens=tokens,
         repeats=repeats,
         seconds=seconds,
@@ -121,7 +126,7 @@ def planned(
 
 
 def machine(threads: int, device: str) -> dict[str, object]:
-    """Where and with what a profile is measured."""
+    """The machine and the software that a profile is measured on."""
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -133,28 +138,27 @@ def machine(threads: int, device: str) -> dict[str, object]:
     }
 
 
-def _listed(option: str, text: str) -> list[str]:
-    found = [part.strip() for part in text.split(",") if part.strip()]
-    if not found:
+def _split_list(option: str, text: str) -> list[str]:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts:
         raise UserError(f"{option} names nothing; separate several by commas")
-    return found
+    return parts
 
 
-def _lengths(text: str) -> tuple[int, ...]:
-    """Distinct lengths in order."""
-    found = set()
-    for part in _listed("--lengths", text):
-        if not (part.isascii() and part.isdecimal() and len(part) < 10 and 2 <= int(part) <= LONGEST):
-            raise UserError(
-                f"--lengths takes whole numbers from 2, the end token included, to {LONGEST}; got {part!r}"
-            )
-        found.add(int(part))
-    return tuple(sorted(found))
+def _parse_lengths(text: str) -> tuple[int, ...]:
+    """Distinct lengths, ascending."""
+    lengths = set()
+    for part in _split_list("--lengths", text):
+        if not (part.isascii() and part.isdecimal() and len(part) < 10 and 2 <= int(part) <= MAX_LENGTH):
+            raise UserError(f"--lengths takes whole numbers from 2 (end token included) to {MAX_LENGTH}; got {part!r}")
+        lengths.add(int(part))
+    return tuple(sorted(lengths))
 
 
-def _whats(text: str) -> tuple[str, ...]:
-    asked = _listed("--what", text)
-    for what in asked:
-        if what not in WHATS:
-            raise UserError(f"--what: unknown {what!r}; there are {', '.join(WHATS)}")
-    return tuple(what for what in WHATS if what in asked)
+def _parse_quantities(text: str) -> tuple[str, ...]:
+    """Distinct quantities, in the order of WHATS."""
+    names = _split_list("--what", text)
+    for name in names:
+        if name not in WHATS:
+            raise UserError(f"--what: unknown {name!r}; there are {', '.join(WHATS)}")
+    return tuple(quantity for quantity in WHATS if quantity in names)

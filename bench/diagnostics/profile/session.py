@@ -1,134 +1,144 @@
-"""All points of a profile, one after another: finished ones are kept, hopeless ones are left out. No torch here."""
+"""A profile from start to end: measures each point, keeps finished ones, and skips measurements that would take too
+long. No torch here."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from bench.diagnostics.profile import process
-from bench.diagnostics.profile.plan import Order, Plan, machine
+from bench.diagnostics.profile.plan import Plan, Request, machine
 from bench.records import profile_rows
 from bench.records.profile_rows import Row
 from bench.runs.display import Board
 from bench.system import environment, files
 from bench.training.progress import Progress, duration
 
-Measure = Callable[[Order, int], Row]
-"""From an order and a number of threads to its row."""
+Measure = Callable[[Request, int], Row]
+"""Takes a request and a number of threads, returns a row."""
 
-FEWEST_CALLS = 4
-"""A measurement worth having: one call of warm-up and three that count."""
+MIN_CALLS = 4
+"""Calls that must fit into the time limit: one of warm-up and three that count."""
 
-ALONE = {"forward": 0.0, "train": 0.0, "greedy": 1.0, "beam5": 1.0, "latency": 1.0}
-"""The power of length that a call's time is taken to grow with while one length is known: a teacher-forced batch has
-the same number of tokens at every length, and a search takes a step a token."""
+DEFAULT_GROWTH = {"forward": 0.0, "train": 0.0, "greedy": 1.0, "beam5": 1.0, "latency": 1.0}
+"""Assumed exponent of a call's time in the length when only one length is known. A teacher-forced batch has the same
+number of tokens at every length; a search takes one step a token."""
 
 
 def check_folder(out: Path) -> None:
-    """Whether `out` can hold a profile: absent, empty, or one that has one. Raises UserError where not."""
-    files.check(
-        out, "profile", lambda out: (out / profile_rows.POINTS).is_dir() or (out / profile_rows.ABOUT).is_file()
-    )
+    """Raises UserError unless `out` is absent, empty, or the folder of a profile."""
+    files.check(out, "profile", _holds_profile)
 
 
-def run(plan: Plan, out: Path, board: Board, measure: Measure = process.measured) -> list[Row]:
-    """Measure what is not there yet, write `profile.csv` and `profile.json`, and return all rows.
+def _holds_profile(out: Path) -> bool:
+    return (out / profile_rows.POINTS).is_dir() or (out / profile_rows.ABOUT).is_file()
 
-    A measurement is kept as soon as it is made: what interrupts the session costs the one that runs. Raises UserError
-    where an arm cannot be built as asked.
+
+def run(plan: Plan, out: Path, board: Board, measure: Measure = process.measure_in_process) -> list[Row]:
+    """Measure what is missing, write `profile.csv` and `profile.json`, and return all rows.
+
+    Each measurement is saved as soon as it is made, so an interruption loses only the one in progress. Raises
+    UserError if an arm cannot be built.
     """
-    found: list[Row] = []
+    rows: list[Row] = []
     codes: list[dict] = []
     for arm in plan.cells:
-        earlier: list[Row] = []
+        arm_rows: list[Row] = []
         for length in plan.lengths:
-            point = _point(plan, arm, length, earlier, out, board, measure)
-            earlier += point["rows"]
+            point = _complete_point(plan, arm, length, arm_rows, out, board, measure)
+            arm_rows += point["rows"]
             codes += [code for code in point["code"] if code not in codes]
-        found += earlier
-    profile_rows.write_table(out / profile_rows.TABLE, found)
+        rows += arm_rows
+    profile_rows.write_table(out / profile_rows.TABLE, rows)
     profile_rows.write_json(out / profile_rows.ABOUT, _about(plan, codes))
-    return found
+    return rows
 
 
-def _point(
-    plan: Plan, arm: str, length: int, earlier: Sequence[Row], out: Path, board: Board, measure: Measure
+def _complete_point(
+    plan: Plan, arm: str, length: int, shorter: Sequence[Row], out: Path, board: Board, measure: Measure
 ) -> dict:
-    """One arm at one length: the content of its file, less rows that nobody asks for now."""
-    path = out / profile_rows.POINTS / plan.point(arm, length)
+    """Measure what is missing of one arm at one length, and return the content of its file with the plan's rows alone.
+
+    shorter: the arm's rows at shorter lengths.
+    """
+    path = out / profile_rows.POINTS / plan.point_name(arm, length)
     point = profile_rows.read_point(path) or {
         "schema": profile_rows.SCHEMA,
         "hash": plan.hash(arm),
         "code": [],
         "rows": [],
     }
-    there = {row["what"]: row for row in point["rows"]}
-    name, todo = f"{arm} at {length}", [what for what in plan.whats if what not in there]
-    if todo:
-        progress, began = board.start(name), time.monotonic()
+    rows = {row["what"]: row for row in point["rows"]}
+    name, missing = f"{arm} at {length}", [quantity for quantity in plan.quantities if quantity not in rows]
+    if missing:
+        progress, start = board.start(name), time.monotonic()
         code = environment.code()
         point["code"] += [] if code in point["code"] else [code]
-        progress.stage("measure", len(todo), "quantities")
-        for number, what in enumerate(todo):
-            progress.advance(number, f"now {profile_rows.WHATS[what]}")
-            there[what] = _row(plan, plan.order(arm, length, what), earlier, progress, measure)
-            point["rows"] = [there[each] for each in profile_rows.WHATS if each in there]
+        progress.stage("measure", len(missing), "quantities")
+        for number, quantity in enumerate(missing):
+            progress.advance(number, f"now {profile_rows.WHATS[quantity]}")
+            rows[quantity] = _measure_or_skip(plan, plan.request(arm, length, quantity), shorter, progress, measure)
+            point["rows"] = [rows[each] for each in profile_rows.WHATS if each in rows]
             profile_rows.write_json(path, point)
-        board.end(name, f"{_summary(there[what] for what in plan.whats)}, in {duration(time.monotonic() - began)}")
+        summary = _summary(rows[quantity] for quantity in plan.quantities)
+        board.end(name, f"{summary}, in {duration(time.monotonic() - start)}")
     else:
         board.end(name, f"measured before; to measure it again, delete {path}")
-    return point | {"rows": [there[what] for what in plan.whats]}
+    return point | {"rows": [rows[quantity] for quantity in plan.quantities]}
 
 
-def _row(plan: Plan, order: Order, earlier: Sequence[Row], progress: Progress, measure: Measure) -> Row:
-    reason = why_not(order, [row for row in earlier if row["what"] == order.what])
+def _measure_or_skip(
+    plan: Plan, request: Request, shorter: Sequence[Row], progress: Progress, measure: Measure
+) -> Row:
+    reason = reason_to_skip(request, [row for row in shorter if row["what"] == request.quantity])
     if reason is not None:
-        row = profile_rows.unmeasured(order.arm, order.length, order.what, profile_rows.LEFT_OUT, reason)
+        row = profile_rows.unmeasured(request.arm, request.length, request.quantity, profile_rows.LEFT_OUT, reason)
     else:
-        row = measure(order, plan.threads)
+        row = measure(request, plan.threads)
     if row["status"] != profile_rows.MEASURED:
-        progress.say(f"{profile_rows.WHATS[order.what]} {row['status']}: {row['reason']}")
+        progress.say(f"{profile_rows.WHATS[request.quantity]} {row['status']}: {row['reason']}")
     return row
 
 
-def why_not(order: Order, earlier: Sequence[Row]) -> str | None:
-    """Why a measurement should not be tried, judged by the same one at shorter lengths; None where it should.
+def reason_to_skip(request: Request, shorter: Sequence[Row]) -> str | None:
+    """Why a measurement is skipped, or None if it is to be made.
 
-    earlier: rows by length. A process that died would die again, and a call that leaves no time for FEWEST_CALLS tells
-    nothing.
+    shorter: the rows of the same quantity at shorter lengths, ascending. A measurement is skipped if its process died
+    at a shorter length, or if MIN_CALLS calls are expected to exceed the time limit.
     """
-    for row in earlier:
+    for row in shorter:
         if row["status"] == profile_rows.KILLED:
             return f"not tried, because at length {row['length']} {row['reason']}"
-    known = [(row["length"], row["seconds"]) for row in earlier if row["status"] == profile_rows.MEASURED]
-    call = expected(order.length, known, ALONE[order.what])
-    if call is None or FEWEST_CALLS * call <= order.seconds:
+    times = [(row["length"], row["seconds"]) for row in shorter if row["status"] == profile_rows.MEASURED]
+    seconds = predict_seconds(request.length, times, DEFAULT_GROWTH[request.quantity])
+    if seconds is None or MIN_CALLS * seconds <= request.seconds:
         return None
     return (
-        f"{FEWEST_CALLS} calls of about {_rounded(call)} s, expected from length {known[-1][0]}, are over the limit of "
-        f"{order.seconds:g} s"
+        f"{MIN_CALLS} calls of about {_rounded(seconds)} s, expected from length {times[-1][0]}, are over the limit "
+        f"of {request.seconds:g} s"
     )
 
 
-def expected(length: int, known: Sequence[tuple[int, float]], alone: float) -> float | None:
-    """Seconds a call should take at a length, from (length, seconds) at shorter ones in order; None from none.
+def predict_seconds(length: int, times: Sequence[tuple[int, float]], default_growth: float) -> float | None:
+    """Expected seconds of a call, from (length, seconds) at shorter lengths, ascending; None if there are none.
 
-    As a power of the length: that of the last two, between constant and cubic; `alone` where there is but one.
+    Extrapolates the power law through the last two, its exponent clipped to 0 to 3. With one known length the exponent
+    is `default_growth`.
     """
-    if not known:
+    if not times:
         return None
-    power = alone
-    if len(known) > 1:
-        (low, first), (high, last) = known[-2:]
-        power = min(3.0, max(0.0, math.log(last / first) / math.log(high / low)))
-    at, seconds = known[-1]
-    return seconds * (length / at) ** power
+    exponent = default_growth
+    if len(times) > 1:
+        (low, low_seconds), (high, high_seconds) = times[-2:]
+        exponent = min(3.0, max(0.0, math.log(high_seconds / low_seconds) / math.log(high / low)))
+    last, seconds = times[-1]
+    return seconds * (length / last) ** exponent
 
 
 def _about(plan: Plan, codes: Sequence[dict]) -> dict:
-    """`profile.json`. code: one for each state of the code that points were measured with."""
+    """The content of `profile.json`. codes: each version of the code that points were measured with."""
     return {
         "schema": profile_rows.SCHEMA,
         "settings": plan.settings(),
@@ -138,10 +148,10 @@ def _about(plan: Plan, codes: Sequence[dict]) -> dict:
     }
 
 
-def _summary(found: Sequence[Row]) -> str:
-    """`forward 12,345 tokens/s, ...`."""
+def _summary(rows: Iterable[Row]) -> str:
+    """`forward 12,345, train 4,567, ... target tokens/s`."""
     parts = []
-    for row in found:
+    for row in rows:
         if row["status"] == profile_rows.MEASURED:
             parts.append(f"{row['what']} {_rounded(row['tokens'] / row['seconds'])}")
         else:
