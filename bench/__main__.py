@@ -1,4 +1,4 @@
-"""The command line. Nothing slow is imported before a command needs it, so that help comes at once."""
+"""The command line. Slow modules are imported by the commands that need them, so that `--help` is fast."""
 
 from __future__ import annotations
 
@@ -12,11 +12,23 @@ from collections.abc import Iterator, Sequence
 import click
 
 from bench import __version__
-from bench.cli import BAD, GOOD, INTERRUPTED, TERMINATED, WRONG, cells, comparing, data, listing, measuring, outputs
+from bench.cli import (
+    EXIT_BAD_INPUT,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_TERMINATED,
+    cells,
+    comparing,
+    data,
+    listing,
+    measuring,
+    outputs,
+)
 from bench.errors import UserError
 
-STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
-"""Refusals of the system that say nothing of a bug, also where no file is named."""
+STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
+"""Errors of a full or read-only disk. They are the user's to solve even if the error names no file."""
 
 COMMANDS = (
     *(cells.run, cells.suite_command, cells.tune_command, cells.report),
@@ -25,17 +37,21 @@ COMMANDS = (
     *(listing.list_command, data.data),
 )
 
-LONGEST = 2000
-"""Characters of a message; of a longer one the middle is left out."""
+MAX_MESSAGE = 2000
+"""Maximum characters of a message; a longer one loses its middle."""
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="bench")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Measure how a Transformer differs from RNN, LSTM and GRU.
+    """Compare the Transformer with RNN, LSTM and GRU models.
 
-    `bench suite quick` runs the default suite and writes its report.
+    `bench suite quick` runs the default suite and writes its report. A cell is one training run: a task, a model, a
+    budget and a seed; a suite is a set of cells. A folder of cells is a results folder.
+
+    Exit status: 0 on success; 1 if a cell failed, or a file is missing or broken; 2 if the input is invalid or results
+    cannot be written; 130 after Ctrl-C; 143 after SIGTERM. `bench COMMAND --help` has the details.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -46,60 +62,60 @@ for command in COMMANDS:
 
 
 class Terminated(BaseException):
-    """SIGTERM. Goes the way of a KeyboardInterrupt."""
+    """SIGTERM was received. Propagates like a KeyboardInterrupt."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return the exit status. What a user can put right is one line on standard error."""
+    """Run a command and return its exit status. An error that the user can fix is one line on standard error."""
     try:
-        with _termination():
-            return cli.main(arguments, prog_name="bench", standalone_mode=False) or GOOD
+        with _terminable():
+            return cli.main(arguments, prog_name="bench", standalone_mode=False) or EXIT_OK
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
-        where = f"; see {context.command_path} --help" if context is not None else ""
-        _complain(error.format_message().rstrip(".") + where)
-        return WRONG
+        hint = f"; see {context.command_path} --help" if context is not None else ""
+        _print_error(error.format_message().rstrip(".") + hint)
+        return EXIT_BAD_INPUT
     except UserError as error:
-        _complain(str(error))
-        return WRONG
-    except BrokenPipeError:  # who read the output has gone: nobody is left to tell
+        _print_error(str(error))
+        return EXIT_BAD_INPUT
+    except BrokenPipeError:  # the reader of standard output has gone, so no message
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BAD
+        return EXIT_FAILED
     except OSError as error:
-        if error.filename is None and error.errno not in STORAGE:
+        if error.filename is None and error.errno not in STORAGE_ERRORS:
             raise
-        _complain(
-            f"{error.filename or 'what was to be written'}: {error.strerror}; name another place, or put it right"
+        _print_error(
+            f"{error.filename or 'the output'}: {error.strerror}; choose another path, or solve this and run again"
         )
-        return WRONG
+        return EXIT_BAD_INPUT
     except (KeyboardInterrupt, click.Abort, Terminated) as error:
-        _complain("stopped; run the same command again to go on from here")
-        return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+        _print_error("stopped; run the same command again to continue")
+        return EXIT_TERMINATED if isinstance(error, Terminated) else EXIT_INTERRUPTED
 
 
 @contextlib.contextmanager
-def _termination() -> Iterator[None]:
-    """Inside, SIGTERM raises Terminated, where this is the thread that signals are handled in."""
+def _terminable() -> Iterator[None]:
+    """Within this context SIGTERM raises Terminated, if this is the main thread; other threads receive no signals."""
 
-    def end(*_: object) -> None:
+    def terminate(*_: object) -> None:
         raise Terminated
 
     try:
-        earlier = signal.signal(signal.SIGTERM, end)
+        previous = signal.signal(signal.SIGTERM, terminate)
     except ValueError:
         yield
         return
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, earlier)
+        signal.signal(signal.SIGTERM, previous)
 
 
-def _complain(message: str) -> None:
-    """A message as one line that a terminal shows as it is, whatever somebody typed or a file holds."""
+def _print_error(message: str) -> None:
+    """Print a message on standard error as one line, with control characters escaped."""
     line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(message.split()))
-    if len(line) > LONGEST:
-        line = f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
+    if len(line) > MAX_MESSAGE:
+        line = f"{line[: MAX_MESSAGE // 2]} ... {line[-MAX_MESSAGE // 2 :]}"
     click.echo(f"bench: {line}", err=True)
 
 

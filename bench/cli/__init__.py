@@ -1,7 +1,11 @@
-"""The commands, a module for each subject, gathered by `bench.__main__`. Every slow import happens inside a command."""
+"""The commands, one module for each subject; `bench.__main__` collects them.
+
+Slow imports go inside the functions of the commands, so that `--help` is fast.
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -9,16 +13,27 @@ import click
 from bench.errors import UserError
 from bench.system import paths
 
-GOOD, BAD, WRONG, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
-"""Exit statuses: fine; a cell or a file is not as it should be; the input is wrong; Ctrl-C; SIGTERM."""
+EXIT_OK = 0
+EXIT_FAILED = 1
+"""A cell failed, or a file is missing or broken."""
+
+EXIT_BAD_INPUT = 2
+"""The input is invalid, or results cannot be written."""
+
+EXIT_INTERRUPTED = 130
+"""Ctrl-C."""
+
+EXIT_TERMINATED = 143
+"""SIGTERM."""
 
 RUNS = Path("results") / "runs"
+"""Default parent of results folders."""
 
 
 class PathType(click.Path):
-    """A path as `bench.system.paths.typed` has it; whether something is there, each command sees for itself."""
+    """A path that `bench.system.paths.typed` accepts. Each command checks for itself whether the path exists."""
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+    def convert(self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None) -> Path:
         try:
             return paths.typed(value)
         except UserError as error:

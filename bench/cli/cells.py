@@ -1,4 +1,4 @@
-"""Commands that run cells, and make a report of them."""
+"""Commands that run cells and report on them: `bench run`, `suite`, `tune` and `report`."""
 
 from __future__ import annotations
 
@@ -7,52 +7,62 @@ from pathlib import Path
 
 import click
 
-from bench.cli import BAD, GOOD, PATH, RUNS
+from bench.cli import EXIT_FAILED, EXIT_OK, PATH, RUNS
 from bench.errors import UserError
 
-RETRY = "Run again what failed, diverged or ran out of time before."
+RETRY_HELP = "Run cells again that failed, diverged or ran out of time before."
+JOBS_HELP = "Cells to run at the same time.  [default: as many as fit on the cores]"
+FOLDER_HELP = "Results folder.  [default: results/runs/{}NAME]"
 
 
 @click.command()
 @click.argument("settings", nargs=-1)
 @click.option("-m", "--multirun", is_flag=True, help="Run every combination of comma-separated values.")
 @click.option("--cfg", type=click.Choice(["job", "hydra", "all"]), help="Print the configuration and run nothing.")
-@click.option("--resolve", is_flag=True, help="With --cfg: interpolations replaced by their values.")
+@click.option("--resolve", is_flag=True, help="With --cfg: replace interpolations by their values.")
 def run(settings: tuple[str, ...], multirun: bool, cfg: str | None, resolve: bool) -> int:
-    """Train and score one cell: bench run task=recall model=lstm_dot seed=2.
+    """Train and score one cell, or several with -m.
 
-    SETTINGS are Hydra overrides; out=DIR names the results folder. A cell that is finished is not run again.
-    With -m: bench run -m model=transformer,lstm_dot seed=1,2,3.
+    \b
+    bench run task=recall model=lstm_dot seed=2
+    bench run -m model=transformer,lstm_dot seed=1,2,3
+
+    SETTINGS are Hydra overrides, key=value. out=DIR chooses the results folder; each cell gets its own folder in it,
+    with its record, outputs and weights. Settings stored with `bench tune --adopt` apply. A finished cell is not run
+    again; an interrupted one continues.
+
+    Exit status: 0 if every cell finished; 1 if a cell failed, diverged or ran out of time; 2 for invalid input.
     """
     from bench.cli import hydra_run
     from bench.runs import suite
 
     if resolve and cfg is None:
-        raise UserError("--resolve goes with --cfg")
+        raise UserError("--resolve needs --cfg")
     if cfg is not None:
         if multirun:
-            raise UserError("--cfg shows one configuration; leave out --multirun")
+            raise UserError("--cfg prints one configuration; leave out --multirun")
         hydra_run.show(settings, ["--cfg", cfg, *(["--resolve"] if resolve else [])])
-        return GOOD
+        return EXIT_OK
     outcomes = hydra_run.run(settings, multirun)
     if multirun:
         click.echo(suite.summary(outcomes))
-    return BAD if suite.failed(outcomes) else GOOD
+    return EXIT_FAILED if suite.failed(outcomes) else EXIT_OK
 
 
 @click.command("suite")
 @click.argument("name")
-@click.option("--jobs", type=int, metavar="N", help="Cells at a time; as many as the cores take if not given.")
-@click.option("--out", type=PATH, help="The results folder.  [default: results/runs/NAME]")
-@click.option("--only", metavar="TASK,TASK", help="The tasks to run; all of the suite's if not given.")
-@click.option("--retry-failed", is_flag=True, help=RETRY)
+@click.option("--jobs", type=int, metavar="N", help=JOBS_HELP)
+@click.option("--out", type=PATH, help=FOLDER_HELP.format(""))
+@click.option("--only", metavar="TASK,TASK", help="Tasks to run.  [default: all of the suite]")
+@click.option("--retry-failed", is_flag=True, help=RETRY_HELP)
 @click.option(
     "--cell-timeout",
     type=click.IntRange(1, 10**7),
     metavar="S",
-    help="Seconds a cell may take; those of the suite's own `cell_timeout`, or no limit, if not given.",
+    help="Maximum seconds for each cell.  [default: the suite's `cell_timeout`, or no limit]",
 )
-@click.option("--no-report", is_flag=True, help="Leave the report as it is.")
+@click.option("--adopted", is_flag=True, help="Apply the settings that you stored with `bench tune --adopt`.")
+@click.option("--no-report", is_flag=True, help="Do not write the report.")
 def suite_command(
     name: str,
     jobs: int | None,
@@ -60,14 +70,19 @@ def suite_command(
     only: str | None,
     retry_failed: bool,
     cell_timeout: int | None,
+    adopted: bool,
     no_report: bool,
 ) -> int:
     """Run all cells of a suite and write its report.
 
-    Finished cells are skipped, so that the same command goes on where it was stopped; so are those that failed, unless
-    --retry-failed is given. Exit status 1 where a cell failed, diverged or ran out of time, now or before.
+    `bench list suites` lists the suites. Each cell gets a folder in the results folder, and the report is written
+    beside them. Finished cells are skipped: run the same command again to continue after an interruption. Cells that
+    failed before are skipped too, unless --retry-failed is given.
+
+    Exit status: 0 if every cell finished; 1 if a cell failed, diverged or ran out of time, now or before; 2 for
+    invalid input.
     """
-    from bench.conf import schema, suites
+    from bench.conf import suites
     from bench.runs import suite
     from bench.runs.display import board
     from bench.system.environment import usable_cores
@@ -78,29 +93,30 @@ def suite_command(
     at_a_time = suite.how_many(chosen.threads, jobs)
     if chosen.threads > usable_cores():
         click.echo(
-            f"bench: a cell of {name} has {chosen.threads} threads and there are {usable_cores()} usable cores: "
-            "one cell at a time, and slower than meant",
+            f"bench: each cell of {name} uses {chosen.threads} threads, but there are only {usable_cores()} usable "
+            "cores: one cell at a time, and slower than intended",
             err=True,
         )
-    cells = [suite.Job(schema.compose(words), words) for words in chosen.cells]
-    with board(sys.stderr, len(cells)) as shown:
+    jobs_to_run = [suite.Job.of(overrides, adopted) for overrides in chosen.cells]
+    with board(sys.stderr, len(jobs_to_run)) as progress:
         timeout = chosen.cell_timeout if cell_timeout is None else cell_timeout
-        options = {"at_a_time": at_a_time, "timeout": timeout, "retry": retry_failed}
-        outcomes = suite.run(cells, out, shown, suite=name, **options)
+        outcomes = suite.run(
+            jobs_to_run, out, progress, at_a_time=at_a_time, suite=name, timeout=timeout, retry=retry_failed
+        )
     click.echo(suite.summary(outcomes))
     if not no_report:
-        _write_report(out)
-    return BAD if suite.failed(outcomes) else GOOD
+        write_report(out)
+    return EXIT_FAILED if suite.failed(outcomes) else EXIT_OK
 
 
 @click.command("tune")
 @click.argument("name")
 @click.option(
     "--try",
-    "asked",
+    "grid_options",
     multiple=True,
     metavar="KEY=V,V",
-    help="Values to try; several options are combined.  [default: optim.lr=1e-3,2e-3,4e-3,8e-3]",
+    help="Values to try; repeat the option to try all combinations.  [default: optim.lr=1e-3,2e-3,4e-3,8e-3]",
 )
 @click.option(
     "--seed",
@@ -108,16 +124,20 @@ def suite_command(
     type=click.IntRange(min=0),
     multiple=True,
     metavar="N",
-    help="Of the trials; several are averaged.  [default: 101]",
+    help="Seed of the trials; repeat the option to average over seeds.  [default: 101]",
 )
-@click.option("--only", metavar="TASK,TASK", help="The tasks to tune; all of the suite's if not given.")
-@click.option("--retry-failed", is_flag=True, help=RETRY)
-@click.option("--jobs", type=int, metavar="N", help="Cells at a time; as many as the cores take if not given.")
-@click.option("--out", type=PATH, help="The folder.  [default: results/runs/tune-NAME]")
-@click.option("--adopt", is_flag=True, help="Put the choices into bench/conf/tuned, where suites read them.")
+@click.option("--only", metavar="TASK,TASK", help="Tasks to tune.  [default: all of the suite]")
+@click.option("--retry-failed", is_flag=True, help=RETRY_HELP)
+@click.option("--jobs", type=int, metavar="N", help=JOBS_HELP)
+@click.option("--out", type=PATH, help=FOLDER_HELP.format("tune-"))
+@click.option(
+    "--adopt",
+    is_flag=True,
+    help="Store the choices in your own folder of settings (BENCH_TUNED, or ~/.config/seq2seq-bench/tuned).",
+)
 def tune_command(
     name: str,
-    asked: tuple[str, ...],
+    grid_options: tuple[str, ...],
     seeds: tuple[int, ...],
     only: str | None,
     retry_failed: bool,
@@ -125,11 +145,15 @@ def tune_command(
     out: Path | None,
     adopt: bool,
 ) -> int:
-    """Try the same settings for every arm of a suite and choose on validation; no test set is touched.
+    """Choose settings for every arm of a suite on validation.
 
-    Every trial is a cell with the suite's whole budget; finished ones and those that failed are skipped, so that the
-    same command goes on where it was stopped. Writes tuning.md, tuning.csv and tuned/TASK.yaml. Exit status 1 where a
-    trial failed.
+    Every arm gets the same trials. Each trial is a cell with the suite's full budget, and the lowest validation loss
+    wins; test sets are not used. Writes tuning.md, tuning.csv and tuned/TASK.yaml into the results folder. Finished
+    trials are skipped: run the same command again to continue after an interruption. Trials that failed before are
+    skipped too, unless --retry-failed is given.
+
+    Exit status: 0 if every trial finished; 1 if a trial failed, diverged or ran out of time, now or before; 2 for
+    invalid input.
     """
     from bench.conf import suites
     from bench.runs import suite, tune
@@ -138,35 +162,39 @@ def tune_command(
     chosen = suites.load(name, only)
     out = RUNS / f"tune-{name}" if out is None else out
     suite.check_folder(out)
-    axes = tune.tried(asked)
+    grid = tune.parse_grid(grid_options)
     at_a_time = suite.how_many(chosen.threads, jobs)
-    trials = tune.trials(chosen, axes, seeds or (tune.SEED,))
-    with board(sys.stderr, len(trials)) as shown:
-        options = {"at_a_time": at_a_time, "retry": retry_failed}
-        outcomes = suite.run([trial.job for trial in trials], out, shown, suite=name, **options)
+    trials = tune.trials(chosen, grid, seeds or (tune.SEED,))
+    with board(sys.stderr, len(trials)) as progress:
+        trial_jobs = [trial.job for trial in trials]
+        outcomes = suite.run(trial_jobs, out, progress, at_a_time=at_a_time, suite=name, retry=retry_failed)
     click.echo(suite.summary(outcomes))
-    paths = tune.write(tune.results(trials, out), out, axes)
+    paths = tune.write(tune.rows_of(trials, out), out, grid)
     click.echo(str(out / tune.PAGE))
     for path in tune.adopt(paths) if adopt else ():
         click.echo(f"changed {path}")
-    return BAD if suite.failed(outcomes) else GOOD
+    return EXIT_FAILED if suite.failed(outcomes) else EXIT_OK
 
 
 @click.command()
 @click.argument("folder", type=PATH)
-@click.option("--out", type=PATH, help="Where to.  [default: the folder itself]")
+@click.option("--out", type=PATH, help="Folder for the report.  [default: FOLDER]")
 @click.option("--lang", metavar="A,B", default="en", show_default=True, help="Languages of the pages: en, zh.")
 def report(folder: Path, out: Path | None, lang: str) -> int:
     """Write the report of a results folder and print its path.
 
-    Pages (report.html, report.md; in Chinese report.zh.html and report.zh.md), all scores (results.csv,
-    results.parquet), verdicts.json, and every table and figure in tables/ (CSV and LaTeX) and figures/ (SVG and PNG).
+    Writes the pages report.html and report.md (Chinese: report.zh.html and report.zh.md), all scores in results.csv
+    and results.parquet, the claims' verdicts in verdicts.json, every table in tables/ (CSV and LaTeX) and every figure
+    in figures/ (SVG and PNG).
+
+    Exit status: 0 on success; 2 for invalid input.
     """
-    _write_report(folder, out, lang)
-    return GOOD
+    write_report(folder, out, lang)
+    return EXIT_OK
 
 
-def _write_report(folder: Path, out: Path | None = None, lang: str = "en") -> None:
+def write_report(folder: Path, out: Path | None = None, lang: str = "en") -> None:
+    """Write the report and print its path. Standard error says so if results.parquet cannot be written."""
     from bench.analysis import messages
     from bench.report import exports
     from bench.report.page import build

@@ -1,4 +1,4 @@
-"""`bench data`: corpora and generated tasks."""
+"""`bench data`: corpora, and the generators of synthetic tasks."""
 
 from __future__ import annotations
 
@@ -7,71 +7,87 @@ from pathlib import Path
 
 import click
 
-from bench.cli import BAD, GOOD, PATH
+from bench.cli import EXIT_FAILED, EXIT_OK, PATH
 from bench.errors import UserError
 
 
 @click.group(no_args_is_help=False)
 def data() -> None:
-    """Fetch and check the corpora; measure the generated tasks."""
+    """Fetch and check corpora; measure data generators."""
 
 
 @data.command()
 @click.argument("name", required=False)
 def fetch(name: str | None) -> int:
-    """Have the corpora (or the one named) at hand: in the cache, in a mirror, else by HTTPS into the cache."""
+    """Fetch all corpora, or the one named.
+
+    Looks for each file in the cache, then in the mirror, and else downloads it over HTTPS into the cache. Verifies the
+    checksums and prints one line for each file. Without NAME, corpora that this project has not tested are left out.
+
+    Exit status: 0 on success; 2 for an unknown name, or if a file cannot be obtained.
+    """
     from bench.data.corpora import registry
 
     for line in registry.fetch(name):
         click.echo(line)
-    return GOOD
+    return EXIT_OK
 
 
 @data.command()
 @click.argument("name", required=False)
 def check(name: str | None) -> int:
-    """Compare every file with its checksum. Exit status 1 where one is missing or broken."""
+    """Check local corpus files against their checksums.
+
+    Prints one line for each file of every corpus, or of the one named. Does not use the network.
+
+    Exit status: 0 if all files are intact; 1 if one is missing or broken; 2 for an unknown name. Without NAME, a
+    corpus with no local file counts as intact.
+    """
     from bench.data.corpora import registry
 
-    good = True
-    for fine, line in registry.check(name):
+    intact = True
+    for ok, line in registry.check(name):
         click.echo(line)
-        good = good and fine
-    return GOOD if good else BAD
+        intact = intact and ok
+    return EXIT_OK if intact else EXIT_FAILED
 
 
 @data.command()
 @click.argument("names", nargs=-1)
-@click.option("--budgets", metavar="A,B", help="Presets.  [default: quick, standard and paper]")
-@click.option("--out", type=PATH, help="Write the table here, and not to standard output.")
+@click.option("--budgets", metavar="A,B", help="Budgets whose presets are measured.  [default: quick,standard,paper]")
+@click.option("--out", type=PATH, help="File for the table.  [default: standard output]")
 def generators(names: tuple[str, ...], budgets: str | None, out: Path | None) -> int:
-    """Make the data of the generated tasks (or of those named) and tell how much there is, how fast it is made and
-    whether its splits are apart: a Markdown table, a row for each task and preset.
+    """Measure the speed and overlap of generated data.
 
-    All of them take a quarter of an hour. Exit status 1 where a preset asks for more than there is.
+    Generates the data of every synthetic task, or of those named, and writes a Markdown table with one row for each
+    task and preset: examples, tokens, tokens a second, distinct sources, and held-out sources that also occur in
+    training. All tasks together take about 15 minutes.
+
+    Exit status: 0 on success; 1 if a preset needs more data than its task can generate; 2 for invalid input.
     """
-    from bench.diagnostics import generators as measuring
+    from bench.diagnostics import generators as diagnostics
     from bench.runs.display import Board
 
-    orders = measuring.ordered(names, budgets)
+    presets = diagnostics.select_presets(names, budgets)
     if out is not None:
         _check_writable(out)
-    rows = list(measuring.measured(orders, Board(sys.stderr, len(orders))))
+    rows = list(diagnostics.measure_all(presets, Board(sys.stderr, len(presets))))
+    table = diagnostics.render_table(rows)
     if out is None:
-        click.echo(measuring.table(rows), nl=False)
+        click.echo(table, nl=False)
     else:
-        out.write_text(measuring.table(rows), encoding="utf-8")
+        out.write_text(table, encoding="utf-8")
         click.echo(str(out))
-    return GOOD if all(row.reason is None for row in rows) else BAD
+    return EXIT_OK if all(row.reason is None for row in rows) else EXIT_FAILED
 
 
 def _check_writable(file: Path) -> None:
-    """Raises UserError where a file cannot be written, before hours of work for it."""
+    """Raises UserError if the file cannot be written, before the time for its content is spent."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         new = not file.exists()
         file.open("a").close()
         if new:
-            file.unlink()  # work that is stopped shall leave no empty file
+            file.unlink()  # an interrupted command leaves no empty file
     except OSError as error:
         raise UserError(f"{file} cannot be written: {error.strerror}") from error

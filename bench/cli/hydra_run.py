@@ -1,7 +1,7 @@
 """`bench run`: one cell, or Hydra's multirun over several.
 
-Hydra composes, sweeps and launches (its launcher plugins work too). Everything is checked before it starts, and its
-own folders and logs are sent where they leave nothing behind: a cell's folder holds all there is to know.
+Hydra composes, sweeps and launches; its launcher plugins work too. All cells are checked before Hydra starts. Hydra's
+own logs and folders are switched off or temporary, because a cell's folder already records everything.
 """
 
 from __future__ import annotations
@@ -10,21 +10,24 @@ import math
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from typing import cast
 
+import click
 import hydra
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import create_config_search_path
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Override
+from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from bench.conf.schema import CONF, compose, settings
+from bench.conf import tuned_settings
+from bench.conf.compose import compose, with_tuned_settings
+from bench.conf.files import CONF
 from bench.errors import UserError
 from bench.records import store
 from bench.runs import suite
@@ -37,14 +40,14 @@ QUIET = (
     "hydra.job.chdir=false",
 )
 
-MOST = 1000
-"""Cells of a multirun: each is checked before the first runs."""
+MAX_CELLS = 1000
+"""Maximum cells of a multirun. All are checked before the first runs."""
 
 
 def expand(words: Sequence[str], multirun: bool) -> list[tuple[str, ...]]:
-    """The overrides of each cell that the words ask for, Hydra's own settings left out.
+    """The overrides of each cell that the arguments describe, without Hydra's own settings.
 
-    Raises UserError for words that Hydra cannot read, and for several values without --multirun.
+    Raises UserError for an argument that Hydra cannot parse, and for several values without --multirun.
     """
     parser = OverridesParser.create(
         config_loader=ConfigLoaderImpl(config_search_path=create_config_search_path(str(CONF)))
@@ -60,9 +63,9 @@ def expand(words: Sequence[str], multirun: bool) -> list[tuple[str, ...]]:
     try:
         ours = [override for override in parsed if override.key_or_group.split(".")[0].split("/")[0] != "hydra"]
         if multirun:
-            count = math.prod(_values(override) for override in ours)
-            if count > MOST:
-                raise UserError(f"{count:,} cells are asked for, and at most {MOST:,} can be; ask for fewer")
+            count = math.prod(_count_values(override) for override in ours)
+            if count > MAX_CELLS:
+                raise UserError(f"a multirun has at most {MAX_CELLS:,} cells, got {count:,}; give fewer values")
             (combinations,) = BasicSweeper.split_arguments(ours, None)
             if not combinations:
                 raise UserError(f"{' '.join(words)}: a pattern in this matches nothing")
@@ -72,68 +75,70 @@ def expand(words: Sequence[str], multirun: bool) -> list[tuple[str, ...]]:
     for override in ours:
         if override.is_sweep_override():
             raise UserError(f"{override.input_line!r} names several values; add --multirun (-m) to run them all")
-    return [tuple(override.input_line for override in ours)]
+    return [tuple(str(override.input_line) for override in ours)]
 
 
-def _values(override: Override) -> int:
-    """How many values an override has, without making them; of a pattern 1."""
-    asked = override.value()
-    if isinstance(asked, ChoiceSweep):
-        return len(asked.list)
-    if override.is_range_sweep():
-        if not asked.step:
-            raise UserError(f"{override.input_line!r}: a range needs steps above or below 0")
-        return max(0, math.ceil((asked.stop - asked.start) / asked.step))
+def _count_values(override: Override) -> int:
+    """Number of values of an override, counted without expanding them; a pattern counts as 1."""
+    sweep = override.value()
+    if isinstance(sweep, ChoiceSweep):
+        return len(sweep.list)
+    if isinstance(sweep, RangeSweep):
+        if not sweep.step or sweep.start is None or sweep.stop is None:
+            raise UserError(f"{override.input_line!r}: a range needs a start, a stop and a step other than 0")
+        return max(0, math.ceil((sweep.stop - sweep.start) / sweep.step))
     return 1
 
 
 def run(words: Sequence[str], multirun: bool = False) -> dict[str, str]:
-    """Run every cell the words ask for, one after another, and return each one's outcome by name.
+    """Run every cell that the arguments describe, one after another, and return the outcome of each by name.
 
-    Raises UserError, before anything has run, for a word or value that is wrong in any of them.
+    Raises UserError before the first cell runs if an argument or value is invalid for any of them.
     """
-    cells = [compose(combination) for combination in expand(words, multirun)]
-    for out in {cell.config["out"] for cell in cells}:
-        suite.check_folder(Path(out))
+    combinations = expand(words, multirun)
+    cells = [compose(combination, adopted=True) for combination in combinations]
+    for file in dict.fromkeys(file for each in combinations if (file := tuned_settings.adopted_file(each))):
+        click.echo(f"bench: settings that you adopted apply: {file}", err=True)
+    for out in {cell.out for cell in cells}:
+        suite.check_folder(out)
     total = len(cells)
     outcomes: dict[str, str] = {}
-    refusals: list[UserError] = []
+    errors: list[UserError] = []
 
-    def one(_: DictConfig) -> None:
-        """Hydra's job. A launcher may run it in another process, so that it starts from the overrides alone."""
-        if refusals:
+    def run_one(_: DictConfig) -> None:
+        """Hydra's job. It starts from the overrides alone, because a launcher may run it in another process."""
+        if errors:
             return
-        given = tuple(HydraConfig.get().overrides.task)
-        cell = compose(given)
-        number = HydraConfig.get().job.get("num") if multirun else 0
+        job = suite.Job.of(tuple(HydraConfig.get().overrides.task), adopted=True)
+        number = cast(DictConfig, HydraConfig.get()).job.get("num") if multirun else 0
         try:
-            with board(sys.stderr, total, number or 0) as shown:
-                outcomes.update(suite.run([suite.Job(cell, given)], Path(cell.config["out"]), shown))
+            with board(sys.stderr, total, number or 0) as progress:
+                outcomes.update(suite.run([job], job.cell.out, progress))
         except UserError as error:
-            refusals.append(error)  # raised below: Hydra would add lines of its own
+            errors.append(error)  # raised below, because Hydra would add lines of its own
 
-    _hydra(one, words, ["--multirun"] if multirun else [])
-    if refusals:
-        raise refusals[0]
+    _hydra(run_one, words, ["--multirun"] if multirun else [])
+    if errors:
+        raise errors[0]
     for cell in cells:
-        if cell.name not in outcomes:  # a launcher ran it elsewhere: its record says how it ended
-            folder = Path(cell.config["out"]) / cell.name
+        if cell.name not in outcomes:  # a launcher ran the cell in another process
+            folder = cell.out / cell.name
             outcomes[cell.name] = store.read(folder)["status"] if folder.exists() else "failed"
     return outcomes
 
 
 def show(words: Sequence[str], flags: Sequence[str]) -> None:
-    """Print the configuration that the words make: Hydra's --cfg. Raises UserError for wrong words."""
+    """Print the configuration that the arguments describe (Hydra's --cfg). Raises UserError for invalid arguments."""
     for combination in expand(words, multirun=False):
-        compose(combination)
-    _hydra(lambda _: None, settings(words), flags)
+        compose(combination, adopted=True)
+    _hydra(lambda _: None, with_tuned_settings(words, adopted=True), flags)
 
 
-def _hydra(job, words: Sequence[str], flags: Sequence[str]) -> None:
-    """Hydra's command line with these words. Its exceptions arrive here as they are, not as printed text."""
-    given, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
-    with tempfile.TemporaryDirectory() as nowhere:
-        folders = [f"hydra.{mode}.dir={nowhere}" for mode in ("run", "sweep")]
+def _hydra(job: Callable[[DictConfig], None], words: Sequence[str], flags: Sequence[str]) -> None:
+    """Call Hydra's main function with these arguments; it raises its errors instead of printing them."""
+    argv, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    with tempfile.TemporaryDirectory() as temporary:
+        folders = [f"hydra.{mode}.dir={temporary}" for mode in ("run", "sweep")]
         sys.argv = ["bench run", *QUIET, *folders, *words, *flags]
         os.environ["HYDRA_FULL_ERROR"] = "1"
         try:
@@ -141,7 +146,7 @@ def _hydra(job, words: Sequence[str], flags: Sequence[str]) -> None:
         except (HydraException, OmegaConfBaseException) as error:
             raise UserError(_first_line(error)) from error
         finally:
-            sys.argv = given
+            sys.argv = argv
             if full_error is None:
                 del os.environ["HYDRA_FULL_ERROR"]
 

@@ -1,58 +1,64 @@
-"""`bench list`: what there is to choose from."""
+"""`bench list`: the tasks, models, budgets and suites."""
 
 from __future__ import annotations
 
 import click
 
-from bench.cli import GOOD
+from bench.cli import EXIT_OK
 from bench.errors import UserError
 
-LISTED = {"tasks": "task", "models": "model", "budgets": "budget", "suites": "suite"}
+GROUPS = {"tasks": "task", "models": "model", "budgets": "budget", "suites": "suite"}
 
 
 @click.command("list")
-@click.argument("what", required=False, type=click.Choice([*LISTED, "model"]))
+@click.argument("what", required=False, type=click.Choice([*GROUPS, "model"]))
 @click.argument("name", required=False)
 @click.argument("settings", nargs=-1)
-@click.option("--table", is_flag=True, help="With model: all of them side by side, as Markdown.")
+@click.option("--table", is_flag=True, help="With model: a Markdown table of all models.")
 def list_command(what: str | None, name: str | None, settings: tuple[str, ...], table: bool) -> int:
-    """Name the tasks, models, budgets and suites there are, one a line.
+    """List tasks, models, budgets and suites, or describe a model.
 
-    bench list model NAME [SETTINGS] prints a model's card: layers, shapes, parameters, FLOPs, state, papers, at the
-    size that SETTINGS give it (task=multi30k budget=multi30k_cpu if not given).
+    \b
+    bench list models
+    bench list model lstm_dot task=recall budget=quick
+    bench list model --table
+
+    `bench list model NAME` prints the model's card: papers, layers, shapes, hidden units, parameters, FLOPs and
+    decoder state. SETTINGS (key=value) choose the size. [default: task=multi30k budget=multi30k_cpu]
+
+    Exit status: 0 on success; 2 for invalid input.
     """
     if what == "model":
         return _list_models(name, settings, table)
     if name is not None or table:
-        raise UserError("only a model has more to list: bench list model NAME, or bench list model --table")
-    from bench.conf import schema
+        raise UserError("only a model has a card: bench list model NAME, or bench list model --table")
 
-    for heading, group in LISTED.items():
+    from bench.conf import files
+
+    for heading, group in GROUPS.items():
         if what not in (None, heading):
             continue
-        found = schema.choices(group)
+        choices = files.choices(group)
         if what is None:
             click.echo(f"{heading}:")
-        width = max(map(len, found), default=0)
-        for entry, description in found.items():
+        width = max(map(len, choices), default=0)
+        for entry, description in choices.items():
             click.echo(f"{'' if what else '  '}{entry:{width}}  {description}".rstrip())
-    return GOOD
+    return EXIT_OK
 
 
 def _list_models(name: str | None, settings: tuple[str, ...], table: bool) -> int:
-    """The card of one model, or the table of all."""
+    """Print the card of one model, or the table of all."""
     from bench.analysis import arms
-    from bench.conf import schema
+    from bench.conf import files
     from bench.diagnostics import model_card
 
     if table:
         words = settings if name is None else (name, *settings)
-        click.echo(
-            model_card.table(model_card.card(model, words) for model in arms.ordered(schema.choices("model"))),
-            nl=False,
-        )
+        cards = [model_card.make_card(model, words) for model in arms.ordered(files.choices("model"))]
+        click.echo(model_card.render_table(cards), nl=False)
     elif name is None:
-        raise UserError(f"which model? there are {', '.join(schema.choices('model'))}; or all with --table")
+        raise UserError(f"name a model; there are {', '.join(files.choices('model'))}; or show all with --table")
     else:
-        click.echo(model_card.text(model_card.card(name, settings)))
-    return GOOD
+        click.echo(model_card.render_card(model_card.make_card(name, settings)))
+    return EXIT_OK

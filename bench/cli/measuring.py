@@ -1,4 +1,4 @@
-"""Commands that measure: models on random tokens, and what trained cells read."""
+"""Commands that measure models: `bench profile` and `bench reach`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bench.cli import BAD, GOOD, PATH, RUNS
+from bench.cli import EXIT_FAILED, EXIT_OK, PATH, RUNS
 from bench.diagnostics.profile import defaults
 from bench.errors import UserError
 from bench.records.reach_rows import EXAMPLES
@@ -15,67 +15,98 @@ from bench.records.reach_rows import EXAMPLES
 
 @click.command()
 @click.argument("settings", nargs=-1)
-@click.option("--models", metavar="A,B", help=f"Arms.  [default: {','.join(defaults.ARMS)}]")
-@click.option("--lengths", metavar="N,M", help="Of source and target, in tokens.  [default: 16,32,...,4096]")
-@click.option("--what", metavar="A,B", help="Of forward, train, greedy, beam5, latency.  [default: all]")
-@click.option("--out", type=PATH, default=RUNS / "profile", show_default=True, help="The folder.")
-@click.option("--threads", type=int, metavar="N", help="CPU threads; all usable cores if not given.")
-@click.option("--tokens", default=defaults.TOKENS, show_default=True, help="Source tokens in a batch.")
-@click.option("--repeats", default=defaults.REPEATS, show_default=True, help="Calls after the warm-up, at most.")
-@click.option("--budget-seconds", default=defaults.SECONDS, show_default=True, help="For one measurement, at most.")
+@click.option("--models", metavar="A,B", help=f"Arms to measure.  [default: {','.join(defaults.ARMS)}]")
+@click.option("--lengths", metavar="N,M", help="Lengths of source and target in tokens.  [default: 16,32,...,4096]")
+@click.option(
+    "--what",
+    "quantities",
+    metavar="A,B",
+    help="Quantities to measure: forward, train, greedy, beam5, latency.  [default: all]",
+)
+@click.option("--out", type=PATH, default=RUNS / "profile", show_default=True, help="Folder of the profile.")
+@click.option("--threads", type=int, metavar="N", help="CPU threads.  [default: all usable cores]")
+@click.option(
+    "--tokens", default=defaults.TOKENS, show_default=True, metavar="N", help="Maximum source tokens in a batch."
+)
+@click.option(
+    "--repeats",
+    default=defaults.REPEATS,
+    show_default=True,
+    metavar="N",
+    help="Maximum number of calls after the warm-up.",
+)
+@click.option(
+    "--budget-seconds",
+    default=defaults.SECONDS,
+    show_default=True,
+    metavar="S",
+    help="Maximum seconds for one measurement.",
+)
 def profile(
     settings: tuple[str, ...],
     models: str | None,
     lengths: str | None,
-    what: str | None,
+    quantities: str | None,
     out: Path,
     threads: int | None,
     tokens: int,
     repeats: int,
     budget_seconds: float,
 ) -> int:
-    """Measure speed, memory and use of the machine by length, on random tokens.
+    """Measure speed, memory and utilisation by sequence length.
 
-    SETTINGS choose size and device (task=multi30k budget=multi30k_cpu if not given). What is measured is kept, so that
-    the same command goes on where it was stopped. Exit status 1 where nothing could be measured.
+    Measures the arms on batches of random tokens, each measurement in a process of its own. SETTINGS (key=value)
+    choose size and device. [default: task=multi30k budget=multi30k_cpu]
+
+    Writes profile.md, profile.csv, profile.json, points/ and figures/ into the folder. Finished measurements are kept:
+    run the same command again to continue after an interruption.
+
+    Exit status: 0 if at least one measurement succeeded; 1 if none did; 2 for invalid input.
     """
     from bench.diagnostics.profile import session
-    from bench.diagnostics.profile.plan import planned
+    from bench.diagnostics.profile.plan import make_plan
     from bench.records.profile_rows import MEASURED
     from bench.report.profile_page import build
     from bench.runs.display import Board
 
-    plan = planned(settings, models, lengths, what, threads, tokens, repeats, budget_seconds)
+    plan = make_plan(settings, models, lengths, quantities, threads, tokens, repeats, budget_seconds)
     session.check_folder(out)
-    found = session.run(plan, out, Board(sys.stderr, len(plan.cells) * len(plan.lengths)))
-    measured = sum(row["status"] == MEASURED for row in found)
-    click.echo(f"{measured} of {len(found)} measured: {build(out)}")
-    return GOOD if measured else BAD
+    rows = session.run(plan, out, Board(sys.stderr, len(plan.cells) * len(plan.lengths)))
+    measured = sum(row["status"] == MEASURED for row in rows)
+    click.echo(f"{measured} of {len(rows)} measured: {build(out)}")
+    return EXIT_OK if measured else EXIT_FAILED
 
 
 @click.command()
-@click.option("--run", "runs", multiple=True, type=PATH, help="A cell's folder; repeatable.")
-@click.option("--all", "results", type=PATH, help="Instead: a results folder, for all its cells.")
-@click.option("--split", metavar="NAME", help="Test split.  [default: each task's first]")
-@click.option("--examples", default=EXAMPLES, show_default=True, help="Examples of the split, at most.")
+@click.option("--run", "runs", multiple=True, type=PATH, help="Folder of a trained cell; repeatable.")
+@click.option("--all", "results", type=PATH, help="Results folder: probe all its cells (instead of --run).")
+@click.option("--split", metavar="NAME", help="Test split to probe.  [default: the first of each task]")
+@click.option(
+    "--examples", default=EXAMPLES, show_default=True, metavar="N", help="Maximum number of examples of the split."
+)
 def reach(runs: tuple[Path, ...], results: Path | None, split: str | None, examples: int) -> int:
-    """Find how far back trained cells reach, and write it into their folders.
+    """Measure how far back trained cells use their source.
 
-    Where the gradient of an output goes, by the distance of the source token, and what accuracy is left when the source
-    beyond a distance is another example's. `bench report` draws both. What is there already is not done again.
+    Two probes by distance of the source token: the gradient of an output with respect to the token, and the accuracy
+    that is left when another example's tokens replace the source beyond a distance.
+
+    Writes reach.csv into the folder of each cell and prints a table; `bench report` draws both curves. A cell probed
+    before with the same options is not probed again.
+
+    Exit status: 0 on success; 2 for invalid input, or if no cell can be probed.
     """
     from bench.diagnostics.reach import session
     from bench.runs.display import board
 
     if bool(runs) == (results is not None):
         raise UserError("name cells with --run DIR, or a results folder with --all DIR")
-    todo = {folder: session.asked(folder, split, examples) for folder in runs}
+    settings = {folder: session.settings_for(folder, split, examples) for folder in runs}
     if results is not None:
-        todo, others = session.of_results(results, split, examples)
-        for line in others:
-            click.echo(f"bench: left out: {line}", err=True)
-    with board(sys.stderr, len(todo)) as shown:
-        found = session.run(todo, shown, going_on=results is not None)
-    for line in session.told(found):
+        settings, messages = session.settings_for_all(results, split, examples)
+        for message in messages:
+            click.echo(f"bench: left out: {message}", err=True)
+    with board(sys.stderr, len(settings)) as progress:
+        reaches = session.run(settings, progress, skip_unusable=results is not None)
+    for line in session.summary(reaches):
         click.echo(line)
-    return GOOD
+    return EXIT_OK

@@ -1,70 +1,92 @@
-"""Commands about what cells answer: new lines, scores again, files for other programs, tests of a difference."""
+"""Commands on the outputs of cells: `bench translate`, `hypotheses`, `significance` and `score`."""
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from bench.cli import GOOD, PATH
+from bench.cli import EXIT_OK, PATH
 from bench.errors import UserError
 
 SEED, RESAMPLES, TRIALS = 12345, 1000, 10000
-"""Of significance tests: those of sacrebleu's own command."""
+"""Defaults of significance tests, the same as in sacrebleu's own command."""
 
 DRAWS = click.IntRange(1, 100_000)
-"""How many draws a test may have: sacrebleu holds all at once, 8 bytes for each of them and each segment."""
+"""Allowed number of draws. sacrebleu keeps all draws in memory, 8 bytes for each draw and segment."""
 
 
 @click.command()
-@click.option("--run", "run_folder", required=True, type=PATH, help="A finished cell's folder.")
-@click.option("--beam", type=int, default=5, show_default=True, help="Hypotheses kept; 1 is greedy.")
+@click.option("--run", "run_folder", required=True, type=PATH, help="Folder of a trained cell.")
+@click.option("--beam", type=int, default=5, show_default=True, help="Beam size; 1 is greedy search.", metavar="N")
 def translate(run_folder: Path, beam: int) -> int:
     """Translate standard input line by line with a trained cell.
 
-    Of a line of more than 8,191 tokens the beginning is translated, and standard error says so.
+    Prints one translation for each line. A line of more than 8,191 tokens is cut off there, with a message on standard
+    error.
+
+    Exit status: 0 on success; 2 for invalid input.
     """
     from bench.runs.translate import translate as translations
 
-    def say(line: str) -> None:
-        click.echo(f"bench: {line}", err=True)
+    def warn(message: str) -> None:
+        click.echo(f"bench: {message}", err=True)
 
-    for line in translations(run_folder, _lines(), beam=beam, say=say):
+    for line in translations(run_folder, _lines(), beam=beam, say=warn):
         click.echo(line)
-    return GOOD
+    return EXIT_OK
 
 
 @click.command("hypotheses")
 @click.argument("folder", type=PATH)
-@click.option("--out", type=PATH, help="Where to.  [default: hypotheses, beside the cells]")
+@click.option("--out", type=PATH, help="Folder for the files.  [default: hypotheses, beside the cells]")
 def hypotheses_command(folder: Path, out: Path | None) -> int:
-    """Write what a cell answered, or every cell of a results folder, as plain text that sacrebleu and compare-mt read.
+    """Write outputs as plain text for sacrebleu and compare-mt.
 
-    A folder for each cell, and in it SPLIT.source, SPLIT.reference and SPLIT.SEARCH, one line an example: sacrebleu
-    CELL/test.reference -i */test.greedy. A file that is there and says something else is not overwritten.
+    FOLDER is a cell's folder, or a results folder for all its cells. Writes a folder for each cell with SPLIT.source,
+    SPLIT.reference and SPLIT.SEARCH, one line for each example:
+
+    \b
+    sacrebleu CELL/test.reference -i */test.greedy
+
+    An existing file with other content is not overwritten.
+
+    Exit status: 0 on success; 2 for invalid input.
     """
     from bench.records import hypotheses
 
-    written, left_out = hypotheses.write(folder, out)
-    for line in left_out:
-        click.echo(f"bench: left out: {line}", err=True)
-    for place, names in written.items():
-        click.echo(f"{place}: {' '.join(names)}")
-    return GOOD
+    written, messages = hypotheses.write(folder, out)
+    for message in messages:
+        click.echo(f"bench: left out: {message}", err=True)
+    for cell_folder, names in written.items():
+        click.echo(f"{cell_folder}: {' '.join(names)}")
+    return EXIT_OK
 
 
 @click.command()
 @click.argument("first", metavar="DIR_A", type=PATH)
 @click.argument("second", metavar="DIR_B", type=PATH)
 @click.option("--split", metavar="NAME", help="Test split.  [default: the first]")
-@click.option("--search", default="greedy", show_default=True, help="Or beam5, as records call it.")
-@click.option("--metric", metavar="A,B", help="Of bleu, chrf.  [default: both]")
-@click.option("--seed", type=click.IntRange(min=1), default=SEED, show_default=True, help="sacrebleu knows no seed 0.")
-@click.option("--resamples", type=DRAWS, default=RESAMPLES, show_default=True, help="Of the bootstrap.")
-@click.option("--trials", type=DRAWS, default=TRIALS, show_default=True, help="Of the randomisation.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--search", default="greedy", show_default=True, metavar="NAME", help="Search of the outputs: greedy or beam5."
+)
+@click.option("--metric", metavar="A,B", help="Metrics to test: bleu, chrf.  [default: both]")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=1),
+    default=SEED,
+    show_default=True,
+    metavar="N",
+    help="Seed; sacrebleu has no seed 0.",
+)
+@click.option(
+    "--resamples", type=DRAWS, default=RESAMPLES, show_default=True, metavar="N", help="Bootstrap resamples."
+)
+@click.option("--trials", type=DRAWS, default=TRIALS, show_default=True, metavar="N", help="Randomisation trials.")
+@click.option("--json", "as_json", is_flag=True, help="Print the tests as JSON.")
 def significance(
     first: Path,
     second: Path,
@@ -76,9 +98,13 @@ def significance(
     trials: int,
     as_json: bool,
 ) -> int:
-    """Test whether two cells differ on a test set: paired bootstrap and approximate randomisation over segments.
+    """Test whether two trained cells differ on a test set.
 
-    Both are sacrebleu's own. They are about two trained systems; about architectures see `bench report`, over seeds.
+    DIR_A and DIR_B are the cells' folders. Runs sacrebleu's paired bootstrap and approximate randomisation over
+    segments. The tests compare two trained systems. To compare architectures, use `bench report`, which tests over
+    seeds.
+
+    Exit status: 0 on success, whether or not the cells differ; 2 for invalid input.
     """
     import json
     from dataclasses import asdict
@@ -86,40 +112,43 @@ def significance(
     from bench.analysis import significance as testing
 
     metrics = () if metric is None else metric.split(",")
-    found = testing.compare(
+    comparison = testing.compare(
         first, second, split=split, search=search, metrics=metrics, seed=seed, resamples=resamples, trials=trials
     )
     if as_json:
-        click.echo(json.dumps(asdict(found), indent=1, ensure_ascii=False))
+        click.echo(json.dumps(asdict(comparison), indent=1, ensure_ascii=False))
     else:
-        for line in testing.told(found):
+        for line in testing.told(comparison):
             click.echo(line)
-    return GOOD
+    return EXIT_OK
 
 
 @click.command()
 @click.argument("folder", type=PATH)
 def score(folder: Path) -> int:
-    """Score the outputs of a results folder's finished cells again.
+    """Score the stored outputs of finished cells again.
 
-    What a record says is checked against its outputs; metrics that its task has got since and sanity flags that outputs
-    show are added to it, and `bench report` shows them. Exit status 2 where a score does not come out as recorded; that
-    record stays as it is.
+    Checks each record's scores against the cell's outputs. Adds to the record the metrics that its task has gained
+    since, and the sanity flags that follow from the outputs; `bench report` shows them.
+
+    Exit status: 0 on success; 2 for invalid input, or if a score differs from the recorded one (that record is not
+    changed).
     """
     from bench.runs import rescore
 
-    folders, others = rescore.cells(folder)
-    for line in others:
-        click.echo(f"bench: left out: {line}", err=True)
+    folders, messages = rescore.cells(folder)
+    for message in messages:
+        click.echo(f"bench: left out: {message}", err=True)
     for cell in folders:
         confirmed, added = rescore.rescore(cell)
         click.echo(f"{cell.name}: {confirmed} scores confirmed, added: {', '.join(added) or 'nothing'}")
-    return GOOD
+    return EXIT_OK
 
 
 def _lines() -> Iterator[str]:
-    """Standard input as it comes. Raises UserError for bytes that are not UTF-8."""
-    sys.stdin.reconfigure(encoding="utf-8", errors="strict")
+    """The lines of standard input, as they arrive. Raises UserError for bytes that are not UTF-8."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="strict")
     try:
         yield from sys.stdin
     except UnicodeDecodeError as error:

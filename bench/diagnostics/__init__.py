@@ -1,1 +1,1 @@
-"""Measurements that are no cells: speed and memory, reach, data generators, model cards."""
+"""Measurements other than cells: speed and memory, reach, data generators, model cards."""

@@ -1,4 +1,4 @@
-"""`bench reach` from the command line on cells that were trained a moment ago, and their figures in the report."""
+"""`bench reach` on the command line, on freshly trained cells, and its figures in the report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench import __main__
-from bench.conf import schema
+from bench.conf.compose import compose
 from bench.diagnostics.reach import measure
 from bench.records import reach_rows, store
 from bench.records.reach_rows import Settings
@@ -18,8 +18,8 @@ from bench.runs.cell import run_cell
 TINY = ("budget=smoke", "budget.parameters=20000", "match.tolerance=1", "task.train_size=3000", "task.valid_size=20")
 
 CELLS = {
-    # One key and its value, then the key again. The value is asked for after the key, so it is two tokens back: one of the
-    # source and one that was written.
+    # One key and its value, then the key again. The value is predicted after the key has been repeated in the target, so
+    # two tokens lie in between: one of the source and one of the target.
     "recall": (*TINY, "task=recall", "task.slots=1", "task.pairs=1", "task.keys=20", "task.values=10",
                "task.test_size=16", "model=lstm_dot", "optim.lr=1e-2", "budget.epochs=16"),
     "adding": (*TINY, "task=adding", "task.train_shortest=6", "task.train_longest=6", "task.test_longest=12",
@@ -30,17 +30,17 @@ CELLS = {
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The folder of each cell, all in one results folder."""
-    out, found = tmp_path_factory.mktemp("reach") / "results", {}
+    out, folders = tmp_path_factory.mktemp("reach") / "results", {}
     for name, words in CELLS.items():
-        cell = schema.compose(words)
+        cell = compose(words)
         assert run_cell(cell, out) == "done"
-        found[name] = out / cell.name
-    return found
+        folders[name] = out / cell.name
+    return folders
 
 
 @pytest.fixture
 def copied(trained: dict[str, Path], tmp_path: Path) -> dict[str, Path]:
-    """The same, to be changed."""
+    """Copies that a test may change."""
     shutil.copytree(trained["recall"].parent, tmp_path / "results")
     return {name: tmp_path / "results" / folder.name for name, folder in trained.items()}
 
@@ -52,25 +52,25 @@ def bench(*words: object) -> int:
 def test_a_cell_reaches_as_far_as_it_has_learnt_to_look(copied, capsys):
     folder = copied["recall"]
     assert bench("--run", folder) == 0
-    said, progress = capsys.readouterr()
-    assert said.splitlines()[0] == str(folder / reach_rows.FILE) and "probed in" in progress
-    found = reach_rows.read(folder)
-    assert found.settings == Settings("test", 200)
-    nothing, whole = found.accuracy
-    assert whole > 0.9 and nothing < 0.4 and found.context in (3, 4)
-    kept = {row.k: row for row in found.curve(reach_rows.REPLACEMENT)}
+    output, progress = capsys.readouterr()
+    assert output.splitlines()[0] == str(folder / reach_rows.FILE) and "probed in" in progress
+    reach = reach_rows.read(folder)
+    assert reach.settings == Settings("test", 200)
+    nothing, whole = reach.accuracy
+    assert whole > 0.9 and nothing < 0.4 and reach.context in (3, 4)
+    kept = {row.k: row for row in reach.curve(reach_rows.REPLACEMENT)}
     assert list(kept) == [0, 1, 2, 3, 4] and kept[2].value < 0.4 and kept[3].value > 0.8
     assert all(row.n == 16 and row.low <= row.value <= row.high for row in kept.values())
-    share = {row.k: row.value for row in found.curve(reach_rows.GRADIENT)}
+    share = {row.k: row.value for row in reach.curve(reach_rows.GRADIENT)}
     assert share[3] > share[2] and share[3] > share[4]
-    line = said.splitlines()[-1].split()
+    line = output.splitlines()[-1].split()
     assert line == [
         folder.name,
         "test",
         f"{whole:.3f}",
         f"{nothing:.3f}",
-        f"{found.constant:.3f}",
-        str(found.context),
+        f"{reach.constant:.3f}",
+        str(reach.context),
         "3",
     ]
     assert not list(folder.glob(".*"))
@@ -80,12 +80,12 @@ def test_what_is_there_is_not_done_again_unless_the_settings_are_others(copied, 
     folder = copied["recall"]
     assert bench("--run", folder) == 0
     first = (folder / reach_rows.FILE).read_bytes()
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     with monkeypatch.context() as patch:
         patch.setattr(measure.trained, "load", lambda folder: pytest.fail("loaded"))
         assert bench("--run", folder) == 0
     again = capsys.readouterr()
-    assert again.out == said and "probed before" in again.err
+    assert again.out == output and "probed before" in again.err
     assert bench("--run", folder, "--examples", 5) == 0
     assert (
         reach_rows.read(folder).settings.examples == 5
@@ -101,31 +101,31 @@ def test_what_is_there_is_not_done_again_unless_the_settings_are_others(copied, 
 def test_real_values_and_other_splits(copied, capsys):
     folder = copied["adding"]
     assert bench("--run", folder, "--split", "test_longer") == 0
-    found = reach_rows.read(folder)
-    assert found.settings.split == "test_longer"
-    assert {row.k for row in found.curve(reach_rows.REPLACEMENT)} == set(range(13))
-    assert found.curve(reach_rows.WITHIN)[-1].value == 1.0 and 0 < found.constant < 0.3
+    reach = reach_rows.read(folder)
+    assert reach.settings.split == "test_longer"
+    assert {row.k for row in reach.curve(reach_rows.REPLACEMENT)} == set(range(13))
+    assert reach.curve(reach_rows.WITHIN)[-1].value == 1.0 and 0 < reach.constant < 0.3
 
 
 def test_a_whole_results_folder_leaves_out_what_cannot_be_probed(copied, capsys):
     (copied["adding"] / store.WEIGHTS).unlink()
     out = copied["recall"].parent
     assert bench("--all", out) == 0
-    said, progress = capsys.readouterr()
-    assert said.splitlines()[0] == str(copied["recall"] / reach_rows.FILE) and len(said.splitlines()) == 4
+    output, progress = capsys.readouterr()
+    assert output.splitlines()[0] == str(copied["recall"] / reach_rows.FILE) and len(output.splitlines()) == 4
     assert f"left out: {copied['adding']} has no model.safetensors" in progress
     assert not (copied["adding"] / reach_rows.FILE).exists()
 
 
 def test_a_whole_results_folder_goes_on_where_a_cell_turns_out_to_be_unfit(copied, capsys):
-    """Whatever is only known once its data are there; where nothing is left, that is the error."""
+    """A cell may prove unusable only once its data are loaded. If no other cell is left, its error is the command's."""
     unfit, out = copied["adding"], copied["adding"].parent
     data = json.loads((unfit / store.RECORD).read_text())["data"]
     changed(unfit, data=data | {"checksums": {"train": "0" * 64}})
     assert bench("--all", out) == 0
-    said, progress = capsys.readouterr()
-    assert said.splitlines()[0] == str(copied["recall"] / reach_rows.FILE) and len(said.splitlines()) == 4
-    assert f"{unfit.name}: left out: the data of {unfit} are made otherwise" in progress
+    output, progress = capsys.readouterr()
+    assert output.splitlines()[0] == str(copied["recall"] / reach_rows.FILE) and len(output.splitlines()) == 4
+    assert f"{unfit.name}: left out: the data of {unfit} differ from those it was trained on" in progress
     shutil.rmtree(copied["recall"])
     assert bench("--all", out) == 2
     assert "the data of" in capsys.readouterr().err.splitlines()[-1]
@@ -139,7 +139,7 @@ def changed(folder: Path, **values: object) -> None:
 def test_bad_input_is_one_line_and_nothing_is_written(copied, tmp_path, capfd, monkeypatch):
     good = copied["recall"]
     made = {name: tmp_path / name for name in ("failed", "weightless", "foreign", "torn", "other", "bare", "unscored")}
-    for name, folder in made.items():
+    for folder in made.values():
         shutil.copytree(good, folder)
     changed(made["failed"], status="failed", reason="it did not work")
     (made["weightless"] / store.WEIGHTS).unlink()
@@ -175,11 +175,11 @@ def test_bad_input_is_one_line_and_nothing_is_written(copied, tmp_path, capfd, m
         ("--all", good.parent, "--split", "nope"): "holds no cell to probe",
         ("--all", good.parent, "--examples", -1): "--examples must be at least 1",
     }
-    for words, told in cases.items():
+    for words, message in cases.items():
         assert bench(*words) == 2, words
-        said, errors = capfd.readouterr()
+        output, errors = capfd.readouterr()
         *progress, line = errors.splitlines()
-        assert line.startswith("bench: ") and told in line and said == "", errors
+        assert line.startswith("bench: ") and message in line and output == "", errors
         assert all(each.endswith("started") for each in progress)
         assert sorted(tmp_path.rglob("*")) == before, words
 

@@ -1,4 +1,4 @@
-"""The command line: what it says, what it returns, and that bad input costs one line and nothing else."""
+"""The command line: output, exit statuses, and one line for invalid input."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TINY = ["budget=smoke", "task=reverse", "task.train_size=500", "task.valid_size=
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """An empty folder as the working directory, with things a results folder must not be."""
+    """The working directory: a new folder with a file and folders that are no results folders."""
     monkeypatch.chdir(tmp_path)
     Path("file").touch()
     Path("foreign").mkdir()
@@ -121,10 +121,10 @@ BAD_INPUT = {
 def test_bad_input_is_one_line_and_exit_status_2(line, here, capfd):
     before = sorted(here.rglob("*"))
     assert __main__.main(line.split()) == 2
-    said, errors = capfd.readouterr()
+    output, errors = capfd.readouterr()
     assert errors.startswith("bench: ") and errors.count("\n") == 1 and errors.endswith("\n"), errors
     assert BAD_INPUT[line] in errors
-    assert said == ""
+    assert output == ""
     assert sorted(here.rglob("*")) == before, "something was written"
 
 
@@ -189,7 +189,7 @@ def test_help_comes_at_once():
 
 def test_list_gives_every_configuration_a_line_that_describes_it(capsys):
     whole = []
-    for heading, group in listing.LISTED.items():
+    for heading, group in listing.GROUPS.items():
         assert __main__.main(["list", heading]) == 0
         lines = capsys.readouterr().out.splitlines()
         names = sorted(path.stem for path in (ROOT / "bench" / "conf" / group).glob("*.yaml"))
@@ -204,43 +204,43 @@ def test_list_gives_every_configuration_a_line_that_describes_it(capsys):
 def test_cfg_prints_the_configuration_and_runs_nothing(here, capfd):
     before = sorted(here.rglob("*"))
     assert __main__.main(["run", "seed=7", "model=transformer", "--cfg", "job"]) == 0
-    said, errors = capfd.readouterr()
-    assert "seed: 7" in said and errors == ""
+    output, errors = capfd.readouterr()
+    assert "seed: 7" in output and errors == ""
     assert sorted(here.rglob("*")) == before
 
 
 @pytest.fixture
 def ran(monkeypatch):
-    """Cells are noted down, as (model, seed, folder), instead of run; their outcome is that of `status`."""
-    noted: list[tuple[str, int, str]] = []
+    """Cells are recorded as (model, seed, folder) instead of run; their outcome is `status`."""
+    recorded: list[tuple[str, int, str]] = []
 
-    def note(jobs, out, board, **options):
-        noted.extend((job.cell.model, job.cell.seed, str(out)) for job in jobs)
-        return {job.cell.name: note.status for job in jobs}
+    def record(jobs, out, board, **options):
+        recorded.extend((job.cell.model, job.cell.seed, str(out)) for job in jobs)
+        return {job.cell.name: record.status for job in jobs}
 
-    note.status, note.noted = "done", noted
-    monkeypatch.setattr(suite, "run", note)
-    return note
+    record.status, record.recorded = "done", recorded
+    monkeypatch.setattr(suite, "run", record)
+    return record
 
 
 def test_multirun_runs_every_combination_and_leaves_nothing_behind(ran, here, capfd):
     before = sorted(here.rglob("*"))
     arguments = [*TINY, "-m", "model=transformer,lstm_dot", "seed=0,1,2", "out='a b'"]
     assert __main__.main(["run", *arguments]) == 0
-    assert ran.noted == [(model, seed, "a b") for model in ("transformer", "lstm_dot") for seed in (0, 1, 2)]
+    assert ran.recorded == [(model, seed, "a b") for model in ("transformer", "lstm_dot") for seed in (0, 1, 2)]
     assert capfd.readouterr().out == "6 cells: 6 done\n"
     assert sorted(here.rglob("*")) == before
 
 
 def test_one_cell_goes_to_the_default_folder(ran, here):
     assert __main__.main(["run", *TINY, "model=lstm_dot", "seed=3"]) == 0
-    assert ran.noted == [("lstm_dot", 3, str(Path("results", "runs", "default")))]
+    assert ran.recorded == [("lstm_dot", 3, str(Path("results", "runs", "default")))]
 
 
 def test_multirun_checks_every_combination_before_the_first_runs(ran, here, capfd):
     assert __main__.main(["run", *TINY, "-m", "model=transformer,nope"]) == 2
     assert __main__.main(["run", *TINY, "-m", "seed=1,2,-3"]) == 2
-    assert ran.noted == []
+    assert ran.recorded == []
 
 
 def test_a_refusal_stops_a_multirun(ran, monkeypatch, here, capfd):
@@ -251,7 +251,7 @@ def test_a_refusal_stops_a_multirun(ran, monkeypatch, here, capfd):
     monkeypatch.setattr(suite, "run", refuse)
     assert __main__.main(["run", *TINY, "-m", "seed=1,2"]) == 2
     assert capfd.readouterr().err == "bench: cannot be had\n"
-    assert len(ran.noted) == 1
+    assert len(ran.recorded) == 1
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def test_exit_status(command, status, code, ran, here):
 
 
 def test_a_suite_writes_its_report_also_where_a_cell_failed(ran, here, monkeypatch, capsys):
-    monkeypatch.setattr(cells, "_write_report", lambda folder: print(f"report of {folder}"))
+    monkeypatch.setattr(cells, "write_report", lambda folder: print(f"report of {folder}"))
     ran.status = "failed"
     assert __main__.main(["suite", "smoke"]) == 1
     assert f"report of {Path('results', 'runs', 'smoke')}" in capsys.readouterr().out
@@ -273,7 +273,7 @@ def test_a_suite_writes_its_report_also_where_a_cell_failed(ran, here, monkeypat
     assert "report of" not in capsys.readouterr().out
 
 
-def test_more_threads_than_cores_is_said(ran, here, monkeypatch, capsys):
+def test_more_threads_than_cores_is_a_message(ran, here, monkeypatch, capsys):
     monkeypatch.setattr("bench.system.environment.usable_cores", lambda: 0)
     assert __main__.main(["suite", "smoke", "--no-report"]) == 0
     assert "usable cores: one cell at a time" in capsys.readouterr().err
@@ -287,10 +287,11 @@ def test_an_interrupt_says_how_to_go_on(command, here, monkeypatch, capsys):
     monkeypatch.setattr(suite, "run", interrupted)
     assert __main__.main(command) == 130
     # click ends the line of the terminal's ^C first
-    assert capsys.readouterr().err.lstrip("\n") == "bench: stopped; run the same command again to go on from here\n"
+    assert capsys.readouterr().err.lstrip("\n") == "bench: stopped; run the same command again to continue\n"
 
 
 def test_data_check_tells_broken_files_by_its_exit_status(monkeypatch, capsys):
+    from bench.data.corpora import registry
 
     for fine, code in [(True, 0), (False, 1)]:
         monkeypatch.setattr(registry, "check", lambda name, fine=fine: iter([(fine, "a line"), (True, "another")]))

@@ -1,4 +1,4 @@
-"""Slopes, crossovers and the page of a profile, from tables made by hand whose answers are known."""
+"""Slopes, crossovers and the page of a profile, on hand-made tables with known answers."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ LENGTHS = (16, 32, 64, 128, 256, 512, 1024)
 
 @pytest.mark.parametrize("power", [0.0, 0.5, 1.0, 2.0, -1.0])
 def test_the_slope_of_a_power_is_the_power(power):
-    found = slope({length: 3e-6 * length**power for length in LENGTHS})
-    assert found.value == pytest.approx(power, abs=1e-9)
-    assert (found.low, found.high, found.n) == (128, 1024, 4)
+    fit = slope({length: 3e-6 * length**power for length in LENGTHS})
+    assert fit.value == pytest.approx(power, abs=1e-9)
+    assert (fit.low, fit.high, fit.n) == (128, 1024, 4)
 
 
 def test_the_slope_is_that_of_the_upper_half():
@@ -41,16 +41,16 @@ def test_too_few_lengths_have_no_slope():
 
 def test_a_crossover_of_two_powers_is_where_they_meet():
     """n ** 1.5 against 20 n meet at 400, between two of the lengths."""
-    found = crossover({n: n**1.5 for n in LENGTHS}, {n: 20.0 * n for n in LENGTHS})
-    assert (found.kind, found.changes) == (growth.FROM, 1)
-    assert found.length == pytest.approx(400)
-    assert str(found) == "from about 400 on"
+    change = crossover({n: n**1.5 for n in LENGTHS}, {n: 20.0 * n for n in LENGTHS})
+    assert (change.kind, change.changes) == (growth.FROM, 1)
+    assert change.length == pytest.approx(400)
+    assert str(change) == "from about 400 on"
 
 
 def test_a_crossover_downwards():
-    found = crossover({n: 20.0 * n for n in LENGTHS}, {n: n**1.5 for n in LENGTHS})
-    assert found.kind == growth.BELOW and found.length == pytest.approx(400)
-    assert str(found) == "below about 400 only"
+    change = crossover({n: 20.0 * n for n in LENGTHS}, {n: n**1.5 for n in LENGTHS})
+    assert change.kind == growth.BELOW and change.length == pytest.approx(400)
+    assert str(change) == "below about 400 only"
 
 
 def test_no_crossover_within_the_range():
@@ -61,16 +61,16 @@ def test_no_crossover_within_the_range():
 
 
 def test_a_crossover_knows_common_lengths_alone():
-    found = crossover({16: 1.0, 32: 1.0, 4096: 99.0}, {8: 0.1, 16: 2.0, 32: 2.0})
-    assert (found.kind, found.low, found.high) == (growth.NEVER, 16, 32)
+    change = crossover({16: 1.0, 32: 1.0, 4096: 99.0}, {8: 0.1, 16: 2.0, 32: 2.0})
+    assert (change.kind, change.low, change.high) == (growth.NEVER, 16, 32)
     assert crossover({16: 1.0}, {32: 1.0}) is None
 
 
 def test_the_last_of_several_changes_counts():
-    found = crossover({16: 2.0, 32: 0.5, 64: 1.0, 128: 4.0}, {16: 1.0, 32: 1.0, 64: 1.0, 128: 1.0})
-    assert (found.kind, found.changes) == (growth.FROM, 2)
-    assert found.length == pytest.approx(64)
-    assert str(found).endswith("(the order changes 2 times)")
+    change = crossover({16: 2.0, 32: 0.5, 64: 1.0, 128: 4.0}, {16: 1.0, 32: 1.0, 64: 1.0, 128: 1.0})
+    assert (change.kind, change.changes) == (growth.FROM, 2)
+    assert change.length == pytest.approx(64)
+    assert str(change).endswith("(the order changes 2 times)")
 
 
 def made(arm: str, length: int, what: str, a_token: float, more_memory: int, share: float = 0.5) -> profile_rows.Row:
@@ -90,16 +90,16 @@ def made(arm: str, length: int, what: str, a_token: float, more_memory: int, sha
 def folder(tmp_path: Path) -> Path:
     """A Transformer whose token costs 1e-6 n seconds and n / 2 MiB, an LSTM whose token costs 100e-6 s at any length;
     the LSTM's training step at 1,024 was left out, and its decoding one sentence at a time is always slower."""
-    found = []
+    rows = []
     for n in LENGTHS:
-        found.append(made("transformer", n, "train", 1e-6 * n, n * 2**19, share=0.625))
-        found.append(made("lstm_dot", n, "train", 100e-6, 64 * 2**20))
-        found.append(made("transformer", n, "latency", 1e-3, 2**20))
-        found.append(made("lstm_dot", n, "latency", 2e-3, 2**20))
-    found[-3] = profile_rows.unmeasured(
+        rows.append(made("transformer", n, "train", 1e-6 * n, n * 2**19, share=0.625))
+        rows.append(made("lstm_dot", n, "train", 100e-6, 64 * 2**20))
+        rows.append(made("transformer", n, "latency", 1e-3, 2**20))
+        rows.append(made("lstm_dot", n, "latency", 2e-3, 2**20))
+    rows[-3] = profile_rows.unmeasured(
         "lstm_dot", 1024, "train", profile_rows.LEFT_OUT, "4 calls of about 40 s | are over the limit"
     )
-    profile_rows.write_table(tmp_path / profile_rows.TABLE, found)
+    profile_rows.write_table(tmp_path / profile_rows.TABLE, rows)
     return tmp_path
 
 
@@ -148,9 +148,9 @@ def test_the_page_is_the_same_again_and_the_table_is_all_it_needs(folder):
     svg = (folder / "figures" / "time-train.svg").read_bytes()
     assert lines(folder) == before
     assert (folder / "figures" / "time-train.svg").read_bytes() == svg
-    told = {"cpu": "Abacus 3000", "cores": 2, "threads": 2, "device": "cpu", "platform": "p", "python": "3"}
-    told |= {"libraries": {"torch": "2"}}
-    about = {"settings": {"words": ["task=reverse"]}, "environment": told, "code": []}
+    environment = {"cpu": "Abacus 3000", "cores": 2, "threads": 2, "device": "cpu", "platform": "p", "python": "3"}
+    environment |= {"libraries": {"torch": "2"}}
+    about = {"settings": {"words": ["task=reverse"]}, "environment": environment, "code": []}
     (folder / profile_rows.ABOUT).write_text(json.dumps(about))
     more = lines(folder)
     assert [line for line in more if line not in before] == [

@@ -1,4 +1,4 @@
-"""`reach.csv`: what is written is read, what is broken is refused, and what is said of the curves follows from them."""
+"""`reach.csv`: writing and reading it, broken files, and the numbers derived from its curves."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ SETTINGS = Settings("test")
 
 def reach(kept: list[float], within: list[float] = ()) -> Reach:
     """Accuracies at 0, 1, 2, ..., and shares of the gradient at 1, 2, ..."""
-    found = [Row(REPLACEMENT, k, value, None, None, 10) for k, value in enumerate(kept)]
-    found += [Row(WITHIN, k, value, None, None, 10) for k, value in enumerate(within, start=1)]
-    return Reach(SETTINGS, tuple(found))
+    rows = [Row(REPLACEMENT, k, value, None, None, 10) for k, value in enumerate(kept)]
+    rows += [Row(WITHIN, k, value, None, None, 10) for k, value in enumerate(within, start=1)]
+    return Reach(SETTINGS, tuple(rows))
 
 
 def test_what_is_written_is_read(tmp_path):
@@ -55,7 +55,7 @@ def test_a_write_that_fails_leaves_the_earlier_file(tmp_path, monkeypatch):
 
 
 def test_a_number_has_six_figures(tmp_path):
-    """More of them would differ between machines."""
+    """Further digits would differ between machines."""
     reach_rows.write(tmp_path, reach([1 / 3]))
     assert "replacement,0,0.333333,," in (tmp_path / reach_rows.FILE).read_text()
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.conf import schema
 from bench.conf.compose import compose
+from bench.conf.schema import Cell
 from bench.data.examples import EOS, FIRST_FREE_ID, Sizes, Split
 from bench.data.ragged import Ragged
 from bench.diagnostics.profile.plan import Request
@@ -20,7 +20,6 @@ from bench.evaluation.decoding import search
 from bench.evaluation.search_config import Search
 from bench.records.profile_rows import ERROR, MEASURED, PER_SECOND, UNITS, Row, unmeasured, utilisation
 from bench.runs import building
-from bench.runs.cell import training_settings
 from bench.seeding import numpy_generator
 from bench.system import resources
 from bench.system.allocator import tune_allocator
@@ -54,13 +53,11 @@ class Work:
 
 @dataclass(frozen=True)
 class Subject:
-    """A model and what its calls need. config: the cell's configuration; sizes: its vocabulary sizes."""
+    """A model, its cell, and its vocabulary sizes."""
 
     model: Seq2Seq
-    config: dict
+    cell: Cell
     sizes: Sizes
-    seed: int
-    device: str
 
 
 def measure(request: Request) -> Row:
@@ -72,12 +69,12 @@ def measure(request: Request) -> Row:
     cell = compose(request.words)
     tune_allocator()
     torch.set_num_threads(cell.threads)
-    device = cell.config["device"]
+    device = cell.device
     if device == "cuda" and not torch.cuda.is_available():
         raise UserError("device=cuda, but torch sees no GPU here; use device=cpu")
-    sizes = schema.build_task(cell.config["task"]).sizes
-    model, _ = building.build_model(cell.config, sizes, SIZE_LENGTHS, cell.seed)
-    subject = Subject(model.to(device).eval(), cell.config, sizes, cell.seed, device)
+    sizes = cell.make_task().sizes
+    model, _ = building.build_model(cell, sizes, SIZE_LENGTHS)
+    subject = Subject(model.to(device).eval(), cell, sizes)
     base = _peak_bytes(device)
     try:
         work = WORK[request.quantity](subject, request)
@@ -156,11 +153,12 @@ def timing_row(request: Request, work: Work, samples: list[float], rate: float) 
     samples: seconds of each call. rate: the machine's matrix-product rate in FLOPs a second.
     """
     unit = UNITS[request.quantity]
-    in_unit = [work.tokens / s if unit == PER_SECOND else s / work.tokens for s in samples]
+    quartiles = resources.summary([work.tokens / s if unit == PER_SECOND else s / work.tokens for s in samples], unit)
+    assert quartiles is not None, "at least one call is timed"
     median = float(np.median(samples))
     return {
         **unmeasured(request.arm, request.length, request.quantity, MEASURED, ""),
-        **resources.summary(in_unit, unit),
+        **quartiles,
         "rows": work.rows,
         "tokens": work.tokens,
         "seconds": median,
@@ -191,9 +189,9 @@ def _train_work(subject: Subject, request: Request) -> Work:
     train, valid = _split(subject, length, count), _split(subject, 2, 1)
     # One batch is one epoch. A constant schedule keeps the learning rate above zero after any number of steps.
     settings = replace(
-        training_settings(subject.config), epochs=1.0, batch_tokens=count * length, validations=1, schedule="constant"
+        subject.cell.training, epochs=1.0, batch_tokens=count * length, validations=1, schedule="constant"
     )
-    trainer = Trainer(model, train, valid, settings, subject.seed, subject.device)
+    trainer = Trainer(model, train, valid, settings, subject.cell.seed, subject.cell.device)
     batch = trainer.batcher.make(np.arange(count))
     model.train()
     return Work(
@@ -207,7 +205,7 @@ def _decode_work(subject: Subject, request: Request, beam: int, count: int) -> W
     batch = _batch(subject, length, count)
     rows = len(batch.rows)
     limits = np.full(rows, length)
-    config = Search(beam, precision=subject.config["search"]["precision"])
+    config = Search(beam, precision=subject.cell.search.greedy.precision)
 
     def call() -> None:
         with without_end_token(model):
@@ -243,16 +241,17 @@ def _batch(subject: Subject, length: int, count: int) -> Batch:
     """A batch of `count` rows, at least one."""
     count = max(1, count)
     split = _split(subject, length, count)
-    return Batcher(split, count * length, subject.device).make(np.arange(count))
+    return Batcher(split, count * length, subject.cell.device).make(np.arange(count))
 
 
 def _split(subject: Subject, length: int, count: int) -> Split:
     """Random tokens. Every source and target has `length` tokens, including the end token that batches add."""
-    sides = []
-    for side, size in (("source", subject.sizes.source), ("target", subject.sizes.target)):
-        generator = numpy_generator(subject.seed, "profile", side, length)
-        sides.append(Ragged.of(generator.integers(FIRST_FREE_ID, size, (count, length - 1))))
-    return Split("profile", *sides)
+
+    def side(name: str, vocabulary: int) -> Ragged:
+        generator = numpy_generator(subject.cell.seed, "profile", name, length)
+        return Ragged.of(generator.integers(FIRST_FREE_ID, vocabulary, (count, length - 1)))
+
+    return Split("profile", side("source", subject.sizes.source), side("target", subject.sizes.target))
 
 
 def _peak_bytes(device: str) -> int:

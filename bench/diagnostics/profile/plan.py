@@ -58,7 +58,7 @@ class Plan:
 
     @property
     def device(self) -> str:
-        return next(iter(self.cells.values())).config["device"]
+        return next(iter(self.cells.values())).device
 
     def request(self, arm: str, length: int, quantity: str) -> Request:
         words = (f"model={arm}", *self.words)

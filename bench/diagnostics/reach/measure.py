@@ -1,4 +1,4 @@
-"""One trained cell probed: from its folder to the rows of its `reach.csv`."""
+"""Probes one trained cell: from its folder to the rows of its `reach.csv`."""
 
 from __future__ import annotations
 
@@ -16,70 +16,81 @@ from bench.runs import trained
 from bench.training.progress import Progress, Silent
 
 RESAMPLES = 2000
-"""Of a bootstrap over examples: there are many examples, and many distances."""
+"""Resamples of a bootstrap over examples. Fewer than elsewhere, because there is one bootstrap for each distance."""
 
 
 def measure(folder: Path, settings: Settings, progress: Progress | None = None) -> Reach:
-    """Probe the cell in the folder on its own device, or on the CPU where that is not here.
+    """Probe the cell in the folder on its own device, or on the CPU if that device is absent.
 
-    Raises UserError where there is no trained cell, no such split, or other data than the cell was trained on.
+    Raises UserError if the folder has no trained cell, if the cell has no such split, or if the data differ from the
+    data that the cell was trained on.
     """
     progress = progress or Silent()
     progress.stage("load", 0, "steps")
-    cell = trained.load(folder)
-    about = trained.record(folder).get("data")
-    recorded = about.get("checksums") if isinstance(about, Mapping) else None
-    if recorded and recorded != cell.data.checksums:
-        raise UserError(f"the data of {folder} are made otherwise since it was trained; run the cell again")
-    if settings.split not in cell.data.tests:
-        raise UserError(f"{folder} has no split {settings.split!r}; there are {', '.join(cell.data.tests)}")
-    device = "cuda" if cell.cell.config["device"] == "cuda" and torch.cuda.is_available() else "cpu"
-    model, split = cell.model.to(device), cell.data.tests[settings.split]
-    position = cell.task.answer_position
-    examples = probe.chosen(split, settings.examples, position)
-    lenders = probe.partners(split, examples, settings.partners)
-    distances = probe.grid(examples.longest)
-    found = [Row(CONSTANT, 0, probe.constant(cell.data.train, split, position), None, None, len(split))]
+    loaded = trained.load(folder)
+    recorded_data = trained.record(folder).get("data")
+    checksums = recorded_data.get("checksums") if isinstance(recorded_data, Mapping) else None
+    if checksums and checksums != loaded.data.checksums:
+        raise UserError(f"the data of {folder} differ from those it was trained on; run the cell again")
+    if settings.split not in loaded.data.tests:
+        raise UserError(f"{folder} has no split {settings.split!r}; there are {', '.join(loaded.data.tests)}")
+    device = "cuda" if loaded.cell.device == "cuda" and torch.cuda.is_available() else "cpu"
+    model, split = loaded.model.to(device), loaded.data.tests[settings.split]
+    position = loaded.task.answer_position
+    examples = probe.sample_examples(split, settings.examples, position)
+    partners = probe.draw_partners(split, examples, settings.partners)
+    distances = probe.distance_grid(examples.max_distance)
+    constant = probe.constant_accuracy(loaded.data.train, split, position)
+    rows = [Row(CONSTANT, 0, constant, None, None, len(split))]
     progress.stage("gradient", 1, "passes")
     norms = probe.gradient_norms(model, examples, device=device)
     progress.advance(1)
-    found += gradient_rows(norms, examples, distances)
+    rows += gradient_rows(norms, examples, distances)
     progress.stage("replace", len(distances), "distances")
-    shares = probe.kept_up_to(model, split, examples, distances, lenders, device=device)
-    for number, (k, share) in enumerate(zip(distances, shares, strict=True), start=1):
-        found.append(_averaged(REPLACEMENT, k, share))
+    accuracies = probe.replacement_accuracy(model, split, examples, distances, partners, device=device)
+    for number, (k, accuracy) in enumerate(zip(distances, accuracies, strict=True), start=1):
+        rows.append(_mean_row(REPLACEMENT, k, accuracy))
         progress.advance(number)
-    return Reach(settings, tuple(found))
+    return Reach(settings, tuple(rows))
 
 
 def gradient_rows(norms: np.ndarray, examples: probe.Examples, distances: Sequence[int]) -> list[Row]:
-    """GRADIENT, TYPICAL, NORM and WITHIN at the distances, which begin with 0: no token is so near. norms: see
-    `probe.gradient_norms`. An example whose gradient is zero everywhere has no shares."""
+    """The rows GRADIENT, TYPICAL, NORM and WITHIN at each distance.
+
+    norms: (M,), as returned by `probe.gradient_norms`. distances: start with 0, at which there is no token. An example
+    with no gradient at all has no shares, and counts for NORM only.
+    """
     edges = np.asarray(distances)
-    count, bins = len(examples.rows), len(edges) - 1
+    count, bins = len(examples.indices), len(edges) - 1
     example = np.repeat(np.arange(count), examples.lengths)
-    place = example * bins + np.searchsorted(edges, examples.distances) - 1
-    sums = np.bincount(place, norms, minlength=count * bins).reshape(count, bins)
-    tokens = np.bincount(place, minlength=count * bins).reshape(count, bins)
+    bin_index = example * bins + np.searchsorted(edges, examples.distances) - 1
+    sums = np.bincount(bin_index, norms, minlength=count * bins).reshape(count, bins)
+    tokens = np.bincount(bin_index, minlength=count * bins).reshape(count, bins)
     with np.errstate(invalid="ignore"):
-        norm = sums / tokens  # NaN where an example has no token
+        norm = sums / tokens  # NaN where an example has no token at these distances
         share = sums / sums.sum(axis=1, keepdims=True)
-        each = share / tokens
+        token_share = share / tokens
     within = share[~np.isnan(share).any(axis=1)].cumsum(axis=1).clip(max=1.0)
     rows = []
-    for what, row, values in ((GRADIENT, _averaged, each), (TYPICAL, _quartiles, each), (NORM, _quartiles, norm)):
+    for what, make_row, values in (
+        (GRADIENT, _mean_row, token_share),
+        (TYPICAL, _quartile_row, token_share),
+        (NORM, _quartile_row, norm),
+    ):
         columns = [column[~np.isnan(column)] for column in values.T]
-        rows += [row(what, k, column) for k, column in zip(distances[1:], columns, strict=True) if len(column)]
+        rows += [make_row(what, k, column) for k, column in zip(distances[1:], columns, strict=True) if len(column)]
     if len(within):
-        rows += [_averaged(WITHIN, k, column) for k, column in zip(distances[1:], within.T, strict=True)]
+        rows += [_mean_row(WITHIN, k, column) for k, column in zip(distances[1:], within.T, strict=True)]
     return rows
 
 
-def _quartiles(what: str, k: int, values: np.ndarray) -> Row:
+def _quartile_row(what: str, k: int, values: np.ndarray) -> Row:
+    """Median and quartiles."""
     low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
     return Row(what, k, float(middle), float(low), float(high), len(values))
 
 
-def _averaged(what: str, k: int, values: np.ndarray) -> Row:
-    interval = stats.bootstrap_mean(values, resamples=RESAMPLES)
-    return Row(what, k, float(values.mean()), *(interval or (None, None)), len(values))
+def _mean_row(what: str, k: int, values: np.ndarray) -> Row:
+    """Mean and 95 % bootstrap interval."""
+    low, high = stats.bootstrap_mean(values.tolist(), resamples=RESAMPLES) or (None, None)
+    return Row(what, k, float(values.mean()), low, high, len(values))

@@ -1,7 +1,9 @@
-"""The two probes of a model, which know its interface alone: where the gradient of an output goes, and what becomes of
-the output when the source beyond a distance is replaced. Distances are those of `bench.records.reach_rows`.
+"""The two probes of a model: input gradients by distance, and accuracy with the distant source replaced. They use the
+`Seq2Seq` interface alone. `bench.records.reach_rows` defines distances.
 
-Both look at one output of each example, written after the reference up to it (teacher-forced), in evaluation mode.
+Both examine one output of each example, predicted after the reference up to its position (teacher forcing), in
+evaluation mode. Shapes: N examples, M source tokens of all examples together, B rows of a batch, S source length, V
+vocabulary.
 """
 
 from __future__ import annotations
@@ -22,251 +24,266 @@ from bench.seeding import numpy_generator
 from bench.training.batches import Batcher
 from models.interface import Seq2Seq
 
-POINTS = 25
-"""Distances of a curve, at most; more are thinned out towards the far end."""
+MAX_DISTANCES = 25
+"""Maximum number of positive distances of a curve; more are thinned out towards the far end."""
 
 SEED = 0
-"""Of positions and partners: the same for every cell, so that arms are asked the same."""
+"""Seed of positions and partners, the same for every cell, so that all arms are probed on the same examples."""
 
 BATCH_TOKENS = 4096
-"""Rows times longest side of a batch; it changes speed and memory, and nothing else."""
+"""Batch size, rows times longest side. Affects speed and memory, not the numbers."""
 
 
 @dataclass(frozen=True)
 class Examples:
-    """What is probed. split: the examples, each target cut off after the position asked for; rows (N,): their places in
-    the whole split; at (N,): that position, counted from 0."""
+    """The probed examples. split: the examples, each target cut off after the probed position; indices (N,): their
+    indices in the whole split; positions (N,): the probed target positions, from 0."""
 
     split: Split
-    rows: np.ndarray
-    at: np.ndarray
+    indices: np.ndarray
+    positions: np.ndarray
 
     @property
     def lengths(self) -> np.ndarray:
-        """(N,) source tokens, without end tokens."""
+        """(N,) source tokens, end tokens excluded."""
         return self.split.src.lengths
 
     @property
     def distances(self) -> np.ndarray:
-        """(M,) of every source token of every example, in order."""
+        """(M,) distance of every source token from its example's probed output, in order."""
         lengths = self.lengths
-        return np.repeat(lengths + self.at, lengths) - _places(lengths)
+        return np.repeat(lengths + self.positions, lengths) - _token_indices(lengths)
 
     @property
-    def longest(self) -> int:
-        """The greatest distance."""
-        return int((self.lengths + self.at).max())
+    def max_distance(self) -> int:
+        return int((self.lengths + self.positions).max())
 
 
-def chosen(split: Split, count: int, position: int | None = None) -> Examples:
-    """`count` examples evenly over the split, or all where it has fewer; of each one position of its reference: the one
-    given, or one drawn evenly (of an answer of one token, that one)."""
-    rows = np.unique(np.linspace(0, len(split) - 1, min(count, len(split))).round().astype(np.int64))
-    lengths = np.maximum(split.tgt.lengths[rows], 1)  # an empty reference has its end token
-    at = numpy_generator(SEED, "reach", "position").integers(0, lengths)
+def sample_examples(split: Split, count: int, position: int | None = None) -> Examples:
+    """`count` examples at equal intervals over the split, or all if it has fewer, each with one target position.
+
+    position: the position probed in every reference (the last one of a shorter reference). None: a position drawn
+    uniformly for each example.
+    """
+    indices = np.unique(np.linspace(0, len(split) - 1, min(count, len(split))).round().astype(np.int64))
+    lengths = np.maximum(split.tgt.lengths[indices], 1)  # an empty reference is probed at its end token
+    positions = numpy_generator(SEED, "reach", "position").integers(0, lengths)
     if position is not None:
-        at = np.minimum(position, lengths - 1)
-    return Examples(Split(split.name, split.src.take(rows), _cut(split.tgt.take(rows), at + 1)), rows, at)
+        positions = np.minimum(position, lengths - 1)
+    targets = _truncate(split.tgt.take(indices), positions + 1)
+    return Examples(Split(split.name, split.src.take(indices), targets), indices, positions)
 
 
-def partners(split: Split, examples: Examples, count: int) -> np.ndarray:
-    """(N, count) places in the split of the examples that lend their sources, never an example itself.
+def draw_partners(split: Split, examples: Examples, count: int) -> np.ndarray:
+    """(N, count) indices in the split of the partners, other examples whose sources replace an example's own.
 
-    Raises UserError where there is no other.
+    Raises UserError if the split has only one example.
     """
     if len(split) < 2:
-        raise UserError(f"split {split.name} has one example: there is no other source to put in its place")
-    drawn = numpy_generator(SEED, "reach", "partner").integers(0, len(split) - 1, size=(len(examples.rows), count))
-    return drawn + (drawn >= examples.rows[:, None])
+        raise UserError(
+            f"split {split.name} has one example, and no other source to replace its own; probe another split"
+        )
+    drawn = numpy_generator(SEED, "reach", "partner").integers(0, len(split) - 1, size=(len(examples.indices), count))
+    return drawn + (drawn >= examples.indices[:, None])
 
 
-def grid(longest: int) -> list[int]:
-    """0, then distances up to the longest: all of them, or about POINTS whose steps grow with the distance.
+def distance_grid(max_distance: int) -> list[int]:
+    """0, then distances up to the maximum: all of them, or about MAX_DISTANCES at geometrically growing intervals.
 
-    >>> grid(3), grid(60)[-6:]
+    >>> distance_grid(3), distance_grid(60)[-6:]
     ([0, 1, 2, 3], [26, 30, 36, 43, 51, 60])
     """
-    if longest <= POINTS:
-        return list(range(longest + 1))
-    return [0, *np.unique(np.geomspace(1, longest, POINTS).round().astype(np.int64)).tolist()]
+    if max_distance <= MAX_DISTANCES:
+        return list(range(max_distance + 1))
+    return [0, *np.unique(np.geomspace(1, max_distance, MAX_DISTANCES).round().astype(np.int64)).tolist()]
 
 
 def gradient_norms(
     model: Seq2Seq, examples: Examples, batch_tokens: int = BATCH_TOKENS, device: str = "cpu"
 ) -> np.ndarray:
-    """(M,) the norm over channels of the gradient at every embedded source token, in the order of
-    `Examples.distances`: of the log probability of the reference's token, in nats, or of the predicted value (where it
-    has several channels, the norm of all their gradients together).
+    """(M,) norm over channels of the gradient at every embedded source token, in the order of `Examples.distances`.
 
-    It is computed in float64: where a model is sure, one minus its probability is lost in float32.
+    The gradient is of the reference token's log probability, in nats. For real values it is of the predicted value;
+    with several output channels, the norm is taken over the gradients of all of them. The computation is in float64,
+    because float32 loses one minus the probability of a confident model.
     """
     batcher = Batcher(examples.split, batch_tokens, device)
     offsets = examples.split.src.offsets
-    found = np.empty(offsets[-1])
-    with _differentiable(model) as exact:
+    norms = np.empty(offsets[-1])
+    with _differentiable(model) as float64_model:
         for rows in batcher.plan():
             batch = batcher.make(rows)
-            at = torch.from_numpy(examples.at[rows]).to(device)
-            src, tgt_in = (_exact(side) for side in (batch.src, batch.tgt_in))
-            norms = _norms(exact, src, batch.src_mask, tgt_in, batch.tgt_out, at).cpu().numpy()
-            for row, norm in zip(rows, norms, strict=True):
+            positions = torch.from_numpy(examples.positions[rows]).to(device)
+            src, tgt_in = (_as_float64(side) for side in (batch.src, batch.tgt_in))
+            norms_BS = _batch_norms(float64_model, src, batch.src_mask, tgt_in, batch.tgt_out, positions).cpu().numpy()
+            for row, norms_S in zip(rows, norms_BS, strict=True):
                 begin, end = offsets[row], offsets[row + 1]
-                found[begin:end] = norm[: end - begin]
-    return found
+                norms[begin:end] = norms_S[: end - begin]
+    return norms
 
 
-def right(
-    model: Seq2Seq, split: Split, at: np.ndarray, batch_tokens: int = BATCH_TOKENS, device: str = "cpu"
+def predict_correctly(
+    model: Seq2Seq, split: Split, positions: np.ndarray, batch_tokens: int = BATCH_TOKENS, device: str = "cpu"
 ) -> np.ndarray:
-    """(N,) bool: whether the most probable token at each example's position is the reference's, or the predicted value
-    within `bench.metrics.TOLERANCE` of it in every channel."""
+    """(N,) bool: whether the output at each example's position is correct.
+
+    A token is correct if the reference token has the highest probability; a real value, if it is within
+    `bench.metrics.TOLERANCE` of the reference in every channel.
+    """
     assert not model.training, "probe in evaluation mode"
     batcher = Batcher(split, batch_tokens, device)
-    found = np.empty(len(split), dtype=bool)
+    correct = np.empty(len(split), dtype=bool)
     with torch.inference_mode():
         for rows in batcher.plan():
             batch = batcher.make(rows)
-            places = torch.from_numpy(at[rows]).to(device)
-            predicted = _predicted(model, batch.src, batch.src_mask, batch.tgt_in, places)
-            wanted = batch.tgt_out[torch.arange(len(rows), device=device), places]
-            if wanted.is_floating_point():
-                same = ((predicted - wanted).abs() < TOLERANCE).all(dim=-1)
+            batch_positions = torch.from_numpy(positions[rows]).to(device)
+            predicted = _predict(model, batch.src, batch.src_mask, batch.tgt_in, batch_positions)
+            reference = batch.tgt_out[torch.arange(len(rows), device=device), batch_positions]
+            if reference.is_floating_point():
+                correct_B = ((predicted - reference).abs() < TOLERANCE).all(dim=-1)
             else:
-                same = predicted.argmax(dim=-1) == wanted
-            found[rows] = same.cpu().numpy()
-    return found
+                correct_B = predicted.argmax(dim=-1) == reference
+            correct[rows] = correct_B.cpu().numpy()
+    return correct
 
 
-def replaced(src: Ragged, rows: np.ndarray, lenders: np.ndarray, kept: np.ndarray) -> Ragged:
-    """The sources in `rows` with all but their last `kept` tokens replaced by the lender's at the same place, a shorter
-    lender's over and over. rows, lenders, kept: (N,)."""
-    lengths = src.lengths[rows]
-    place = _places(lengths)
-    own = np.repeat(src.offsets[rows], lengths) + place
-    lent = np.repeat(src.offsets[lenders], lengths) + place % np.repeat(src.lengths[lenders], lengths)
-    stays = place >= np.repeat(lengths - kept, lengths)
-    return Ragged(src.tokens[np.where(stays, own, lent)], np.concatenate([[0], np.cumsum(lengths)]))
+def replace_distant(src: Ragged, indices: np.ndarray, partners: np.ndarray, kept: np.ndarray) -> Ragged:
+    """The sources at `indices`, with all but their last `kept` tokens replaced by the partner's token at the same
+    index; a shorter partner is repeated. indices, partners, kept: (N,)."""
+    lengths = src.lengths[indices]
+    token_indices = _token_indices(lengths)
+    own = np.repeat(src.offsets[indices], lengths) + token_indices
+    other = np.repeat(src.offsets[partners], lengths) + token_indices % np.repeat(src.lengths[partners], lengths)
+    is_kept = token_indices >= np.repeat(lengths - kept, lengths)
+    return Ragged(src.tokens[np.where(is_kept, own, other)], np.concatenate([[0], np.cumsum(lengths)]))
 
 
-def kept_up_to(
+def replacement_accuracy(
     model: Seq2Seq,
     split: Split,
     examples: Examples,
     distances: Sequence[int],
-    lenders: np.ndarray,
+    partners: np.ndarray,
     batch_tokens: int = BATCH_TOKENS,
     device: str = "cpu",
 ) -> Iterator[np.ndarray]:
-    """For each distance k, ascending: (N,) the share of an example's lenders with which its output is right when every
-    source token farther than k is the lender's. split: the whole one; lenders (N, count): places in it."""
-    lengths, at, count = examples.lengths, examples.at, lenders.shape[1]
-    whole = right(model, examples.split, at, batch_tokens, device)
-    shares, before = np.zeros(len(at)), np.full(len(at), -1)
+    """For each distance k, ascending, yields (N,): the share of an example's partners with which its output is correct
+    when the partner's tokens replace all source tokens farther than k.
+
+    split: the whole split; partners (N, count): indices in it.
+    """
+    lengths, positions, count = examples.lengths, examples.positions, partners.shape[1]
+    correct_unreplaced = predict_correctly(model, examples.split, positions, batch_tokens, device)
+    accuracy, previous_kept = np.zeros(len(positions)), np.full(len(positions), -1)
     for k in distances:
-        kept = np.clip(k - at, 0, lengths)
-        shares[kept == lengths] = whole[kept == lengths]
-        # What is replaced as it was at the distance before need not be asked again.
-        new = np.flatnonzero((kept != before) & (kept < lengths))
-        if len(new):
-            times = np.repeat(new, count)
-            src = replaced(split.src, examples.rows[times], lenders[new].reshape(-1), kept[times])
-            asked = Split(split.name, src, examples.split.tgt.take(times))
-            shares[new] = right(model, asked, at[times], batch_tokens, device).reshape(-1, count).mean(axis=1)
-        before = kept
-        yield shares.copy()
+        kept = np.clip(k - positions, 0, lengths)
+        accuracy[kept == lengths] = correct_unreplaced[kept == lengths]
+        # An example that keeps as many tokens as at the previous distance keeps its accuracy.
+        changed = np.flatnonzero((kept != previous_kept) & (kept < lengths))
+        if len(changed):
+            repeated = np.repeat(changed, count)
+            src = replace_distant(split.src, examples.indices[repeated], partners[changed].reshape(-1), kept[repeated])
+            replaced = Split(split.name, src, examples.split.tgt.take(repeated))
+            correct = predict_correctly(model, replaced, positions[repeated], batch_tokens, device)
+            accuracy[changed] = correct.reshape(-1, count).mean(axis=1)
+        previous_kept = kept
+        yield accuracy.copy()
 
 
-def constant(train: Split, split: Split, position: int | None = None) -> float:
-    """How often the one token that is most frequent in training is right, over all tokens of the split's references, or
-    over those at one position; of values, how often their mean is."""
+def constant_accuracy(train: Split, split: Split, position: int | None = None) -> float:
+    """Accuracy of the best constant answer: the most frequent token in training, or the mean of real values.
+
+    Over all tokens of the split's references, or over those at one position.
+    """
     if train.tgt.kind == "values":
         return float((np.abs(split.tgt.tokens - train.tgt.tokens.mean(axis=0)) < TOLERANCE).all(axis=-1).mean())
-    asked, known = (_at(side.tgt, position) for side in (split, train))
-    return float((asked == np.bincount(known).argmax()).mean())
+    references, training = (_tokens_at(side.tgt, position) for side in (split, train))
+    return float((references == np.bincount(training).argmax()).mean())
 
 
-def _at(targets: Ragged, position: int | None) -> np.ndarray:
-    """The tokens at a position of every target that is long enough; None: all there are."""
+def _tokens_at(targets: Ragged, position: int | None) -> np.ndarray:
+    """The token at a position of every target that is long enough; None: all tokens."""
     if position is None:
         return targets.tokens
     return targets.tokens[targets.offsets[:-1][targets.lengths > position] + position]
 
 
-def _places(lengths: np.ndarray) -> np.ndarray:
-    """(sum of lengths,) the place of every token in its own sequence."""
+def _token_indices(lengths: np.ndarray) -> np.ndarray:
+    """(sum of lengths,) index of every token in its own sequence."""
     ends = np.cumsum(lengths)
     return np.arange(ends[-1]) - np.repeat(ends - lengths, lengths)
 
 
-def _cut(sequences: Ragged, most: np.ndarray) -> Ragged:
-    """Each sequence up to `most` (N,) of its tokens."""
+def _truncate(sequences: Ragged, max_lengths: np.ndarray) -> Ragged:
+    """The sequences, each cut to at most its own maximum length; max_lengths: (N,)."""
     lengths = sequences.lengths
-    short = np.minimum(lengths, most)
-    stays = _places(lengths) < np.repeat(short, lengths)
-    return Ragged(sequences.tokens[stays], np.concatenate([[0], np.cumsum(short)]))
+    new_lengths = np.minimum(lengths, max_lengths)
+    is_kept = _token_indices(lengths) < np.repeat(new_lengths, lengths)
+    return Ragged(sequences.tokens[is_kept], np.concatenate([[0], np.cumsum(new_lengths)]))
 
 
-def _exact(side: Tensor) -> Tensor:
+def _as_float64(side: Tensor) -> Tensor:
     return side.double() if side.is_floating_point() else side
 
 
 @contextmanager
 def _differentiable(model: Seq2Seq) -> Iterator[Seq2Seq]:
-    """Inside, the model is in float64, and a gradient goes through it to its inputs alone."""
+    """Within this context the model is in float64, and gradients flow to its inputs but not to its parameters."""
     assert not model.training, "probe in evaluation mode"
-    own = next(model.parameters()).dtype
-    asked = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    # cuDNN differentiates its recurrent kernels in training mode alone; what they compute is the same, since dropout
-    # is elsewhere.
+    dtype = next(model.parameters()).dtype
+    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    # cuDNN differentiates its recurrent kernels in training mode only. Their outputs do not change, because dropout is
+    # applied outside the kernels.
     kernels = [module for module in model.modules() if isinstance(module, nn.RNNBase)]
     try:
         model.double().requires_grad_(False)
         for kernel in kernels:
-            assert kernel.dropout == 0.0, "dropout inside a kernel would be on"
+            assert kernel.dropout == 0.0, "training mode would switch on dropout inside the kernel"
             kernel.train()
         yield model
     finally:
-        model.to(own).eval()
-        for parameter in asked:
+        model.to(dtype).eval()
+        for parameter in trainable:
             parameter.requires_grad_(True)
 
 
-def _predicted(model: Seq2Seq, src: Tensor, src_mask: Tensor | None, tgt_in: Tensor, at: Tensor) -> Tensor:
-    """(B, V) logits, or values, at the positions `at` (B,)."""
+def _predict(model: Seq2Seq, src: Tensor, src_mask: Tensor | None, tgt_in: Tensor, positions: Tensor) -> Tensor:
+    """(B, V) logits, or (B, channels) values, at `positions` (B,)."""
     features = model.features(src, tgt_in, src_mask)
-    return model.project(features[torch.arange(len(at), device=at.device), at])
+    return model.project(features[torch.arange(len(positions), device=positions.device), positions])
 
 
-def _norms(
-    model: Seq2Seq, src: Tensor, src_mask: Tensor | None, tgt_in: Tensor, tgt_out: Tensor, at: Tensor
+def _batch_norms(
+    model: Seq2Seq, src: Tensor, src_mask: Tensor | None, tgt_in: Tensor, tgt_out: Tensor, positions: Tensor
 ) -> Tensor:
-    """(B, S) of the gradients at the embedded source."""
+    """(B, S) norms of the gradients at the embedded source, for outputs at `positions` (B,)."""
     leaves: list[Tensor] = []
 
-    def watch(module: nn.Module, given: tuple[Tensor, ...], embedded: Tensor) -> Tensor | None:
-        if given[0] is not src:  # a shared embedding has the target go through it as well
+    def capture(module: nn.Module, arguments: tuple[Tensor, ...], embedded: Tensor) -> Tensor | None:
+        if arguments[0] is not src:  # a shared embedding also embeds the target
             return None
         leaves.append(embedded.detach().requires_grad_())
         return leaves[-1]
 
-    handle = model.src_embedding.register_forward_hook(watch)
+    handle = model.src_embedding.register_forward_hook(capture)
     try:
-        predicted = _predicted(model, src, src_mask, tgt_in, at)
+        predicted = _predict(model, src, src_mask, tgt_in, positions)
     finally:
         handle.remove()
     if not leaves:
         raise UserError(
-            f"{type(model).__name__} does not give its source to src_embedding as it is: no gradient there"
+            f"{type(model).__name__} does not pass its source to src_embedding unchanged, so there is no gradient"
         )
     if tgt_out.is_floating_point():
         outputs = list(predicted.sum(dim=0))
     else:
-        wanted = tgt_out[torch.arange(len(at), device=at.device), at].unsqueeze(1)
-        outputs = [predicted.log_softmax(dim=-1).gather(1, wanted).sum()]
-    squares = torch.zeros_like(leaves[0][..., 0])
+        reference = tgt_out[torch.arange(len(positions), device=positions.device), positions].unsqueeze(1)
+        outputs = [predicted.log_softmax(dim=-1).gather(1, reference).sum()]
+    squares_BS = torch.zeros_like(leaves[0][..., 0])
     for output in outputs:
-        if output.requires_grad:  # or the source has no part in it
-            gradients = torch.autograd.grad(output, leaves, retain_graph=True, allow_unused=True)
-            used = [gradient for gradient in gradients if gradient is not None]
-            squares = squares + sum(used).square().sum(dim=-1) if used else squares
-    return squares.sqrt()
+        if not output.requires_grad:  # the output does not depend on the source
+            continue
+        gradients = torch.autograd.grad(output, leaves, retain_graph=True, allow_unused=True)
+        used = (gradient for gradient in gradients if gradient is not None)
+        squares_BS = squares_BS + sum(used, start=torch.zeros_like(leaves[0])).square().sum(dim=-1)
+    return squares_BS.sqrt()

@@ -1,4 +1,4 @@
-"""Several cells probed, one after another: what has been probed in the same way is kept."""
+"""Probes several cells, one after another, and keeps what an earlier session has finished with the same settings."""
 
 from __future__ import annotations
 
@@ -15,92 +15,102 @@ from bench.runs.display import Board
 from bench.training.progress import duration
 
 
-def asked(folder: Path, split: str | None, examples: int) -> Settings:
-    """What is to be measured of the cell in the folder; split None: the first. Raises UserError where the folder holds
-    no trained cell or the cell no such split."""
+def settings_for(folder: Path, split: str | None, examples: int) -> Settings:
+    """The settings to probe the cell in the folder with. split: None = the cell's first test split.
+
+    Raises UserError if the folder has no trained cell or the cell has no such split.
+    """
     if examples < 1:
         raise UserError(f"--examples must be at least 1, got {examples}")
     scores = trained.record(folder).get("scores")
-    told = [score.get("split") for score in scores if isinstance(score, Mapping)] if isinstance(scores, list) else []
-    splits = list(dict.fromkeys(name for name in told if isinstance(name, str) and name))
+    names = [score.get("split") for score in scores if isinstance(score, Mapping)] if isinstance(scores, list) else []
+    splits = list(dict.fromkeys(name for name in names if isinstance(name, str) and name))
     if not splits:
-        raise UserError(f"{folder} has no scores, so no test split is known; run the cell again")
+        raise UserError(f"{folder} has no scores, so its test splits are unknown; run the cell again")
     if split is not None and split not in splits:
         raise UserError(f"{folder} has no split {split!r}; there are {', '.join(splits)}")
     return Settings(splits[0] if split is None else split, examples)
 
 
-def of_results(out: Path, split: str | None, examples: int) -> tuple[dict[Path, Settings], list[str]]:
-    """The cells of a results folder that can be probed, and a line for each other. Raises UserError where none can."""
+def settings_for_all(out: Path, split: str | None, examples: int) -> tuple[dict[Path, Settings], list[str]]:
+    """The settings of every cell of a results folder that can be probed, and a message for each cell that cannot.
+
+    Raises UserError if no cell can be probed.
+    """
     try:
         folders = store.folders(out)
     except (OSError, ValueError) as error:
         raise UserError(str(error)) from error
-    found, others = {}, []
+    settings, messages = {}, []
     for folder in folders:
         try:
-            found[folder] = asked(folder, split, examples)
+            settings[folder] = settings_for(folder, split, examples)
         except UserError as error:
-            others.append(str(error))
-    if not found:
-        more = f" (and {len(others) - 1} more)" if len(others) > 1 else ""
-        raise UserError(f"{out} holds no cell to probe: {others[0]}{more}")
-    return found, others
+            messages.append(str(error))
+    if not settings:
+        more = f" (and {len(messages) - 1} more)" if len(messages) > 1 else ""
+        raise UserError(f"{out} holds no cell to probe: {messages[0]}{more}")
+    return settings, messages
 
 
-def run(todo: dict[Path, Settings], board: Board, *, going_on: bool = False) -> dict[Path, Reach]:
-    """Probe what is not there yet, each cell's file written as soon as its numbers are known; returns all of them.
+def run(
+    settings_by_folder: Mapping[Path, Settings], board: Board, *, skip_unusable: bool = False
+) -> dict[Path, Reach]:
+    """Probe the cells that have no result with these settings yet, and return the results of all.
 
-    Raises UserError as `measure` does, and where a file cannot be written; going_on: only where this leaves nothing.
+    Each cell's file is written as soon as the cell is probed. Raises UserError if a cell cannot be probed or its file
+    cannot be written; with `skip_unusable`, only if this is true of every cell.
     """
-    found, refused = {}, []
-    for folder, settings in todo.items():
-        there, began = earlier(folder, settings), time.monotonic()
-        told = f"probed before; to do it again, delete {folder / reach_rows.FILE}"
-        if there is None:
+    results: dict[Path, Reach] = {}
+    errors: list[UserError] = []
+    for folder, settings in settings_by_folder.items():
+        start = time.monotonic()
+        reach = read_existing(folder, settings)
+        outcome = f"probed before; to do it again, delete {folder / reach_rows.FILE}"
+        if reach is None:
             try:
-                there = _probed(folder, settings, board)
+                reach = _probe(folder, settings, board)
             except UserError as error:
-                if not going_on:
+                if not skip_unusable:
                     raise
-                refused.append(error)
-                board.end(named(folder), f"left out: {error}")
+                errors.append(error)
+                board.end(cell_name(folder), f"left out: {error}")
                 continue
-            told = f"probed in {duration(time.monotonic() - began)}"
-        board.end(named(folder), told)
-        found[folder] = there
-    if refused and not found:
-        raise refused[0]
-    return found
+            outcome = f"probed in {duration(time.monotonic() - start)}"
+        board.end(cell_name(folder), outcome)
+        results[folder] = reach
+    if errors and not results:
+        raise errors[0]
+    return results
 
 
-def _probed(folder: Path, settings: Settings, board: Board) -> Reach:
-    """As it stands in the file, so that what is said now is what is said later."""
-    reach = measure(folder, settings, board.start(named(folder)))
+def _probe(folder: Path, settings: Settings, board: Board) -> Reach:
+    """Probe a cell, write its file and return the file's content, so that rounding is the same now and later."""
+    reach = measure(folder, settings, board.start(cell_name(folder)))
     try:
         reach_rows.write(folder, reach)
     except OSError as error:
         raise UserError(f"cannot write {folder / reach_rows.FILE}: {error.strerror or error}") from error
     written = reach_rows.read(folder)
-    assert written is not None, "it was there a moment ago"
+    assert written is not None, "the file was written above"
     return written
 
 
-def named(folder: Path) -> str:
-    """The cell's name, also where the folder is given as `.`."""
+def cell_name(folder: Path) -> str:
+    """The cell's name, also if the folder is `.`."""
     return folder.resolve().name
 
 
-def earlier(folder: Path, settings: Settings) -> Reach | None:
-    """What is there of the same settings. A broken file counts as none: it is about to be replaced."""
+def read_existing(folder: Path, settings: Settings) -> Reach | None:
+    """The result in the folder, if it has the same settings. A broken file is ignored, and replaced later."""
     try:
-        there = reach_rows.read(folder)
+        reach = reach_rows.read(folder)
     except ValueError:
         return None
-    return there if there is not None and there.settings == settings else None
+    return reach if reach is not None and reach.settings == settings else None
 
 
-def told(found: Mapping[Path, Reach]) -> list[str]:
-    """For standard output: the path of every file, then the table."""
-    paths = [str(folder / reach_rows.FILE) for folder in found]
-    return [*paths, "", *reach_rows.told([named(folder) for folder in found], list(found.values()))]
+def summary(results: Mapping[Path, Reach]) -> list[str]:
+    """Lines for standard output: the path of every file, then the table."""
+    paths = [str(folder / reach_rows.FILE) for folder in results]
+    return [*paths, "", *reach_rows.told([cell_name(folder) for folder in results], list(results.values()))]
