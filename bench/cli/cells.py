@@ -29,7 +29,7 @@ def run(settings: tuple[str, ...], multirun: bool, cfg: str | None, resolve: boo
 
     SETTINGS are Hydra overrides, key=value. out=DIR chooses the results folder; each cell gets its own folder in it,
     with its record, outputs and weights. Settings stored with `bench tune --adopt` apply. A finished cell is not run
-    again; an interrupted one continues.
+    again; an interrupted one continues, and a failed one is retried.
 
     Exit status: 0 if every cell finished; 1 if a cell failed, diverged or ran out of time; 2 for invalid input.
     """

@@ -129,8 +129,8 @@ def render_table(cards: Sequence[Card]) -> str:
             "the matrix products, a multiplication and an addition as two operations; a training step counts as three "
             "forward passes. State bytes are the decoder's state for one hypothesis in float32, after as many tokens "
             "as the source has. Sequential operations and paths count steps of a recurrence, attention layers and "
-            "levels of a scan: how many must run one after another in a teacher-forced pass, and how many lie between "
-            "the worst-placed source token, or an earlier target token, and the last prediction.",
+            "levels of a scan: how many must run one after another in a teacher-forced pass, and how many lie on the "
+            "path from the worst-placed source token, or from an earlier target token, to the last prediction.",
             "",
             "Growth for one layer, length n and width d (after Vaswani et al. 2017, Table 1):",
             "",

@@ -290,7 +290,7 @@ def test_an_interrupt_says_how_to_go_on(command, here, monkeypatch, capsys):
     assert capsys.readouterr().err.lstrip("\n") == "bench: stopped; run the same command again to continue\n"
 
 
-def test_data_check_tells_broken_files_by_its_exit_status(monkeypatch, capsys):
+def test_broken_files_show_in_the_exit_status_of_data_check(monkeypatch, capsys):
     from bench.data.corpora import registry
 
     for fine, code in [(True, 0), (False, 1)]:
