@@ -1,58 +1,61 @@
-"""The Transformer's frame: residual blocks around something that mixes along time, whatever that is.
+"""Residual blocks around a `Mixer`, the only module that carries information between positions of one sequence.
 
-A layer of the encoder mixes positions and then applies a feed-forward network to each; a layer of the decoder attends
-to the source in between. Self-attention in this frame is the Transformer; an LSTM in it is `residual_lstm`. Between
-two such arms nothing differs but the `Mixer`. Shapes and the mask convention: see `models.interface`.
+An encoder layer mixes positions and then applies a feed-forward network to each; a decoder layer attends to the source
+in between. Self-attention as the mixer gives the Transformer; an LSTM gives `residual_lstm`. Two such arms differ in
+the mixer alone. Shapes and the mask convention: see `models.interface`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.attention import MultiHeadAttention
-from models.checks import known
+from models.attention import MultiHeadAttention, key_padding_mask
+from models.checks import check_choice
 from models.cost import linear_flops
 from models.dropout import Dropout, dropout_at
 from models.hidden import HiddenLayer
 from models.interface import State
 
 NORMS = ("pre", "post")
-ACTIVATIONS = {"relu": F.relu, "gelu": F.gelu}
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "gelu": F.gelu}
 
 
 class Mixer(nn.Module, ABC):
-    """What carries information from position to position. Made to look both ways (encoder) or back only (decoder)."""
+    """Carries information between positions: both ways in an encoder, from earlier to later ones in a decoder."""
 
     component: str
-    """Where its parameters are counted: one of `models.cost.COMPONENTS`."""
+    """The component its parameters are counted under, one of `models.cost.COMPONENTS`."""
 
     @abstractmethod
     def forward(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
-        """All positions at once: inputs (B, T, D), mask (B, T). Returns (B, T, D)."""
+        """Mix all positions at once: inputs (B, T, D), mask (B, T). Returns (B, T, D)."""
 
     @abstractmethod
     def start(self, inputs: Tensor) -> State:
-        """The state before the first position; inputs (B, ...) gives batch, device and type. For those that look back
-        only, like `step`."""
+        """The state before the first position. inputs (B, ...) gives batch size, device and type.
+
+        `start` and `step` are for mixers of a decoder.
+        """
 
     @abstractmethod
     def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """One position: inputs (B, 1, D) and the state after the earlier ones. Returns (B, 1, D) and the new state."""
+        """Mix one position (B, 1, D) with the earlier ones in the state. Returns (B, 1, D) and the new state."""
 
     @abstractmethod
     def matmul_flops(self, length: int) -> int:
-        """Of `forward` over one sequence."""
+        """FLOPs of `forward` over one sequence."""
 
     @abstractmethod
     def sequential(self, length: int) -> int:
-        """Operations of `forward` that must be done one after another (see `models.interface.Depth`)."""
+        """Operations of `forward` that must follow one another (see `models.interface.Depth`)."""
 
     @abstractmethod
     def path(self, length: int) -> int:
-        """Operations that information is carried through from the first position to the last."""
+        """Operations that carry information from the first position to the last."""
 
 
 class FeedForward(HiddenLayer):
@@ -62,13 +65,13 @@ class FeedForward(HiddenLayer):
 
     def __init__(self, d_model: int, d_ff: int, dropout: float, activation: str) -> None:
         super().__init__()
-        self.activation = ACTIVATIONS[known("activation", activation, tuple(ACTIVATIONS))]
+        self.activation = ACTIVATIONS[check_choice("activation", activation, tuple(ACTIVATIONS))]
         self.inner = nn.Linear(d_model, d_ff)
         self.outer = nn.Linear(d_ff, d_model)
         self.dropout = Dropout(dropout)
-        for part in (self.inner, self.outer):
-            nn.init.xavier_uniform_(part.weight)
-            nn.init.zeros_(part.bias)
+        for layer in (self.inner, self.outer):
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(B, T, D) to (B, T, D)."""
@@ -79,34 +82,37 @@ class FeedForward(HiddenLayer):
         return self.inner.out_features
 
     def matmul_flops(self, length: int) -> int:
-        """Of one sequence."""
+        """FLOPs of one sequence."""
         return linear_flops(self.inner, length) + linear_flops(self.outer, length)
 
 
 class Residual(nn.Module):
-    """The frame around a sublayer: `x + f(norm(x))` before, `norm(x + f(x))` after."""
+    """Norm and dropout of a residual connection around a sublayer f.
+
+    `pre`: x + dropout(f(norm(x))). `post`: norm(x + dropout(f(x))). A layer writes both as
+    post_norm(x + dropout(f(pre_norm(x)))), where the norm of the other kind is the identity.
+    """
 
     def __init__(self, d_model: int, dropout: Dropout, norm: str) -> None:
         super().__init__()
-        self.pre = known("norm", norm, NORMS) == "pre"
+        self.pre = check_choice("norm", norm, NORMS) == "pre"
         self.norm = nn.LayerNorm(d_model)
         self.dropout = dropout
 
-    def before(self, inputs: Tensor) -> Tensor:
-        """What the sublayer reads."""
+    def pre_norm(self, inputs: Tensor) -> Tensor:
+        """Normalise the sublayer's inputs where the norm comes before it."""
         return self.norm(inputs) if self.pre else inputs
 
-    def after(self, inputs: Tensor, result: Tensor) -> Tensor:
-        """The sublayer's result added to what came in."""
-        total = inputs + self.dropout(result)
-        return total if self.pre else self.norm(total)
+    def post_norm(self, outputs: Tensor) -> Tensor:
+        """Normalise the sum where the norm comes after it."""
+        return outputs if self.pre else self.norm(outputs)
 
 
-class EncoderLayer(nn.Module):
-    """A mixer, then a feed-forward network (left out at d_ff = 0), each in a residual frame.
+class Block(nn.Module):
+    """The mixer and the feed-forward network of a layer (none at d_ff = 0), each with a residual connection.
 
-    dropout: of the feed-forward network's hidden layer. dropout_residual: of each sublayer's result before it is added
-    (Vaswani et al. 2017, sec. 5.4); None: as `dropout`.
+    dropout: of the feed-forward network's hidden layer. dropout_residual: of each sublayer's output before it is added
+    (Vaswani et al. 2017, sec. 5.4); None: the value of `dropout`.
     """
 
     def __init__(
@@ -122,33 +128,42 @@ class EncoderLayer(nn.Module):
         super().__init__()
         self.mixer = mixer
         self.mixer_frame = Residual(d_model, dropout_at("residual", dropout_residual, dropout), norm)
-        self.feed_forward = FeedForward(d_model, d_ff, dropout, activation) if d_ff else None
-        self.feed_forward_frame = None
+        self.feed_forward: FeedForward | None = None
+        self.feed_forward_frame: Residual | None = None
         if d_ff:
+            self.feed_forward = FeedForward(d_model, d_ff, dropout, activation)
             self.feed_forward_frame = Residual(d_model, dropout_at("residual", dropout_residual, dropout), norm)
 
-    def forward(self, inputs: Tensor, mask: Tensor | None) -> Tensor:
-        """inputs (B, S, D), mask (B, S). Returns (B, S, D)."""
-        return self.around(inputs, self.mixer(self.mixer_frame.before(inputs), mask))
+    def add_mixed(self, inputs: Tensor, mixed: Tensor) -> Tensor:
+        """Add the mixer's outputs to the layer's inputs, (B, T, D) both."""
+        frame = self.mixer_frame
+        return frame.post_norm(inputs + frame.dropout(mixed))
 
-    def around(self, inputs: Tensor, mixed: Tensor) -> Tensor:
-        """The layer's result for its inputs and what was mixed from them in the frame, (B, S, D) both."""
-        return self._transform(self.mixer_frame.after(inputs, mixed))
-
-    def _transform(self, inputs: Tensor) -> Tensor:
-        """The feed-forward network in its frame."""
-        if self.feed_forward is None:
-            return inputs
+    def transform(self, inputs: Tensor) -> Tensor:
+        """Apply the feed-forward network with its residual connection to (B, T, D)."""
         frame = self.feed_forward_frame
-        return frame.after(inputs, self.feed_forward(frame.before(inputs)))
+        if self.feed_forward is None or frame is None:
+            return inputs
+        return frame.post_norm(inputs + frame.dropout(self.feed_forward(frame.pre_norm(inputs))))
 
     def matmul_flops(self, length: int) -> int:
-        """Of one sequence."""
+        """FLOPs of mixer and feed-forward network over one sequence."""
         return self.mixer.matmul_flops(length) + (self.feed_forward.matmul_flops(length) if self.feed_forward else 0)
 
 
-class DecoderLayer(EncoderLayer):
-    """A mixer that looks back only, attention over the source, then a feed-forward network."""
+class EncoderLayer(Block):
+    """A mixer over all positions, then a feed-forward network."""
+
+    def forward(self, inputs: Tensor, mask: Tensor | None) -> Tensor:
+        """inputs (B, S, D), mask (B, S). Returns (B, S, D)."""
+        # 1. Mix the source positions.
+        hidden = self.add_mixed(inputs, self.mixer(self.mixer_frame.pre_norm(inputs), mask))
+        # 2. Transform each position.
+        return self.transform(hidden)
+
+
+class DecoderLayer(Block):
+    """A mixer from earlier to later positions, attention over the source, then a feed-forward network."""
 
     def __init__(
         self,
@@ -172,24 +187,32 @@ class DecoderLayer(EncoderLayer):
         source: tuple[Tensor, Tensor],
         source_mask: Tensor | None,
     ) -> Tensor:
-        """All target positions: inputs (B, T, D), mask (B, T); source: this layer's keys and values of the source
-        (B, H, S, .); source_mask (B, S). Returns (B, T, D)."""
-        mixed = self.mixer(self.mixer_frame.before(inputs), mask)
-        return self._look(self.mixer_frame.after(inputs, mixed), source, source_mask)
+        """All target positions: inputs (B, T, D), mask (B, T); source: this layer's keys and values of the source,
+        (B, H, S, K) and (B, H, S, V); source_mask (B, S). Returns (B, T, D)."""
+        # 1. Mix the target positions.
+        hidden = self.add_mixed(inputs, self.mixer(self.mixer_frame.pre_norm(inputs), mask))
+        # 2. Attend to the source.
+        hidden = self.attend_source(hidden, source, source_mask)
+        # 3. Transform each position.
+        return self.transform(hidden)
 
     def step(
         self, inputs: Tensor, past: State, source: tuple[Tensor, Tensor], source_mask: Tensor | None
     ) -> tuple[Tensor, State]:
-        """One more target position of each hypothesis: inputs (N, 1, D); past: the mixer's state. The N are as many for
-        every source, side by side. Returns (N, 1, D) and the mixer's new state."""
-        mixed, new = self.mixer.step(self.mixer_frame.before(inputs), past)
-        return self._look(self.mixer_frame.after(inputs, mixed), source, source_mask), new
+        """The next target position of each hypothesis, as in `forward`: inputs (N, 1, D); past: the mixer's state.
 
-    def _look(self, inputs: Tensor, source: tuple[Tensor, Tensor], source_mask: Tensor | None) -> Tensor:
-        """Attention over the source in its frame, then the feed-forward network in its own."""
-        mask_B11S = None if source_mask is None else source_mask[:, None, None, :]
-        # Nothing here knows positions, so what looks at the same source may stand in one row, whether as positions of one
-        # target or as hypotheses.
-        queries = self.cross_frame.before(inputs)
-        looked = self.cross_attention(queries.reshape(len(source[0]), -1, queries.shape[-1]), *source, mask_B11S)
-        return self._transform(self.cross_frame.after(inputs, looked.view_as(inputs)))
+        N is a multiple of B, with the hypotheses of one source adjacent. Returns (N, 1, D) and the mixer's new state.
+        """
+        mixed, new_past = self.mixer.step(self.mixer_frame.pre_norm(inputs), past)
+        hidden = self.attend_source(self.add_mixed(inputs, mixed), source, source_mask)
+        return self.transform(hidden), new_past
+
+    def attend_source(self, inputs: Tensor, source: tuple[Tensor, Tensor], source_mask: Tensor | None) -> Tensor:
+        """Attention over the source with its residual connection: inputs (B, T, D) or (N, 1, D), returned alike."""
+        frame = self.cross_frame
+        queries = frame.pre_norm(inputs)
+        # This attention knows no positions, so the hypotheses of one source can be its queries, like the positions of
+        # one target, and keys and values are not repeated for each hypothesis.
+        queries = queries.reshape(len(source[0]), -1, queries.shape[-1])  # (B, n, D)
+        attended = self.cross_attention(queries, *source, key_padding_mask(source_mask))
+        return frame.post_norm(inputs + frame.dropout(attended.view_as(inputs)))

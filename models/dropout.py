@@ -1,7 +1,7 @@
 """Dropout from random bits of an explicit generator.
 
-`torch.nn.functional.dropout` draws one float a value from the global generator; on a CPU that alone took a fifth of a
-small Transformer's training step, and it cannot be given a generator. Here one 64-bit draw serves eight values.
+`torch.nn.functional.dropout` cannot be given a generator, and draws one float for each value from the global one; on a
+CPU this alone took a fifth of a small Transformer's training step. Here one 64-bit draw serves eight values.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from torch import Tensor, nn
 
 
 class Dropout(nn.Module):
-    """Zero each value with probability `p` and scale the others to keep the mean (Srivastava et al. 2014).
+    """Zeroes each value with probability `p` and scales the others to keep the mean (Srivastava et al. 2014).
 
-    `p` is rounded to a multiple of 1/256 (`effective_p`), and the scale belongs to the rounded value, so the mean is
-    kept exactly. The draw comes from `generator`, which whoever trains must set with `set_dropout_generator`.
+    `p` is rounded to a multiple of 1/256 (`effective_p`). The scale is that of the rounded value, so the mean is
+    exact. The draws come from `generator`, which `set_dropout_generator` must set before training.
     """
 
     def __init__(self, p: float, name: str = "dropout") -> None:
-        """name: of the option that gave `p`, for the message of the ValueError where it cannot be."""
+        """name: the option that sets `p`, for the message of the ValueError where `p` is not in [0, 1)."""
         super().__init__()
         if not 0.0 <= p < 1.0:
             raise ValueError(f"{name} must be at least 0 and below 1, got {p}")
@@ -28,29 +28,29 @@ class Dropout(nn.Module):
 
     @property
     def active(self) -> bool:
-        """Whether it changes anything: not in evaluation mode, and not at p = 0."""
+        """Whether values are dropped: in training mode, with p above 0."""
         return self.training and self.threshold > 0
 
     def forward(self, values: Tensor) -> Tensor:
-        """values: any shape. Returns the same shape; the identity where it is not `active`."""
+        """values: any shape. Returns the same shape; the values themselves where dropout is not `active`."""
         if not self.active:
             return values
         assert self.generator is not None, "set_dropout_generator(model, generator) comes before training"
         count = values.numel()
         words = torch.empty((count + 7) // 8, dtype=torch.int64, device=values.device)
-        # The full int64 range: the default range leaves the sign bit at zero, and every eighth byte biased.
+        # The full int64 range: the default range leaves the sign bit at zero, which biases every eighth byte.
         words.random_(-(2**63), None, generator=self.generator)
         keep = words.view(torch.uint8)[:count].view(values.shape) >= self.threshold
-        # Made one mask of zeros and scales first: one product forward and one backward, both without a change of type.
+        # One mask of zeros and scales takes one product forward and one backward, without a change of type in either.
         return values * keep.to(values.dtype).mul_(1.0 / (1.0 - self.effective_p))
 
     def extra_repr(self) -> str:
         return f"p={self.effective_p:.4f}"
 
 
-def dropout_at(place: str, p: float | None, otherwise: float) -> Dropout:
-    """The dropout of a place that has an option of its own, `dropout_<place>`: that, or the model's where it is None."""
-    return Dropout(otherwise) if p is None else Dropout(p, f"dropout_{place}")
+def dropout_at(place: str, p: float | None, default: float) -> Dropout:
+    """The dropout of a place with an option of its own, `dropout_<place>`. Where p is None, the model's `default`."""
+    return Dropout(default) if p is None else Dropout(p, f"dropout_{place}")
 
 
 def set_dropout_generator(model: nn.Module, generator: torch.Generator) -> None:

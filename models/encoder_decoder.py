@@ -1,4 +1,4 @@
-"""Where tokens or real values enter a model and predictions leave it: the same for every family.
+"""Embeddings of tokens or real values, and the projection to predictions: the same for every family.
 
 Shapes: see `models.interface`.
 """
@@ -9,7 +9,7 @@ import math
 
 from torch import Tensor, nn
 
-from models.checks import at_least, known
+from models.checks import check_choice, check_range
 from models.cost import linear_flops
 from models.dropout import dropout_at
 from models.interface import Seq2Seq
@@ -18,7 +18,7 @@ KINDS = ("tokens", "values")
 
 
 class TokenEmbedding(nn.Embedding):
-    """A row of a table for each token, times sqrt(D) (Vaswani et al. 2017, sec. 3.4); starts with unit variance."""
+    """A table row for each token, times sqrt(D) (Vaswani et al. 2017, sec. 3.4). Outputs start with unit variance."""
 
     def __init__(self, size: int, d_model: int) -> None:
         super().__init__(size, d_model)
@@ -39,13 +39,13 @@ class ValueEmbedding(nn.Linear):
 
 
 class EncoderDecoder(Seq2Seq):
-    """A `Seq2Seq` with its ends: embeddings, dropout on them, and the projection to predictions.
+    """A `Seq2Seq` with embeddings, dropout on them, and the projection to predictions. Subclasses add the rest.
 
-    input_dim, output_dim: vocabulary sizes where `inputs`, `outputs` are `tokens`, numbers of channels where they are
-    `values` (then the source is projected, and the output is a regression head).
-    shared: one embedding for source and target (needs equal vocabularies). tied: token predictions use the target
-    embedding transposed, without a bias (Press & Wolf 2017); values have no embedding to tie. dropout_embedding: of
-    each value of what has been embedded, positions included; None: as `dropout`.
+    inputs, outputs: `tokens`, or `values`: real-valued vectors, projected on the way in and predicted by regression.
+    input_dim, output_dim: the vocabulary size of tokens, the number of channels of values.
+    shared: one embedding for source and target; needs equal vocabularies. tied: token predictions use the transposed
+    target embedding, without a bias (Press & Wolf 2017); no effect on values. dropout_embedding: of the embeddings,
+    positions included; None: the value of `dropout`.
 
     Raises ValueError for sizes that cannot be built.
     """
@@ -64,8 +64,8 @@ class EncoderDecoder(Seq2Seq):
         outputs: str,
     ) -> None:
         super().__init__()
-        at_least(1, input_dim=input_dim, output_dim=output_dim, d_model=d_model)
-        self.inputs, self.outputs = known("inputs", inputs, KINDS), known("outputs", outputs, KINDS)
+        check_range(1, input_dim=input_dim, output_dim=output_dim, d_model=d_model)
+        self.inputs, self.outputs = check_choice("inputs", inputs, KINDS), check_choice("outputs", outputs, KINDS)
         if shared and (inputs, outputs) != ("tokens", "tokens"):
             raise ValueError(f"a shared embedding needs tokens on both sides, got {inputs} in and {outputs} out")
         if shared and input_dim != output_dim:
@@ -83,18 +83,17 @@ class EncoderDecoder(Seq2Seq):
         return self.projection(features)
 
     def component_of(self, parameter_name: str) -> str:
-        """Of the ends; a family's own class knows the rest."""
+        """The component of embeddings and projection. Subclasses handle their own parameters first."""
         if parameter_name.startswith("projection"):
             return "output"
         assert parameter_name.startswith(("src_embedding", "tgt_embedding")), parameter_name
         return "embedding"
 
-    def end_flops(self, source_length: int, target_length: int) -> int:
-        """Matrix products of the ends; looking a token up is none."""
+    def embedding_and_output_flops(self, source_length: int, target_length: int) -> int:
+        """FLOPs of embeddings and projection. The lookup of a token has no matrix product."""
         embeddings = ((self.src_embedding, source_length), (self.tgt_embedding, target_length))
-        return linear_flops(self.projection, target_length) + sum(
-            linear_flops(layer, length) for layer, length in embeddings if isinstance(layer, ValueEmbedding)
-        )
+        projected = sum(linear_flops(layer, length) for layer, length in embeddings if isinstance(layer, nn.Linear))
+        return projected + linear_flops(self.projection, target_length)
 
 
 def _embedding(kind: str, size: int, d_model: int) -> TokenEmbedding | ValueEmbedding:

@@ -1,4 +1,4 @@
-"""Hidden layers, marked as such, so that who looks into a model finds them. Shapes: see `models.interface`."""
+"""Hidden layers, marked by a base class so that they can be listed. Shapes: see `models.interface`."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from torch import Tensor, nn
 
 
 class HiddenLayer(nn.Module):
-    """A layer of units between input and output, each a nonlinear function of a weighted sum of what comes before it
+    """A layer of units between input and output, each a nonlinear function of a weighted sum of the layer before
     (Goodfellow et al. 2016, chapter 6)."""
 
     kind: str
-    """`feed_forward`: from what is at its position alone. `recurrent`: from the units at the position before, too."""
+    """`feed_forward`: reads its own position only. `recurrent`: also reads the units at the previous position."""
 
     @property
     def units(self) -> int:
-        """How many of them there are at one position."""
+        """The number of units at one position."""
         raise NotImplementedError
 
 
@@ -33,5 +33,5 @@ class TanhLinear(HiddenLayer, nn.Linear):
 
 
 def units_of(layer: nn.RNNBase | nn.RNNCellBase) -> int:
-    """Units at one position of a recurrent layer of torch's own, both directions together."""
+    """Units at one position of one of torch's recurrent layers, both directions together."""
     return layer.hidden_size * (2 if getattr(layer, "bidirectional", False) else 1)

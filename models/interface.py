@@ -1,53 +1,67 @@
-"""The contract every model keeps, and the words shared by all of `models`.
+"""The contract of every model, the shape legend and the mask convention of `models`.
 
-Shape legend, one letter an axis: B batch, S source length, T target length, D model width, H heads, K width of a
-head's queries and keys, V vocabulary (or width of a head's values where it follows H), C channels of real-valued
-input. A tensor may carry its axes in its name: `scores_BHTS`.
+Shape legend, one letter for each axis:
+
+    B  batch                    D  model width
+    N  hypotheses, N = n * B    H  heads
+    S  source length            K  width of a head's queries and keys
+    T  target length            V  vocabulary; after H: width of a head's values
+                                C  channels of real-valued inputs and outputs
+
+A tensor may carry its axes in its name: `scores_BHTS`.
 
 Mask convention, the only one in the project: boolean, True = may be attended to (a real token). `None` = every
-position is real, which lets the kernels take their faster unmasked path. Padding stands on the right, and every
-source has at least one real token.
+position is real, so the kernels take their faster unmasked path. Padding is on the right, and every source has at
+least one real token.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 
 State = dict[str, Tensor]
-"""What a decoder carries from one step to the next. Every tensor has the batch as its first axis, so that a search
-can repeat, drop or reorder hypotheses with `select` without knowing which model it drives."""
+"""What a decoder carries from one step to the next. The first axis of every tensor is the batch, so a search can
+repeat, drop or reorder hypotheses with `select` without knowing the model."""
 
 SOURCE = "source."
-"""How the names of those tensors of a state begin that a model reads and never changes: they hold the source, one row
-for each, however many hypotheses of it there are. A model that names none keeps all it has for every hypothesis."""
+"""Prefix of state entries that hold the encoded source. They are read-only and stored once for each source, not once
+for each hypothesis. A model without such entries stores everything for each hypothesis."""
 
 
 def select(state: State, rows: Tensor, sources: Tensor | None = None) -> State:
-    """The decoding state of the given hypotheses.
+    """Select hypotheses from a decoding state, in the order of `rows`.
 
-    rows: (N',) int64, repeats allowed. sources: (B',) int64, the rows of what is held of the sources, None = as they
-    are. N' must be a multiple of B', the hypotheses of one source next to each other. Returns a state in that order.
+    rows: (N',) int64, repeats allowed. sources: (B',) int64, rows of the entries that hold the source; None keeps
+    these entries unchanged. N' must be a multiple of B', with the hypotheses of one source adjacent.
     """
     selected: State = {}
     for name, tensor in state.items():
-        chosen = sources if name.startswith(SOURCE) else rows
-        selected[name] = tensor if chosen is None else tensor.index_select(0, chosen)
+        indices = sources if name.startswith(SOURCE) else rows
+        selected[name] = tensor if indices is None else tensor.index_select(0, indices)
     return selected
+
+
+def source_rows(state: State) -> int:
+    """The number of sources B in a state that holds the encoded source. N / B hypotheses belong to each."""
+    return next(len(tensor) for name, tensor in state.items() if name.startswith(SOURCE))
 
 
 @dataclass(frozen=True)
 class Depth:
-    """How long the chains are in a teacher-forced pass over one pair, counted in operations that mix positions: one
-    step of a recurrence, one attention, one level of a parallel scan (Vaswani et al. 2017, Table 1).
+    """Lengths of the chains of operations in one teacher-forced pass over one pair.
 
-    sequential: operations done one after another, layer after layer, where within a layer all that can be done at once
-    is.
-    source_path: from a source token to the last prediction, by the shortest way, for the worst placed token: the
-    steps of a recurrence and the attentions that its information is carried through.
-    target_path: the same from an earlier target token.
+    Counted are the operations that mix positions: one step of a recurrence, one attention, one level of a parallel
+    scan (Vaswani et al. 2017, Table 1).
+
+    sequential: operations that must follow one another, summed over layers; within a layer, operations that can run at
+    the same time count as one.
+    source_path: operations on the shortest path from a source token to the last prediction, for the source token with
+    the longest such path.
+    target_path: the same for an earlier target token.
     """
 
     sequential: int
@@ -59,36 +73,36 @@ class Seq2Seq(nn.Module, ABC):
     """An encoder-decoder over token ids, or over real-valued vectors on either side.
 
     Training uses `features` (all target positions at once, teacher-forced) and `project`; decoding uses `start` and
-    `step` (one position at a time). Both must give the same logits: that is the first contract test.
+    `step` (one position at a time). Both must give the same logits: this is the first contract test.
 
-    Shapes below are those of tokens. Real-valued inputs are (B, S, input_dim) in place of (B, S); real-valued targets
-    (B, T, output_dim) in place of (B, T), with zeros for the start token, and predictions in place of logits.
+    The shapes below are those of tokens. Real-valued sources are (B, S, input_dim) instead of (B, S). Real-valued
+    targets are (B, T, output_dim) instead of (B, T), with zeros for the start token, and `project` gives predictions
+    instead of logits.
     """
 
     input_dim: int
     output_dim: int
     d_model: int
     inputs: str = "tokens"
-    """`tokens` or `values`: what a source is made of."""
+    """`tokens` or `values`: what a source consists of."""
     outputs: str = "tokens"
-    longest: int | None = None
-    """Tokens of a source, or of a target, that it can read, end or start token included; None: any number."""
+    """`tokens` or `values`: what a target consists of."""
+    max_length: int | None = None
+    """Longest source or target the model can read, end or start token included. None: any length."""
     src_embedding: nn.Module
-    """What the source goes through first, as it was given: (B, S) to (B, S, D). It may embed targets too."""
+    """The first module applied to the raw source: (B, S) to (B, S, D). It may embed targets as well."""
     projection: nn.Linear
-    """What `project` applies, so that a loss may be fused with it."""
+    """The layer that `project` applies, so that a loss can be fused with it."""
 
     @classmethod
     @abstractmethod
-    def of_width(
-        cls, width: int, input_dim: int, output_dim: int, *, rounded: bool = True, **options: object
-    ) -> Seq2Seq:
-        """The model whose every inner size follows from one `width`; what `models.width_search.solve_width` varies.
+    def of_width(cls, width: int, input_dim: int, output_dim: int, *, rounded: bool = True, **options: Any) -> Seq2Seq:
+        """Build the model whose inner sizes all follow from `width`, which `models.width_search.solve_width` varies.
 
-        The keyword parameters here are what configuration files may say, with their types; where they end in
-        `**options`, those of the constructor may be said too.
-        rounded: inner sizes may be rounded where the width does not divide; False where somebody asked for exactly
-        this width. Raises ValueError where the options cannot be had at that width.
+        The keyword parameters and their types are the options that configuration files may set. With `**options`, they
+        may also set the constructor's.
+        rounded: inner sizes are rounded where the width does not divide; False where the user set exactly this width.
+        Raises ValueError where the options are impossible at this width.
         """
 
     @abstractmethod
@@ -107,30 +121,32 @@ class Seq2Seq(nn.Module, ABC):
 
     @abstractmethod
     def start(self, src: Tensor, src_mask: Tensor | None = None) -> State:
-        """Encode src (B, S) and return the state in which the first target token is to be read."""
+        """Encode src (B, S) and return the state before the first target token."""
 
     @abstractmethod
     def step(self, token: Tensor, state: State) -> tuple[Tensor, State]:
-        """Read one target token of each hypothesis (N,) and return the logits (N, V) of the next one, and the new state.
+        """Read one target token of each hypothesis (N,). Return the logits (N, V) of the next token and the new state.
 
-        N is B, or a multiple of it where the state was so selected. The given state is left as it was.
+        N is B, or a multiple of B after `select`. The input state is not modified.
         """
 
     def forward(
         self, src: Tensor, tgt: Tensor, src_mask: Tensor | None = None, tgt_mask: Tensor | None = None
     ) -> Tensor:
-        """Teacher-forced logits (B, T, V); arguments as in `features`. The article's `forward`."""
+        """Teacher-forced logits (B, T, V); arguments as in `features`. This is the article's `forward`."""
         return self.project(self.features(src, tgt, src_mask, tgt_mask))
 
     @abstractmethod
     def component_of(self, parameter_name: str) -> str:
-        """The component a parameter is counted under: one of `models.cost.COMPONENTS`."""
+        """The component a parameter is counted under, one of `models.cost.COMPONENTS`."""
 
     @abstractmethod
     def matmul_flops(self, source_length: int, target_length: int) -> int:
-        """Floating-point operations of the matrix products in one teacher-forced forward pass over one pair without
-        padding; a multiply and an add count as two."""
+        """FLOPs of the matrix products in one teacher-forced forward pass over one unpadded pair.
+
+        A multiply and an add count as two.
+        """
 
     @abstractmethod
     def depth(self, source_length: int, target_length: int) -> Depth:
-        """The chains of one teacher-forced forward pass over one pair."""
+        """The lengths of the operation chains in one teacher-forced forward pass over one pair."""

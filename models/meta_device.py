@@ -1,8 +1,9 @@
-"""A model without values, on the meta device, where a tensor has a shape and takes no memory."""
+"""Models on the meta device, where a tensor has a shape and takes no memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -10,22 +11,28 @@ from torch.overrides import TorchFunctionMode
 from models.interface import Seq2Seq
 
 FILLS = frozenset({"normal_", "uniform_", "orthogonal_"})
-"""What initialisations draw with."""
+"""The functions that draw initial values."""
 
 
 class _Unfilled(TorchFunctionMode):
-    """Inside, drawing values does nothing: there is nothing to fill, and torch would load its compiler, a second's
-    work, to come to that."""
+    """Skips the drawing of initial values. On the meta device torch would load its compiler for it, which takes a
+    second."""
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
         kwargs = kwargs or {}
         if getattr(func, "__name__", None) in FILLS:
-            # A tensor's own method has it as the first argument, a function of torch.nn.init by name.
+            # A method of a tensor has it as the first argument; a function of torch.nn.init has it by name.
             return args[0] if args else kwargs["tensor"]
         return func(*args, **kwargs)
 
 
-def sketched(build: Callable[[], Seq2Seq]) -> Seq2Seq:
-    """What `build` makes, with all its shapes and none of its values."""
+def on_meta_device(build: Callable[[], Seq2Seq]) -> Seq2Seq:
+    """The model that `build` makes, with shapes and without values."""
     with torch.device("meta"), _Unfilled():
         return build()

@@ -1,7 +1,7 @@
-"""Where a token stands: the only source of word order for attention (claim E).
+"""Token positions, the only source of word order for attention (claim E).
 
-Two ways in: a vector added to the embedding (`Positional`: sinusoidal, learned), or a change to how a query meets a
-key in self-attention (`Rotary`, `Alibi`). Shapes: see `models.interface`.
+They enter in one of two ways: as a vector added to the embedding (`Positional`: sinusoidal, learned), or in the scores
+of self-attention (`Rotary`, `Alibi`). Shapes: see `models.interface`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from models.checks import at_least, known
+from models.checks import check_choice, check_range
 
 ADDED = ("none", "sinusoidal", "learned")
 RELATIVE = ("rotary", "alibi")
@@ -36,16 +36,18 @@ def _angles(positions: Tensor, width: int) -> Tensor:
 
 
 class Positional(nn.Module):
-    """Adds a position's vector to what stands there.
+    """Adds the vector of its position to each embedding.
 
-    kind `none` adds nothing; `sinusoidal` is fixed and reaches any length; `learned` starts at zero, as the article
-    has it, and ends at `max_len`.
+    kind: `none` adds nothing; `sinusoidal` is fixed and has no maximum length; `learned` starts at zero, as in the
+    article, and ends at `max_len`.
     """
+
+    table: Tensor
 
     def __init__(self, kind: str, d_model: int, max_len: int) -> None:
         super().__init__()
-        known("positions", kind, ADDED)
-        at_least(1, max_len=max_len)
+        check_choice("positions", kind, ADDED)
+        check_range(1, max_len=max_len)
         self.kind, self.d_model = kind, d_model
         if kind == "learned":
             self.table = nn.Parameter(torch.zeros(max_len, d_model))
@@ -53,29 +55,29 @@ class Positional(nn.Module):
             self.max_len = max_len
             self.register_buffer("table", torch.empty(0, d_model), persistent=False)
 
-    def forward(self, embedded: Tensor, first: int = 0) -> Tensor:
-        """embedded (B, T, D), whose first column stands at position `first`. Returns (B, T, D).
+    def forward(self, embedded: Tensor, position_offset: int = 0) -> Tensor:
+        """embedded (B, T, D), whose first row is at position `position_offset`. Returns (B, T, D).
 
-        Raises ValueError beyond `max_len` for learned positions; the sinusoidal table is made when first needed, of
-        `max_len` rows, and grows.
+        Raises ValueError beyond `max_len` for learned positions. The sinusoidal table is computed at the first call,
+        with `max_len` rows or more, and grows.
         """
         if self.kind == "none":
             return embedded
-        last = first + embedded.shape[1]
-        if last > self.table.shape[0]:
+        end = position_offset + embedded.shape[1]
+        if end > self.table.shape[0]:
             if self.kind == "learned":
                 raise ValueError(
-                    f"a sequence of {last} tokens is longer than the {self.table.shape[0]} learned positions; "
+                    f"a sequence of {end} tokens is longer than the {self.table.shape[0]} learned positions; "
                     "raise max_len or use sinusoidal positions"
                 )
-            with torch.inference_mode(False):  # what a search computes first, training may use later
-                self.table = sinusoidal(max(self.max_len, 2 * last), self.d_model).to(self.table)
-        return embedded + self.table[first:last]
+            with torch.inference_mode(False):  # training may use a table that a search computed
+                self.table = sinusoidal(max(self.max_len, 2 * end), self.d_model).to(self.table)
+        return embedded + self.table[position_offset:end]
 
 
 class Rotary(nn.Module):
-    """Turns each pair of channels of a query or key by an angle that grows with its position, so that their product
-    depends on how far apart they stand (Su et al. 2021, eq. 34)."""
+    """Rotates each pair of channels of a query or key by an angle proportional to its position, so that the product of
+    the two depends on their distance (Su et al. 2021, eq. 34)."""
 
     def __init__(self, d_k: int) -> None:
         super().__init__()
@@ -83,35 +85,40 @@ class Rotary(nn.Module):
             raise ValueError(f"d_k must be even for rotary positions, which turn pairs of channels; got {d_k}")
         self.d_k = d_k
 
-    def forward(self, heads: Tensor, first: int = 0, standing: bool = False) -> Tensor:
-        """heads (B, H, T, K), whose first row stands at position `first`, or all of them where `standing`. Returns
-        (B, H, T, K)."""
-        positions = torch.arange(first, first + (1 if standing else heads.shape[2]), device=heads.device)
+    def forward(self, heads: Tensor, position_offset: int = 0, same_position: bool = False) -> Tensor:
+        """heads (B, H, T, K), whose first row is at position `position_offset`; all rows are there where
+        `same_position`. Returns (B, H, T, K)."""
+        count = 1 if same_position else heads.shape[2]
+        positions = torch.arange(position_offset, position_offset + count, device=heads.device)
         angles_TK = _angles(positions, self.d_k).repeat_interleave(2, dim=1)
-        # (x, y) turned by a quarter is (-y, x).
+        # A quarter turn maps (x, y) to (-y, x).
         quarter = torch.stack([-heads[..., 1::2], heads[..., 0::2]], dim=-1).flatten(-2)
         return heads * angles_TK.cos().to(heads) + quarter * angles_TK.sin().to(heads)
 
 
 class Alibi(nn.Module):
-    """Lowers a score by the distance between query and key, times a slope that differs from head to head (Press et
-    al. 2022). The paper's decoder looks back only; an encoder counts the distance on both sides alike."""
+    """Lowers each score by the distance between query and key, times a slope of the head (Press et al. 2022).
+
+    The paper defines it for a causal decoder; here an encoder uses the absolute distance.
+    """
+
+    slopes: Tensor
 
     def __init__(self, n_heads: int) -> None:
         super().__init__()
         self.register_buffer("slopes", alibi_slopes(n_heads), persistent=False)
 
-    def forward(self, queries: int, keys: int, first: int = 0) -> Tensor:
-        """(H, T, S): the bias of `queries` at positions from `first` on and `keys` at positions from 0 on."""
+    def forward(self, queries: int, keys: int, position_offset: int = 0) -> Tensor:
+        """The bias (H, T, S) of queries at positions from `position_offset` and keys at positions from 0."""
         device = self.slopes.device
-        query_at = torch.arange(first, first + queries, device=device).unsqueeze(1)
-        distance_TS = (query_at - torch.arange(keys, device=device)).abs()
+        query_positions = torch.arange(position_offset, position_offset + queries, device=device).unsqueeze(1)
+        distance_TS = (query_positions - torch.arange(keys, device=device)).abs()
         return -self.slopes[:, None, None] * distance_TS
 
 
 def alibi_slopes(n_heads: int) -> Tensor:
-    """(H,): 2^(-8/H), 2^(-16/H), ... for a power of two; else those of the next lower power, and every second one of
-    the next higher, as in the paper's code."""
+    """Slopes (H,): 2^(-8/H), 2^(-16/H), ... for a power of two. Otherwise those of the next lower power, then every
+    second one of the next higher power, as in the paper's code."""
     power = 2 ** math.floor(math.log2(n_heads))
     slopes = [2 ** (-8 * (i + 1) / power) for i in range(power)]
     between = [2 ** (-4 * (i + 1) / power) for i in range(0, 2 * power, 2)]

@@ -1,10 +1,12 @@
-"""Recurrent cells in the Transformer's residual blocks: only the mixing along time differs from the Transformer.
+"""Recurrent cells in the Transformer's residual blocks: these arms differ from the Transformer in the mixer alone.
 
-A plain stack of recurrent layers lacks the residual stream, the normalisation and the feed-forward networks too, so
-comparing it with a Transformer compares backbones (Beck et al. 2024). Shapes: see `models.interface`.
+A plain stack of recurrent layers also lacks the residual stream, the normalisation and the feed-forward networks, so
+its comparison with a Transformer compares backbones (Beck et al. 2024). Shapes: see `models.interface`.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,9 +14,9 @@ from torch import Tensor
 from models import cells, min_rnn
 from models.blocks import Mixer
 from models.cells import Recurrent
-from models.checks import each_direction, known
+from models.checks import check_choice, direction_width
 from models.interface import State
-from models.min_rnn import Minimal
+from models.min_rnn import MinRNN
 from models.recurrent import ENCODERS
 from models.stack import BlockSeq2Seq
 
@@ -22,7 +24,7 @@ CELLS = (*cells.CELLS, *min_rnn.CELLS)
 
 
 class RecurrentMixer(Mixer):
-    """An `rnn`, `lstm` or `gru` layer, starting from zero."""
+    """An `rnn`, `lstm` or `gru` layer with a zero initial state."""
 
     component = "recurrent"
 
@@ -32,7 +34,7 @@ class RecurrentMixer(Mixer):
         self.layer = Recurrent(cell, d_model, d_model, bidirectional, dropout)
 
     def forward(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
-        # Padding stands on the right: only a layer that comes from there has to know where it begins.
+        # Padding is on the right, so only the backward direction needs the lengths.
         lengths = mask.sum(1).cpu() if mask is not None and self.bidirectional else None
         return self.layer(inputs, lengths=lengths)[0]
 
@@ -54,27 +56,27 @@ class RecurrentMixer(Mixer):
         return length
 
 
-class MinimalMixer(Mixer):
-    """A `minlstm` or `mingru` layer, or one of half the width in each direction."""
+class MinRNNMixer(Mixer):
+    """A `minlstm` or `mingru` layer, or two of half the width, one in each direction."""
 
     component = "recurrent"
 
     def __init__(self, cell: str, d_model: int, bidirectional: bool) -> None:
         super().__init__()
-        self.width = each_direction(d_model, bidirectional)
-        self.ahead = Minimal(cell, d_model, self.width)
-        self.back = Minimal(cell, d_model, self.width) if bidirectional else None
+        self.width = direction_width(d_model, bidirectional)
+        self.ahead = MinRNN(cell, d_model, self.width)
+        self.back = MinRNN(cell, d_model, self.width) if bidirectional else None
 
     def forward(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         ahead = self.ahead(inputs)
         if self.back is None:
             return ahead
-        order = _backwards(inputs.shape[1], mask, inputs.device)
+        order = _reversal(inputs.shape[1], mask, inputs.device)
         back = self.back(_reordered(inputs, order))
-        return torch.cat([ahead, _reordered(back, order)], dim=-1)
+        return torch.cat([ahead, _reordered(back, order)], dim=-1)  # (B, T, D)
 
     def start(self, inputs: Tensor) -> State:
-        # At least float32: `Minimal` adds to its state in that type, whatever the activations have.
+        # At least float32: `MinRNN` computes its state in that type, whatever the type of the activations.
         zeros = torch.zeros(inputs.shape[0], self.width, device=inputs.device)
         return {"hidden": zeros.to(torch.promote_types(inputs.dtype, torch.float32))}
 
@@ -86,32 +88,33 @@ class MinimalMixer(Mixer):
         return sum(layer.matmul_flops(length) for layer in (self.ahead, self.back) if layer is not None)
 
     def sequential(self, length: int) -> int:
-        return max(1, (length - 1).bit_length())  # the levels of a balanced tree
+        return max(1, (length - 1).bit_length())  # levels of a balanced tree
 
     def path(self, length: int) -> int:
         return length
 
 
-def _backwards(length: int, mask: Tensor | None, device: torch.device) -> Tensor:
-    """(B, T), or (1, T) without a mask: the positions in an order that turns each row's real tokens around and leaves
-    the padding behind them. Applied twice it is the identity."""
+def _reversal(length: int, mask: Tensor | None, device: torch.device) -> Tensor:
+    """Indices (B, T), or (1, T) without a mask, that reverse each row's real tokens and leave the padding in place.
+    Applied twice, they are the identity."""
     positions = torch.arange(length, device=device).unsqueeze(0)
-    lengths = length if mask is None else mask.sum(1, keepdim=True)
+    lengths = torch.full_like(positions, length) if mask is None else mask.sum(1, keepdim=True)
     return torch.where(positions < lengths, lengths - 1 - positions, positions)
 
 
 def _reordered(values: Tensor, order: Tensor) -> Tensor:
-    """values (B, T, D) with row b in the order order[b]."""
+    """values (B, T, D), the positions of row b in the order order[b]."""
     return values.gather(1, order.unsqueeze(-1).expand_as(values))
 
 
 class ResidualSeq2Seq(BlockSeq2Seq):
-    """An encoder and a decoder of `n_layers` blocks each with a recurrent cell in place of self-attention.
+    """An encoder and a decoder of `n_layers` blocks each, with a recurrent cell in place of self-attention.
+
+    The decoder's states start at zero, so it reads the source through attention alone.
 
     cell: `rnn`, `lstm`, `gru`, `minlstm` or `mingru`. encoder: `uni`, or `bi` with half the width in each direction.
-    The decoder's states start at zero: the source is seen through attention alone. dropout_recurrent: see
-    `models.cells.Recurrent`; `minlstm` and `mingru` have no weights from state to state. The rest: see
-    `models.stack.BlockSeq2Seq`.
+    dropout_recurrent: see `models.cells.Recurrent`; `minlstm` and `mingru` have no state-to-state weights and refuse
+    it. Other options: see `models.stack.BlockSeq2Seq`.
 
     Raises ValueError for sizes and names that cannot be built.
     """
@@ -130,20 +133,20 @@ class ResidualSeq2Seq(BlockSeq2Seq):
         cell: str = "lstm",
         encoder: str = "bi",
         dropout_recurrent: float = 0.0,
-        **options: object,
+        **options: Any,
     ) -> None:
-        known("cell", cell, CELLS)
-        both = known("encoder", encoder, ENCODERS) == "bi"
+        check_choice("cell", cell, CELLS)
+        bidirectional_encoder = check_choice("encoder", encoder, ENCODERS) == "bi"
         if cell in min_rnn.CELLS and dropout_recurrent:
             raise ValueError(
                 f"dropout_recurrent must be 0 where cell is {cell}, which has no weights from state to state; "
                 f"got {dropout_recurrent}"
             )
 
-        def mixer(both: bool) -> Mixer:
+        def mixer(bidirectional: bool) -> Mixer:
             if cell in min_rnn.CELLS:
-                return MinimalMixer(cell, d_model, both)
-            return RecurrentMixer(cell, d_model, both, dropout_recurrent)
+                return MinRNNMixer(cell, d_model, bidirectional)
+            return RecurrentMixer(cell, d_model, bidirectional, dropout_recurrent)
 
         super().__init__(
             input_dim,
@@ -154,7 +157,7 @@ class ResidualSeq2Seq(BlockSeq2Seq):
             d_v,
             d_model,
             dropout,
-            encoder_mixer=lambda: mixer(both),
+            encoder_mixer=lambda: mixer(bidirectional_encoder),
             decoder_mixer=lambda: mixer(False),
             **options,
         )

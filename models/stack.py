@@ -1,33 +1,36 @@
-"""An encoder and a decoder of residual blocks, whatever mixes along time in them. Shapes: see `models.interface`."""
+"""Encoder-decoders of residual blocks, with any `Mixer`. Shapes and the mask convention: see `models.interface`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 from torch import Tensor, nn
 
 from models.attention import MultiHeadAttention
 from models.blocks import DecoderLayer, EncoderLayer, Mixer
-from models.checks import MOST_LAYERS, at_least
+from models.checks import MOST_LAYERS, check_range
 from models.encoder_decoder import EncoderDecoder
 from models.interface import SOURCE, Depth, State
 
 
 class BlockSeq2Seq(EncoderDecoder):
-    """An encoder and a decoder of `n_layers` blocks each. Its subclasses say what mixes along time.
+    """An encoder and a decoder of `n_layers` blocks each. Subclasses choose the mixers.
 
-    encoder_mixer, decoder_mixer: make the mixer of one layer. n_heads heads of key width d_k and value width d_v look
-    at the source. d_ff: width of the feed-forward network, 0 = none. norm: `pre` (normalise, mix, add), which trains
-    without a long warm-up (Xiong et al. 2020), or `post`, the original order. dropout: of embeddings and residuals
-    where `dropout_embedding` and `dropout_residual` are None, and of the feed-forward network's hidden layer;
-    dropout_attention: of the weights of attention over the source, and of self-attention where a mixer has it. The
-    rest: see `models.encoder_decoder.EncoderDecoder`.
+    encoder_mixer, decoder_mixer: make the mixer of one layer. n_heads, d_k, d_v: heads of the attention over the
+    source and the widths of their keys and values. d_ff: width of the feed-forward network, 0 = none; 4 * d_model by
+    default. norm: `pre` (normalise, mix, add), which trains without a long warm-up (Xiong et al. 2020), or `post`, the
+    original order. dropout: of the feed-forward network's hidden layer, and of embeddings and residuals where
+    `dropout_embedding` and `dropout_residual` are None. dropout_attention: of the weights of the attention over the
+    source; a mixer with attention takes it too. Other options: see `models.encoder_decoder.EncoderDecoder`.
 
     Raises ValueError for sizes that cannot be built.
     """
 
     decodes = True
-    """Whether there are decoder layers beside the encoder's."""
+    """Whether the model has decoder layers."""
+    encoder: Sequence[EncoderLayer]
+    decoder: Sequence[DecoderLayer]
 
     def __init__(
         self,
@@ -53,19 +56,31 @@ class BlockSeq2Seq(EncoderDecoder):
         inputs: str = "tokens",
         outputs: str = "tokens",
     ) -> None:
-        ends = {"shared": shared, "tied": tied, "inputs": inputs, "outputs": outputs}
-        super().__init__(input_dim, output_dim, d_model, dropout, dropout_embedding=dropout_embedding, **ends)
+        super().__init__(
+            input_dim,
+            output_dim,
+            d_model,
+            dropout,
+            dropout_embedding=dropout_embedding,
+            shared=shared,
+            tied=tied,
+            inputs=inputs,
+            outputs=outputs,
+        )
         d_ff = 4 * d_model if d_ff is None else d_ff
-        at_least(1, MOST_LAYERS, n_layers=n_layers)
-        at_least(0, d_ff=d_ff)
-        layer = (d_model, d_ff, dropout, norm, activation, dropout_residual)
-        heads = (d_model, n_heads, d_k, d_v)
-        self.encoder = nn.ModuleList(EncoderLayer(encoder_mixer(), *layer) for _ in range(n_layers))
-        self.decoder = nn.ModuleList(
-            DecoderLayer(decoder_mixer(), MultiHeadAttention(*heads, dropout=dropout_attention), *layer)
+        check_range(1, MOST_LAYERS, n_layers=n_layers)
+        check_range(0, d_ff=d_ff)
+        options = (d_model, d_ff, dropout, norm, activation, dropout_residual)
+        encoder = nn.ModuleList(EncoderLayer(encoder_mixer(), *options) for _ in range(n_layers))
+        decoder = nn.ModuleList(
+            DecoderLayer(
+                decoder_mixer(), MultiHeadAttention(d_model, n_heads, d_k, d_v, dropout=dropout_attention), *options
+            )
             for _ in range(n_layers if self.decodes else 0)
         )
-        # Pre-norm layers leave their sum unnormalised; one norm closes each stack.
+        # torch does not type a ModuleList by its elements.
+        self.encoder, self.decoder = cast(Sequence[EncoderLayer], encoder), cast(Sequence[DecoderLayer], decoder)
+        # Pre-norm layers leave their sum unnormalised, so each stack ends in a norm.
         self.encoder_norm = nn.LayerNorm(d_model) if norm == "pre" and self.decodes else nn.Identity()
         self.decoder_norm = nn.LayerNorm(d_model) if norm == "pre" else nn.Identity()
 
@@ -83,10 +98,10 @@ class BlockSeq2Seq(EncoderDecoder):
         d_v: int | None = None,
         d_ff: int | None = None,
         ff_ratio: float = 4.0,
-        **options: object,
+        **options: Any,
     ) -> BlockSeq2Seq:
-        """d_model = width; d_k = d_v = width / n_heads, rounded down, and d_ff = ff_ratio * width, unless given."""
-        at_least(1, n_heads=n_heads)
+        """d_model = width. Defaults: d_k = d_v = width / n_heads, rounded down; d_ff = ff_ratio * width."""
+        check_range(1, n_heads=n_heads)
         if d_k is None or d_v is None:
             head = cls.head_width(width, n_heads, rounded, **options)
             d_k, d_v = head if d_k is None else d_k, head if d_v is None else d_v
@@ -94,20 +109,22 @@ class BlockSeq2Seq(EncoderDecoder):
         return cls(input_dim, output_dim, n_layers, n_heads, d_k, d_v, width, d_ff=d_ff, **options)
 
     @classmethod
-    def head_width(cls, width: int, n_heads: int, rounded: bool, **options: object) -> int:
-        """The width of one head where none is given. Raises ValueError where there is none."""
+    def head_width(cls, width: int, n_heads: int, rounded: bool, **options: Any) -> int:
+        """The default width of one head. Raises ValueError where the heads cannot share the width."""
         if width < n_heads or (width % n_heads and not rounded):
             raise ValueError(f"width {width} does not divide into n_heads={n_heads}; change one, or give d_k and d_v")
         return width // n_heads
 
-    def placed(self, embedded: Tensor, past: State | None = None) -> Tensor:
-        """Embeddings (B, T, D) told where they stand: after what the state has read, or at the beginning. A mixer that
-        goes from position to position need not be told."""
+    def add_positions(self, embedded: Tensor, past: State | None = None) -> Tensor:
+        """Add positions to embeddings (B, T, D): those after the tokens read in the state `past`, or the first ones.
+
+        The identity here: recurrent mixers need no positions.
+        """
         return embedded
 
     def encode(self, src: Tensor, src_mask: Tensor | None = None) -> Tensor:
         """src (B, S), src_mask (B, S). Returns the memory (B, S, D)."""
-        hidden = self.embedding_dropout(self.placed(self.src_embedding(src)))
+        hidden = self.embedding_dropout(self.add_positions(self.src_embedding(src)))
         for layer in self.encoder:
             hidden = layer(hidden, src_mask)
         return self.encoder_norm(hidden)
@@ -116,7 +133,7 @@ class BlockSeq2Seq(EncoderDecoder):
         self, src: Tensor, tgt: Tensor, src_mask: Tensor | None = None, tgt_mask: Tensor | None = None
     ) -> Tensor:
         memory = self.encode(src, src_mask)
-        hidden = self.embedding_dropout(self.placed(self.tgt_embedding(tgt)))
+        hidden = self.embedding_dropout(self.add_positions(self.tgt_embedding(tgt)))
         for layer in self.decoder:
             hidden = layer(hidden, tgt_mask, layer.cross_attention.keys_values(memory), src_mask)
         return self.decoder_norm(hidden)
@@ -126,17 +143,17 @@ class BlockSeq2Seq(EncoderDecoder):
         state: State = {} if src_mask is None else {f"{SOURCE}mask": src_mask}
         for i, layer in enumerate(self.decoder):
             keys, values = layer.cross_attention.keys_values(memory)
-            # As they come, a product would copy them at every step.
+            # Without this copy, each product would copy them at every step.
             state |= {f"{SOURCE}keys.{i}": keys.contiguous(), f"{SOURCE}values.{i}": values.contiguous()}
             state |= {f"past.{i}.{name}": tensor for name, tensor in layer.mixer.start(memory).items()}
         return state
 
     def step(self, token: Tensor, state: State) -> tuple[Tensor, State]:
         new = dict(state)
-        hidden = self.embedding_dropout(self.placed(self.tgt_embedding(token.unsqueeze(1)), state))
+        hidden = self.embedding_dropout(self.add_positions(self.tgt_embedding(token.unsqueeze(1)), state))
         for i, layer in enumerate(self.decoder):
             source = state[f"{SOURCE}keys.{i}"], state[f"{SOURCE}values.{i}"]
-            hidden, past = layer.step(hidden, under(f"past.{i}.", state), source, state.get(f"{SOURCE}mask"))
+            hidden, past = layer.step(hidden, substate(f"past.{i}.", state), source, state.get(f"{SOURCE}mask"))
             new |= {f"past.{i}.{name}": tensor for name, tensor in past.items()}
         return self.project(self.decoder_norm(hidden).squeeze(1)), new
 
@@ -153,16 +170,16 @@ class BlockSeq2Seq(EncoderDecoder):
         S, T = source_length, target_length
         encoder = sum(layer.matmul_flops(S) for layer in self.encoder)
         decoder = sum(layer.matmul_flops(T) + layer.cross_attention.matmul_flops(T, S) for layer in self.decoder)
-        return encoder + decoder + self.end_flops(S, T)
+        return encoder + decoder + self.embedding_and_output_flops(S, T)
 
     def depth(self, source_length: int, target_length: int) -> Depth:
         S, T = source_length, target_length
         encoder = sum(layer.mixer.sequential(S) for layer in self.encoder)
         decoder = sum(layer.mixer.sequential(T) + 1 for layer in self.decoder)
-        # Every residual stream is a way around the mixers: a source token needs one attention to reach any target.
+        # The residual stream bypasses the mixers, so one attention carries a source token to any target position.
         return Depth(encoder + decoder, 1, self.decoder[0].mixer.path(T))
 
 
-def under(prefix: str, state: State) -> State:
-    """The part of a state whose names begin with the prefix, without it."""
+def substate(prefix: str, state: State) -> State:
+    """The entries of a state whose names begin with the prefix, named without it."""
     return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}

@@ -4,31 +4,23 @@
 
 from __future__ import annotations
 
-import torch
+from typing import Any
+
 from torch import Tensor
 
-from models.attention import MultiHeadAttention, causal_mask
+from models.attention import MultiHeadAttention, causal_mask, key_padding_mask
 from models.blocks import Mixer
-from models.checks import known
+from models.checks import check_choice
 from models.interface import State
+from models.kv_cache import KVCache
 from models.positional import POSITIONS, RELATIVE, Positional
-from models.stack import BlockSeq2Seq, under
-
-KINDS = ("keys", "values")
-CHUNK = 64
-"""Positions after which what is kept of them is put with the earlier ones."""
-
-
-def length_of(state: State) -> int:
-    """The positions that a state of `SelfAttention` holds."""
-    return sum(state[name].shape[2] for name in ("keys", "earlier_keys") if name in state)
+from models.stack import BlockSeq2Seq, substate
 
 
 class SelfAttention(Mixer):
-    """Every position attends to every other, or to itself and the earlier ones where `causal`.
+    """Every position attends to every position, or to itself and the earlier ones where `causal`.
 
-    Its state is the keys and values of all positions so far: it grows with every step. Those of the last positions,
-    CHUNK at most, are kept apart, so that a step copies these alone and not all that came before.
+    Its state is a `KVCache`, which grows with every step.
     """
 
     component = "attention"
@@ -49,30 +41,20 @@ class SelfAttention(Mixer):
         self.attention = MultiHeadAttention(d_model, n_heads, d_k, d_v, positions, dropout)
 
     def forward(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
-        mask_B1TS = None if mask is None else mask[:, None, None, :]
-        if self.causal and mask is not None:
-            mask_B1TS = causal_mask(inputs.shape[1], inputs.device) & mask_B1TS
+        allowed = key_padding_mask(mask)  # (B, 1, 1, T)
+        if self.causal and allowed is not None:
+            allowed = causal_mask(inputs.shape[1], inputs.device) & allowed  # (B, 1, T, T)
         keys, values = self.attention.keys_values(inputs)
-        return self.attention(inputs, keys, values, mask_B1TS, causal=self.causal and mask is None)
+        return self.attention(inputs, keys, values, allowed, causal=self.causal and mask is None)
 
     def start(self, inputs: Tensor) -> State:
-        batch, heads = inputs.shape[0], self.attention.n_heads
-        return {
-            "keys": inputs.new_zeros(batch, heads, 0, self.attention.d_k),
-            "values": inputs.new_zeros(batch, heads, 0, self.attention.d_v),
-        }
+        return KVCache.empty(inputs, self.attention.n_heads, self.attention.d_k, self.attention.d_v).entries()
 
     def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        first = length_of(state)
-        fresh = dict(zip(KINDS, self.attention.keys_values(inputs, first), strict=True))
-        new = {kind: torch.cat([state[kind], fresh[kind]], dim=2) for kind in KINDS}
-        earlier = {kind: state[f"earlier_{kind}"] for kind in KINDS if f"earlier_{kind}" in state}
-        held = {kind: (earlier[kind], new[kind]) for kind in KINDS} if earlier else new
-        outputs = self.attention(inputs, **held, first=first)
-        if new["keys"].shape[2] == CHUNK:
-            earlier = {kind: torch.cat([earlier[kind], new[kind]], dim=2) if earlier else new[kind] for kind in KINDS}
-            new = self.start(inputs)
-        return outputs, new | {f"earlier_{kind}": tensor for kind, tensor in earlier.items()}
+        past = KVCache.from_state(state)
+        cache = past.append(*self.attention.keys_values(inputs, past.length))
+        outputs = self.attention(inputs, *cache.parts(), position_offset=past.length)
+        return outputs, cache.merged().entries()
 
     def matmul_flops(self, length: int) -> int:
         return self.attention.matmul_flops(length, length)
@@ -87,8 +69,8 @@ class SelfAttention(Mixer):
 class Transformer(BlockSeq2Seq):
     """An encoder and a decoder of `n_layers` layers each; self-attention with `n_heads` heads of d_k and d_v.
 
-    positions: `none`, `sinusoidal`, `learned` (added to the embeddings; learned ones end at max_len), `rotary` or
-    `alibi` (in self-attention; attention over the source has no distance to speak of). The rest: see
+    positions: `none`, `sinusoidal` or `learned` (added to the embeddings; learned ones end at max_len), `rotary` or
+    `alibi` (in self-attention only: between a source and a target position there is no distance). Other options: see
     `models.stack.BlockSeq2Seq`.
 
     Raises ValueError for sizes that cannot be built.
@@ -108,9 +90,9 @@ class Transformer(BlockSeq2Seq):
         positions: str = "sinusoidal",
         max_len: int = 1024,
         dropout_attention: float = 0.0,
-        **options: object,
+        **options: Any,
     ) -> None:
-        known("positions", positions, POSITIONS)
+        check_choice("positions", positions, POSITIONS)
 
         def mixer(causal: bool) -> SelfAttention:
             return SelfAttention(d_model, n_heads, d_k, d_v, positions, causal=causal, dropout=dropout_attention)
@@ -129,19 +111,21 @@ class Transformer(BlockSeq2Seq):
             dropout_attention=dropout_attention,
             **options,
         )
-        self.longest = max_len if positions == "learned" else None
+        self.max_length = max_len if positions == "learned" else None
         self.positional = Positional("none" if positions in RELATIVE else positions, d_model, max_len)
 
     @classmethod
-    def head_width(cls, width: int, n_heads: int, rounded: bool, **options: object) -> int:
-        """Even for rotary positions, which turn pairs of channels: the even number nearest to an equal share."""
+    def head_width(cls, width: int, n_heads: int, rounded: bool, **options: Any) -> int:
+        """An equal share. For rotary positions, which rotate pairs of channels, rounded to the nearest even number."""
         head = super().head_width(width, n_heads, rounded, **options)
         if not rounded or options.get("positions") != "rotary":
             return head
         return max(2, 2 * round(width / n_heads / 2))
 
-    def placed(self, embedded: Tensor, past: State | None = None) -> Tensor:
-        return self.positional(embedded, 0 if past is None else length_of(under("past.0.", past)))
+    def add_positions(self, embedded: Tensor, past: State | None = None) -> Tensor:
+        if past is None:
+            return self.positional(embedded)
+        return self.positional(embedded, KVCache.from_state(substate("past.0.", past)).length)
 
     def component_of(self, parameter_name: str) -> str:
         return "embedding" if parameter_name.startswith("positional") else super().component_of(parameter_name)

@@ -1,6 +1,6 @@
-"""The width at which a model has the size it is to have, by one of several rules: how families are made comparable.
+"""The search for the model width that meets a target size under a matching rule, so that arms are comparable.
 
-Nothing here is allocated: models are built on the meta device, where a tensor has a shape and no values.
+Models are built on the meta device, where nothing is allocated.
 """
 
 from __future__ import annotations
@@ -10,27 +10,27 @@ from dataclasses import dataclass, replace
 
 from models.cost import parameters
 from models.interface import Seq2Seq
-from models.meta_device import sketched
+from models.meta_device import on_meta_device
 
 RULES = ("params", "nonembedding", "flops", "width")
 
 MAX_WIDTH = 16384
-"""Where the search for a width gives up."""
+"""The largest width the search tries."""
 
 NEIGHBOURS = 4
-"""How many widths on either side of the one the bisection ends at are looked at too. Inner sizes are rounded, the
-width of a head for one, so that a wider model may be a little smaller."""
+"""Number of widths tried on either side of the bisection's result. Inner sizes are rounded, the width of a head for
+one, so a wider model can be a little smaller."""
 
 Build = Callable[[int], Seq2Seq]
-"""The model of a width. Raises ValueError for a width that cannot be built."""
+"""Builds the model of a width. Raises ValueError for a width that cannot be built."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A width, and how near it comes to what was asked.
+    """A width and how close its model comes to the target size.
 
-    got, target: by the rule, in the unit of `measure`. parameters: all trainable values, whatever the rule. smallest:
-    the search found that no narrower model can be built.
+    got, target: sizes under the rule, in the unit of `measure`. parameters: all trainable values, whatever the rule.
+    smallest: no narrower model can be built.
     """
 
     rule: str
@@ -42,17 +42,17 @@ class Fit:
 
     @property
     def mismatch(self) -> float:
-        """Signed share: +0.02 is two per cent above the target."""
+        """Signed relative difference: +0.02 is two per cent above the target."""
         return self.got / self.target - 1.0
 
 
 def measure(model: Seq2Seq, rule: str, source_length: int, target_length: int) -> float:
-    """How large a model is by a rule. Raises ValueError for a rule that is not one of RULES.
+    """The size of a model under a rule. Raises ValueError for a rule that is not one of RULES.
 
     params: trainable values, a shared one counted once.
     nonembedding: those that do not grow with the vocabulary, so neither embeddings (of tokens and of positions) nor
     the output projection (Kaplan et al. 2020, sec. 2.1).
-    flops: of the matrix products of a forward pass over one pair of these lengths, for each target token.
+    flops: FLOPs of the matrix products of a forward pass over one pair of these lengths, for each target token.
     width: d_model.
     """
     if rule == "width":
@@ -70,20 +70,19 @@ def measure(model: Seq2Seq, rule: str, source_length: int, target_length: int) -
 def at_width(
     build: Build, width: int, rule: str, target: float, source_length: int = 1, target_length: int = 1
 ) -> Fit:
-    """How near the model of a given width comes to the target. Raises ValueError where it cannot be built."""
-    model = sketched(lambda: build(width))
-    got = measure(model, rule, source_length, target_length)
-    return Fit(rule, width, got, target, parameters(model)["total"])
+    """Build and measure the model of a given width. Raises ValueError where it cannot be built."""
+    model = on_meta_device(lambda: build(width))
+    size = measure(model, rule, source_length, target_length)
+    return Fit(rule, width, size, target, parameters(model)["total"])
 
 
 def solve_width(
     build: Build, rule: str, target: float, source_length: int = 1, target_length: int = 1, step: int = 2
 ) -> Fit:
-    """The width, a multiple of `step`, whose model comes nearest to the target by a rule; for the rule `width` the
-    target itself.
+    """Find the width, a multiple of `step`, whose model is closest to the target under a rule.
 
-    Widths too small to build are passed over. A target below the smallest model gives that model: see `Fit.smallest`.
-    Raises ValueError, the model's own, where no width can be built.
+    For the rule `width`, the target is the width. Widths too small to build are skipped. A target below the smallest
+    model gives the smallest: see `Fit.smallest`. Raises the model's ValueError where no width can be built.
     """
     if rule == "width":
         return at_width(build, int(target), rule, target, source_length, target_length)
@@ -91,7 +90,7 @@ def solve_width(
     refusals: list[ValueError] = []
 
     def fit(multiple: int) -> Fit | None:
-        """Of the width `multiple * step`; None where it cannot be built."""
+        """The fit of the width `multiple * step`; None where it cannot be built."""
         if multiple not in fits:
             try:
                 fits[multiple] = at_width(build, multiple * step, rule, target, source_length, target_length)
@@ -101,8 +100,8 @@ def solve_width(
         return fits[multiple]
 
     def too_small(multiple: int) -> bool:
-        found = fit(multiple)
-        return found is None or found.got < target
+        candidate = fit(multiple)
+        return candidate is None or candidate.got < target
 
     low, high = 0, 1
     while too_small(high) and high * step <= MAX_WIDTH:
@@ -110,8 +109,9 @@ def solve_width(
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if too_small(middle) else (low, middle)
-    near = [n for n in range(max(1, high - NEIGHBOURS), high + NEIGHBOURS + 1) if fit(n) is not None]
-    if not near:
+    around = range(max(1, high - NEIGHBOURS), high + NEIGHBOURS + 1)
+    candidates = {multiple: candidate for multiple in around if (candidate := fit(multiple)) is not None}
+    if not candidates:
         raise refusals[-1]
-    best = min(near, key=lambda n: abs(fits[n].got - target))
-    return replace(fits[best], smallest=best == 1 or fit(best - 1) is None)
+    best = min(candidates, key=lambda multiple: abs(candidates[multiple].got - target))
+    return replace(candidates[best], smallest=best == 1 or fit(best - 1) is None)

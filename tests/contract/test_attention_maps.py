@@ -13,7 +13,8 @@ from bench.data.examples import BOS, FIRST_FREE_ID, SPECIALS, Split
 from bench.data.ragged import Ragged
 from bench.evaluation import attention_maps
 from bench.evaluation.attention_maps import CROSS, ENCODER, LONGEST, maps
-from bench.evaluation.decoding import Search, search
+from bench.evaluation.decoding import search
+from bench.evaluation.search_config import Search
 from bench.records import store
 from bench.tasks.reverse import Reverse
 from bench.training.batches import Batcher
@@ -115,7 +116,7 @@ def test_a_look_at_the_target_is_not_taken_for_one_at_the_source(monkeypatch: py
     """Also where both are equally long, and nothing else looks at the source."""
     model = build("transformer")
     for layer in model.decoder:
-        layer.cross_attention.looks = False
+        layer.cross_attention.record = lambda weights: None
     for length in range(1, LONGEST):
         found = maps(model, TASK, example(length), "cpu")
         assert {one["kind"] for one in found["maps"]} == {ENCODER}

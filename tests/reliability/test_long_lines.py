@@ -13,11 +13,13 @@ import pytest
 import torch
 
 from bench import __main__
-from bench.conf import schema
+from bench.conf import files, schema
+from bench.conf.compose import compose
 from bench.data.examples import LONGEST, Split
 from bench.data.ragged import Ragged
 from bench.errors import DataError, UserError
-from bench.evaluation.decoding import Search, decode_split
+from bench.evaluation.decoding import decode_split
+from bench.evaluation.search_config import Search
 from bench.runs import translate
 from bench.runs.cell import run_cell
 from bench.runs.trained import Trained
@@ -25,7 +27,6 @@ from bench.tasks.kinds import generated
 from bench.tasks.kinds.generated import Generated, generate
 from bench.training.batches import Batcher
 from bench.training.teacher_forcing import losses
-from models import attention
 from tests.contract.arms import CASES, IDS, SOURCE_SIZE, TARGET_SIZE, build
 from tests.reliability.watched import limited
 from tests.thorough import THOROUGH
@@ -74,12 +75,12 @@ def test_every_kind_of_arm_reads_the_longest_sequence_within_a_limit() -> None:
     assert ran.returncode == 0 and ran.stdout.splitlines() == list(ARMS), ran.stdout + ran.stderr[-3000:]
 
 
-def test_additive_attention_in_blocks_is_the_same_attention(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_additive_attention_in_blocks_is_the_same_attention() -> None:
     model = build("lstm_additive")
     src, tgt = torch.randint(4, SOURCE_SIZE, (3, 9)), torch.randint(4, TARGET_SIZE, (3, 7))
     found = []
     for values in (2**28, 2 * 3 * 9 * 16, 1):  # all at once; two queries, or one, at a time
-        monkeypatch.setattr(attention, "BLOCK_VALUES", values)
+        model.attention.block_values = values
         with torch.inference_mode():
             found.append(model.features(src, tgt))
     for other in found[1:]:
@@ -103,7 +104,7 @@ class Words:
 def test_translate_cuts_a_line_of_ten_thousand_tokens_and_says_so(name, monkeypatch) -> None:
     model = build(*CASES[IDS.index(name)])
     monkeypatch.setattr(translate.trained, "load", lambda folder: Trained(None, Words(), None, model, 1.0))
-    most = LONGEST - 1 if model.longest is None else model.longest - 1
+    most = LONGEST - 1 if model.max_length is None else model.max_length - 1
     said: list[str] = []
     whole = "a bb " * most
     lines = ["a bb ccc", "a bb " * 5000, "", " ".join(whole.split()[:most])]
@@ -123,7 +124,7 @@ def test_learned_positions_bound_the_answer_too(monkeypatch) -> None:
 
 
 def bitext(folder: Path, *changes: str) -> schema.Cell:
-    return schema.compose(
+    return compose(
         ["task=bitext", "model=gru_dot", "budget=smoke", "task.vocabulary=40", f"out={folder / 'out'}",
          f"task.source={folder / 'train.en'}", f"task.target={folder / 'train.de'}", *changes]
     )  # fmt: skip
@@ -173,14 +174,14 @@ ENORMOUS = {
 def test_enormous_generated_data_are_refused_before_they_are_made(line, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
     with limited(10), pytest.raises(UserError) as caught:
-        generate(schema.build_task(schema.compose([*line.split(), "budget=smoke"]).config["task"]))
+        generate(schema.build_task(compose([*line.split(), "budget=smoke"]).config["task"]))
     assert ENORMOUS[line] in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_a_cell_with_enormous_data_writes_nothing(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
     with pytest.raises(UserError, match="task.train_size=1000000000"):
-        run_cell(schema.compose(["task=reverse", "budget=smoke", "task.train_size=1000000000"]), tmp_path / "out")
+        run_cell(compose(["task=reverse", "budget=smoke", "task.train_size=1000000000"]), tmp_path / "out")
     assert not (tmp_path / "out").exists()
     assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) == 0
 
@@ -194,8 +195,8 @@ def test_a_profile_of_enormous_lengths_is_refused(lengths, tmp_path, monkeypatch
 
 @pytest.mark.skipif(not THOROUGH, reason="half a minute: in make reliability")
 def test_every_preset_is_small_enough() -> None:
-    for name in schema.choices("task"):
-        for budget in schema.choices("budget"):
-            task = schema.build_task(schema.compose([f"task={name}", f"budget={budget}"]).config["task"])
+    for name in files.choices("task"):
+        for budget in files.choices("budget"):
+            task = schema.build_task(compose([f"task={name}", f"budget={budget}"]).config["task"])
             for part in task.split_specs() if isinstance(task, Generated) else ():
                 generated._check_size(task, part)

@@ -14,8 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.attention import GlobalAttention, MultiHeadAttention
-from models.cells import Recurrent
+from models.attention import MultiHeadAttention
+from models.cells import Recurrent, Weights
+from models.global_attention import GlobalAttention
 from models.recurrent import RecurrentSeq2Seq
 
 State = tuple[Tensor, ...]
@@ -206,7 +207,7 @@ def _loop(
     inputs: Tensor,
     hidden: State | None = None,
     lengths: Tensor | None = None,
-    weights: list[Tensor] | None = None,
+    weights: Weights | None = None,
 ) -> tuple[Tensor, State]:
     """`Recurrent.forward`, without padding and without dropped weights."""
     assert lengths is None and weights is None, "a loop over unpadded rows with the layer's own weights"

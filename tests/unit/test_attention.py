@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from models.attention import GlobalAttention, MultiHeadAttention, attend, causal_mask, watch_attention
+from models.attention import MultiHeadAttention, attend, causal_mask, key_padding_mask, watch_attention
+from models.global_attention import global_attention
 from models.interface import Seq2Seq
 from models.recurrent import RecurrentSeq2Seq
 from models.residual import ResidualSeq2Seq
@@ -28,7 +29,7 @@ def test_multi_head_attention_equals_torch(mask: str) -> None:
     causal, ragged = "causal" in mask, "ragged" in mask
     inputs = memory if causal else draw.normal(B, T, D)
     allowed = torch.ones(B, 1, inputs.shape[1], S, dtype=torch.bool)
-    allowed = allowed & real(*LENGTHS)[:, None, None, :] if ragged else allowed
+    allowed = allowed & key_padding_mask(real(*LENGTHS)) if ragged else allowed
     allowed = allowed & causal_mask(S, allowed.device) if causal else allowed
     expected, expected_weights = theirs(
         inputs,
@@ -50,7 +51,7 @@ def test_multi_head_attention_equals_torch(mask: str) -> None:
 def test_keys_and_values_may_come_in_parts(given: str | None) -> None:
     draw = Draw()
     queries, keys, values = draw.normal(B, H, T, 5), draw.normal(B, H, S, 5), draw.normal(B, H, S, 3)
-    mask = {None: None, "boolean": real(*LENGTHS)[:, None, None, :], "float": draw.normal(T, S)}[given]
+    mask = {None: None, "boolean": key_padding_mask(real(*LENGTHS)), "float": draw.normal(T, S)}[given]
     expected = attend(queries, keys, values, mask, scale=0.7)
     for lengths in ((S,), (1, S - 1), (S - 3, 2, 1)):
         got = attend(queries, keys.split(lengths, dim=2), values.split(lengths, dim=2), mask, scale=0.7)
@@ -63,7 +64,7 @@ def test_heads_of_any_width_equal_the_formula() -> None:
     part = draw.fill(MultiHeadAttention(D, 3, 5, 7))
     inputs, memory = draw.normal(B, T, D), draw.normal(B, S, D)
     with torch.no_grad(), watch_attention(part) as weights:
-        got = part(inputs, *part.keys_values(memory), real(*LENGTHS)[:, None, None, :])
+        got = part(inputs, *part.keys_values(memory), key_padding_mask(real(*LENGTHS)))
         for row, length in enumerate(LENGTHS):
             expected, expected_weights = plain_heads(part, inputs[row], memory[row, :length])
             torch.testing.assert_close(got[row], expected, **EXACT)
@@ -74,7 +75,7 @@ def test_heads_of_any_width_equal_the_formula() -> None:
 def test_global_attention_equals_its_equations(score: str, n_heads: int) -> None:
     """Luong et al. (2015), eqs. 5, 7 and 8, and Bahdanau et al. (2015), A.1.2, position by position."""
     draw = Draw()
-    part = draw.fill(GlobalAttention(D, score, n_heads))
+    part = draw.fill(global_attention(D, score, n_heads))
     hidden, memory = draw.normal(B, T, D), draw.normal(B, S, D)
     with torch.no_grad():
         got = part(hidden, part.prepare(memory, real(*LENGTHS)))
@@ -131,13 +132,13 @@ def test_every_attention_shows_weights_that_sum_to_one_and_obey_the_masks(
     assert {name: tuple(weights.shape[1:]) for name, [weights] in _seen(kept).items()} == shapes
     for name, [weights] in _seen(kept).items():
         torch.testing.assert_close(weights.sum(-1), torch.ones(weights.shape[:-1]).double(), **EXACT)
-        hidden = torch.ones(T, T).triu(1).bool() if name in IN_DECODER else ~mask[:, None, None, :]
+        hidden = torch.ones(T, T).triu(1).bool() if name in IN_DECODER else ~key_padding_mask(mask)
         assert not weights[hidden.expand_as(weights)].any()
         assert weights[~hidden.expand_as(weights)].all(), "what may be attended to is never exactly zero"
 
 
 def _seen(kept: dict[str, list[torch.Tensor]]) -> dict[str, list[torch.Tensor]]:
-    """Without those that are only a wrapper around another."""
+    """Without attentions that were not called."""
     return {name: weights for name, weights in kept.items() if weights}
 
 
@@ -148,7 +149,7 @@ def test_a_target_mask_hides_columns_too() -> None:
     with watch_attention(model) as kept:
         model(src, tgt, mask, real(T, 3, 1))
     [weights] = kept["decoder.1.mixer.attention"]
-    allowed = (torch.ones(T, T).tril().bool() & real(T, 3, 1)[:, None, None, :]).expand_as(weights)
+    allowed = (torch.ones(T, T).tril().bool() & key_padding_mask(real(T, 3, 1))).expand_as(weights)
     assert weights[allowed].all() and not weights[~allowed].any()
 
 

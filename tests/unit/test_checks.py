@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 import torch
 
-from models.attention import GlobalAttention
+from models.global_attention import global_attention
 from models.recurrent import RecurrentSeq2Seq
 from models.residual import ResidualSeq2Seq
 from models.transformer import Transformer
@@ -98,7 +98,7 @@ REFUSED: list[tuple[Callable, dict[str, object], str]] = [
     ),
     (transformer, {"dropout": -0.1}, "dropout must be at least 0 and below 1, got -0.1"),
     (
-        partial(GlobalAttention, 8),
+        partial(global_attention, 8),
         {"score": "none"},
         "attention must be one of additive, dot, general; got 'none'",
     ),

@@ -124,7 +124,9 @@ def test_recurrent_dropout_is_of_the_weights_from_state_to_state(cell: str, both
     reference = copy.deepcopy(layer.run)
     masks = {}
     with torch.no_grad():
-        for (name, parameter), used in zip(reference.named_parameters(), weights, strict=True):
+        assert list(weights) == [name for name, _ in reference.named_parameters()]
+        for name, parameter in reference.named_parameters():
+            used = weights[name]
             masks[name] = torch.where(used == 0, 0.0, 2.0) if name.startswith("weight_hh") else torch.ones_like(used)
             assert torch.equal(used, dict(layer.run.named_parameters())[name] * masks[name])
             parameter.copy_(used)
@@ -138,7 +140,11 @@ def test_recurrent_dropout_is_of_the_weights_from_state_to_state(cell: str, both
     expected.sum().backward()
     for name, parameter in layer.run.named_parameters():
         assert torch.allclose(parameter.grad, reference.get_parameter(name).grad * masks[name], atol=1e-6)
-    assert layer.run._flat_weights[1] is layer.run.weight_hh_l0, "its own weights are back"
+    layer.eval()
+    again, _ = layer(inputs)
+    assert torch.equal(again, layer.run(inputs)[0]), "its own weights are back"
+    assert not torch.equal(again[0], outputs[0])
+    assert copy.deepcopy(layer).state_dict().keys() == layer.state_dict().keys(), "no tensor of the pass is left"
 
 
 def test_one_draw_of_recurrent_weights_holds_for_all_steps_of_a_pass() -> None:

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from models import min_rnn
-from models.min_rnn import Minimal, log_positive, positive, scan
-from models.residual import MinimalMixer
+from models.min_rnn import MinRNN, log_positive, positive, scan
+from models.residual import MinRNNMixer
 from tests.unit.oracles import Draw, real
 
 B, T, D = 3, 7, 4
@@ -49,7 +49,7 @@ def test_the_candidates_logarithm() -> None:
     assert torch.autograd.gradcheck(log_positive, values)
 
 
-def equations(layer: Minimal, inputs: Tensor) -> Tensor:
+def equations(layer: MinRNN, inputs: Tensor) -> Tensor:
     """The paper's own lines (Feng et al. 2024, sec. 3 and appendix B), inputs (B, T, D)."""
     parts = (inputs @ layer.gates.weight.T + layer.gates.bias).chunk(2 if layer.cell == "mingru" else 3, dim=-1)
     candidate = torch.where(parts[-1] >= 0, parts[-1] + 0.5, torch.sigmoid(parts[-1]))
@@ -71,7 +71,7 @@ def equations(layer: Minimal, inputs: Tensor) -> Tensor:
 @torch.no_grad()
 def test_a_layer_and_its_steps_equal_the_papers_equations(cell: str, length: int) -> None:
     draw = Draw()
-    layer = draw.fill(Minimal(cell, 6, D))
+    layer = draw.fill(MinRNN(cell, 6, D))
     x = draw.normal(B, length, 6)
     expected = equations(layer, x)
     torch.testing.assert_close(layer(x), expected, **EXACT)
@@ -90,10 +90,10 @@ def test_rounding_over_a_thousand_positions(cell: str, wider: int) -> None:
     draw = Draw()
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        layer = Minimal(cell, 16, 16)
+        layer = MinRNN(cell, 16, 16)
     with torch.no_grad():
         layer.gates.weight.mul_(wider)
-    exact = Minimal(cell, 16, 16).double()
+    exact = MinRNN(cell, 16, 16).double()
     exact.load_state_dict(layer.state_dict())
     x = draw.normal(2, 1000, 16).float()
     weights = draw.normal(2, 1000, 16)
@@ -108,7 +108,7 @@ def test_rounding_over_a_thousand_positions(cell: str, wider: int) -> None:
 @pytest.mark.parametrize("cell", CELLS)
 def test_gates_at_their_ends_keep_states_and_gradients_finite(cell: str) -> None:
     """Logs of gates that are zero in float32, of all signs beside each other."""
-    layer = Minimal(cell, 1, 8)
+    layer = MinRNN(cell, 1, 8)
     with torch.no_grad():
         layer.gates.weight.copy_(1000.0 * Draw().normal(*layer.gates.weight.shape))
     x = torch.tensor([1.0, -1.0, 1.0, 1.0, -1.0]).repeat(60).view(1, -1, 1).requires_grad_()
@@ -122,7 +122,7 @@ def test_gates_at_their_ends_keep_states_and_gradients_finite(cell: str) -> None
 @torch.no_grad()
 def test_the_way_back_reads_each_rows_own_tokens_in_reverse(cell: str) -> None:
     draw = Draw()
-    mixer = draw.fill(MinimalMixer(cell, 2 * D, True))
+    mixer = draw.fill(MinRNNMixer(cell, 2 * D, True))
     lengths = (T, 4, 1)
     x, mask = draw.normal(B, T, 2 * D), real(*lengths)
     got = mixer(x, mask)
@@ -137,7 +137,7 @@ def test_the_way_back_reads_each_rows_own_tokens_in_reverse(cell: str) -> None:
 @torch.no_grad()
 def test_at_the_start_a_gate_keeps_more_than_it_takes(cell: str, kept: float) -> None:
     """1 - sigmoid(-1), and sigmoid(1) over sigmoid(1) + sigmoid(0), of a state of one, at zero input."""
-    layer = Minimal(cell, 6, D)
+    layer = MinRNN(cell, 6, D)
     zero, one = torch.zeros(1, 6), torch.ones(1, D)
     difference = layer.step(zero, one) - layer.step(zero, 0 * one)
     torch.testing.assert_close(difference, torch.full((1, D), kept), rtol=0, atol=1e-4)

@@ -35,7 +35,7 @@ def test_learned_positions_start_at_zero_and_end() -> None:
     x = torch.randn(B, 10, D)
     assert torch.equal(positions(x), x)
     with pytest.raises(ValueError, match="11 tokens is longer than the 10 learned positions"):
-        positions(torch.randn(B, 4, D), first=7)
+        positions(torch.randn(B, 4, D), position_offset=7)
 
 
 @pytest.mark.parametrize("kind", ["sinusoidal", "learned"])
@@ -45,13 +45,13 @@ def test_a_vector_is_added_where_the_first_token_stands(kind: str) -> None:
     if kind == "learned":
         draw.fill(positions)
     x = draw.normal(B, 3, D)
-    torch.testing.assert_close(positions(x, first=4), x + positions.table[4:7], rtol=0, atol=0)
+    torch.testing.assert_close(positions(x, position_offset=4), x + positions.table[4:7], rtol=0, atol=0)
 
 
 def test_the_sinusoidal_table_grows() -> None:
     positions = Positional("sinusoidal", D, 4)
     torch.testing.assert_close(positions(torch.zeros(1, 9, D))[0], sinusoidal(9, D))
-    torch.testing.assert_close(positions(torch.zeros(1, 1, D), first=30)[0, 0], sinusoidal(31, D)[30])
+    torch.testing.assert_close(positions(torch.zeros(1, 1, D), position_offset=30)[0, 0], sinusoidal(31, D)[30])
 
 
 @pytest.mark.parametrize("positions", POSITIONS)
@@ -83,7 +83,7 @@ def test_rotary_equals_complex_exponentials() -> None:
     rotary, heads = Rotary(6), Draw().normal(2, 3, 9, 6)
     angles = torch.arange(4, 13, dtype=torch.float64).unsqueeze(1) / 10000 ** (torch.arange(3).double() * 2 / 6)
     turned = torch.view_as_complex(heads.view(2, 3, 9, 3, 2)) * torch.polar(torch.ones_like(angles), angles)
-    torch.testing.assert_close(rotary(heads, first=4), torch.view_as_real(turned).flatten(-2), **FLOAT32)
+    torch.testing.assert_close(rotary(heads, position_offset=4), torch.view_as_real(turned).flatten(-2), **FLOAT32)
 
 
 def test_rotary_products_know_the_distance_alone() -> None:
@@ -106,10 +106,10 @@ def test_rotary_turns_keys_and_queries_step_by_step_as_at_once() -> None:
     keys, values = part.keys_values(x)
     whole = part(x, keys, values, causal=True)
     for t in range(S):
-        key, value = part.keys_values(x[:, t : t + 1], first=t)
+        key, value = part.keys_values(x[:, t : t + 1], position_offset=t)
         torch.testing.assert_close(key, keys[:, :, t : t + 1])
         torch.testing.assert_close(value, values[:, :, t : t + 1])
-        step = part(x[:, t : t + 1], keys[:, :, : t + 1], values[:, :, : t + 1], first=t)
+        step = part(x[:, t : t + 1], keys[:, :, : t + 1], values[:, :, : t + 1], position_offset=t)
         torch.testing.assert_close(step, whole[:, t : t + 1])
 
 
@@ -124,7 +124,7 @@ def test_alibi_slopes_are_the_papers() -> None:
 
 def test_alibi_lowers_a_score_by_slope_times_distance() -> None:
     """Queries at 5 and 6, keys from 0 on: behind and ahead alike."""
-    bias_HTS = Alibi(8)(2, 9, first=5)
+    bias_HTS = Alibi(8)(2, 9, position_offset=5)
     assert bias_HTS.shape == (8, 2, 9)
     for h, t, s in ((0, 0, 5), (0, 0, 2), (3, 1, 0), (7, 0, 8)):
         assert bias_HTS[h, t, s].item() == -(2.0 ** -(h + 1)) * abs(5 + t - s)
@@ -149,5 +149,5 @@ def test_alibi_meets_the_mask(causal: bool) -> None:
         torch.testing.assert_close(got[row], expected)
         torch.testing.assert_close(weights[""][0][row], expected_weights)
         for t in range(S if causal else 0):
-            step = part(x[:, t : t + 1], keys[:, :, : t + 1], values[:, :, : t + 1], first=t)
+            step = part(x[:, t : t + 1], keys[:, :, : t + 1], values[:, :, : t + 1], position_offset=t)
             torch.testing.assert_close(step[row, 0], expected[t])

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from models import transformer
 from models.attention import MultiHeadAttention
 from models.blocks import DecoderLayer, EncoderLayer
+from models.kv_cache import CHUNK
 from models.positional import POSITIONS
 from models.transformer import SelfAttention, Transformer
 from tests.unit.oracles import Draw, copy_attention, real
@@ -48,23 +48,21 @@ def test_encoder_layer_equals_torch(pre: bool, activation: str) -> None:
     torch.testing.assert_close(ours(x, mask)[mask], expected[mask], **EXACT)
 
 
+@torch.no_grad()
 @pytest.mark.parametrize("positions", POSITIONS)
-@pytest.mark.parametrize("chunk", [1, 3, 8])
-def test_a_state_kept_in_chunks_goes_on_as_if_whole(
-    monkeypatch: pytest.MonkeyPatch, positions: str, chunk: int
-) -> None:
-    monkeypatch.setattr(transformer, "CHUNK", chunk)
+def test_a_state_in_chunks_gives_the_logits_of_the_whole_pass(positions: str) -> None:
     draw = Draw()
+    steps = 2 * CHUNK + 2
     model = draw.fill(Transformer(13, 11, 2, 2, 4, 6, D, positions=positions)).eval()
-    src, tgt = torch.randint(4, 13, (B, S)), torch.randint(4, 11, (B, 8))
+    src, tgt = draw.tokens(13, B, S), draw.tokens(11, B, steps)
     expected = model(src, tgt, real(*LENGTHS))
     state = model.start(src, real(*LENGTHS))
-    for t in range(8):
+    for t in range(steps):
         logits, state = model.step(tgt[:, t], state)
         torch.testing.assert_close(logits, expected[:, t], **EXACT)
-        last = state["past.1.values"].shape[2]
-        assert last == (t + 1) % chunk
-        assert t + 1 < chunk or state["past.1.earlier_values"].shape[2] == t + 1 - last
+        recent = state["past.1.values"].shape[2]
+        assert recent == (t + 1) % CHUNK
+        assert t + 1 < CHUNK or state["past.1.earlier_values"].shape[2] == t + 1 - recent
 
 
 @pytest.mark.parametrize(("pre", "activation"), KINDS)
