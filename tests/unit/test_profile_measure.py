@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from bench.conf import schema
 from bench.conf.compose import compose
 from bench.diagnostics.profile import measure
 from bench.diagnostics.profile.plan import Request
@@ -28,8 +27,7 @@ def request(quantity: str, arm: str = "lstm_dot", length: int = 6, **changes: ob
 
 def model_of(arm: str) -> torch.nn.Module:
     cell = compose((f"model={arm}", *WORDS))
-    sizes = schema.build_task(cell.config["task"]).sizes
-    return building.build_model(cell.config, sizes, measure.SIZE_LENGTHS, cell.seed)[0].eval()
+    return building.build_model(cell, cell.make_task().sizes, measure.SIZE_LENGTHS)[0].eval()
 
 
 def ending_at_once(model: torch.nn.Module) -> torch.nn.Module:

@@ -192,7 +192,7 @@ def test_from_one_length_a_batch_is_taken_to_cost_the_same_and_a_search_to_grow(
 def test_the_size_is_that_of_the_model_cards():
     plan = make_plan(models="lstm_dot", threads=2)
     assert plan.words == ("task=multi30k", "budget=multi30k_cpu", "threads=2")
-    assert model_card.card("lstm_dot").settings == "task=multi30k budget=multi30k_cpu"
+    assert model_card.make_card("lstm_dot").settings == "task=multi30k budget=multi30k_cpu"
 
 
 BAD_INPUT = {
