@@ -7,7 +7,8 @@ import csv
 import json
 from pathlib import Path
 
-from bench.conf import schema, suites
+from bench.conf import files, schema, suites
+from bench.conf.compose import compose
 
 TABLE = Path(__file__).with_name("cells.csv")
 REFERENCE = Path(__file__).resolve().parents[1] / "results" / "reference"
@@ -17,9 +18,9 @@ COLUMNS = ("source", "settings", "name", "hash")
 def suite_rows() -> list[tuple[str, ...]]:
     """One row for each cell of each suite: the suite, the cell's settings, its name and its hash."""
     rows = []
-    for name in schema.choices("suite"):
+    for name in files.choices("suite"):
         for words in suites.load(name).cells:
-            cell = schema.compose(words)
+            cell = compose(words)
             rows.append((name, " ".join(words), cell.name, cell.hash))
     return rows
 

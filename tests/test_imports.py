@@ -387,7 +387,7 @@ SOUND = {
     "bench.diagnostics.profile": "",
     "bench.records.profile_rows": "import json",
     "bench.diagnostics.profile.plan": "from bench import schema\nfrom bench.records.profile_rows import WHATS",
-    "bench.diagnostics.profile.process": "from bench.diagnostics.profile.plan import Order\ndef main():\n    from bench.diagnostics.profile import measure",
+    "bench.diagnostics.profile.process": "from bench.diagnostics.profile.plan import Request\ndef main():\n    from bench.diagnostics.profile import measure",
     "bench.diagnostics.profile.measure": "import torch\nfrom models.cost import parameters\nfrom bench import building, training",
     "bench.runs.trained": "import torch\nfrom models.interface import Seq2Seq\nfrom bench import building, records, schema",
     "bench.diagnostics.reach": "",

@@ -1,5 +1,4 @@
-"""What the sections of a configuration must be like before anything is made of them: their keys and names, the
-classes they name, and numbers that can be held."""
+"""Checks of a configuration's sections, before anything is built from them: keys, names, classes and numbers."""
 
 from __future__ import annotations
 
@@ -8,106 +7,106 @@ import math
 import re
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import yaml
 
-from bench.conf.tuned_settings import CONF
+from bench.conf.files import CONF
 from bench.errors import UserError
 
 SECTIONS = ("task", "model", "budget", "match", "optim", "search")
 """Keys that have keys of their own."""
 
 NAME = re.compile(r"\w[\w.+-]{0,99}")
-"""What a task, a model or a budget may be called: it becomes a part of a folder's name."""
+"""Allowed names of tasks, models and budgets: they become part of a folder's name."""
 
 KEY = re.compile(r"[\w.@/:~+-]{1,200}")
-"""What stands before the `=` of a word."""
+"""Allowed keys of an override, before its `=`."""
 
 LARGEST = 2**63 - 1
-"""Of whole numbers: what tables can hold."""
+"""The largest whole number that tables can hold."""
 
-MOST_THREADS = 1024
+MAX_THREADS = 1024
 
-MOST = {"parameters": 10**11, "epochs": 100_000, "batch_tokens": 10**7, "validations": 100_000}
-"""Of what a budget has. More is a slip of the hand: every epoch is planned, and every batch held, as a whole."""
+BUDGET_LIMITS = {"parameters": 10**11, "epochs": 100_000, "batch_tokens": 10**7, "validations": 100_000}
+"""The largest values of a budget. Larger ones are typing errors: all epochs are planned, and each batch is held, as a
+whole."""
+
+PACKAGES = {"task": "bench.tasks.", "model": "models."}
+"""The package that a section's class must come from."""
 
 
 @cache
-def _shipped() -> dict:
-    """What `config.yaml` says itself, without its groups."""
+def _shipped() -> dict[str, Any]:
+    """The content of `config.yaml`, without its groups."""
     return yaml.safe_load((CONF / "config.yaml").read_text(encoding="utf-8"))
 
 
-def check_keys(config: Mapping[str, object]) -> None:
-    """Raises UserError for a key that there is not, or that was taken out and is needed."""
+def check_keys(config: Mapping[str, Any]) -> None:
+    """Raises UserError for an unknown key, and for a required key that was removed."""
     known = {*_shipped(), *SECTIONS} - {"defaults"}
     for key in config:
         if key not in known:
             raise UserError(f"there is no setting {key!r}; `bench run --cfg job` shows those there are")
     check_sections(config)
     if "reference_model" in config["match"]:
-        raise UserError("match.reference_model is filled in; say match.reference=NAME")
-    needed = {"": sorted(known), **dict.fromkeys(("task", "model"), ("name", "_target_"))}
-    needed |= {section: tuple(_shipped()[section]) for section in ("match", "optim", "search")}
-    for section, keys in needed.items():
+        raise UserError("match.reference_model is filled in automatically; set match.reference=NAME instead")
+    required: dict[str, tuple[str, ...]] = {"": tuple(sorted(known))}
+    required |= dict.fromkeys(("task", "model"), ("name", "_target_"))
+    required |= {section: tuple(_shipped()[section]) for section in ("match", "optim", "search")}
+    for section, keys in required.items():
         for key in keys:
             if key not in (config[section] if section else config):
-                raise UserError(f"{section}{'.' if section else ''}{key} was taken out, and is needed")
-    tokens = config["search"]["batch_tokens"]
-    if isinstance(tokens, bool) or (isinstance(tokens, int) and tokens > MOST["batch_tokens"]):
-        raise UserError(
-            f"search.batch_tokens must be a whole number, at most {MOST['batch_tokens']:,}; got {tokens!r}"
-        )
+                raise UserError(f"{section}{'.' if section else ''}{key} was removed, but it is required")
+    tokens, limit = config["search"]["batch_tokens"], BUDGET_LIMITS["batch_tokens"]
+    if isinstance(tokens, bool) or (isinstance(tokens, int) and tokens > limit):
+        raise UserError(f"search.batch_tokens must be a whole number, at most {limit:,}; got {tokens!r}")
 
 
-def check_sections(config: Mapping[str, object]) -> None:
+def check_sections(config: Mapping[str, Any]) -> None:
+    """Raises UserError where a section is not a mapping."""
     for section in SECTIONS:
         if not isinstance(config.get(section), Mapping):
             raise UserError(f"{section} has keys of its own, write {section}.KEY=VALUE; got {config.get(section)!r}")
 
 
-def check_names(config: Mapping[str, Mapping]) -> None:
-    """Raises UserError for the name of a task, a model or a budget that would lead out of the results folder."""
+def check_names(config: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raises UserError for a name of a task, a model or a budget that would lead out of the results folder."""
     for section in ("task", "model", "budget"):
         name = config[section].get("name")
         if not isinstance(name, str) or not NAME.fullmatch(name):
-            raise UserError(f"{section}.name: {name!r} cannot be a part of a folder's name; leave it as it is")
+            raise UserError(f"{section}.name: {name!r} cannot be part of a folder's name; leave it unchanged")
 
 
-def class_of(config: Mapping[str, object], kind: type) -> type:
-    """The class that a section's `_target_` names. Raises UserError where it is not one of this kind."""
-    target = str(config.get("_target_"))
+def class_of(target: str, kind: type) -> type:
+    """The class that `_target_` names. Raises UserError where it does not exist or is not a subclass of `kind`."""
     module, _, name = target.rpartition(".")
     try:
-        found = getattr(importlib.import_module(module), name)
-    except Exception as error:  # a module that is imported may say anything
+        cls = getattr(importlib.import_module(module), name)
+    except Exception as error:  # importing a module can raise anything
         raise UserError(f"_target_: there is no {target!r} ({error})") from error
-    if not (isinstance(found, type) and issubclass(found, kind)):
-        raise UserError(f"_target_: {target} is no {kind.__name__}")
-    return found
+    if not (isinstance(cls, type) and issubclass(cls, kind)):
+        raise UserError(f"_target_: {target} is not a {kind.__name__}")
+    return cls
 
 
-HOMES = {"task": "bench.tasks.", "model": "models."}
-"""The packages that the classes of a record's sections are of."""
-
-
-def check_ours(config: Mapping[str, Mapping]) -> None:
-    """For a configuration that comes from a results folder, not from whoever runs the command: no module but ours is to
-    be imported for it. Raises UserError for a class of another one, KeyError where none is named."""
+def check_ours(config: Mapping[str, Any]) -> None:
+    """For a configuration from a results folder, which somebody else may have written: only this project's modules may
+    be imported for it. Raises UserError for a class of another module, KeyError where none is named."""
     sections = {"task": config.get("task"), "model": config.get("model")}
     sections["match.reference_model"] = (config.get("match") or {}).get("reference_model")
     for place, section in sections.items():
         if section is None:
             continue
-        home, target = HOMES["task" if place == "task" else "model"], section["_target_"]
-        if not (isinstance(target, str) and target.startswith(home)):
-            raise UserError(f"{place}._target_ must be a class of {home.rstrip('.')}, got {target!r:.80}")
+        package, target = PACKAGES["task" if place == "task" else "model"], section["_target_"]
+        if not (isinstance(target, str) and target.startswith(package)):
+            raise UserError(f"{place}._target_ must be a class in {package.rstrip('.')}, got {target!r:.80}")
 
 
-def check_numbers(values: Mapping[str, object], where: str) -> None:
-    """Raises UserError for what no setting is: endless, not a number, or too large for a table."""
+def check_numbers(values: Mapping[str, Any], section: str) -> None:
+    """Raises UserError for a number that no setting can have: infinite, not a number, or too large for a table."""
     for key, value in values.items():
         if isinstance(value, float) and not math.isfinite(value):
-            raise UserError(f"{where}.{key} must be a finite number, got {value}")
+            raise UserError(f"{section}.{key} must be a finite number, got {value}")
         if isinstance(value, int) and not -LARGEST <= value <= LARGEST:
-            raise UserError(f"{where}.{key} must be at most {LARGEST}, got {value}")
+            raise UserError(f"{section}.{key} must be at most {LARGEST}, got {value}")

@@ -1,8 +1,7 @@
-"""Options that came after the first records, each with the value at which all is as it was without it.
+"""Options added after the first records, with the default that reproduces the old behaviour.
 
-A cell's configuration has such an option only where it has another value, so that cells keep the names and hashes they
-had before there was one.
-"""
+A cell's configuration contains such an option only where it differs from this default, so that cells keep the names
+and hashes they had before the option existed."""
 
 from __future__ import annotations
 
@@ -28,7 +27,7 @@ NEUTRAL: dict[str, dict[str, object]] = {
 
 
 def without(config: Mapping[str, Mapping]) -> dict:
-    """A resolved configuration less the options that change nothing, those of `match.reference_model` too."""
+    """A resolved configuration without the options at their neutral default, also in `match.reference_model`."""
     kept = dict(config) | {section: _without(section, config[section]) for section in NEUTRAL}
     if reference := config["match"].get("reference_model"):
         kept["match"] = config["match"] | {"reference_model": _without("model", reference)}

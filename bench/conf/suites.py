@@ -1,7 +1,7 @@
 """Suites of cells, read from files: `conf/suite/NAME.yaml`. No torch here.
 
-A file opens with a line that describes it, and has the threads of a cell, seconds a cell may take (`cell_timeout`,
-optional) and `cells`, a list of settings. A setting that has a list of values stands for one cell with each of them.
+A file opens with a one-line description and has the keys `threads` (of a cell), `cell_timeout` (seconds a cell may
+take, optional) and `cells`, a list of settings. A setting with a list of values stands for one cell for each value.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from bench import sections
-from bench.conf import schema, tuned_settings
+from bench.conf import checks, files, tuned_settings
 from bench.errors import UserError
 
 KEYS = ("threads", "cell_timeout", "cells")
@@ -23,7 +22,7 @@ KEYS = ("threads", "cell_timeout", "cells")
 
 @dataclass(frozen=True)
 class Suite:
-    """cells: the overrides of each. threads: of a cell; cell_timeout: seconds it may take, None = no limit."""
+    """cells: the overrides of each cell. threads: of a cell; cell_timeout: seconds it may take, None = no limit."""
 
     name: str
     description: str
@@ -33,54 +32,60 @@ class Suite:
 
 
 def load(name: str, only: str | None = None) -> Suite:
-    """A suite by name; only: the tasks to keep of it, with commas between. Raises UserError for an unknown one, and where
-    the file is no suite."""
-    known = schema.choices("suite")
+    """A shipped suite by name. only: see `read`. Raises UserError for an unknown suite, and the errors of `read`."""
+    known = files.choices("suite")
     if name not in known:
         raise UserError(f"unknown suite {name!r}; there are {', '.join(known)}")
-    content = _content(tuned_settings.CONF / "suite" / f"{name}.yaml")
+    return read(files.CONF / "suite" / f"{name}.yaml", only)
+
+
+def read(path: Path, only: str | None = None) -> Suite:
+    """The suite of a file. only: the tasks to keep, separated by commas. Raises UserError for an unknown task, and for a
+    file that is not a suite."""
+    content = _content(path)
     threads = content.get("threads", 1)
-    cells = [(*words, f"threads={threads}") for grid in content["cells"] for words in _words(grid)]
+    cells = [(*overrides, f"threads={threads}") for grid in content["cells"] for overrides in _overrides(grid)]
     if only is not None:
-        tasks = dict.fromkeys(tuned_settings.chosen(words)["task"] for words in cells)
+        tasks = dict.fromkeys(tuned_settings.groups_of(overrides)["task"] for overrides in cells)
         for task in only.split(","):
             if task not in tasks:
-                raise UserError(f"suite {name} has no task {task!r}; it has {', '.join(tasks)}")
-        cells = [words for words in cells if tuned_settings.chosen(words)["task"] in only.split(",")]
-    return Suite(name, known[name], threads, content.get("cell_timeout"), tuple(cells))
+                raise UserError(f"suite {path.stem} has no task {task!r}; it has {', '.join(tasks)}")
+        cells = [each for each in cells if tuned_settings.groups_of(each)["task"] in only.split(",")]
+    return Suite(path.stem, files.description(path), threads, content.get("cell_timeout"), tuple(cells))
 
 
-def _words(grid: Mapping[str, object]) -> list[list[str]]:
-    """Every combination of the values of one entry of `cells`, as words."""
+def _overrides(grid: Mapping[str, object]) -> list[list[str]]:
+    """Every combination of the values of one entry of `cells`, as overrides."""
     axes = [value if isinstance(value, list) else [value] for value in grid.values()]
-    return [[f"{key}={_written(value)}" for key, value in zip(grid, values)] for values in product(*axes)]
+    return [[f"{key}={_as_text(value)}" for key, value in zip(grid, values)] for values in product(*axes)]
 
 
-def _written(value: object) -> object:
+def _as_text(value: object) -> object:
     return "null" if value is None else value
 
 
 def _content(path: Path) -> dict:
-    """What a suite's file holds. Raises UserError, one line that names the file, where it is no suite."""
+    """The content of a suite's file. Raises UserError, one line that names the file, for a file that is not a
+    suite."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError, RecursionError, ValueError) as error:
-        raise UserError(f"{path}: no YAML ({' '.join(str(error).split())[:200]})") from error
-    if wrong := _wrong(content):
-        raise UserError(f"{path}: {wrong}")
+        raise UserError(f"{path}: not YAML ({' '.join(str(error).split())[:200]})") from error
+    if fault := _fault(content):
+        raise UserError(f"{path}: {fault}")
     return content
 
 
-def _wrong(content: object) -> str | None:
-    """What about a file's content is not as in a suite, None where all is."""
+def _fault(content: object) -> str | None:
+    """The first thing that makes a file's content invalid as a suite; None where it is valid."""
     if not isinstance(content, dict) or "cells" not in content:
-        return "no suite: `cells` is missing"
+        return "not a suite: `cells` is missing"
     for key in content:
         if key not in KEYS:
             return f"a suite has no {key!r:.100}; it has {', '.join(KEYS)}"
     threads, timeout, cells = (content.get(key) for key in KEYS)
-    if "threads" in content and (type(threads) is not int or not 1 <= threads <= sections.MOST_THREADS):
-        return f"threads must be a whole number from 1 to {sections.MOST_THREADS}, got {threads!r:.100}"
+    if "threads" in content and (type(threads) is not int or not 1 <= threads <= checks.MAX_THREADS):
+        return f"threads must be a whole number from 1 to {checks.MAX_THREADS}, got {threads!r:.100}"
     if timeout is not None and (type(timeout) not in (int, float) or not 0 < timeout < math.inf):
         return f"cell_timeout must be seconds above 0, got {timeout!r:.100}"
     if not isinstance(cells, list) or not cells:

@@ -1,121 +1,166 @@
-"""What was chosen on validation for each arm on each task: one file a task, `conf/tuned/TASK.yaml`.
+"""Settings chosen on validation for each arm on each task: one file a task, `conf/tuned/TASK.yaml`.
 
-A file holds, for a budget (or `any`) and an arm, the settings chosen and all trials they were chosen from:
+A file holds, for a budget (or `any`) and an arm, the chosen settings and all trials they were chosen from:
 
     quick:
       lstm_none model.encoder=uni:
         set: {optim.lr: 2.0e-3}
         trials: {optim.lr=1e-3: 0.52, optim.lr=2e-3: 0.31}
 
-An arm is its name, followed by the options of the model it was tried with, where that is a variant. What is chosen for a
-variant lies over what is for its arm, and a budget's over that of any. Chosen settings stand behind what a user says and
-before everything else. No torch and no Hydra here.
-"""
+An arm is its name, followed by the model options it was tuned with if it is a variant. A variant's settings override
+its arm's, and a budget's override those of `any`. The user's overrides come after the chosen settings, and everything
+else comes before them.
+
+A second folder of the same form holds the settings that a user adopted with `bench tune --adopt`: `user_folder()`. It
+is read after the shipped one, and only where `adopted` is true: `bench run` reads it, a suite only with --adopted. No
+torch and no Hydra here."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+from bench.conf.files import CONF
 from bench.errors import UserError
 
-CONF = Path(str(resources.files("bench"))) / "conf"
 FOLDER = CONF / "tuned"
+
 ANY = "any"
-"""Instead of a budget: for all that have no entry of their own."""
+"""In place of a budget: applies to all budgets."""
 
 GROUPS = ("task", "model", "budget")
+
+Choices = dict[str, dict[str, "Choice"]]
+"""The content of one file: budget, arm, choice."""
 
 
 @dataclass(frozen=True)
 class Choice:
     """set: the chosen settings; trials: the settings of each trial with its validation loss."""
 
-    set: dict[str, object]
+    set: dict[str, Any]
     trials: dict[str, float | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for part, values in (("set", self.set), ("trials", self.trials)):
             if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
-                raise TypeError(f"{part} must have settings and their values, got {values!r:.100}")
+                raise TypeError(f"{part} must map settings to values, got {values!r:.100}")
 
 
-def arm_of(words: Sequence[str]) -> str:
-    """The arm that the words of a cell make: `lstm_none model.encoder=uni`. Words about its width count too."""
-    options = sorted(word for word in words if word.startswith("model."))
-    return " ".join([chosen(words)["model"], *options])
+def user_folder() -> Path:
+    """The folder of the user's adopted settings: `$BENCH_TUNED`, else `seq2seq-bench/tuned` under `$XDG_CONFIG_HOME`
+    or `~/.config`. It need not exist. Raises UserError where there is no home folder."""
+    if os.environ.get("BENCH_TUNED"):
+        return Path(os.environ["BENCH_TUNED"])
+    config_home = Path(os.environ.get("XDG_CONFIG_HOME", ""))
+    if config_home.is_absolute():  # the XDG base directory specification says to ignore a relative one
+        return config_home / "seq2seq-bench" / "tuned"
+    try:
+        return Path.home() / ".config" / "seq2seq-bench" / "tuned"
+    except RuntimeError as error:
+        raise UserError("there is no home folder for adopted settings; set BENCH_TUNED to a folder") from error
 
 
-def chosen(words: Sequence[str]) -> dict[str, str]:
-    """Which task, model and budget the words choose, or the configuration does where they do not say."""
-    found = dict(_defaults())
-    for word in words:
-        key, _, value = word.partition("=")
+def arm_of(overrides: Sequence[str]) -> str:
+    """The arm that a cell's overrides select, with its model options: `lstm_none model.encoder=uni`."""
+    options = sorted(override for override in overrides if override.startswith("model."))
+    return " ".join([groups_of(overrides)["model"], *options])
+
+
+def groups_of(overrides: Sequence[str]) -> dict[str, str]:
+    """The task, model and budget that the overrides select, or the default ones."""
+    groups = dict(_defaults())
+    for override in overrides:
+        key, _, value = override.partition("=")
         if key in GROUPS:
-            found[key] = value
-    return found
+            groups[key] = value
+    return groups
 
 
-def choice(words: Sequence[str]) -> Choice | None:
-    """What was chosen for the arm that the words make, with the trials of the last choice among those that apply."""
-    group = chosen(words)
-    held = _held(FOLDER / f"{group['task']}.yaml")
-    found: Choice | None = None
-    for budget in (ANY, group["budget"]):
-        for arm in dict.fromkeys((group["model"], arm_of(words))):
-            if (over := held.get(budget, {}).get(arm)) is not None:
-                found = over if found is None else Choice(found.set | over.set, over.trials or found.trials)
-    return found
+def choice(overrides: Sequence[str], adopted: bool = False) -> Choice | None:
+    """The settings chosen for the arm that the overrides select, with the trials of the last choice that applies.
+
+    adopted: whether the user's folder is read too. Raises UserError for a file that is not one of choices.
+    """
+    groups = groups_of(overrides)
+    merged: Choice | None = None
+    for folder in (FOLDER, user_folder()) if adopted else (FOLDER,):
+        choices = _choices(folder / f"{groups['task']}.yaml")
+        for budget in (ANY, groups["budget"]):
+            for arm in dict.fromkeys((groups["model"], arm_of(overrides))):
+                if (later := choices.get(budget, {}).get(arm)) is not None:
+                    merged = later if merged is None else Choice(merged.set | later.set, later.trials or merged.trials)
+    return merged
 
 
-def before(words: Sequence[str]) -> tuple[str, ...]:
-    """The chosen settings as words, without those that the words give themselves."""
-    found = choice(words)
-    given = {word.partition("=")[0].lstrip("+~") for word in words}
-    return () if found is None else tuple(f"{key}={value}" for key, value in found.set.items() if key not in given)
+def overrides_for(overrides: Sequence[str], adopted: bool = False) -> tuple[str, ...]:
+    """The chosen settings as overrides, without those that the given overrides set themselves. See `choice`."""
+    chosen = choice(overrides, adopted)
+    keys = {override.partition("=")[0].lstrip("+~") for override in overrides}
+    return () if chosen is None else tuple(f"{key}={value}" for key, value in chosen.set.items() if key not in keys)
 
 
-def written(task: str, held: Mapping[str, Mapping[str, Choice]]) -> str:
-    """A task's file as text."""
+def adopted_file(overrides: Sequence[str]) -> Path | None:
+    """The user's file with settings for the arm that the overrides select; None where there is none."""
+    groups = groups_of(overrides)
+    path = user_folder() / f"{groups['task']}.yaml"
+    choices = _choices(path)
+    arms = (groups["model"], arm_of(overrides))
+    applies = any(arm in choices.get(budget, {}) for budget in (ANY, groups["budget"]) for arm in arms)
+    return path if applies else None
+
+
+def as_yaml(task: str, choices: Mapping[str, Mapping[str, Choice]]) -> str:
+    """The content of a task's file."""
     lines = [f"# Chosen on validation for {task}: budget, arm, settings, and every trial with its validation loss"]
-    for budget, arms in held.items():
+    for budget, arms in choices.items():
         lines.append(f"{budget}:")
-        for arm, found in arms.items():
-            lines += [f"  {arm}:", f"    set: {_flow(found.set)}"]
-            lines += [f"    trials: {_flow(found.trials)}"] if found.trials else []
+        for arm, chosen in arms.items():
+            lines += [f"  {arm}:", f"    set: {_flow(chosen.set)}"]
+            lines += [f"    trials: {_flow(chosen.trials)}"] if chosen.trials else []
     return "\n".join(lines) + "\n"
 
 
-def held_for(task: str, folder: Path | None = None) -> dict[str, dict[str, Choice]]:
-    """All that a task's file holds, in FOLDER or another: budget, arm, choice. Raises UserError for a file that is none."""
+def choices_for(task: str, folder: Path | None = None) -> Choices:
+    """All choices of a task's file, in FOLDER or another; empty where there is no file. Raises UserError for a file
+    that is not one of choices."""
     folder = FOLDER if folder is None else folder
-    return {budget: dict(arms) for budget, arms in _held(folder / f"{task}.yaml").items()}
+    return {budget: dict(arms) for budget, arms in _choices(folder / f"{task}.yaml").items()}
+
+
+def _choices(path: Path) -> Choices:
+    try:
+        return _parsed(path, path.stat().st_mtime_ns)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 @cache
-def _held(path: Path) -> dict[str, dict[str, Choice]]:
-    if not path.exists():
-        return {}
+def _parsed(path: Path, changed: int) -> Choices:
+    """changed: the time of the file's last change, so that a changed file is read again."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         return {
-            str(budget): {str(arm): Choice(**about) for arm, about in arms.items()} for budget, arms in content.items()
+            str(budget): {str(arm): Choice(**entry) for arm, entry in arms.items()} for budget, arms in content.items()
         }
     except (OSError, yaml.YAMLError, AttributeError, TypeError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{path} is not what `bench tune` writes: {reason}") from error
+        raise UserError(f"{path} is not a file that `bench tune` writes: {reason}") from error
 
 
 @cache
 def _defaults() -> tuple[tuple[str, str], ...]:
     content = yaml.safe_load((CONF / "config.yaml").read_text(encoding="utf-8"))
-    given = {key: value for entry in content["defaults"] if isinstance(entry, dict) for key, value in entry.items()}
-    return tuple((group, given[group]) for group in GROUPS)
+    defaults = {key: value for entry in content["defaults"] if isinstance(entry, dict) for key, value in entry.items()}
+    return tuple((group, defaults[group]) for group in GROUPS)
 
 
 def _flow(values: Mapping[str, object]) -> str:

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from bench.data.examples import EOS, SPECIALS, Split
 from bench.data.ragged import Ragged
-from bench.evaluation.decoding import Search, decoder
+from bench.evaluation.decoding import decoder
+from bench.evaluation.search_config import Search
 from bench.tasks.base import Task
 from bench.training.batches import Batch, Batcher
 from models.attention import watch_attention

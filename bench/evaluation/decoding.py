@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,37 +10,12 @@ import torch
 from torch import Tensor
 
 from bench.data.examples import BOS, EOS, PAD, Split
+from bench.evaluation.search_config import Search
 from bench.system.resources import clock
 from bench.training import precision
 from bench.training.batches import Batcher
 from bench.training.progress import Progress, Silent
 from models.interface import Seq2Seq, select
-
-MOST_BEAM = 1000
-"""Hypotheses that can be kept: beyond, a step of a small model is gigabytes."""
-
-
-@dataclass(frozen=True)
-class Search:
-    """beam: hypotheses kept, 1 = greedy. A finished hypothesis of n tokens, end token included, is ranked by its log
-    probability over n ** length_penalty: 0 = none, 1 = mean log probability a token. precision: of matrix products,
-    one of bench.training.precision.PRECISIONS; in bf16 a close race between two tokens can end otherwise."""
-
-    beam: int = 1
-    length_penalty: float = 1.0
-    precision: str = "fp32"
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.beam <= MOST_BEAM:
-            raise ValueError(f"search.beam must be 1 to {MOST_BEAM}, got {self.beam}")
-        if not 0 <= self.length_penalty < math.inf:
-            raise ValueError(f"search.length_penalty must be at least 0 and finite, got {self.length_penalty}")
-        precision.check("search.precision", self.precision)
-
-    @property
-    def name(self) -> str:
-        """As records call it."""
-        return "greedy" if self.beam == 1 else f"beam{self.beam}"
 
 
 @dataclass(frozen=True)

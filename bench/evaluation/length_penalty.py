@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bench.data.examples import Split
-from bench.evaluation.decoding import Search, decode_split
+from bench.evaluation.decoding import decode_split
 from bench.evaluation.scores import score_rows, texts
+from bench.evaluation.search_config import Search
 from bench.tasks.base import Task
 from bench.training.progress import Progress
 from models.interface import Seq2Seq

@@ -1,5 +1,6 @@
-"""The record of a cell as it stands before its work: what is known from its configuration and the machine, null for
-the rest. A cell that dies keeps this one. No torch here."""
+"""The record of a cell before it runs: the configuration and the machine are filled in, everything else is null.
+
+A cell whose process dies keeps this record. No torch here."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from bench.seeding import derive
 from bench.system import environment
 
 PURPOSES = ("initialisation", "order", "dropout", "segmentation")
-"""What a cell's seed is split into; each has a generator of its own."""
+"""A cell's seed is split into one seed for each of these; each has a generator of its own."""
 
 UNREACHED = (
     *("match", "parameters", "architecture", "flops", "budget"),
@@ -20,7 +21,7 @@ UNREACHED = (
 TIMES = ("data", "train", "validate", "evaluate", "total")
 
 
-def blank(
+def new_record(
     cell: Cell,
     suite: str | None,
     status: str,
@@ -30,7 +31,7 @@ def blank(
     concurrent: int | None = None,
     gpu: str | None = None,
 ) -> dict:
-    """All keys of results/README.md. concurrent: how many cells run beside each other; gpu: its name, where known."""
+    """A record with all keys of results/README.md. concurrent: how many cells run at the same time; gpu: its name, if known."""
     return {
         "schema": store.SCHEMA,
         "cell": cell.name,
@@ -57,7 +58,7 @@ def blank(
             "cpu": environment.cpu_name(),
             "cores": environment.usable_cores(),
             "threads": cell.threads,
-            "device": cell.config["device"],
+            "device": cell.device,
             "gpu": gpu,
             "concurrent_cells": concurrent,
             "libraries": environment.versions(),

@@ -6,8 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import sections
-from bench.conf import schema
+from bench.conf import checks, schema
 from bench.errors import DataError, UserError
 from bench.evaluation import degeneration
 from bench.metrics import METRICS
@@ -91,7 +90,7 @@ def _sanity(record: dict, outputs: pd.DataFrame) -> tuple[dict | None, list[str]
 
 def _task_metrics(folder: Path, record: dict) -> tuple[str, ...]:
     try:
-        sections.check_ours(record["config"])
+        checks.check_ours(record["config"])
         return schema.build_task(record["config"]["task"]).metrics
     except (KeyError, TypeError, AttributeError, ImportError) as error:
         raise UserError(

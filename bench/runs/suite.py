@@ -10,11 +10,12 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.conf.compose import compose
 from bench.conf.schema import Cell
 from bench.errors import StorageError, UserError
 from bench.records import store
 from bench.runs.display import Board
-from bench.runs.record import blank
+from bench.runs.record import new_record
 from bench.runs.worker import Order, Stopped, Workers
 from bench.system import files, locks
 from bench.system.environment import code, usable_cores
@@ -37,10 +38,16 @@ REPORT = ("report.md", "report.html")
 
 @dataclass(frozen=True)
 class Job:
-    """A cell and the overrides that make it, which is what a worker is given."""
+    """A cell and the overrides that a worker composes it from. adopted: see `bench.conf.compose.compose`."""
 
     cell: Cell
-    words: tuple[str, ...]
+    overrides: tuple[str, ...]
+    adopted: bool = False
+
+    @classmethod
+    def of(cls, overrides: Sequence[str], adopted: bool = False) -> Job:
+        """Compose the cell of these overrides. Raises UserError."""
+        return cls(compose(overrides, adopted), tuple(overrides), adopted)
 
 
 def how_many(threads: int, asked: int | None = None, cores: int | None = None) -> int:
@@ -125,7 +132,7 @@ def run(
     def _run(job: Job, lock: int) -> str:
         progress = board.start(job.cell.name)
         began = time.monotonic()
-        order = Order(job.words, str(out), suite, concurrent)
+        order = Order(job.overrides, str(out), suite, concurrent, job.adopted)
         try:
             status = workers.run(order, job.cell, progress, timeout, (lock,))
         except StorageError:
@@ -134,7 +141,7 @@ def run(
             if suite is None:
                 raise
             status = "failed"
-            store.write(out, blank(job.cell, suite, status, str(error)))
+            store.write(out, new_record(job.cell, suite, status, str(error)))
         except Stopped:
             return "stopped"
         reason = store.read(out / job.cell.name).get("reason")

@@ -1,4 +1,4 @@
-"""A trained cell read back from its folder: its task, its data and its model."""
+"""Load a trained cell from its folder: its task, its data and its model."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from pathlib import Path
 
 import torch
 
-from bench import sections
-from bench.conf import schema
+from bench.conf import checks, schema
 from bench.data.examples import TaskData
 from bench.errors import UserError
 from bench.records import store
@@ -23,8 +22,8 @@ from models.interface import Seq2Seq
 
 @dataclass(frozen=True)
 class Trained:
-    """model: with the selected weights, in evaluation mode, on the CPU. length_penalty: of its beam, as configured or
-    as chosen on validation; None where it was to be chosen and the cell was not evaluated."""
+    """model: with the selected weights, in evaluation mode, on the CPU. length_penalty: of its beam search, as configured
+    or as chosen on validation; None where it should have been chosen but the cell was not evaluated."""
 
     cell: schema.Cell
     task: Task
@@ -34,28 +33,28 @@ class Trained:
 
 
 def record(folder: Path) -> dict:
-    """The record of a finished cell that has its weights. Raises UserError where the folder holds none."""
+    """The record of a finished cell with weights. Raises UserError where the folder has no such cell."""
     try:
-        found = store.read(folder)
+        content = store.read(folder)
     except OSError as error:
         raise UserError(f"{folder} is not a cell's folder: no {store.RECORD} in it") from error
     except ValueError as error:
         raise UserError(str(error)) from error
-    if found.get("status") != "done":
-        reason = f": {found['reason']}" if found.get("reason") else ""
-        raise UserError(f"{folder} holds no trained cell, its status is {found.get('status')}{reason}")
+    if content.get("status") != "done":
+        reason = f": {content['reason']}" if content.get("reason") else ""
+        raise UserError(f"{folder} holds no trained cell, its status is {content.get('status')}{reason}")
     if not (folder / store.WEIGHTS).is_file():
         raise UserError(f"{folder} has no {store.WEIGHTS}, so there is nothing to work with; run the cell again")
-    if not isinstance(found.get("config"), Mapping):
+    if not isinstance(content.get("config"), Mapping):
         raise UserError(f"{folder / store.RECORD} holds no configuration; run the cell again")
-    return found
+    return content
 
 
-WRONG = (KeyError, TypeError, AttributeError, ValueError, ImportError)
-"""What comes of a configuration that is not one of this version."""
+INCOMPATIBLE = (KeyError, TypeError, AttributeError, ValueError, ImportError)
+"""Errors caused by a configuration that this version did not write."""
 
 
-def _not_ours(folder: Path, error: Exception) -> UserError:
+def _incompatible(folder: Path, error: Exception) -> UserError:
     return UserError(
         f"{folder / store.RECORD} does not describe a cell of this version ({type(error).__name__}: {error}); "
         "run the cell again"
@@ -63,27 +62,27 @@ def _not_ours(folder: Path, error: Exception) -> UserError:
 
 
 def load(folder: Path) -> Trained:
-    """The cell in the folder, ready for use, with the threads it was trained with.
+    """The cell in the folder, ready for use, with the number of threads it was trained with.
 
-    Raises UserError where the folder holds none, and as `bench.tasks.task_cache.load` does.
+    Raises UserError where the folder has no trained cell, and the errors of `bench.tasks.task_cache.load`.
     """
-    held = record(folder)
+    content = record(folder)
     tune_allocator()
     try:
-        sections.check_ours(held["config"])
-        cell = schema.checked({**held["config"], "out": str(folder.parent)})
-        task = schema.build_task(cell.config["task"])
-    except WRONG as error:
-        raise _not_ours(folder, error) from error
+        checks.check_ours(content["config"])
+        cell = schema.checked({**content["config"], "out": str(folder.parent)})
+        task = cell.make_task()
+    except INCOMPATIBLE as error:
+        raise _incompatible(folder, error) from error
     torch.set_num_threads(cell.threads)
     data = task_cache.load(task)
     try:
-        model, _ = build_model(cell.config, data.sizes, data.mean_lengths, cell.seed)
-    except WRONG as error:
-        raise _not_ours(folder, error) from error
+        model, _ = build_model(cell, data.sizes, data.mean_lengths)
+    except INCOMPATIBLE as error:
+        raise _incompatible(folder, error) from error
     load_weights(model, folder / store.WEIGHTS)
-    penalty = cell.config["search"]["length_penalty"]
-    if isinstance(penalty, list):
-        choice = (held.get("selection") or {}).get("length_penalty")
+    penalty: float | None = cell.search.greedy.length_penalty
+    if len(cell.search.beams) > 1:
+        choice = (content.get("selection") or {}).get("length_penalty")
         penalty = None if choice is None else choice["chosen"]
     return Trained(cell, task, data, model.eval(), penalty)

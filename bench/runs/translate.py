@@ -10,7 +10,8 @@ import torch
 
 from bench.data.examples import EOS, LONGEST
 from bench.errors import UserError
-from bench.evaluation.decoding import Search, search
+from bench.evaluation.decoding import search
+from bench.evaluation.search_config import Search
 from bench.runs import trained
 
 
@@ -33,7 +34,7 @@ def translate(
         how = Search(beam, penalty)
     except ValueError as error:
         raise UserError(str(error)) from error
-    reach = LONGEST if model.longest is None else min(LONGEST, model.longest)
+    reach = LONGEST if model.max_length is None else min(LONGEST, model.max_length)
     most = reach - 1  # and the end token
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -44,5 +45,5 @@ def translate(
             say(f"line {number}: {len(ids):,} tokens, of which the first {most:,} are translated")
             ids = ids[:most]
         limit = task.target_limit(np.array([len(ids)]))
-        limit = limit if model.longest is None else np.minimum(limit, most)
+        limit = limit if model.max_length is None else np.minimum(limit, most)
         yield task.target_text(search(model, torch.tensor([[*ids, EOS]]), None, limit, how).tokens[0])

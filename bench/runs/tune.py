@@ -1,4 +1,4 @@
-"""The same trials for every arm of a suite, the best chosen on validation; no test set is touched. No torch here."""
+"""Tuning: the same trials for every arm of a suite, the best chosen on validation; no test set is touched. No torch."""
 
 from __future__ import annotations
 
@@ -8,192 +8,219 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import Any
 
-from bench.conf import schema, tuned_settings
+from bench.conf import tuned_settings
 from bench.conf.suites import Suite
+from bench.conf.tuned_settings import Choice, Choices
 from bench.errors import UserError
 from bench.records import store
 from bench.runs.suite import Job
-from bench.system.files import replacing
+from bench.system.files import replacing, writing
 
-TRIED = {"optim.lr": ("1e-3", "2e-3", "4e-3", "8e-3")}
-"""What is tried where nobody says otherwise."""
+DEFAULT_GRID = {"optim.lr": ("1e-3", "2e-3", "4e-3", "8e-3")}
+"""The settings that are tried by default."""
 
 SEED = 101
-"""Of the trials; seeds of a suite's cells are others, so that the run that is reported was not chosen for its luck."""
+"""The default seed of trials. The cells of a suite have other seeds, so that the reported run was not chosen for luck."""
 
 TABLE, PAGE, CHOICES = "tuning.csv", "tuning.md", "tuned"
 COLUMNS = ("task", "budget", "arm", "settings", "seed", "status", "valid_loss", "chosen")
 NOTE = (
-    "Every arm had the same trials, each with the suite's whole budget. Chosen is the lowest validation loss (nats a "
+    "Every arm had the same trials, each with the suite's whole budget. The lowest validation loss is chosen (nats a "
     "target token, or squared error; mean over the seeds of the trials), at the checkpoint that validation selects. No "
-    "test set was touched. A choice at the edge of what was tried is marked: beyond it there may be something better."
+    "test set was touched. A choice at the edge of the grid is marked: there may be something better beyond it."
 )
+
+Grid = Mapping[str, Sequence[str]]
+"""The values to try of each setting."""
+
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One cell of the search. words: of the suite's cell, without a seed; settings: what is tried."""
+    """One cell of the search. overrides: of the suite's cell, without a seed; settings: the values that are tried."""
 
-    words: tuple[str, ...]
+    overrides: tuple[str, ...]
     settings: tuple[str, ...]
     seed: int
     job: Job
 
     @property
-    def place(self) -> tuple[str, str, str]:
+    def group(self) -> tuple[str, str, str]:
         """Task, budget and arm."""
-        group = tuned_settings.chosen(self.words)
-        return group["task"], group["budget"], tuned_settings.arm_of(self.words)
+        groups = tuned_settings.groups_of(self.overrides)
+        return groups["task"], groups["budget"], tuned_settings.arm_of(self.overrides)
 
     @property
-    def told(self) -> str:
-        """The settings in one word or more."""
+    def label(self) -> str:
+        """The settings, separated by spaces."""
         return " ".join(self.settings)
 
 
-def tried(asked: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """`optim.lr=1e-3,2e-3` and others like it as keys with values. Raises UserError for words of another form."""
-    found: dict[str, tuple[str, ...]] = {}
-    for word in asked:
-        key, _, values = word.partition("=")
+def parse_grid(options: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The grid from options like `optim.lr=1e-3,2e-3`; DEFAULT_GRID where there are none. Raises UserError."""
+    grid: dict[str, tuple[str, ...]] = {}
+    for option in options:
+        key, _, values = option.partition("=")
         listed = tuple(value for value in values.split(",") if value)
         if not key or not listed:
-            raise UserError(f"--try {word!r}: write a setting with values, for example optim.lr=1e-3,2e-3")
-        if key in found:
+            raise UserError(f"--try {option!r}: write a setting with values, for example optim.lr=1e-3,2e-3")
+        if key in grid:
             raise UserError(f"--try names {key} twice")
-        found[key] = listed
-    return found or dict(TRIED)
+        grid[key] = listed
+    return grid or dict(DEFAULT_GRID)
 
 
-def trials(suite: Suite, axes: Mapping[str, Sequence[str]], seeds: Sequence[int] = (SEED,)) -> list[Trial]:
-    """Every combination of the values for every arm of the suite. Raises UserError for a setting that cannot be."""
-    arms = dict.fromkeys(tuple(word for word in words if not _is(word, "seed")) for words in suite.cells)
-    found = []
-    for words in arms:
-        for key in axes:
-            if any(_is(word, key) for word in words):
-                raise UserError(f"suite {suite.name} sets {key} itself in {' '.join(words)}; it cannot be tried")
-        for values, seed in product(product(*axes.values()), seeds):
-            settings = tuple(f"{key}={value}" for key, value in zip(axes, values, strict=True))
-            whole = (*words, *settings, f"seed={seed}", "evaluate=false")
-            found.append(Trial(words, settings, seed, Job(schema.compose(whole), whole)))
-    return found
+def trials(suite: Suite, grid: Grid, seeds: Sequence[int] = (SEED,)) -> list[Trial]:
+    """Every combination of the grid's values for every arm of the suite. Raises UserError for an invalid setting."""
+    arms = dict.fromkeys(
+        tuple(override for override in overrides if not _sets(override, "seed")) for overrides in suite.cells
+    )
+    planned = []
+    for overrides in arms:
+        for key in grid:
+            if any(_sets(override, key) for override in overrides):
+                raise UserError(f"suite {suite.name} sets {key} itself in {' '.join(overrides)}; it cannot be tried")
+        for values, seed in product(product(*grid.values()), seeds):
+            settings = tuple(f"{key}={value}" for key, value in zip(grid, values, strict=True))
+            job = Job.of((*overrides, *settings, f"seed={seed}", "evaluate=false"))
+            planned.append(Trial(overrides, settings, seed, job))
+    return planned
 
 
-def results(done: Sequence[Trial], out: Path) -> list[dict[str, object]]:
-    """A row a trial, columns as in COLUMNS, read from the records under `out`."""
+def rows_of(finished: Sequence[Trial], out: Path) -> list[Row]:
+    """A row for each trial, columns as in COLUMNS, read from the records under `out`."""
     rows = []
-    for trial in done:
+    for trial in finished:
         record = store.read(out / trial.job.cell.name)
         loss = (record.get("selection") or {}).get("value") if record["status"] == "done" else None
-        task, budget, arm = trial.place
+        task, budget, arm = trial.group
         rows.append(
-            {"task": task, "budget": budget, "arm": arm, "settings": trial.told, "seed": trial.seed,
-             "status": record["status"], "valid_loss": loss, "chosen": False}
-        )  # fmt: skip
+            {
+                "task": task,
+                "budget": budget,
+                "arm": arm,
+                "settings": trial.label,
+                "seed": trial.seed,
+                "status": record["status"],
+                "valid_loss": loss,
+                "chosen": False,
+            }
+        )
     return rows
 
 
-def choose(rows: Sequence[dict[str, object]]) -> dict[str, dict[str, dict[str, tuned_settings.Choice]]]:
-    """Task, budget, arm: the choice; the rows of the chosen trials are marked. An arm whose every trial failed has none.
+def choose(rows: Sequence[Row]) -> dict[str, Choices]:
+    """The choices by task, budget and arm; marks the rows of the chosen trials. An arm whose trials all failed has none.
 
-    Of equal trials the first is taken, so that the order of the values decides.
+    Of equal losses the first counts, so that the order of the values decides.
     """
-    found: dict[str, dict[str, dict[str, tuned_settings.Choice]]] = {}
-    places = dict.fromkeys((row["task"], row["budget"], row["arm"]) for row in rows)
-    for place in places:
-        own = [row for row in rows if (row["task"], row["budget"], row["arm"]) == place]
-        losses = {told: _mean([row["valid_loss"] for row in own if row["settings"] == told])
-                  for told in dict.fromkeys(row["settings"] for row in own)}  # fmt: skip
-        best = min(losses, key=lambda told: losses[told])
+    choices: dict[str, Choices] = {}
+    for group in dict.fromkeys(_group(row) for row in rows):
+        own = [row for row in rows if _group(row) == group]
+        losses = {
+            label: _mean([row["valid_loss"] for row in own if row["settings"] == label])
+            for label in dict.fromkeys(row["settings"] for row in own)
+        }
+        best = min(losses, key=lambda label: losses[label])
         if math.isinf(losses[best]):
             continue
         for row in own:
             row["chosen"] = row["settings"] == best
-        values = dict(word.split("=", 1) for word in best.split())
-        numbers = {told: None if math.isinf(loss) else float(f"{loss:.6g}") for told, loss in losses.items()}
-        task, budget, arm = place
-        choice = tuned_settings.Choice({key: _value(value) for key, value in values.items()}, numbers)
-        found.setdefault(task, {}).setdefault(budget, {})[arm] = choice
-    return found
+        settings = dict(setting.split("=", 1) for setting in best.split())
+        rounded = {label: None if math.isinf(loss) else float(f"{loss:.6g}") for label, loss in losses.items()}
+        task, budget, arm = group
+        choice = Choice({key: _number(value) for key, value in settings.items()}, rounded)
+        choices.setdefault(task, {}).setdefault(budget, {})[arm] = choice
+    return choices
 
 
-def write(rows: Sequence[dict[str, object]], out: Path, axes: Mapping[str, Sequence[str]]) -> dict[str, Path]:
-    """Put table, page and the choices of each task under `out`; returns the path of each task's choices."""
+def write(rows: Sequence[Row], out: Path, grid: Grid) -> dict[str, Path]:
+    """Write the table, the page and the choices of each task under `out`; returns the path of each task's choices."""
     choices = choose(rows)
     with (out / TABLE).open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(row | {"chosen": int(row["chosen"])} for row in rows)
-    (out / PAGE).write_text(page(rows, choices, axes), encoding="utf-8")
+    (out / PAGE).write_text(page(rows, choices, grid), encoding="utf-8")
     (out / CHOICES).mkdir(exist_ok=True)
     paths = {task: out / CHOICES / f"{task}.yaml" for task in choices}
     for task, path in paths.items():
-        path.write_text(tuned_settings.written(task, choices[task]), encoding="utf-8")
+        path.write_text(tuned_settings.as_yaml(task, choices[task]), encoding="utf-8")
     return paths
 
 
-def adopt(paths: Mapping[str, Path]) -> list[Path]:
-    """Put choices in the place of earlier ones for the same budget and arm; what was not tried, and other arms, stay as
-    they are. Returns the files changed."""
+def adopt(paths: Mapping[str, Path], folder: Path | None = None) -> list[Path]:
+    """Store choices in the user's folder, or another, and return the files changed.
+
+    They replace earlier choices for the same budget and arm; other arms, and settings that were not tried, stay as they
+    are. Raises StorageError where the folder cannot be written.
+    """
+    folder = tuned_settings.user_folder() if folder is None else folder
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     changed = []
     for task, path in paths.items():
-        held = tuned_settings.held_for(task)
-        for budget, arms in tuned_settings.held_for(task, path.parent).items():
-            kept = held.setdefault(budget, {})
+        merged = tuned_settings.choices_for(task, folder)
+        for budget, arms in tuned_settings.choices_for(task, path.parent).items():
+            stored = merged.setdefault(budget, {})
             for arm, choice in arms.items():
-                earlier = kept[arm].set if arm in kept else {}
-                kept[arm] = tuned_settings.Choice(earlier | choice.set, choice.trials)
-        target = tuned_settings.FOLDER / path.name
-        with replacing(target) as building:
-            building.write_text(tuned_settings.written(task, held), encoding="utf-8")
+                earlier = stored[arm].set if arm in stored else {}
+                stored[arm] = Choice(earlier | choice.set, choice.trials)
+        target = folder / path.name
+        with replacing(target) as new:
+            new.write_text(tuned_settings.as_yaml(task, merged), encoding="utf-8")
         changed.append(target)
     return changed
 
 
-def page(
-    rows: Sequence[dict[str, object]],
-    choices: Mapping[str, Mapping[str, Mapping[str, tuned_settings.Choice]]],
-    axes: Mapping[str, Sequence[str]],
-) -> str:
-    """All trials as Markdown: a row an arm, a column a combination of settings."""
-    told = list(dict.fromkeys(row["settings"] for row in rows))
-    lines = ["# Trials", "", NOTE, "", f"| task | budget | arm | {' | '.join(told)} | chosen |"]
-    lines.append(f"|---|---|---|{'---:|' * len(told)}---|")
-    for task, budget, arm in dict.fromkeys((row["task"], row["budget"], row["arm"]) for row in rows):
+def page(rows: Sequence[Row], choices: Mapping[str, Choices], grid: Grid) -> str:
+    """All trials as Markdown: a row for each arm, a column for each combination of settings."""
+    labels = list(dict.fromkeys(row["settings"] for row in rows))
+    lines = ["# Trials", "", NOTE, "", f"| task | budget | arm | {' | '.join(labels)} | chosen |"]
+    lines.append(f"|---|---|---|{'---:|' * len(labels)}---|")
+    for task, budget, arm in dict.fromkeys(_group(row) for row in rows):
         choice = choices.get(task, {}).get(budget, {}).get(arm)
         if choice is None:
-            lines.append(f"| {task} | {budget} | `{arm}` |{' failed |' * len(told)} none |")
+            lines.append(f"| {task} | {budget} | `{arm}` |{' failed |' * len(labels)} none |")
             continue
-        losses = ["failed" if choice.trials[one] is None else f"{choice.trials[one]:.4g}" for one in told]
-        picked = " ".join(f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}"
-                          for key, value in choice.set.items())  # fmt: skip
-        edge = " (edge)" if _at_edge(choice, axes) else ""
-        lines.append(f"| {task} | {budget} | `{arm}` | {' | '.join(losses)} | {picked}{edge} |")
+        trial_losses = [choice.trials[label] for label in labels]
+        losses = ["failed" if loss is None else f"{loss:.4g}" for loss in trial_losses]
+        settings = " ".join(
+            f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}" for key, value in choice.set.items()
+        )
+        edge = " (edge)" if _at_edge(choice, grid) else ""
+        lines.append(f"| {task} | {budget} | `{arm}` | {' | '.join(losses)} | {settings}{edge} |")
     return "\n".join(lines) + "\n"
 
 
-def _at_edge(choice: tuned_settings.Choice, axes: Mapping[str, Sequence[str]]) -> bool:
-    """Whether a number that was chosen is the lowest or the highest of at least three that were tried."""
-    for key, values in axes.items():
-        numbers = [_value(value) for value in values]
-        if len(numbers) >= 3 and all(isinstance(number, float) for number in numbers):
-            if choice.set[key] in (min(numbers), max(numbers)):
-                return True
+def _group(row: Row) -> tuple[str, str, str]:
+    return row["task"], row["budget"], row["arm"]
+
+
+def _at_edge(choice: Choice, grid: Grid) -> bool:
+    """Whether a chosen number is the lowest or the highest of at least three that were tried."""
+    for key, values in grid.items():
+        numbers = [number for value in values if isinstance(number := _number(value), float)]
+        if 3 <= len(numbers) == len(values) and choice.set[key] in (min(numbers), max(numbers)):
+            return True
     return False
 
 
-def _is(word: str, key: str) -> bool:
-    return word.partition("=")[0].lstrip("+~") == key
+def _sets(override: str, key: str) -> bool:
+    return override.partition("=")[0].lstrip("+~") == key
 
 
 def _mean(losses: Sequence[float | None]) -> float:
     """Infinite where one of the runs has no loss."""
-    return math.inf if any(loss is None for loss in losses) else sum(losses) / len(losses)
+    finite = [loss for loss in losses if loss is not None]
+    return sum(finite) / len(finite) if len(finite) == len(losses) else math.inf
 
 
-def _value(text: str) -> object:
+def _number(text: str) -> float | str:
+    """The number that a text stands for, or the text itself."""
     try:
         return float(text)
     except ValueError:

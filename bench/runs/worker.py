@@ -23,7 +23,7 @@ from bench.conf.schema import Cell
 from bench.errors import StorageError, UserError
 from bench.records import store
 from bench.runs.pipe import Pipe, relay
-from bench.runs.record import blank
+from bench.runs.record import new_record
 from bench.system.signals import Interrupted, Stop
 from bench.training.progress import Progress
 
@@ -46,12 +46,14 @@ WHERE = getattr(signal, "SIGUSR1", None)
 
 @dataclass(frozen=True)
 class Order:
-    """What a child is told. words: the cell's overrides; concurrent: how many cells run at the same time."""
+    """One cell for a child to run. overrides, adopted: see `bench.conf.compose.compose`; concurrent: how many cells run at
+    the same time."""
 
-    words: tuple[str, ...]
+    overrides: tuple[str, ...]
     out: str
     suite: str | None = None
     concurrent: int = 1
+    adopted: bool = False
 
 
 class Stopped(Exception):
@@ -122,7 +124,7 @@ class Workers:
             status, reason = "failed", f"the process reported {said['status']!r} and wrote no such record"
         else:
             status, reason = "failed", f"the process {death(code)} after {seconds:.0f} seconds"
-        store.write(out, blank(cell, order.suite, status, reason, tail or None, concurrent=order.concurrent))
+        store.write(out, new_record(cell, order.suite, status, reason, tail or None, concurrent=order.concurrent))
         return status
 
     def stop(self) -> None:
@@ -237,10 +239,10 @@ def main() -> int:
     threading.Thread(target=_watch, daemon=True).start()
     pipe = Pipe(events)
     try:
-        from bench.conf.schema import compose
+        from bench.conf.compose import compose
         from bench.runs.cell import run_cell
 
-        cell = compose(order.words)
+        cell = compose(order.overrides, order.adopted)
         settings = {"suite": order.suite, "concurrent": order.concurrent, "progress": pipe, "stop": stop}
         status = run_cell(cell, Path(order.out), **settings)
     except Interrupted:

@@ -7,13 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-LAST, BEST = "last", "best"
-WHICH = (LAST, BEST)
-"""Which checkpoints are averaged: the last ones (Vaswani et al. 2017, sec. 6.1), or those of the lowest loss."""
-
-VALIDATION, ALWAYS = "validation", "always"
-CHOSEN = (VALIDATION, ALWAYS)
-"""When the average is used instead of the best single checkpoint: where its validation loss is lower, or always."""
+from bench.training.config import BEST, LAST
 
 Weights = dict[str, Tensor]
 

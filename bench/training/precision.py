@@ -4,14 +4,6 @@ from __future__ import annotations
 
 import torch
 
-PRECISIONS = ("fp32", "bf16")
-
-
-def check(field: str, value: str) -> None:
-    """Raises ValueError naming the field where the value is none of PRECISIONS."""
-    if value not in PRECISIONS:
-        raise ValueError(f"{field} must be one of {', '.join(PRECISIONS)}; got {value!r}")
-
 
 def products_in(precision: str, device: str | torch.device) -> torch.autocast:
     """Inside, matrix products are computed in this precision (torch's autocast)."""

@@ -15,10 +15,10 @@ from bench.seeding import numpy_generator, torch_generator
 from bench.system.resources import clock
 from bench.system.signals import Interrupted, Stop
 from bench.training import precision
-from bench.training.averaging import ALWAYS, Checkpoints
+from bench.training.averaging import Checkpoints
 from bench.training.batches import Batch, Batcher
 from bench.training.checkpoint import States, every
-from bench.training.config import Settings
+from bench.training.config import ALWAYS, TrainingConfig
 from bench.training.optimiser import AdamW
 from bench.training.progress import Progress, Silent
 from bench.training.teacher_forcing import real_features, training_loss, validate
@@ -76,7 +76,7 @@ class Trainer:
         model: Seq2Seq,
         train: Split,
         valid: Split,
-        settings: Settings,
+        settings: TrainingConfig,
         seed: int,
         device: str = "cpu",
         redraw: Redraw | None = None,

@@ -10,13 +10,13 @@ import torch
 import yaml
 from torch import Tensor
 
-from bench.conf import schema
-from bench.conf.tuned_settings import CONF
+from bench.conf import files, schema
+from bench.conf.files import CONF
 from bench.runs.building import FILLED_IN
 from models.interface import Seq2Seq
 
 SOURCE_SIZE, TARGET_SIZE, WIDTH = 23, 19, 16
-NAMES = sorted(schema.choices("model"))
+NAMES = sorted(files.choices("model"))
 
 VARIANTS: dict[str, dict[str, object]] = {
     "post-norm": {"norm": "post"},
@@ -58,7 +58,8 @@ def build(name: str, variant: str = "", *, shared: bool = False, seed: int = 0, 
     """A small model of the shipped configuration, with two layers, in evaluation mode."""
     section = described(name)
     cls = hydra.utils.get_class(section["_target_"])
-    settings = schema.model_options(section) | {"n_layers": 2} | VARIANTS.get(variant, {}) | changes
+    shipped = {key: option for key, option in schema.options_of(section).items() if key != "width"}
+    settings = shipped | {"n_layers": 2} | VARIANTS.get(variant, {}) | changes
     by_task = {key: settings.pop(key) for key in ("inputs", "outputs") if key in settings}
     options = schema.typed_options(cls, settings, "model", FILLED_IN)
     target_size = SOURCE_SIZE if shared else TARGET_SIZE

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from bench.data.examples import BOS, EOS, PAD
-from bench.evaluation.decoding import Search, largest, search
+from bench.evaluation.decoding import largest, search
+from bench.evaluation.search_config import Search
 from models.interface import Seq2Seq, State
 from tests.contract.arms import NAMES, build, ragged_batch
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.conf import schema
+from bench.conf import files, schema
+from bench.conf.compose import compose
 from bench.data.examples import FIRST_FREE_ID, Split, TaskData, fingerprint
 from bench.data.ragged import Ragged
 from bench.errors import DataUnavailable, UserError
@@ -18,7 +19,7 @@ from bench.tasks import task_cache
 from bench.tasks.base import Task
 from tests.unit.made_up import VOCABULARY, joined, lines
 
-NAMES = sorted(schema.choices("task"))
+NAMES = sorted(files.choices("task"))
 
 SMALL = {"train_size": 3_000, "valid_size": 100, "test_size": 120}
 """Enough of every length and distance there is; what a budget asks for is drawn by the same code, only longer."""
@@ -33,9 +34,9 @@ def loaded(
     base = [f"task={request.param}"]
     if request.param == "bitext":
         base += own_text(tmp_path_factory.mktemp("text"))
-    known = schema.compose(base).config["task"]
+    known = compose(base).config["task"]
     fewer = [f"task.{field}={size}" for field, size in SMALL.items() if field in known]
-    task = schema.build_task(schema.compose([*base, *fewer]).config["task"])
+    task = schema.build_task(compose([*base, *fewer]).config["task"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BENCH_OFFLINE", "1")
         try:

@@ -13,7 +13,7 @@ from bench.data.examples import Split
 from bench.data.ragged import Ragged
 from bench.data.subwords import Subwords, learn
 from bench.training.checkpoint import States
-from bench.training.config import Settings
+from bench.training.config import TrainingConfig
 from bench.training.teacher_forcing import validate
 from bench.training.trainer import END, PATIENCE, Trainer
 from tests.contract.arms import SOURCE_SIZE, build
@@ -22,7 +22,7 @@ from tests.contract.test_training import SETTINGS, KillAt, Killed, data, one_thr
 NOISY = dataclasses.replace(SETTINGS, epochs=12, validations=12, lr=0.05, schedule="constant")
 """A rate so high that validation gets worse now and then."""
 
-OPTIONS: dict[str, tuple[str, Settings, dict[str, object]]] = {
+OPTIONS: dict[str, tuple[str, TrainingConfig, dict[str, object]]] = {
     "inverse_sqrt": ("gru_dot", dataclasses.replace(SETTINGS, schedule="inverse_sqrt"), {}),
     "one_cycle": ("gru_dot", dataclasses.replace(SETTINGS, schedule="one_cycle", warmup=0.3), {}),
     "plateau": ("gru_none", dataclasses.replace(NOISY, schedule="plateau", plateau_patience=1), {}),

@@ -1,4 +1,4 @@
-"""README, "Add a model", done to the letter in a copy of the project: two files, and nothing else has to change."""
+"""Follows "Add a model" of models/README.md in a copy of the project: two files, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project with the README's arm added."""
+    """The project with the arm of models/README.md added."""
     folder = tmp_path_factory.mktemp("project")
     for part in ("bench", "models", "tests/contract"):
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     for part in ("pyproject.toml", "README.md", "tests/conftest.py"):
         shutil.copy(ROOT / part, folder / part)
-    section = (ROOT / "README.md").read_text(encoding="utf-8").split("### Add a model")[1].split("\n### ")[0]
-    paths = re.findall(r"`((?:models|bench/conf)/\w[\w/]*\.(?:py|yaml))`[:,](?= whose|$)", section, re.MULTILINE)
+    section = (ROOT / "models" / "README.md").read_text(encoding="utf-8").split("## Add a model")[1].split("\n## ")[0]
+    paths = re.findall(r"`((?:models|bench/conf)/\w[\w/]*\.(?:py|yaml))`:$", section, re.MULTILINE)
     blocks = re.findall(r"```(?:python|yaml)\n(.*?)```", section, re.DOTALL)
     assert paths == ["models/mean.py", "bench/conf/model/mean.yaml"] and len(blocks) == 2
     for path, block in zip(paths, blocks, strict=True):
@@ -47,8 +47,8 @@ def run(folder: Path, *words: str) -> str:
 
 
 def test_the_contract_tests_find_it(copy: Path) -> None:
-    said = run(copy, "pytest", "tests/contract/test_models.py", "-q", "-p", "no:cacheprovider", "-k", "mean")
-    assert int(re.search(r"(\d+) passed", said)[1]) > 20
+    report = run(copy, "pytest", "tests/contract/test_models.py", "-q", "-p", "no:cacheprovider", "-k", "mean")
+    assert int(re.search(r"(\d+) passed", report)[1]) > 20
 
 
 def test_it_has_a_card_and_a_place_in_the_list(copy: Path) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.conf import schema
+from bench.conf.compose import compose
 from bench.errors import UserError
-from bench.evaluation import length_penalty
+from bench.evaluation import evaluate, length_penalty
 from bench.evaluation.decoding import decode_split
 from bench.records import store
 from bench.runs import cell as cell_module
@@ -29,7 +29,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> Counter:
         counts[split.name, how.name, how.length_penalty if how.beam > 1 else None] += 1
         return decode_split(model, split, limits, how, *rest)
 
-    for module in (cell_module, length_penalty):
+    for module in (evaluate, length_penalty):
         monkeypatch.setattr(module, "decode_split", noted)
     return counts
 
@@ -42,7 +42,7 @@ def test_the_tests_are_decoded_once_with_what_validation_chose(
     monkeypatch.setattr(
         length_penalty, "score_rows", lambda *all: [row | {"value": next(planted)} for row in rows(*all)]
     )
-    cell = schema.compose(WORDS)
+    cell = compose(WORDS)
     assert cell_module.run_cell(cell, tmp_path) == "done"
     record = store.read(tmp_path / cell.name)
     choice = record["selection"]["length_penalty"]
@@ -59,7 +59,7 @@ def test_the_tests_are_decoded_once_with_what_validation_chose(
 
 
 def test_translation_goes_on_with_what_was_chosen(tmp_path: Path) -> None:
-    cell = schema.compose(WORDS)
+    cell = compose(WORDS)
     assert cell_module.run_cell(cell, tmp_path) == "done"
     folder = tmp_path / cell.name
     rows = store.read_outputs(folder)
@@ -74,7 +74,7 @@ def test_translation_goes_on_with_what_was_chosen(tmp_path: Path) -> None:
 
 
 def test_a_cell_without_evaluation_has_not_chosen(tmp_path: Path, decoded: Counter) -> None:
-    cell = schema.compose([*WORDS, "evaluate=false"])
+    cell = compose([*WORDS, "evaluate=false"])
     assert cell_module.run_cell(cell, tmp_path) == "done" and not decoded
     folder = tmp_path / cell.name
     assert store.read(folder)["selection"]["length_penalty"] is None
@@ -84,7 +84,7 @@ def test_a_cell_without_evaluation_has_not_chosen(tmp_path: Path, decoded: Count
 
 
 def test_a_number_chooses_nothing(tmp_path: Path, decoded: Counter) -> None:
-    cell = schema.compose([*WORDS[:-1], "search.length_penalty=0.5"])
+    cell = compose([*WORDS[:-1], "search.length_penalty=0.5"])
     assert cell_module.run_cell(cell, tmp_path) == "done"
     assert store.read(tmp_path / cell.name)["selection"]["length_penalty"] is None
     assert {split for split, _, _ in decoded} & {"valid"} == set()

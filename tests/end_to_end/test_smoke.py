@@ -15,7 +15,7 @@ import torch
 from safetensors import safe_open
 
 from bench.conf import suites
-from bench.conf import compose
+from bench.conf.compose import compose
 from bench.data.corpora import files, registry
 from bench.errors import UserError
 from bench.records import store
@@ -39,7 +39,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_cell_of_the_suite_has_a_whole_record(smoke: Path) -> None:
-    cells = [compose.compose(words) for words in suites.load("smoke").cells]
+    cells = [compose(words) for words in suites.load("smoke").cells]
     assert {folder.name for folder in store.folders(smoke)} == {cell.name for cell in cells}
     for cell in cells:
         record = store.read(smoke / cell.name)
@@ -122,7 +122,7 @@ def test_a_trained_cell_answers_line_by_line(smoke: Path, tmp_path: Path) -> Non
 
 def test_a_cell_is_the_same_alone_as_in_its_suite(smoke: Path, tmp_path: Path) -> None:
     words = suites.load("smoke").cells[2]
-    cell = compose.compose(words)
+    cell = compose(words)
     assert run_cell(cell, tmp_path) == "done"
     alone, inside = (store.read_outputs(out / cell.name) for out in (tmp_path, smoke))
     assert alone.equals(inside)
@@ -174,7 +174,7 @@ def test_values_that_only_a_run_can_refuse(words: list[str], needle: str, tmp_pa
     if needle == "device=cpu" and torch.cuda.is_available():
         pytest.skip("there is a GPU")
     with pytest.raises(UserError) as refused:
-        run_cell(compose.compose(words), tmp_path / "out")
+        run_cell(compose(words), tmp_path / "out")
     assert needle in str(refused.value) and "\n" not in str(refused.value)
     assert nothing_in(tmp_path / "out")
 
@@ -197,7 +197,7 @@ def test_bleu_equals_what_the_sacrebleu_command_prints(tmp_path: Path) -> None:
     if files.find(registry.corpora()["multi30k"], "train.en.gz") is None:
         pytest.skip("no copy of Multi30k here")
     words = ["task=multi30k", "model=gru_none", "budget=smoke", "budget.parameters=150000", "budget.epochs=0.1"]
-    cell = compose.compose([*words, "task.tests=[test_2016_flickr]", "search.beam=2", "optim.lr=0.01"])
+    cell = compose([*words, "task.tests=[test_2016_flickr]", "search.beam=2", "optim.lr=0.01"])
     assert run_cell(cell, tmp_path) == "done"
     outputs = store.read_outputs(tmp_path / cell.name)
     for how in ("greedy", "beam2"):
@@ -232,14 +232,14 @@ def test_bleu_equals_what_the_sacrebleu_command_prints(tmp_path: Path) -> None:
 def test_an_arm_is_matched_by_flops_at_the_lengths_of_its_training_data(tmp_path: Path) -> None:
     """Those of the arm itself come out in its record, counted on the trained model."""
     tiny = ["task=recall", "task.train_size=60", "task.valid_size=10", "task.test_size=10", "budget=smoke"]
-    cell = compose.compose([*tiny, "model=gru_none", "match.rule=flops", "match.reference=lstm_none"])
+    cell = compose([*tiny, "model=gru_none", "match.rule=flops", "match.reference=lstm_none"])
     said = Said()
     assert run_cell(cell, tmp_path, progress=said) == "done"
     record = store.read(tmp_path / cell.name)
     match = record["match"]
     assert (match["rule"], match["reference"]) == ("flops", "lstm_none") and abs(match["mismatch"]) <= 0.05
     assert match["got"] == record["flops"]["forward_per_target_token"]
-    reference = compose.compose([*tiny, "model=lstm_none"])
+    reference = compose([*tiny, "model=lstm_none"])
     assert run_cell(reference, tmp_path) == "done"
     assert match["target"] == store.read(tmp_path / reference.name)["flops"]["forward_per_target_token"]
     (line,) = (line for line in said.lines if "FLOPs" in line)

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench.conf.schema import compose
+from bench.conf.compose import compose
 from bench.records import store
 
 ROOT = Path(__file__).resolve().parents[2]

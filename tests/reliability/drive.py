@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from bench.conf.schema import compose
 from bench.runs import suite
 from bench.runs.display import Board
 from tests.reliability.bed import words
@@ -13,7 +12,7 @@ from tests.reliability.bed import words
 
 def main() -> None:
     out, jobs, *arms = sys.argv[1:]
-    cells = [suite.Job(compose(words(arm)), words(arm)) for arm in arms]
+    cells = [suite.Job.of(words(arm)) for arm in arms]
     outcomes = suite.run(cells, Path(out), Board(sys.stderr, len(cells)), at_a_time=int(jobs), suite="reliability")
     print(suite.summary(outcomes))
 

@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
-from bench.conf.schema import compose
+from bench.conf.compose import compose
 from bench.records import store
 from bench.runs.display import Board
 from bench.runs.suite import Job, failed
@@ -77,7 +77,7 @@ def asked(arm: str, bed: Bed, rng: random.Random) -> None:
         process.communicate()
         if process.returncode != 0:  # 0: it was through before the signal came
             assert process.returncode == 128 + number, (process.returncode, said)
-            assert said.splitlines()[-1] == "bench: stopped; run the same command again to go on from here"
+            assert said.splitlines()[-1] == "bench: stopped; run the same command again to continue"
         bed.finish(arm, out)
         bed.same(arm, out)
 
@@ -189,13 +189,13 @@ def bad_cells(bed: Bed, rng: random.Random) -> None:
     order = sorted(fates, key=lambda _: rng.random())
     with bed.room() as out, ExitStack() as stack:
         log = stack.enter_context((bed.folder / f"{out.parent.name}.log").open("w+"))
-        jobs = {fate: Job(compose(fates[fate][0]), fates[fate][0]) for fate in order}
+        jobs = {fate: Job.of(fates[fate][0]) for fate in order}
 
         def run(which: list[Job], **options) -> dict[str, str]:
             return run_suite(which, out, Board(log, len(which)), suite="reliability", **options)
 
         late = words(arm, BROKEN, "+task.fault=sleep")
-        outcomes = run([Job(compose(late), late)], timeout=12)
+        outcomes = run([Job.of(late)], timeout=12)
         assert set(outcomes.values()) == {"timeout"}
         record = store.read(out / compose(late).name)
         assert "not finished after 12 seconds" in record["reason"] and "in load" in record["traceback"], record

@@ -34,7 +34,7 @@ def main() -> None:
     from bench.tasks.reverse import Reverse
     from bench.training.batches import Batcher
     from bench.training.checkpoint import States
-    from bench.training.config import Settings
+    from bench.training.config import TrainingConfig
     from bench.training.progress import Silent
     from bench.training.trainer import Trainer
     from tests.contract.arms import build
@@ -44,7 +44,7 @@ def main() -> None:
     torch.set_num_threads(1)
     data = Reverse(symbols=12, train_longest=6, test_longest=8, train_size=2000, valid_size=20, test_size=5).load()
     an_epoch = len(Batcher(data.train, TOKENS).plan(numpy_generator(seed, "order", 0)))
-    settings = Settings(epochs=STEPS / an_epoch, batch_tokens=TOKENS, validations=10, average=3)
+    settings = TrainingConfig(epochs=STEPS / an_epoch, batch_tokens=TOKENS, validations=10, average=3)
     model = build(arm, shared=True, seed=seed, dropout=0.2)
     trainer = Trainer(model, data.train, data.valid, settings, seed)
 

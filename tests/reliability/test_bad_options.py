@@ -22,6 +22,7 @@ from bench import __main__
 from bench.cli import cells as cell_commands
 from bench.cli import hydra_run
 from bench.conf import schema
+from bench.conf.compose import compose
 from bench.diagnostics import generators
 from bench.diagnostics.profile import session
 from bench.diagnostics.reach import session as reach_session
@@ -46,7 +47,7 @@ SMALL = (
 
 def trained_cell(model: str) -> schema.Cell:
     """One of the two that the commands which read results are called with."""
-    return schema.compose([*SMALL, "task.test_longest=null", f"model={model}", "evaluate=true"])
+    return compose([*SMALL, "task.test_longest=null", f"model={model}", "evaluate=true"])
 
 
 CELL, OTHER = (f"results/{trained_cell(model).name}" for model in ("lstm_dot", "gru_none"))
@@ -54,7 +55,7 @@ CELL, OTHER = (f"results/{trained_cell(model).name}" for model in ("lstm_dot", "
 GOOD: dict[str, dict[str, Sequence[str]]] = {
     "run": {"settings": (*SMALL, "out=new")},
     "suite": {"name": ("smoke",), "out": ("new",)},
-    "tune": {"name": ("smoke",), "only": ("recall",), "asked": ("optim.lr=1e-3",), "out": ("new",)},
+    "tune": {"name": ("smoke",), "only": ("recall",), "grid_options": ("optim.lr=1e-3",), "out": ("new",)},
     "report": {"folder": ("results",), "out": ("new",)},
     "compare": {"first": ("results",), "second": ("results",)},
     "profile": {"out": ("new",), "models": ("lstm_dot",), "lengths": ("16",)},
@@ -123,13 +124,13 @@ def here(tmp_path: Path, trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 def checks_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a command does once its input is found good costs nothing: no training, no measuring, no drawing."""
     compose = functools.cache(lambda words: real_compose(words))
-    real_compose = schema.compose
+    real_compose = compose.compose
     monkeypatch.setattr(schema, "compose", lambda words=(): compose(tuple(words)))
-    monkeypatch.setattr(hydra_run, "compose", schema.compose)
+    monkeypatch.setattr(hydra_run, "compose", compose.compose)
     monkeypatch.setattr(suite, "run", lambda jobs, out, board, **how: {job.cell.name: "done" for job in jobs})
     monkeypatch.setattr(tune, "results", lambda trials, out: [])
     monkeypatch.setattr(tune, "write", lambda rows, out, axes: {})
-    monkeypatch.setattr(cell_commands, "_write_report", write_report)
+    monkeypatch.setattr(cell_commands, "write_report", write_report)
     monkeypatch.setattr(page, "_write", lambda *arguments: None)
     monkeypatch.setattr(session, "run", lambda plan, out, board: [{"status": MEASURED}])
     monkeypatch.setattr(profile_report, "build", lambda out: out)
@@ -137,7 +138,7 @@ def checks_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generators, "measured", lambda orders, shown: [])
 
 
-write_report_of_the_report_command = cell_commands._write_report
+write_report_of_the_report_command = cell_commands.write_report
 
 
 def write_report(folder: Path, *others: object) -> None:

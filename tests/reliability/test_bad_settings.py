@@ -12,13 +12,10 @@ from functools import cache
 import pytest
 import yaml
 
-from bench import sections
-from bench.conf import schema
+from bench.conf import checks, files, schema
 from bench.data.examples import Sizes
 from bench.errors import UserError
 from bench.runs import building, suite
-from bench.runs.cell import _searches, training_settings
-from models.meta_device import sketched
 from tests.reliability.bad_values import HUGE, LONG, furnish
 from tests.reliability.watched import limited, listing, run
 from tests.thorough import THOROUGH, some
@@ -56,28 +53,22 @@ def changed(config: dict, path: tuple[str, ...], value: object) -> dict:
 
 def checked(config: dict, section: str) -> dict:
     """All that is checked of a section before a cell trains, but for what needs its data. Returns it as it is used."""
-    sections.check_keys(config)
-    sections.check_names(config)
+    checks.check_keys(config)
+    checks.check_names(config)
     if section == "task":
         return vars(schema.build_task(config["task"]))
     if section == "model":
         sizes = Sizes(20, 20, shared=False)
-        build = building._builder(config["model"], sizes, rounded=True)
-        try:
-            sketched(lambda: build(16))
-        except ValueError as error:
-            raise UserError(str(error)) from error
-        if config["model"]["width"] is not None:
-            building.fitted(config, sizes, (20, 20))
+        if config["model"]["width"] is None:
+            config["match"] |= {"rule": "width", "target": 16.0}
+        building.fit_width(schema.checked(config), sizes, (20, 20))
         return config
     if section == "match":
         return vars(schema.typed(schema.Match, config["match"], "match"))
     if section == "search":
-        return {"searches": _searches(config)}
+        return vars(schema.search_config(config["search"]))
     if section in ("optim", "budget"):
-        if section == "budget":
-            schema.typed(schema.Budget, config["budget"], "budget")
-        return vars(training_settings(config))
+        return vars(schema.training_config(config["optim"], schema.typed(schema.Budget, config["budget"], "budget")))
     return schema.checked(config).config
 
 
@@ -135,13 +126,13 @@ def sweep(config: dict, sections: tuple[str, ...], known: Container[tuple[str, .
 @cache
 def before(group: str, name: str) -> frozenset[tuple[str, ...]]:
     """Keys of all that stand before a name in its group."""
-    names = list(schema.choices(group))
+    names = list(files.choices(group))
     return frozenset(path for each in names[: names.index(name)] for path in leaves({group: described(group, each)}))
 
 
 @cache
 def described(group: str, name: str) -> dict:
-    return yaml.safe_load((schema.CONF / group / f"{name}.yaml").read_text(encoding="utf-8"))
+    return yaml.safe_load((files.CONF / group / f"{name}.yaml").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(autouse=True)
@@ -172,7 +163,7 @@ def test_settings_of_every_cell(record_property) -> None:
     } <= set(sections)
 
 
-@pytest.mark.parametrize("task", some(schema.choices("task"), 4))
+@pytest.mark.parametrize("task", some(files.choices("task"), 4))
 def test_settings_of_every_task(task: str, record_property) -> None:
     config = composed("recall", "transformer") | {"task": described("task", task)}
     cases, wrong = sweep(config, ("task",), before("task", task))
@@ -180,7 +171,7 @@ def test_settings_of_every_task(task: str, record_property) -> None:
     assert not wrong, f"{len(wrong)} of {cases}:\n" + "\n".join(wrong)
 
 
-@pytest.mark.parametrize("model", some(schema.choices("model"), 4))
+@pytest.mark.parametrize("model", some(files.choices("model"), 4))
 def test_settings_of_every_model(model: str, record_property) -> None:
     config = composed("recall", "transformer") | {"model": described("model", model)}
     cases, wrong = sweep(config, ("model",), before("model", model))

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench.data.examples import BOS, EOS
-from bench.evaluation.decoding import Search, search
+from bench.evaluation.decoding import search
+from bench.evaluation.search_config import Search
 from models.dropout import set_dropout_generator
 from models.transformer import Transformer
 from tests.unit.oracles import Draw

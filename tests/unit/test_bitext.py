@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.conf import schema
+from bench.conf.compose import compose
 from bench.data import hub
 from bench.data.examples import Split, TaskData, fingerprint
 from bench.errors import DataError, DataUnavailable, UserError
@@ -151,17 +152,17 @@ WORDS = ["task=bitext", "task.source=train.en", "task.target=train.de", f"task.v
 
 
 def test_changed_files_make_a_new_cell():
-    first, again = schema.compose(WORDS), schema.compose(WORDS)
+    first, again = compose(WORDS), compose(WORDS)
     expected = {name: hashlib.sha256(Path(name).read_bytes()).hexdigest() for name in ("train.en", "train.de")}
     assert first.hash == again.hash and first.config["task"]["files"] == expected
     Path("train.de").write_bytes(joined(lines("de", 300, 7)))
-    assert schema.compose(WORDS).hash != first.hash
-    with pytest.raises(DataError, match="train.de: no longer the file this cell is of"):
+    assert compose(WORDS).hash != first.hash
+    with pytest.raises(DataError, match="train.de: changed since this cell was configured"):
         schema.build_task(first.config["task"]).load()
 
 
 def test_a_cell_of_which_the_data_are_kept_needs_no_text():
-    config = schema.compose(WORDS).config["task"]
+    config = compose(WORDS).config["task"]
     made = task_cache.load(schema.build_task(config))
     for name in ("train.en", "train.de"):
         os.unlink(name)
@@ -176,9 +177,9 @@ def test_the_record_has_the_checksum_of_every_file():
 
 
 def test_no_text_is_said_when_it_is_needed(tmp_path):
-    task = schema.build_task(schema.compose(["task=bitext"]).config["task"])
+    task = schema.build_task(compose(["task=bitext"]).config["task"])
     for use in (task.load, task.identity, lambda: task_cache.load(task)):
-        with pytest.raises(UserError, match="which text\\? task.source=FILE task.target=FILE"):
+        with pytest.raises(UserError, match="needs a text: task.source=FILE task.target=FILE"):
             use()
     assert not (tmp_path / "cache").exists()
 
@@ -186,18 +187,18 @@ def test_no_text_is_said_when_it_is_needed(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"target": None}, "source='train.en', target=None: name both"),
+        ({"target": None}, "source='train.en', target=None: give both"),
         ({"target": "train.en"}, "both 'train.en'"),
-        ({"table": "train.tsv", "dataset": "a/b"}, "name one"),
-        ({"table": "train.tsv"}, "source='train.en': of a table, the number of a column"),
+        ({"table": "train.tsv", "dataset": "a/b"}, "give only one"),
+        ({"table": "train.tsv"}, "source='train.en': with a table, give a column number"),
         ({"table": "train.tsv", "source": "0", "target": "1"}, "source='0'"),
         ({"dataset": "a/b"}, "revision=None: not a commit"),
         ({"dataset": "a/b", "revision": "main"}, "revision='main': not a commit"),
-        ({"dataset": ".", "revision": COMMIT}, "dataset='.': is here"),
-        ({"dataset": "a/b", "revision": COMMIT, "source": None, "target": None}, "name both"),
-        ({"revision": COMMIT}, "revision=.*only a dataset has one"),
-        ({"split": "train"}, "split='train': only a dataset"),
-        ({"subset": "de-en"}, "subset='de-en': only a dataset"),
+        ({"dataset": ".", "revision": COMMIT}, "dataset='.': a local path"),
+        ({"dataset": "a/b", "revision": COMMIT, "source": None, "target": None}, "give both"),
+        ({"revision": COMMIT}, "revision=.*applies only to a dataset"),
+        ({"split": "train"}, "split='train': applies only to a dataset"),
+        ({"subset": "de-en"}, "subset='de-en': applies only to a dataset"),
         ({"valid": "valid.en"}, r"valid='valid.en': write valid=\[SOURCE FILE, TARGET FILE\]"),
         ({"test": ["test.en"]}, r"test=\['test.en'\]: write test=\[SOURCE FILE, TARGET FILE\]"),
         ({"table": "train.tsv", "source": "1", "target": "2", "test": ["a", "b"]}, r"write test=\[TABLE\]"),
@@ -205,7 +206,7 @@ def test_no_text_is_said_when_it_is_needed(tmp_path):
         ({"held_out": 0.0}, "held_out=0.0: not a share"),
         ({"held_out": 0.5}, "held_out=0.5: not a share"),
         ({"valid": ["valid.en", "valid.de"], "test": ["test.en", "test.de"], "held_out": 0.1}, "nothing is split off"),
-        ({"files": {"train.en": "0" * 64}}, "files: checksums of train.en, and what is read is train.en, train.de"),
+        ({"files": {"train.en": "0" * 64}}, "files: has checksums of train.en, but the task reads train.en, train.de"),
         ({"vocabulary": 0}, "vocabulary=0"),
         ({"overlap": "target"}, "overlap='target'"),
         ({"max_ratio": 0.5}, "max_ratio=0.5"),
@@ -219,7 +220,7 @@ def test_bad_options_are_refused(options, message):
 
 def test_a_file_that_is_not_there_is_named_before_anything_runs():
     with pytest.raises(UserError, match="none.de: cannot be read"):
-        schema.compose([*WORDS[:2], "task.target=none.de"])
+        compose([*WORDS[:2], "task.target=none.de"])
 
 
 # Data sets of the Hub

@@ -68,5 +68,5 @@ def test_an_epoch_keeps_everything_but_the_ids(learnt: subwords.Subwords) -> Non
 
 def test_a_task_without_subwords_refuses() -> None:
     task = Reverse(symbols=12, train_longest=6, test_longest=8, train_size=50, valid_size=5, test_size=5)
-    with pytest.raises(UserError, match="bpe_dropout=0.1 is for tasks with learnt subwords, and Reverse has none"):
+    with pytest.raises(UserError, match="bpe_dropout=0.1 is for tasks with learned subwords, and Reverse has none"):
         task.with_bpe_dropout(task.load().train, 0.1)

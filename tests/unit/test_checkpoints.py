@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from bench.training.averaging import BEST, LAST, Checkpoints
+from bench.training.averaging import Checkpoints
+from bench.training.config import BEST, LAST
 
 LOSSES = [5.0, 3.0, 4.0, 2.0, 2.0, 6.0, 2.5]
 

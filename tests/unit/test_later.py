@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from bench.conf import compat, schema
-from bench.runs.cell import training_settings
+from bench.conf import compat, files, schema
+from bench.conf.compose import compose
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference" / "long_range"
 
 
 def test_every_neutral_value_is_what_the_shipped_configuration_says() -> None:
-    optim = OmegaConf.to_container(OmegaConf.load(schema.CONF / "config.yaml"))["optim"]
+    optim = OmegaConf.to_container(OmegaConf.load(files.CONF / "config.yaml"))["optim"]
     assert {key: optim[key] for key in compat.NEUTRAL["optim"]} == compat.NEUTRAL["optim"]
     for group in ("budget", "model"):
         found: set[str] = set()
-        for path in (schema.CONF / group).glob("*.yaml"):
+        for path in (files.CONF / group).glob("*.yaml"):
             section = OmegaConf.to_container(OmegaConf.load(path))
             said = {key: section[key] for key in compat.NEUTRAL[group] if key in section}
             assert said == {key: compat.NEUTRAL[group][key] for key in said}, path
@@ -29,10 +29,10 @@ def test_every_neutral_value_is_what_the_shipped_configuration_says() -> None:
 
 def test_the_defaults_of_the_code_are_the_neutral_values() -> None:
     """What is left out of a configuration is filled in by these."""
-    config = schema.compose().config
-    settings = training_settings(config)
+    cell = compose()
+    config = cell.config
     for key, value in (compat.NEUTRAL["optim"] | compat.NEUTRAL["budget"]).items():
-        assert getattr(settings, key) == value
+        assert getattr(cell.training, key) == value
         assert key not in config["optim"] and key not in config["budget"]
 
 
@@ -42,7 +42,7 @@ def test_a_record_of_before_keeps_its_cell() -> None:
     held = schema.checked(record["config"] | {"out": "anywhere"})
     assert (held.name, held.hash) == (record["cell"], record["config_hash"])
     words = [f"task={record['task']}", f"model={record['model']}", f"budget={record['budget_name']}"]
-    assert schema.compose(words).config["model"].keys() == record["config"]["model"].keys()
+    assert compose(words).config["model"].keys() == record["config"]["model"].keys()
 
 
 @pytest.mark.parametrize(
@@ -55,10 +55,11 @@ def test_a_record_of_before_keeps_its_cell() -> None:
 def test_an_option_that_is_used_makes_another_cell(word: str) -> None:
     key, _, value = word.partition("=")
     section, _, name = key.partition(".")
-    plain, used = schema.compose(), schema.compose([word])
+    before = ["optim.schedule=plateau"] if name == "plateau_factor" else []
+    plain, used = compose(before), compose([*before, word])
     assert used.hash != plain.hash and used.config[section][name] == float(value)
 
 
 def test_of_the_reference_model_too() -> None:
-    cell = schema.compose(["match.rule=flops"])
+    cell = compose(["match.rule=flops"])
     assert not compat.NEUTRAL["model"].keys() & cell.config["match"]["reference_model"].keys()

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HOLDER = """
 import sys, time, pathlib
 sys.path.insert(0, {root!r})
-from bench import locks
+from bench.system import locks
 with locks.alone(pathlib.Path({path!r})):
     print("in", flush=True)
     time.sleep(60)

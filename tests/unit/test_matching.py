@@ -13,12 +13,13 @@ import torch
 from torch import nn
 
 from bench.conf import schema
+from bench.conf.compose import compose
 from bench.data.examples import Sizes
 from bench.errors import UserError
 from bench.records import matching, store
 from bench.runs import building
 from models import width_search as solving
-from models.meta_device import sketched
+from models.meta_device import on_meta_device
 from models.recurrent import RecurrentSeq2Seq
 from models.transformer import Transformer
 from models.width_search import Fit, at_width, measure, solve_width
@@ -31,7 +32,7 @@ LENGTHS = (20, 12)
 
 
 def fitted(*words: str, sizes: Sizes = LETTERS) -> tuple[solving.Build, Fit]:
-    return building.fitted(schema.compose(words).config, sizes, LENGTHS)
+    return building.fit_width(compose(words), sizes, LENGTHS)
 
 
 def transformer(width: int) -> Transformer:
@@ -60,7 +61,7 @@ def test_the_rules_are_named_alike_where_torch_is_and_where_it_is_not() -> None:
 @pytest.mark.parametrize("arm", ARMS)
 def test_a_sketch_has_the_shapes_of_the_model_and_no_values(arm: str) -> None:
     build, fit = fitted(f"model={arm}", "budget.parameters=200000")
-    drawn, real = sketched(lambda: build(fit.width)), build(fit.width)
+    drawn, real = on_meta_device(lambda: build(fit.width)), build(fit.width)
     assert [(n, p.shape) for n, p in drawn.named_parameters()] == [(n, p.shape) for n, p in real.named_parameters()]
     assert {parameter.device.type for parameter in drawn.parameters()} == {"meta"}
     assert all(parameter.any() for name, parameter in real.named_parameters() if name.endswith("weight"))
@@ -68,11 +69,12 @@ def test_a_sketch_has_the_shapes_of_the_model_and_no_values(arm: str) -> None:
 
 SOLVES_ALL = """
 import sys
-from bench import building, schema
+from bench.conf.compose import compose
+from bench.conf.files import choices
 from bench.data.examples import Sizes
-for arm in schema.choices("model"):
-    config = schema.compose([f"model={arm}", "budget.parameters=200000"]).config
-    building.fitted(config, Sizes(30, 30, True), (8, 8))
+from bench.runs import building
+for arm in choices("model"):
+    building.fit_width(compose([f"model={arm}", "budget.parameters=200000"]), Sizes(30, 30, True), (8, 8))
 print([name for name in ("torch._dynamo", "sympy") if name in sys.modules])
 """
 
@@ -161,9 +163,9 @@ def test_nothing_is_allocated() -> None:
 
 @pytest.mark.parametrize("words", [["match.rule=params"], ["match.rule=flops", "match.target=1e6"], []])
 def test_no_reference_where_the_target_is_known(words: Sequence[str]) -> None:
-    config = schema.compose(["model=lstm_dot", *words]).config
-    assert set(config["match"]) == {"rule", "target", "reference", "tolerance"}
-    assert building.matched(config, fitted("model=lstm_dot", *words)[1])["reference"] is None
+    cell = compose(["model=lstm_dot", *words])
+    assert set(cell.config["match"]) == {"rule", "target", "reference", "tolerance"}
+    assert building.match_record(cell, fitted("model=lstm_dot", *words)[1])["reference"] is None
 
 
 def test_the_reference_is_the_shipped_arm_on_this_task() -> None:
@@ -173,12 +175,11 @@ def test_the_reference_is_the_shipped_arm_on_this_task() -> None:
         "model.n_layers=3",
         "++model.cell=rnn",
         "~model.dropout=0.0",
-        "model_task=transformer_multi30k",
     ]
     words = ["task=recall", "match.rule=flops", "match.reference=gru_none", "budget.parameters=300000"]
-    cell = schema.compose([*own, *words])
+    cell = compose([*own, *words])
     assert cell.config["model"]["n_layers"] == 3
-    gru = schema.compose(["task=recall", "model=gru_none"])
+    gru = compose(["task=recall", "model=gru_none"])
     assert cell.config["match"]["reference_model"] == gru.config["model"]
     assert schema.checked(json.loads(json.dumps(cell.config))) == cell
     changed = json.loads(json.dumps(cell.config))
@@ -211,8 +212,8 @@ def test_a_target_of_ones_own_stands_above_the_budget(rule: str, target: int) ->
 
 
 def test_flops_are_counted_at_the_lengths_given() -> None:
-    config = schema.compose(["model=lstm_dot", "match.rule=flops"]).config
-    short, long = (building.fitted(config, LETTERS, lengths)[1] for lengths in ((5, 5), (200, 10)))
+    cell = compose(["model=lstm_dot", "match.rule=flops"])
+    short, long = (building.fit_width(cell, LETTERS, lengths)[1] for lengths in ((5, 5), (200, 10)))
     assert long.target > 5 * short.target
 
 
@@ -297,10 +298,10 @@ def test_a_width_asked_for_is_not_rounded() -> None:
 )
 def test_values_that_cannot_be_are_named(word: str, said: str) -> None:
     with pytest.raises(UserError) as error:
-        schema.compose([word])
+        compose([word])
     assert said in str(error.value) and "\n" not in str(error.value)
     with pytest.raises(UserError, match="match.target must be a whole number where match.rule is width, got 7.5"):
-        schema.compose(["match.rule=width", "match.target=7.5"])
+        compose(["match.rule=width", "match.target=7.5"])
 
 
 # What is told and kept
@@ -319,11 +320,11 @@ def test_values_that_cannot_be_are_named(word: str, said: str) -> None:
     ],
 )
 def test_what_an_arm_got_in_words_and_in_its_record(words: Sequence[str], expected: str) -> None:
-    config = schema.compose(["model=lstm_dot", *words]).config
-    _, fit = building.fitted(config, LETTERS, LENGTHS)
+    cell = compose(["model=lstm_dot", *words])
+    _, fit = building.fit_width(cell, LETTERS, LENGTHS)
     values = {"w": fit.width, "p": fit.parameters, "m": fit.mismatch, "g": fit.got, "t": fit.target}
-    assert building.told(config, fit) == expected.format(**values)
-    assert building.matched(config, fit) == {
+    assert building.description(cell, fit) == expected.format(**values)
+    assert building.match_record(cell, fit) == {
         "rule": fit.rule, "target": fit.target, "got": fit.got, "mismatch": fit.mismatch, "tolerance": 0.05,
         "width": fit.width, "reference": "transformer" if "(transformer)" in expected else None,
     }  # fmt: skip
@@ -342,12 +343,13 @@ def version_1(record: Mapping) -> dict:
 
 @pytest.mark.parametrize("done", [True, False])
 def test_a_record_of_version_1_reads_as_one_of_today(done: bool, tmp_path: Path) -> None:
-    cell = schema.compose(["match.tolerance=0.07", "model=lstm_dot", "budget.batching=length"])
-    _, fit = building.fitted(cell.config, LETTERS, LENGTHS)
+    cell = compose(["match.tolerance=0.07", "model=lstm_dot", "budget.batching=length"])
+    _, fit = building.fit_width(cell, LETTERS, LENGTHS)
     config = {key: value for key, value in cell.config.items() if key != "out"}
     record = {
-        "schema": store.SCHEMA, "cell": "a", "status": "done" if done else "skipped", "config": config, "tuning": None, "files": {},
-        "match": building.matched(cell.config, fit) if done else None,
+        "schema": store.SCHEMA, "cell": "a", "status": "done" if done else "skipped", "config": config,
+        "tuning": None, "files": {},
+        "match": building.match_record(cell, fit) if done else None,
         "parameters": {"total": fit.parameters, "recurrent": 7} if done else None,
     }  # fmt: skip
     store.write(tmp_path, record)

@@ -309,7 +309,7 @@ def test_tidied_references_score_as_the_raw_ones(captions):
 
 
 def test_bpe_dropout_cuts_training_text_anew_and_nothing_else(install):
-    from bench.conf import schema
+    from bench.conf.compose import compose
     from bench.records import store
     from bench.runs.cell import run_cell
 
@@ -330,7 +330,7 @@ def test_bpe_dropout_cuts_training_text_anew_and_nothing_else(install):
         *("budget.parameters=4000", "match.tolerance=1", "search.beam=1"),
     )
     out = Path(os.environ["BENCH_CACHE"]) / "out"
-    plain, dropped = (schema.compose([*words, *more]) for more in ((), ("optim.bpe_dropout=0.3",)))
+    plain, dropped = (compose([*words, *more]) for more in ((), ("optim.bpe_dropout=0.3",)))
     assert [run_cell(cell, out) for cell in (plain, dropped)] == ["done", "done"]
     budgets, flops = zip(*((r["budget"], r["flops"]) for r in (store.read(out / c.name) for c in (plain, dropped))))
     assert budgets[0]["examples"] == budgets[1]["examples"] == 200, "one whole pass"

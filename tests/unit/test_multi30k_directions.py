@@ -8,6 +8,7 @@ import os
 import pytest
 
 from bench.conf import schema
+from bench.conf.compose import compose
 from bench.data.corpora.files import obtain
 from bench.data.corpora.multi30k import CORPUS, LANGUAGES, TESTS
 from bench.data.text import read_lines
@@ -46,9 +47,9 @@ def test_direction(source, target, mirrors, tmp_path, monkeypatch):
     assert existing(source, target) == [name for name in TESTS if {source, target} <= set(TESTS[name])]
     words = ["task=multi30k", f"task.source={source}", f"task.target={target}"]
     tests = f"task.tests=[{','.join(existing(source, target))}]"
-    task = schema.build_task(schema.compose([*words, "task.vocabulary=500", tests]).config["task"])
+    task = schema.build_task(compose([*words, "task.vocabulary=500", tests]).config["task"])
     assert task.metrics[:2] == ("bleu", LITERATURE + target) and set(task.metrics) <= set(METRICS)
-    default = schema.build_task(schema.compose(words).config["task"])
+    default = schema.build_task(compose(words).config["task"])
     assert list(default.tests) == [name for name in existing(source, target) if "2018" not in name]
     if not mirrors:
         pytest.skip("composed; not loaded, for want of a mirror of the corpora: BENCH_MIRROR")

@@ -16,9 +16,8 @@ import torch
 from safetensors.torch import save_file
 
 import bench
-from bench import sections
 from bench.__main__ import main
-from bench.conf import schema
+from bench.conf import checks, files
 from bench.errors import UserError
 from bench.records import store, weights
 from bench.tasks.base import Task
@@ -223,17 +222,17 @@ def test_a_record_names_no_class_but_ours(
         assert refusal(capsys.readouterr().err)
     assert not (tmp_path / "marker").exists()
     with pytest.raises(UserError):
-        sections.check_ours({group: {"_target_": target}})
-        sections.class_of({"_target_": target}, Task if group == "task" else Seq2Seq)
+        checks.check_ours({group: {"_target_": target}})
+        checks.class_of({"_target_": target}, Task if group == "task" else Seq2Seq)
 
 
 def test_every_task_and_model_that_is_shipped_is_ours() -> None:
     for group in ("task", "model"):
-        texts = [path.read_text(encoding="utf-8") for path in (schema.CONF / group).glob("*.yaml")]
+        texts = [path.read_text(encoding="utf-8") for path in (files.CONF / group).glob("*.yaml")]
         targets = {found.group(1) for text in texts if (found := re.search(r"^_target_: (\S+)$", text, re.MULTILINE))}
-        assert len(targets) > 1 and all(target.startswith(sections.HOMES[group]) for target in targets)
+        assert len(targets) > 1 and all(target.startswith(checks.PACKAGES[group]) for target in targets)
         for target in targets:
-            sections.check_ours({group: {"_target_": target}})
+            checks.check_ours({group: {"_target_": target}})
 
 
 @pytest.mark.parametrize("name", ["../../evil", "/tmp/evil-of-a-test", "a/b", "", ".", "..", "\x00", "a b"])

@@ -43,8 +43,8 @@ def test_steps_and_states_are_those_of_torch() -> None:
 CELL = """
 import sys
 from pathlib import Path
-from bench.run import run_cell
-from bench.schema import compose
+from bench.runs.cell import run_cell
+from bench.conf.compose import compose
 loaded = [name for name in ("pandas", "torch._dynamo", "sympy") if name in sys.modules]
 words = ("task=reverse", "model=lstm_dot", "budget=smoke", "task.train_size=50", "task.valid_size=10", "task.test_size=5")
 assert run_cell(compose(words), Path(sys.argv[1])) == "done"

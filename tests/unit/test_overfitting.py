@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.conf import schema
+from bench.conf.compose import compose
 from bench.data.examples import Split
 from bench.data.ragged import Ragged
 from bench.evaluation import attention_maps
@@ -114,7 +114,7 @@ def test_a_cell_is_the_same_with_and_without_what_is_looked_at(
 ) -> None:
     """Bit for bit: weights, outputs, curve and scores."""
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
-    cell = schema.compose([
+    cell = compose([
         *("task=reverse", f"model={name}", "budget=smoke", "budget.parameters=8000", "match.tolerance=1"),
         *("task.train_size=100", "task.valid_size=20", "task.test_size=20", "task.train_longest=6"),
         *("task.test_longest=8", "budget.batch_tokens=200", "model.dropout=0.2"),

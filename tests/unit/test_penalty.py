@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.conf import schema
+from bench.conf.compose import compose
 from bench.data.examples import BOS, EOS, Sizes, Split, TaskData
 from bench.data.ragged import Ragged
 from bench.errors import UserError
-from bench.evaluation.decoding import Search, decode_split
+from bench.evaluation.decoding import decode_split
 from bench.evaluation.length_penalty import choose
+from bench.evaluation.search_config import Search, SearchConfig
 from bench.metrics import METRICS
-from bench.runs.cell import _searches
 from bench.tasks.base import Task
 from bench.training.progress import Silent
 from models.interface import Seq2Seq, State
@@ -113,30 +113,31 @@ def test_the_values_are_those_of_decoding_with_each() -> None:
         }
 
 
-def searches(*words: str) -> tuple[Search, list[Search], int]:
-    return _searches(schema.compose(["task=reverse", *words]).config)
+def searches(*words: str) -> SearchConfig:
+    return compose(["task=reverse", *words]).search
 
 
 def test_a_number_is_no_choice_and_a_list_is_one() -> None:
-    assert searches("search.beam=5") == (Search(1), [Search(5)], 16000)
-    assert searches("search.length_penalty=0.5")[1] == []
-    _, beams, _ = searches("search.beam=5", "search.length_penalty=[0,0.5,1]")
-    assert beams == [Search(5, 0.0), Search(5, 0.5), Search(5, 1.0)]
+    assert searches("search.beam=5") == SearchConfig(Search(1), (Search(5),), 16000)
+    assert searches("search.length_penalty=0.5").beams == ()
+    beams = searches("search.beam=5", "search.length_penalty=[0,0.5,1]").beams
+    assert beams == (Search(5, 0.0), Search(5, 0.5), Search(5, 1.0))
 
 
 def test_where_there_is_nothing_to_choose_a_cell_keeps_its_name() -> None:
     """That of the default as it was before there was a choice."""
-    assert schema.compose(["task=reverse", "search.length_penalty=1.0"]) == schema.compose(["task=reverse"])
-    assert schema.compose(["task=reverse", "search.length_penalty=[1.0,2.0]"]) != schema.compose(["task=reverse"])
+    beam = ["task=reverse", "search.beam=5"]
+    assert compose([*beam, "search.length_penalty=1.0"]) == compose(beam)
+    assert compose([*beam, "search.length_penalty=[1.0,2.0]"]) != compose(beam)
 
 
 @pytest.mark.parametrize(
     ("words", "needle"),
     [
-        (["search.length_penalty=[]"], "list two numbers or more, each once"),
-        (["search.beam=5", "search.length_penalty=[1.0]"], "list two numbers or more, each once"),
-        (["search.beam=5", "search.length_penalty=[1,0.5,1.0]"], "list two numbers or more, each once"),
-        (["search.length_penalty=[0.5,1.0]"], "greedy search has no use for one"),
+        (["search.length_penalty=[]"], "list two or more different numbers"),
+        (["search.beam=5", "search.length_penalty=[1.0]"], "list two or more different numbers"),
+        (["search.beam=5", "search.length_penalty=[1,0.5,1.0]"], "list two or more different numbers"),
+        (["search.length_penalty=[0.5,1.0]"], "greedy search does not use it"),
         (
             ["search.beam=5", "search.length_penalty=[0.5,-1]"],
             "search.length_penalty must be at least 0 and finite, got -1",

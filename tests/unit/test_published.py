@@ -7,7 +7,8 @@ from dataclasses import asdict
 
 import pytest
 
-from bench.conf import schema
+from bench.conf import files, schema
+from bench.conf.compose import compose
 from bench.data.corpora import iwslt14, newstest, registry, tatoeba
 from bench.data.text import Parallel, paired
 from bench.errors import DataError, DataUnavailable
@@ -99,11 +100,11 @@ def test_the_bins_reach_long_sentences():
 
 @pytest.mark.parametrize("name", ["tatoeba", "news", "tatoeba+news", "iwslt14", "iwslt15", "wmt14"])
 def test_every_task_names_its_corpora_and_untested_ones_say_so(name):
-    task = schema.build_task(schema.compose([f"task={name}"]).config["task"])
+    task = schema.build_task(compose([f"task={name}"]).config["task"])
     tried = all(corpus.tried for corpora in task.corpora for corpus, _ in registry.parallel_texts()[corpora].needed)
-    assert schema.choices("task")[name].startswith("Untested. ") != tried
-    back = schema.compose([f"task={name}", f"task.source={task.target}", f"task.target={task.source}"])
-    assert back.hash != schema.compose([f"task={name}"]).hash
+    assert files.choices("task")[name].startswith("Untested. ") != tried
+    back = compose([f"task={name}", f"task.source={task.target}", f"task.target={task.source}"])
+    assert back.hash != compose([f"task={name}"]).hash
 
 
 def test_data_are_of_one_file_also_where_no_checksum_is_published(monkeypatch, tmp_path):
@@ -181,7 +182,7 @@ def test_the_real_news(mirror):
 
 def test_the_real_corpora_together(mirror):
     mirror("tatoeba-deu-eng", "newstest-deu-eng")
-    task = schema.build_task(schema.compose(["task=tatoeba+news"]).config["task"])
+    task = schema.build_task(compose(["task=tatoeba+news"]).config["task"])
     data = task.load()
     assert {name: len(split) for name, split in data.tests.items()} == {"tatoeba": 2638, "newstest2014": 3003}
     assert len(data.valid) == 5735 and data.counts["train_pairs"] == 178_313 and data.src_size == 8000

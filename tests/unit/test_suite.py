@@ -11,16 +11,18 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bench.conf.compose import compose
 from bench.conf.schema import Cell
 from bench.errors import UserError
 from bench.records import store
 from bench.runs import suite, worker
 from bench.runs.display import Board
-from bench.runs.record import blank
+from bench.runs.record import new_record
 from bench.training.progress import Silent
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,7 +32,7 @@ STUB = textwrap.dedent(
     import json, os, pathlib, signal, sys, time
 
     order = json.loads(sys.stdin.readline())
-    words = dict(word.split("=", 1) for word in order["words"])
+    words = dict(word.split("=", 1) for word in order["overrides"])
     out, act = pathlib.Path(order["out"]), words["act"]
 
     def log(event):
@@ -77,6 +79,11 @@ def bed(tmp_path):
     return Bed(tmp_path)
 
 
+def stub_cell(name: str, threads: int = 1) -> Cell:
+    """A cell of a made-up arm; nothing but its name and its threads is looked at here."""
+    return replace(compose(), task="t", model=name, budget="b", threads=threads, hash="0" * 64)
+
+
 class Bed:
     def __init__(self, folder: Path) -> None:
         self.out, self.log, self.stub = folder / "out", folder / "log", folder / "stub.py"
@@ -84,7 +91,7 @@ class Bed:
         self.shown = io.StringIO()
 
     def job(self, name: str, act: str = "done", threads: int = 1, **more: object) -> suite.Job:
-        cell = Cell("t", name, "b", 1, threads, {"out": "o", "seed": 1, "device": "cpu", "task": {}}, hash="0" * 64)
+        cell = stub_cell(name, threads)
         words = {"name": cell.name, "act": act, "log": str(self.log)} | more
         return suite.Job(cell, tuple(f"{key}={value}" for key, value in words.items()))
 
@@ -135,7 +142,7 @@ def test_a_killed_worker_leaves_a_failed_record_and_the_suite_goes_on(bed):
         "t",
         "a",
         "stub",
-        {"seed": 1, "device": "cpu", "task": {}},
+        {key: value for key, value in jobs[0].cell.config.items() if key != "out"},
     )
     assert "a-b-s1" in bed.shown.getvalue() and "SIGKILL" in bed.shown.getvalue()
 
@@ -180,7 +187,7 @@ def test_a_cell_that_does_not_listen_is_killed(bed, monkeypatch):
 def test_finished_cells_are_skipped_and_all_others_run_again(bed):
     jobs = [bed.job(name) for name in ("done", "failed", "diverged", "skipped", "timeout", "new")]
     for job in jobs[:-1]:
-        store.write(bed.out, blank(job.cell, None, job.cell.model, "because"))
+        store.write(bed.out, new_record(job.cell, None, job.cell.model, "because"))
     others = ["failed", "diverged", "skipped", "timeout", "new"]
     assert bed.run(*jobs) == {"done": suite.BEFORE} | dict.fromkeys(others, "done")
     assert [name.split("-")[1] for event, name, *_ in bed.events() if event == "start"] == others
@@ -231,12 +238,12 @@ def test_an_interrupt_ends_the_children_and_leaves_no_record(bed, tmp_path):
             import pathlib, signal, sys
             signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
             sys.path.insert(0, {str(ROOT)!r})
-            from bench import suite, worker
-            from bench.display import Board
-            from bench.schema import Cell
+            from bench.runs import suite, worker
+            from bench.runs.display import Board
+            from tests.unit.test_suite import stub_cell
             jobs = []
             for name in ("a", "b", "c"):
-                cell = Cell("t", name, "b", 1, 1, {{"device": "cpu", "task": {{}}}}, hash="0" * 64)
+                cell = stub_cell(name)
                 words = (f"name={{cell.name}}", "act=sleep", "log={bed.log}")
                 jobs.append(suite.Job(cell, words))
             workers = worker.Workers((sys.executable, {str(bed.stub)!r}))
@@ -326,7 +333,7 @@ def test_a_record_written_for_a_dead_cell_has_every_documented_key(bed):
     rows = [line.split("|")[1] for block in table for line in block.splitlines() if line.startswith("| `")]
     documented = [key for row in rows for key in re.findall(r"`(\w+)`", row)]
     assert len(documented) > 20
-    assert set(blank(bed.job("a").cell, None, "failed", "x")) == set(documented)
+    assert set(new_record(bed.job("a").cell, None, "failed", "x")) == set(documented)
 
 
 def _until(condition, seconds: float = 20.0) -> None:

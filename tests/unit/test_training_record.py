@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.conf import schema
+from bench.conf.compose import compose
 from bench.errors import UserError
 from bench.records import store
 from bench.runs import trained
@@ -28,7 +28,7 @@ def cache(monkeypatch, tmp_path_factory):
 
 def ran(out: Path, *words: str) -> tuple[dict, list[dict]]:
     """The record of a cell and its curve."""
-    cell = schema.compose([*TINY, *words])
+    cell = compose([*TINY, *words])
     assert run_cell(cell, out) == "done"
     record = store.read(out / cell.name)
     assert record["config_hash"] == cell.hash and record["sanity"]["loss_finite"]
@@ -65,5 +65,5 @@ def test_the_average_that_stays_is_what_the_record_and_its_weights_hold(tmp_path
 )
 def test_what_cannot_be_is_one_line_and_no_record(tmp_path: Path, word: str, message: str) -> None:
     with pytest.raises(UserError, match=message) as error:
-        run_cell(schema.compose([*TINY, word]), tmp_path)
+        run_cell(compose([*TINY, word]), tmp_path)
     assert "\n" not in str(error.value) and not list(tmp_path.glob("*/record.json"))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.conf import schema, tuned_settings
+from bench.conf import files, tuned_settings
+from bench.conf.compose import compose
 from bench.conf.suites import Suite
 from bench.errors import UserError
 from bench.runs import tune
@@ -28,38 +29,38 @@ def choices(monkeypatch, tmp_path) -> Path:
             "lstm_none": tuned_settings.Choice({"optim.lr": 0.009}),
         },
     }
-    (folder / "parity.yaml").write_text(tuned_settings.written("parity", held), encoding="utf-8")
+    (folder / "parity.yaml").write_text(tuned_settings.as_yaml("parity", held), encoding="utf-8")
     monkeypatch.setattr(tuned_settings, "FOLDER", folder)
     return folder
 
 
 def rate(*words: str) -> float:
-    return schema.compose(["task=parity", *words]).config["optim"]["lr"]
+    return compose(["task=parity", *words]).config["optim"]["lr"]
 
 
 def test_a_variant_lies_over_its_arm_and_a_budget_over_any(choices: Path) -> None:
     assert rate("model=gru_none", "budget=quick") == 0.003
     assert rate("model=gru_none", "model.encoder=uni") == 0.007
-    assert schema.compose(["task=parity", "model=gru_none", "model.encoder=uni"]).config["model"]["dropout"] == 0.25
+    assert compose(["task=parity", "model=gru_none", "model.encoder=uni"]).config["model"]["dropout"] == 0.25
     assert rate("model=gru_none", "model.n_layers=2") == 0.003, "a variant without an entry has its arm's"
     assert rate("model=gru_none", "budget=standard") == 0.001
     assert rate("model=lstm_none") == 0.009
     assert rate("model=lstm_dot") == 0.002, "the configuration's, where nothing was chosen"
-    assert schema.compose(["task=copy", "model=gru_none"]).config["optim"]["lr"] == 0.002
+    assert compose(["task=copy", "model=gru_none"]).config["optim"]["lr"] == 0.002
 
 
 def test_what_a_user_says_comes_first(choices: Path) -> None:
-    cell = schema.compose(["task=parity", "model=gru_none", "optim.lr=0.5"])
+    cell = compose(["task=parity", "model=gru_none", "optim.lr=0.5"])
     assert (cell.config["optim"]["lr"], cell.config["model"]["dropout"]) == (0.5, 0.25)
 
 
 def test_the_choice_and_its_trials_go_with_the_cell_and_not_into_its_hash(choices: Path) -> None:
     words = ["task=parity", "model=gru_none"]
-    cell = schema.compose(words)
+    cell = compose(words)
     assert cell.tuning == {"set": {"optim.lr": 0.003, "model.dropout": 0.25}, "trials": {"optim.lr=0.003": 0.5}}
-    said = schema.compose([*words, "optim.lr=0.003", "model.dropout=0.25"])
+    said = compose([*words, "optim.lr=0.003", "model.dropout=0.25"])
     assert said.hash == cell.hash
-    assert schema.compose(["task=copy"]).tuning is None
+    assert compose(["task=copy"]).tuning is None
 
 
 @pytest.mark.parametrize(
@@ -72,31 +73,29 @@ def test_the_choice_and_its_trials_go_with_the_cell_and_not_into_its_hash(choice
 )  # fmt: skip
 def test_a_file_of_another_form_is_one_line(choices: Path, text: str) -> None:
     (choices / "copy.yaml").write_text(text, encoding="utf-8")
-    tuned_settings._held.cache_clear()
-    with pytest.raises(UserError, match="copy.yaml is not what `bench tune` writes") as refused:
-        schema.compose(["task=copy"])
+    with pytest.raises(UserError, match="copy.yaml is not a file that `bench tune` writes") as refused:
+        compose(["task=copy"])
     assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize("settings", ["{nope: 1}", "{'a b': 1}", "{model.nope: 1}", "{budget.epochs: null}"])
 def test_choices_that_are_no_settings_are_refused_as_if_they_were_typed(choices: Path, settings: str) -> None:
     (choices / "copy.yaml").write_text(f"any: {{transformer: {{set: {settings}}}}}", encoding="utf-8")
-    tuned_settings._held.cache_clear()
     with pytest.raises(UserError) as refused:
-        schema.compose(["task=copy"])
+        compose(["task=copy"])
     assert "\n" not in str(refused.value)
 
 
 def test_the_shipped_choices_are_of_arms_and_budgets_that_exist() -> None:
     for path in tuned_settings.FOLDER.glob("*.yaml"):
-        assert path.stem in schema.choices("task")
-        for budget, arms in tuned_settings.held_for(path.stem).items():
-            assert budget == tuned_settings.ANY or budget in schema.choices("budget")
+        assert path.stem in files.choices("task")
+        for budget, arms in tuned_settings.choices_for(path.stem).items():
+            assert budget == tuned_settings.ANY or budget in files.choices("budget")
             for arm, choice in arms.items():
                 model, *options = arm.split()
                 words = [f"task={path.stem}", f"model={model}", *options]
                 words += [] if budget == tuned_settings.ANY else [f"budget={budget}"]
-                cell = schema.compose(words)
+                cell = compose(words)
                 assert choice.set.items() <= cell.tuning["set"].items()
                 for key, value in choice.set.items():
                     section, _, name = key.partition(".")
@@ -109,8 +108,8 @@ def test_written_and_read_again_is_the_same(tmp_path: Path) -> None:
             "a model.x=1": tuned_settings.Choice({"optim.lr": 1e-5}, {"optim.lr=1e-5": 0.25, "optim.lr=1": None})
         }
     }
-    (tmp_path / "copy.yaml").write_text(tuned_settings.written("copy", held), encoding="utf-8")
-    assert tuned_settings.held_for("copy", tmp_path) == held
+    (tmp_path / "copy.yaml").write_text(tuned_settings.as_yaml("copy", held), encoding="utf-8")
+    assert tuned_settings.choices_for("copy", tmp_path) == held
 
 
 AXES = {"optim.lr": ("1e-3", "4e-3"), "model.dropout": ("0.0", "0.1")}
@@ -123,7 +122,7 @@ def small(*cells: tuple[str, ...]) -> Suite:
 def test_every_arm_gets_the_same_trials_and_seeds_of_the_suite_are_not_used() -> None:
     cells = [("task=recall", f"model={arm}", f"seed={seed}") for arm in ("gru_none", "transformer") for seed in (1, 2)]
     found = tune.trials(small(*cells), AXES, (101, 102))
-    by_arm = {arm: [trial for trial in found if trial.place[2] == arm] for arm in ("gru_none", "transformer")}
+    by_arm = {arm: [trial for trial in found if trial.group[2] == arm] for arm in ("gru_none", "transformer")}
     assert [trial.settings for trial in by_arm["gru_none"]] == [trial.settings for trial in by_arm["transformer"]]
     assert len(by_arm["gru_none"]) == 2 * 2 * 2 and len({trial.job.cell.name for trial in found}) == 16
     for trial in found:
@@ -134,13 +133,13 @@ def test_every_arm_gets_the_same_trials_and_seeds_of_the_suite_are_not_used() ->
 
 def test_what_the_suite_sets_itself_cannot_be_tried() -> None:
     with pytest.raises(UserError, match="sets optim.lr itself"):
-        tune.trials(small(("task=recall", "model=gru_none", "optim.lr=1e-3")), tune.TRIED)
+        tune.trials(small(("task=recall", "model=gru_none", "optim.lr=1e-3")), tune.DEFAULT_GRID)
 
 
 @pytest.mark.parametrize("word", ["optim.lr", "optim.lr=", "=1", ""])
 def test_a_trial_that_says_no_values_is_refused(word: str) -> None:
     with pytest.raises(UserError, match="write a setting with values"):
-        tune.tried([word])
+        tune.parse_grid([word])
 
 
 def row(arm: str, settings: str, loss: float | None, seed: int = 101) -> dict[str, object]:
@@ -178,14 +177,13 @@ def test_adopting_keeps_what_it_does_not_replace(choices: Path, tmp_path: Path) 
     out = tmp_path / "out"
     out.mkdir()
     rows = [row("gru_none", "optim.lr=1e-3", 0.5) | {"task": "parity"}, row("new", "optim.lr=1e-3", 0.5)]
-    changed = tune.adopt(tune.write(rows, out, {"optim.lr": ("1e-3",)}))
+    changed = tune.adopt(tune.write(rows, out, {"optim.lr": ("1e-3",)}), choices)
     assert sorted(path.name for path in changed) == ["copy.yaml", "parity.yaml"]
-    tuned_settings._held.cache_clear()
     assert rate("model=gru_none", "budget=quick") == 0.001
     assert rate("model=gru_none", "model.encoder=uni") == 0.007
-    held = tuned_settings.held_for("parity", choices)["quick"]["gru_none"]
+    held = tuned_settings.choices_for("parity", choices)["quick"]["gru_none"]
     assert held.set == {"optim.lr": 0.001, "model.dropout": 0.25}, "the dropout was not tried, so it stays"
-    assert tuned_settings.held_for("copy", choices)["quick"]["new"].trials == {"optim.lr=1e-3": 0.5}
+    assert tuned_settings.choices_for("copy", choices)["quick"]["new"].trials == {"optim.lr=1e-3": 0.5}
 
 
 def test_one_small_search_from_words_to_choices(tmp_path: Path) -> None:
@@ -199,9 +197,40 @@ def test_one_small_search_from_words_to_choices(tmp_path: Path) -> None:
         assert run_cell(trial.job.cell, tmp_path, suite="made_up", progress=Silent()) == "done"
     records = [json.loads(path.read_text()) for path in tmp_path.glob("*/record.json")]
     assert all(record["scores"] == [] and record["times"]["evaluate"] is None for record in records)
-    rows = tune.results(found, tmp_path)
+    rows = tune.rows_of(found, tmp_path)
     assert {row["settings"] for row in rows} == {"optim.lr=1e-3", "optim.lr=1e-2"}
     choices = tune.choose(rows)["recall"]["smoke"]
     for arm, choice in choices.items():
         best = min((r for r in rows if r["arm"] == arm), key=lambda r: r["valid_loss"])
         assert choice.set["optim.lr"] == float(best["settings"].partition("=")[2])
+
+
+def test_adopted_settings_override_the_shipped_ones_where_they_are_asked_for(
+    choices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCH_TUNED", str(tmp_path / "mine" / "tuned"))
+    overrides = ["task=parity", "model=gru_none", "budget=quick"]
+    assert tuned_settings.adopted_file(overrides) is None
+    assert compose(overrides, adopted=True) == compose(overrides), "nothing was adopted yet"
+    out = tmp_path / "out"
+    out.mkdir()
+    rows = [row("gru_none", "optim.lr=1e-3", 0.5) | {"task": "parity"}]
+    (changed,) = tune.adopt(tune.write(rows, out, {"optim.lr": ("1e-3",)}))
+    assert changed == tmp_path / "mine" / "tuned" / "parity.yaml" == tuned_settings.adopted_file(overrides)
+    assert "gru_none model" in (choices / "parity.yaml").read_text(), "the shipped file stays as it was"
+    assert compose(overrides).training.lr == 0.003
+    cell = compose(overrides, adopted=True)
+    assert (cell.training.lr, cell.config["model"]["dropout"]) == (0.001, 0.25)
+    assert compose([*overrides, "optim.lr=0.5"], adopted=True).training.lr == 0.5
+    assert tuned_settings.adopted_file(["task=parity", "model=lstm_none"]) is None
+
+
+def test_without_a_folder_of_ones_own_settings_are_stored_under_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BENCH_TUNED", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert tuned_settings.user_folder() == tmp_path / "seq2seq-bench" / "tuned"
+    monkeypatch.setenv("XDG_CONFIG_HOME", "relative")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert tuned_settings.user_folder() == tmp_path / "home" / ".config" / "seq2seq-bench" / "tuned"

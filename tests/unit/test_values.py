@@ -12,10 +12,12 @@ import torch
 from torch import Tensor
 
 from bench.conf import schema
+from bench.conf.compose import compose
 from bench.data.examples import BOS, EOS, PAD, Split
 from bench.data.ragged import Ragged
-from bench.evaluation.decoding import Search, decode_split, decoder, predict
+from bench.evaluation.decoding import decode_split, decoder, predict
 from bench.evaluation.scores import loss_row
+from bench.evaluation.search_config import Search
 from bench.metrics import LESS_IS_BETTER, METRICS, close, errors, mse
 from bench.records import store
 from bench.runs import trained
@@ -227,7 +229,7 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def ran(out: Path, *words: str) -> Path:
     """The folder of a cell, trained here where it has not been."""
-    cell = schema.compose([*words, *TINY])
+    cell = compose([*words, *TINY])
     if not store.finished(out, cell.name):
         assert run_cell(cell, out) == "done"
     return out / cell.name
@@ -362,7 +364,7 @@ def test_copy_memory_is_beside_the_published_baseline(cells: Path) -> None:
 def test_one_who_guesses_evenly_has_the_chance_loss(cells: Path) -> None:
     """A model that finds every one of the eight symbols alike and is sure of the end."""
     task = schema.build_task(
-        schema.compose(["task=copy_memory", "task.train_longest=9", "task.test_longest=12"]).config["task"]
+        compose(["task=copy_memory", "task.train_longest=9", "task.test_longest=12"]).config["task"]
     )
     task.train_size, task.valid_size, task.test_size = 10, 10, 40
     data = task.load()

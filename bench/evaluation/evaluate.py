@@ -1,0 +1,110 @@
+"""Evaluation of a trained model: decode every test split once, score it, and measure the speed of decoding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bench.data.examples import Split, TaskData
+from bench.evaluation import length_penalty, scores
+from bench.evaluation.decoding import decode_split, decoder
+from bench.evaluation.search_config import Search, SearchConfig
+from bench.system import resources
+from bench.tasks.base import Task
+from bench.training.batches import Batcher
+from bench.training.progress import Progress
+from models.interface import Seq2Seq
+
+ONE_AT_A_TIME = 40
+"""Sentences decoded one by one for the latency figure; the first WARM_UP are left out."""
+
+WARM_UP = 4
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found.
+
+    scores: rows as in the record; outputs: rows of `outputs.tsv`; sanity: flags of the first split, greedy search;
+    length_penalty: the choice made on validation, None where there was none to make; decode, decode_one: summaries of
+    target tokens a second, in batches and one sentence at a time.
+    """
+
+    scores: list[Row]
+    outputs: list[Row]
+    sanity: Row
+    length_penalty: Row | None
+    decode: Mapping[str, Any] | None
+    decode_one: Mapping[str, Any] | None
+
+
+def evaluate(
+    model: Seq2Seq,
+    task: Task,
+    data: TaskData,
+    config: SearchConfig,
+    batch_tokens: int,
+    device: str,
+    progress: Progress,
+) -> Evaluation:
+    """Choose the length penalty on validation where several are configured, then decode and score each test split once.
+
+    batch_tokens: of the batches that teacher-forced scores are computed on.
+    """
+    beams, choice = config.beams, None
+    if len(beams) > 1:
+        best, choice = length_penalty.choose(model, task, data.valid, beams, config.batch_tokens, device, progress)
+        beams = (best,)
+    rows: list[Row] = []
+    outputs: list[Row] = []
+    sanity: Row = {}
+    samples: list[float] = []
+    for number, split in enumerate(data.tests.values()):
+        sources, references = scores.texts(task, split)
+        max_lengths = task.target_limit(split.src.lengths)
+        for search in (config.greedy, *beams):
+            decoded = decode_split(model, split, max_lengths, search, config.batch_tokens, device, progress)
+            hypotheses = [task.target_text(ids) for ids in decoded.hypotheses.tokens]
+            rows += scores.score_rows(task.metrics, split, search.name, hypotheses, references)
+            rows += scores.marked_rows(split, search.name, hypotheses, references)
+            correct = task.correct(hypotheses, references)
+            outputs += scores.output_rows(task, split, search.name, sources, hypotheses, references, correct)
+            if search.beam == 1:
+                samples += decoded.samples
+                if number == 0:
+                    sanity = scores.sanity(decoded.hypotheses, sources, hypotheses, references)
+        if model.outputs == "tokens":
+            rows += _teacher_forced(model, task, split, batch_tokens, device)
+    first = next(iter(data.tests.values()))
+    alone = _one_by_one(model, first, task, config.greedy, device)
+    unit = resources.TOKENS_PER_SECOND
+    decode, decode_one = (resources.summary(speeds, unit) for speeds in (samples, alone))
+    return Evaluation(rows, outputs, sanity, choice, decode, decode_one)
+
+
+def _teacher_forced(model: Seq2Seq, task: Task, split: Split, batch_tokens: int, device: str) -> list[Row]:
+    batcher = Batcher(split, batch_tokens, device)
+    return [
+        scores.loss_row(model, task, split, batcher),
+        *scores.forced_rows(model, task, split, batcher),
+        *scores.contrast_rows(model, split, batcher),
+    ]
+
+
+def _one_by_one(model: Seq2Seq, split: Split, task: Task, search: Search, device: str) -> list[float]:
+    """Target tokens a second of the first sentences of a split, each decoded alone."""
+    batcher = Batcher(split, 1, device)
+    max_lengths = task.target_limit(split.src.lengths)
+    samples = []
+    decode, end_tokens = decoder(model)
+    for row in range(min(ONE_AT_A_TIME, len(split))):
+        batch = batcher.make(np.array([row]))
+        started = resources.clock(device)
+        hypotheses = decode(model, batch.src, None, max_lengths[[row]], search)
+        samples.append((len(hypotheses.tokens[0]) + end_tokens) / (resources.clock(device) - started))
+    return samples[WARM_UP:] or samples
