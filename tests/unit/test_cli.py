@@ -132,7 +132,7 @@ def test_a_message_of_several_lines_becomes_one(monkeypatch, here, capsys):
     def refuse(*arguments, **options):
         raise UserError("first:\n  second")
 
-    monkeypatch.setattr(suite, "how_many", refuse)
+    monkeypatch.setattr(suite, "concurrency", refuse)
     assert __main__.main(["suite", "smoke"]) == 2
     assert capsys.readouterr().err == "bench: first: second\n"
 
@@ -256,7 +256,7 @@ def test_a_refusal_stops_a_multirun(ran, monkeypatch, here, capfd):
 
 @pytest.mark.parametrize(
     ("status", "code"),
-    [("done", 0), ("skipped", 0), (suite.BEFORE, 0), ("failed", 1), ("diverged", 1), ("timeout", 1)],
+    [("done", 0), ("skipped", 0), (suite.EARLIER, 0), ("failed", 1), ("diverged", 1), ("timeout", 1)],
 )
 @pytest.mark.parametrize("command", [["run", *TINY], ["suite", "smoke", "--no-report"]])
 def test_exit_status(command, status, code, ran, here):

@@ -32,8 +32,8 @@ class Curved(Made):
         return Records(made.cells, made.scores, pd.DataFrame(rows, columns=[*KEYS, "step", "valid_loss"]))
 
 
-def reading(made: Made, name: str, cell: str) -> gates.Reading:
-    return next(each for each in Evidence(made.records()).readings[cell] if each.gate.name == name)
+def reading(made: Made, name: str, cell: str) -> gates.GateResult:
+    return next(each for each in Evidence(made.records()).gate_results[cell] if each.gate.name == name)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_chance_of_an_error_lies_below():
     ("losses", "stopped", "outcome"),
     [
         ([4.0, 3.0, 2.0, 2.0, 1.99], None, gates.PASSED), ([4.0, 3.0, 2.0, 2.0, 1.9], None, gates.FAILED),
-        ([4.0, 3.0, 2.0, 2.0, 3.0], None, gates.PASSED), ([4.0, 3.0, 2.0, 2.0, 1.9], "patience", gates.NOT_ASKED),
+        ([4.0, 3.0, 2.0, 2.0, 3.0], None, gates.PASSED), ([4.0, 3.0, 2.0, 2.0, 1.9], "patience", gates.NOT_APPLICABLE),
         ([4.0, 3.0], None, gates.NOT_RECORDED), ([], None, gates.NOT_RECORDED),
     ],
 )  # fmt: skip

@@ -118,8 +118,8 @@ def _drop_an_axis(folder: Path) -> None:
     ("change", "message"),
     [
         (_change_hypotheses, r"bleu \(a, greedy\) is .* in record.json and .* from outputs.tsv"),
-        (_drop_a_line, r"bleu \(b, beam5\) is of 10 examples, and outputs.tsv has 9"),
-        (_drop_an_axis, r"bleu \(b, greedy, depth 1\) is of 6 examples, and outputs.tsv has 0"),
+        (_drop_a_line, r"bleu \(b, beam5\) covers 10 examples, but outputs.tsv has 9"),
+        (_drop_an_axis, r"bleu \(b, greedy, depth 1\) covers 6 examples, but outputs.tsv has 0"),
     ],
 )
 def test_outputs_that_are_not_those_scored_change_nothing(tmp_path, change, message):
@@ -153,9 +153,9 @@ def test_cells_without_outputs_are_left_out_and_said(tmp_path, capsys):
 
 def test_bad_input_is_a_users_error(tmp_path):
     with pytest.raises(UserError, match="is not a folder"):
-        rescore.cells(tmp_path / "nowhere")
+        rescore.scorable(tmp_path / "nowhere")
     with pytest.raises(UserError, match="holds no results"):
-        rescore.cells(tmp_path)
+        rescore.scorable(tmp_path)
     folder, _ = cell(tmp_path, config={"task": TASK | {"_target_": "bench.tasks.nowhere.Nothing"}})
     before = (folder / store.RECORD).read_bytes()
     with pytest.raises(UserError, match="there is no 'bench.tasks.nowhere.Nothing'"):

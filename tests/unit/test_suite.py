@@ -189,9 +189,9 @@ def test_finished_cells_are_skipped_and_all_others_run_again(bed):
     for job in jobs[:-1]:
         store.write(bed.out, new_record(job.cell, None, job.cell.model, "because"))
     others = ["failed", "diverged", "skipped", "timeout", "new"]
-    assert bed.run(*jobs) == {"done": suite.BEFORE} | dict.fromkeys(others, "done")
+    assert bed.run(*jobs) == {"done": suite.EARLIER} | dict.fromkeys(others, "done")
     assert [name.split("-")[1] for event, name, *_ in bed.events() if event == "start"] == others
-    assert bed.run(*jobs) == dict.fromkeys(["done", *others], suite.BEFORE)
+    assert bed.run(*jobs) == dict.fromkeys(["done", *others], suite.EARLIER)
     assert len(bed.events()) == 2 * len(others)
 
 
@@ -296,7 +296,7 @@ def test_the_real_worker_refuses_what_it_cannot_run(bed):
     [(1, None, 2, 2), (1, None, 8, 8), (2, None, 8, 4), (3, None, 8, 2), (4, None, 2, 1), (1, 2, 4, 2), (4, 1, 2, 1)],
 )
 def test_cells_at_a_time(threads, asked, cores, expected):
-    assert suite.how_many(threads, asked, cores) == expected
+    assert suite.concurrency(threads, asked, cores) == expected
 
 
 @pytest.mark.parametrize(
@@ -304,7 +304,7 @@ def test_cells_at_a_time(threads, asked, cores, expected):
 )
 def test_too_many_at_a_time_is_an_error_that_names_the_limit(threads, asked, cores, limit):
     with pytest.raises(UserError, match=rf"\b{limit}\b"):
-        suite.how_many(threads, asked, cores)
+        suite.concurrency(threads, asked, cores)
 
 
 def test_folders_that_can_hold_results(tmp_path):
