@@ -28,7 +28,7 @@ from bench.cli import (
 from bench.errors import UserError
 
 STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
-"""Errors of a full or read-only disk. They are the user's to solve even if the error names no file."""
+"""Errors of a full, read-only or faulty disk. They are not bugs, even if the error names no file."""
 
 COMMANDS = (
     *(cells.run, cells.suite_command, cells.tune_command, cells.report),
