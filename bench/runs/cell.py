@@ -43,10 +43,9 @@ def run_cell(
     """Train and evaluate a cell and write its folder under `out`; returns the record's status.
 
     concurrent: how many cells run at the same time, for the record. stop: how the process is asked to end, see
-    `bench.system.signals`. An error inside the cell, missing and broken data included, becomes a record. Outside a suite
-    (None) a UserError is raised as well, and only missing or broken data leave a record. Raises UserError for an
-    impossible configuration before anything is written, and StorageError where nothing can be written.
-    """
+    `bench.system.signals`. An error inside the cell, missing and broken data included, becomes a record. Outside a
+    suite (None) a UserError is raised as well, and only missing or broken data leave a record. Raises UserError for an
+    impossible configuration before anything is written, and StorageError where nothing can be written."""
     tune_allocator()
     torch.set_num_threads(cell.threads)
     if cell.device == "cuda" and not torch.cuda.is_available():
@@ -104,7 +103,7 @@ class _Run:
 
     def train(self, stop: Stop | None) -> None:
         cell, data, config = self.cell, self.data, self.cell.training
-        redraw = self.task.redrawn(data.train, config.bpe_dropout) if config.bpe_dropout else None
+        redraw = self.task.with_bpe_dropout(data.train, config.bpe_dropout) if config.bpe_dropout else None
         trainer = Trainer(self.model, data.train, data.valid, config, cell.seed, cell.device, redraw)
         try:
             trainer.run(States(self.work), self.progress, stop)

@@ -4,10 +4,10 @@
     bench run task=bitext task.table=pairs.tsv task.source=1 task.target=2
     bench run task=bitext task.dataset=NAME task.revision=COMMIT task.source=en task.target=de
 
-Source and target: what the text has, a line (a row) an example, as subword ids. A pair of this kind:
+Source and target: a line (or row) of the text, as subword ids. A pair of this kind:
     source  The kettle is boiling.
     target  Das Wasser kocht.
-Files are UTF-8, plain or `.gz`; they are read strictly (see `bench.data.text`). Validation and test sets are texts of
+Files are UTF-8, plain or `.gz`, and are read strictly (see `bench.data.text`). Validation and test sets are texts of
 their own, or are split off by a hash of the source sentence, so that no source is in two of them.
 """
 
@@ -19,6 +19,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from bench.data import hub
 from bench.data.corpora.files import file_checksum
@@ -28,77 +29,86 @@ from bench.errors import DataError, UserError
 from bench.tasks.kinds.translation import Translation
 
 HELD_OUT = 0.02
-"""Share of the source sentences for validation, and as many for the test, where nothing else is said."""
+"""Default share of the source sentences for validation, and for the test set."""
 
 SETS = ("valid", "test")
 
 
 @dataclass
 class Bitext(Translation):
-    """A parallel text of the user's."""
+    """A parallel text of the user's. Raises ValueError for settings that name no text or contradict each other."""
 
     source: str | None = None  # a file; or a column of `table`, counted from 1; or a field of `dataset`
     target: str | None = None  # likewise, line for line
-    table: str | None = None  # a file with tabs between its columns
+    table: str | None = None  # a file with tab-separated columns
     dataset: str | None = None  # a data set of the Hugging Face Hub; needs the library `datasets`
-    subset: str | None = None  # of the data set, where it has several
-    revision: str | None = None  # commit of the data set, so that the cell says which text it is
-    split: str | None = None  # of the data set, to train on; null: train
+    subset: str | None = None  # of a data set that has several
+    revision: str | None = None  # commit of the data set, so that the cell determines its text
+    split: str | None = None  # of the data set, for training; null: train
     valid: list[str] | None = None  # [source file, target file], [table] or [split]; null: split off
     test: list[str] | None = None  # likewise
     held_out: float | None = None  # share of the sources in each set that is split off; null: 0.02
-    files: dict[str, str] | None = None  # SHA-256 of every file; null: of those that are there now
+    files: dict[str, str] | None = None  # SHA-256 of every file; null: computed from the files
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_place()
+        self._check_training_text()
         for name in SETS:
             self._check_set(name)
         self._check_held_out()
         paths = self._paths()
-        self._read_sides: dict[str, str] = {}
+        self._side_checksums: dict[str, str] = {}
         if self.files is None:
-            self.files = {path: file_checksum(path) for path in paths}
+            self.files = {path: file_checksum(Path(path)) for path in paths}
         if set(self.files) != set(paths):
-            named = [", ".join(names) or "nothing" for names in (self.files, paths)]
-            raise ValueError(f"files: checksums of {named[0]}, and what is read is {named[1]}")
+            named, read = (", ".join(names) or "nothing" for names in (self.files, paths))
+            raise ValueError(f"files: has checksums of {named}, but the task reads {read}")
 
     def texts(self, counts: Counter[str]) -> dict[str, Parallel]:
-        self._refuse_nothing()
-        for path, expected in self.files.items():
-            if file_checksum(path) != expected:
-                raise DataError(f"{path}: no longer the file this cell is of; run it again without task.files")
-        apart = {name: self._read(getattr(self, name), counts) for name in SETS if getattr(self, name) is not None}
-        rest = self._read(None, counts)
+        self._require_text()
+        for path, expected in self._file_checksums.items():
+            if file_checksum(Path(path)) != expected:
+                raise DataError(f"{path}: changed since this cell was configured; run it again without task.files")
+        held_out = {name: self._read(getattr(self, name), counts) for name in SETS if getattr(self, name) is not None}
+        train = self._read(None, counts)
         for name in SETS:
-            if name not in apart:
-                rest, apart[name] = self._split_off(name, rest)
-                counts[f"{name}_split_off"] = len(apart[name].sources)
-        return {"train": rest, **{name: apart[name] for name in SETS}}
+            if name not in held_out:
+                train, held_out[name] = self._split_off(name, train)
+                counts[f"{name}_split_off"] = len(held_out[name].sources)
+        return {"train": train, **{name: held_out[name] for name in SETS}}
 
     def checksums(self) -> dict[str, str]:
-        return {**self.files, **self._read_sides}
+        return {**self._file_checksums, **self._side_checksums}
 
     def identity(self) -> dict[str, object]:
-        """The fields: `files`, or `dataset` and `revision`, say which text it is."""
-        self._refuse_nothing()
+        """The fields: `files`, or `dataset` and `revision`, determine the text."""
+        self._require_text()
         return asdict(self)
 
-    def _refuse_nothing(self) -> None:
-        if self.source is None:
-            raise UserError("which text? task.source=FILE task.target=FILE; or see bench/conf/task/bitext.yaml")
+    @property
+    def _file_checksums(self) -> dict[str, str]:
+        assert self.files is not None, "__post_init__ sets it"
+        return self.files
 
-    def _check_place(self) -> None:
-        """Whether it is clear where the training text is."""
+    def _require_text(self) -> None:
+        if self.source is None:
+            raise UserError(
+                "task=bitext needs a text: task.source=FILE task.target=FILE; see bench/conf/task/bitext.yaml"
+            )
+
+    def _check_training_text(self) -> None:
+        """Raises ValueError unless the fields name one training text, or none."""
         if self.table is not None and self.dataset is not None:
-            raise ValueError(f"table={self.table!r} and dataset={self.dataset!r}: name one of them")
+            raise ValueError(f"table={self.table!r} and dataset={self.dataset!r}: give only one of them")
         if self.table is not None:
             self.source, self.target = self.source or "1", self.target or "2"
             for name in ("source", "target"):
                 if not re.fullmatch("[1-9][0-9]*", getattr(self, name)):
-                    raise ValueError(f"{name}={getattr(self, name)!r}: of a table, the number of a column, from 1 on")
+                    raise ValueError(f"{name}={getattr(self, name)!r}: with a table, give a column number from 1 on")
         if self.dataset is not None and os.path.exists(self.dataset):
-            raise ValueError(f"dataset={self.dataset!r}: is here, and no commit says what is in it; name its files")
+            raise ValueError(
+                f"dataset={self.dataset!r}: a local path has no commit; give its files as source and target"
+            )
         if self.dataset is not None and not re.fullmatch("[0-9a-f]{40}", self.revision or ""):
             raise ValueError(
                 f"revision={self.revision!r}: not a commit (40 hexadecimal digits); the page of {self.dataset} on the "
@@ -107,63 +117,69 @@ class Bitext(Translation):
         if self.dataset is None:
             for name in ("subset", "revision", "split"):
                 if getattr(self, name) is not None:
-                    raise ValueError(f"{name}={getattr(self, name)!r}: only a dataset has one, and there is none")
+                    raise ValueError(
+                        f"{name}={getattr(self, name)!r}: applies only to a dataset; give task.dataset too"
+                    )
         if (self.source is None) != (self.target is None) or (self.dataset is not None and self.source is None):
-            raise ValueError(f"source={self.source!r}, target={self.target!r}: name both")
+            raise ValueError(f"source={self.source!r}, target={self.target!r}: give both")
         if self.source is not None and self.source == self.target:
             raise ValueError(f"source and target are both {self.source!r}")
 
     def _check_set(self, name: str) -> None:
+        """Raises ValueError unless the field of a held-out set is null or a list of the right length."""
         value = getattr(self, name)
         if value is None:
             return
-        parts, form = (1, "[SPLIT]") if self.dataset is not None else (1, "[TABLE]")
+        length, form = (1, "[SPLIT]") if self.dataset is not None else (1, "[TABLE]")
         if self.dataset is None and self.table is None:
-            parts, form = 2, "[SOURCE FILE, TARGET FILE]"
-        if isinstance(value, str) or not isinstance(value, Sequence) or len(value) != parts:
+            length, form = 2, "[SOURCE FILE, TARGET FILE]"
+        if isinstance(value, str) or not isinstance(value, Sequence) or len(value) != length:
             raise ValueError(f"{name}={value!r}: write {name}={form}, or null to split it off")
         setattr(self, name, list(value))
 
     def _check_held_out(self) -> None:
         if None not in (self.valid, self.test):
             if self.held_out is not None:
-                raise ValueError(f"held_out={self.held_out}: valid and test are given, so nothing is split off")
+                raise ValueError(f"held_out={self.held_out}: nothing is split off when valid and test are both set")
             return
         self.held_out = HELD_OUT if self.held_out is None else self.held_out
         if not 0 < self.held_out < 0.5:
             raise ValueError(f"held_out={self.held_out}: not a share above 0 and below 0.5")
 
     def _paths(self) -> list[str]:
-        """Every file that is read."""
-        if self.dataset is not None or self.source is None:
+        """Every file that the task reads."""
+        if self.dataset is not None or self.source is None or self.target is None:
             return []
         train = [self.source, self.target] if self.table is None else [self.table]
         return list(dict.fromkeys([*train, *(self.valid or []), *(self.test or [])]))
 
-    def _read(self, place: list[str] | None, counts: Counter[str]) -> Parallel:
-        """The training text (None), from which pairs without text on a side are left out, or a held-out one."""
-        blank = place is None
+    def _read(self, location: list[str] | None, counts: Counter[str]) -> Parallel:
+        """A held-out text, or with None the training text, without the pairs that have an empty side."""
+        assert self.source is not None and self.target is not None, "_require_text comes first"
+        blank = location is None
         if self.dataset is not None:
-            (split,) = place or [self.split or "train"]
+            assert self.revision is not None, "__post_init__ requires it"
+            (split,) = location or [self.split or "train"]
             fields = (self.source, self.target)
             text = hub.read_split(self.dataset, self.subset, self.revision, split, fields, counts, blank)
-            self._read_sides |= {f"{split}.{field}": _checksum(side) for field, side in zip(fields, text)}
+            self._side_checksums |= {f"{split}.{field}": _checksum(side) for field, side in zip(fields, text)}
             return text
         if self.table is not None:
-            (path,) = place or [self.table]
+            (path,) = location or [self.table]
             return read_table(path, (int(self.source), int(self.target)), counts, blank)
-        source, target = place or [self.source, self.target]
+        source, target = location or [self.source, self.target]
         return read_pair(source, target, counts, blank)
 
     def _split_off(self, name: str, text: Parallel) -> tuple[Parallel, Parallel]:
-        """What is left of a text, and what a set gets of it. Raises UserError where that is nothing."""
+        """The rest of a text, and the set that is split off. Raises UserError if either is empty."""
+        assert self.held_out is not None, "__post_init__ sets it if a set is split off"
         low = SETS.index(name) * self.held_out
-        there = [low <= fraction(" ".join(line.split())) < low + self.held_out for line in text.sources]
-        if not any(there) or all(there):
-            raise UserError(f"held_out={self.held_out} of {len(there)} pairs leaves {name} or training empty")
-        return text.where(not one for one in there), text.where(there)
+        inside = [low <= fraction(" ".join(line.split())) < low + self.held_out for line in text.sources]
+        if not any(inside) or all(inside):
+            raise UserError(f"held_out={self.held_out} of {len(inside)} pairs leaves {name} or training empty")
+        return text.where(not one for one in inside), text.where(inside)
 
 
 def _checksum(lines: Sequence[str]) -> str:
-    """SHA-256 of a side as a text file would hold it."""
+    """SHA-256 of one side as a text file."""
     return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()

@@ -4,8 +4,8 @@ Source: a caption in one of English, German, French and Czech, as subword ids. T
 A pair of this kind (not from the corpus):
     source  Two brown dogs are running along the beach.
     target  Zwei braune Hunde laufen am Strand entlang.
-29,000 pairs to train on, 1,014 to validate, and up to four test sets. Training pairs whose source line is also in the
-validation set or a test set are left out; there are at most a handful, and each is counted.
+The corpus has 29,000 training pairs, 1,014 validation pairs and up to four test sets. Training pairs whose source line
+is also in the validation set or a test set are left out and counted; there are only a few.
 """
 
 from __future__ import annotations
@@ -27,18 +27,21 @@ DEFAULT_TESTS = ("test_2016_flickr", "test_2017_flickr", "test_2017_mscoco")
 
 @dataclass
 class Multi30k(Translation):
-    """Multi30k between two languages with one joint subword vocabulary."""
+    """Multi30k between two languages, with one joint subword vocabulary.
+
+    Raises ValueError for unknown languages or test sets.
+    """
 
     source: str = "en"  # language translated from: en, de, fr or cs
-    target: str = "de"  # language translated into, another of the same
+    target: str = "de"  # language translated into, another one of them
     overlap: str = "source"
-    tests: list[str] | None = None  # test sets in the order of reports; None: 2016 and 2017, where both sides exist
+    tests: list[str] | None = None  # test sets in the order of reports; null: those of 2016 and 2017 with both sides
+
+    bins = (0, 5, 10, 15, 20, 25, 30)
 
     @property
     def metrics(self) -> tuple[str, ...]:
         return ("bleu", LITERATURE + self.target, "chrf", "exact_match")
-
-    bins = (0, 5, 10, 15, 20, 25, 30)
 
     def __post_init__(self) -> None:
         for field in ("source", "target"):
@@ -62,16 +65,23 @@ class Multi30k(Translation):
             raise ValueError(f"tests={self.tests!r}: names a test set twice")
 
     def texts(self, counts: Counter[str]) -> dict[str, Parallel]:
-        return {name: self._read(name, counts) for name in ("train", "val", *self.tests)}
+        return {name: self._read(name, counts) for name in self._texts}
 
     def checksums(self) -> dict[str, str]:
-        return {file: CORPUS.files[file] for name in ("train", "val", *self.tests) for file in self._files(name)}
+        checksums = {file: CORPUS.files[file] for name in self._texts for file in self._files(name)}
+        return {file: checksum for file, checksum in checksums.items() if checksum is not None}  # none is None here
 
     def target_limit(self, source_lengths: np.ndarray) -> np.ndarray:
-        return 2 * source_lengths + 10  # of a caption; what results/reference was decoded with
+        return 2 * source_lengths + 10  # the limit with which results/reference was decoded
+
+    @property
+    def _texts(self) -> tuple[str, ...]:
+        assert self.tests is not None, "__post_init__ sets it"
+        return ("train", "val", *self.tests)
 
     def _files(self, name: str) -> tuple[str, str]:
         return f"{name}.{self.source}.gz", f"{name}.{self.target}.gz"
 
     def _read(self, name: str, counts: Counter[str]) -> Parallel:
-        return read_pair(*(files.obtain(CORPUS, file) for file in self._files(name)), counts)
+        source, target = (files.obtain(CORPUS, file) for file in self._files(name))
+        return read_pair(source, target, counts)

@@ -3,9 +3,10 @@
 Source and target: a sentence in two languages, as subword ids. A pair of this kind (not from a corpus):
     source  Gestern hat es den ganzen Tag geregnet.
     target  It rained all day yesterday.
-What the corpora are and how each is split stands with them in `bench/data`; several of the same languages can be
-trained on together. Validation is then all their validation text, and every test set is scored on its own. Both
-directions of a corpus have the same pairs: a pair of which either side is also in held-out text is not trained on.
+Each corpus and its splits are described in `bench/data/corpora`. Several corpora of the same languages can be
+combined: their training texts are joined, their validation texts too, and every test set is scored on its own. Both
+directions of a corpus have the same pairs, because a training pair is left out if either of its sides is in held-out
+text.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from bench.tasks.kinds.translation import Translation
 
 @dataclass
 class Published(Translation):
-    """One published text, or several together, between their two languages."""
+    """One published corpus, or several together, between two languages. Raises ValueError for unknown corpora."""
 
     source: str = "de"  # language translated from
     target: str = "en"  # language translated into
-    corpora: list[str] = field(default_factory=lambda: ["tatoeba"])  # what is read: tatoeba, news, iwslt14, ...
+    corpora: list[str] = field(default_factory=lambda: ["tatoeba"])  # names of corpora: tatoeba, news, iwslt14, ...
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -35,21 +36,21 @@ class Published(Translation):
             if name not in known:
                 raise ValueError(f"corpora: there is no {name!r}; there are {', '.join(known)}")
             if {self.source, self.target} != set(known[name].languages):
-                there = " and ".join(known[name].languages)
-                raise ValueError(f"source={self.source!r}, target={self.target!r}: {name} has {there}")
-        self._read = [known[name] for name in self.corpora]
-        tests = [test for text in self._read for test in text.tests]
+                languages = " and ".join(known[name].languages)
+                raise ValueError(f"source={self.source!r}, target={self.target!r}: {name} has {languages}")
+        self._corpora = [known[name] for name in self.corpora]
+        tests = [test for corpus in self._corpora for test in corpus.tests]
         if len(set(tests)) < len(tests):
             raise ValueError(f"corpora={list(self.corpora)!r}: a test set is in two of them")
 
     def texts(self, counts: Counter[str]) -> dict[str, Parallel]:
-        joined = {"train": Parallel([], []), "valid": Parallel([], [])}
-        for text in self._read:
-            turned = text.languages != (self.source, self.target)
-            for name, part in text.read(counts).items():
+        texts = {"train": Parallel([], []), "valid": Parallel([], [])}
+        for corpus in self._corpora:
+            turned = corpus.languages != (self.source, self.target)
+            for name, part in corpus.read(counts).items():
                 part = part.turned if turned else part
-                joined[name] = joined[name].joined(part) if name in joined else part
-        return joined
+                texts[name] = texts[name].joined(part) if name in texts else part
+        return texts
 
     def checksums(self) -> dict[str, str]:
-        return {file: checksum for text in self._read for file, checksum in text.checksums().items()}
+        return {file: checksum for corpus in self._corpora for file, checksum in corpus.checksums().items()}

@@ -1,7 +1,8 @@
-"""A task's data made once and shared by all cells that train on it, in this process or another.
+"""A cache of task data, shared by all cells that train on them, in this process or another.
 
-Generating or encoding is done by the first; what it made lies in the cache (`BENCH_CACHE`) under a hash of the task's
-configuration, of the code that makes data and of the libraries it uses, so that a change to any of them makes it anew.
+The first cell generates or encodes the data and writes them to the cache folder (`BENCH_CACHE`). The file name is a
+hash of the task's configuration, of the code that makes data and of the libraries it uses; so a change to any of them
+misses the cache.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import load as unpack
@@ -24,90 +26,106 @@ from bench.data.ragged import Ragged
 from bench.tasks.base import Task
 
 LIMIT = 4 << 30
-"""Bytes of data kept; what was not used for longest goes first."""
+"""Bytes of cached data; beyond it the least recently used are deleted."""
 
 SUFFIX = ".safetensors"
 LIBRARIES = ("numpy", "sentencepiece")
 CODE = ("tasks", "data", "seeding.py")
-"""What of `bench` can change a task's data."""
+"""Parts of `bench` that can change a task's data."""
 
-SAID = ("src_size", "tgt_size", "shared", "checksums", "counts", "notes")
-"""What of the data is neither a split nor bytes."""
+FACTS = ("src_size", "tgt_size", "shared", "checksums", "counts", "notes")
+"""Fields of the data that are stored as JSON."""
+
+TEXTS = ("sources", "references")
+"""Fields of a split that are stored as JSON."""
 
 SIDES = ("src", "tgt")
-TEXTS = ("sources", "references")
-MARKED = ("at", "distance", "foil")
+MARK_FIELDS = ("at", "distance", "foil")
 
 
 def load(task: Task) -> TaskData:
-    """What `task.load()` gives, and raises, from the cache where it is there.
+    """The data of `task.load()`, from the cache if they are there. Raises what `task.load` raises.
 
-    A task from outside `bench.tasks`, whose code is not known whole, is loaded every time.
+    A task defined outside `bench.tasks` is loaded every time, because the hash does not cover all of its code.
     """
     if not type(task).__module__.startswith("bench.tasks."):
         return task.load()
     folder, key = cache_folder() / "tasks", _key(task)
-    held = file_cache.find(folder, key, SUFFIX)
-    if held is not None:
-        return _adopted(task, held)
+    content = file_cache.find(folder, key, SUFFIX)
+    if content is not None:
+        return _restored(task, content)
     with file_cache.alone(folder, key):
-        held = file_cache.find(folder, key, SUFFIX)  # made by who was inside before
-        if held is not None:
-            return _adopted(task, held)
+        content = file_cache.find(folder, key, SUFFIX)  # another process may have written it before we had the lock
+        if content is not None:
+            return _restored(task, content)
         data = task.load()
         file_cache.keep(folder, key, SUFFIX, to_bytes(data), LIMIT)
         return data
 
 
 def to_bytes(data: TaskData) -> bytes:
-    """All of the data; `from_bytes` gives it back."""
+    """The data as one safetensors file; `from_bytes` reads it."""
+    facts: dict[str, Any] = {name: getattr(data, name) for name in FACTS}
+    facts["splits"] = []
     arrays: dict[str, np.ndarray] = {"vocabulary": np.frombuffer(data.vocabulary, dtype=np.uint8)}
-    said = {name: getattr(data, name) for name in SAID}
-    said["splits"] = []
-    for place, split in enumerate((data.train, data.valid, *data.tests.values())):
+    for index, split in enumerate((data.train, data.valid, *data.tests.values())):
         for side in SIDES:
-            arrays[f"{place}.{side}.tokens"] = getattr(split, side).tokens
-            arrays[f"{place}.{side}.offsets"] = getattr(split, side).offsets
-        arrays |= {f"{place}.axes.{axis}": np.ascontiguousarray(values) for axis, values in split.axes.items()}
+            arrays[f"{index}.{side}.tokens"] = getattr(split, side).tokens
+            arrays[f"{index}.{side}.offsets"] = getattr(split, side).offsets
+        for axis, values in split.axes.items():
+            arrays[f"{index}.axes.{axis}"] = np.ascontiguousarray(values)
         for name, marks in split.marks.items():
-            arrays |= {f"{place}.marks.{name}.{part}": np.ascontiguousarray(getattr(marks, part)) for part in MARKED}
-        known = {"name": split.name, "axes": list(split.axes), "marks": list(split.marks)}
-        said["splits"].append({**known, **{text: getattr(split, text) for text in TEXTS}})
-    arrays["said"] = np.frombuffer(json.dumps(said).encode(), dtype=np.uint8)
+            for field in MARK_FIELDS:
+                arrays[f"{index}.marks.{name}.{field}"] = np.ascontiguousarray(getattr(marks, field))
+        names = {"name": split.name, "axes": list(split.axes), "marks": list(split.marks)}
+        facts["splits"].append(names | {text: getattr(split, text) for text in TEXTS})
+    arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8)
     return pack(arrays)
 
 
 def from_bytes(content: bytes) -> TaskData:
-    """The data of which `to_bytes` made the content."""
+    """The data that `to_bytes` wrote."""
     arrays = unpack(content)
-    said = json.loads(arrays["said"].tobytes())
-    splits = []
-    for place, about in enumerate(said.pop("splits")):
-        sides = {side: Ragged(arrays[f"{place}.{side}.tokens"], arrays[f"{place}.{side}.offsets"]) for side in SIDES}
-        axes = {axis: arrays[f"{place}.axes.{axis}"] for axis in about.pop("axes")}
-        marks = {
-            name: Marks(*(arrays[f"{place}.marks.{name}.{part}"] for part in MARKED)) for name in about.pop("marks")
-        }
-        splits.append(Split(**about, **sides, axes=axes, marks=marks))
-    train, valid, *tests = splits
-    tests = {split.name: split for split in tests}
-    return TaskData(train=train, valid=valid, tests=tests, vocabulary=arrays["vocabulary"].tobytes(), **said)
+    facts = json.loads(arrays["facts"].tobytes())
+    train, valid, *tests = (_split(arrays, index, about) for index, about in enumerate(facts.pop("splits")))
+    return TaskData(
+        train=train,
+        valid=valid,
+        tests={split.name: split for split in tests},
+        vocabulary=arrays["vocabulary"].tobytes(),
+        **facts,
+    )
 
 
-def _adopted(task: Task, held: bytes) -> TaskData:
-    data = from_bytes(held)
+def _split(arrays: dict[str, np.ndarray], index: int, about: dict[str, Any]) -> Split:
+    """The split with this index; about: its names and texts."""
+    src, tgt = (Ragged(arrays[f"{index}.{side}.tokens"], arrays[f"{index}.{side}.offsets"]) for side in SIDES)
+    return Split(
+        about["name"],
+        src,
+        tgt,
+        axes={axis: arrays[f"{index}.axes.{axis}"] for axis in about["axes"]},
+        marks={
+            name: Marks(*(arrays[f"{index}.marks.{name}.{field}"] for field in MARK_FIELDS)) for name in about["marks"]
+        },
+        **{text: about[text] for text in TEXTS},
+    )
+
+
+def _restored(task: Task, content: bytes) -> TaskData:
+    data = from_bytes(content)
     task.restore(data)
     return data
 
 
 def _key(task: Task) -> str:
-    said = {
+    identity = {
         "task": f"{type(task).__module__}.{type(task).__qualname__}",
         "identity": task.identity(),
         "code": _code(),
         "libraries": {name: metadata.version(name) for name in LIBRARIES},
     }
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
 
 
 @cache

@@ -142,7 +142,7 @@ def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_held_out_line_of_ten_thousand_tokens_is_refused(corpus: Path) -> None:
     cell = bitext(corpus, f"task.test=[{corpus / 'test.en'},{corpus / 'test.de'}]")
-    with pytest.raises(DataError, match=r"test, source, line 4: [12]\d,\d+ subwords, and at most 8,192 can be read"):
+    with pytest.raises(DataError, match=r"test, source, line 4: [12]\d,\d+ subwords, and the limit is 8,192;"):
         schema.build_task(cell.config["task"]).load()
 
 
@@ -160,13 +160,13 @@ ENORMOUS = {
     "task=reverse task.test_longest=9000": "sequences of 9,000 tokens, and at most 8,192 can be",
     "task=reverse task.train_size=1000000000": "task.train_size=1000000000: split train would have about",
     "task=reverse task.train_size=10000000000": "task.train_size must be at most 1,000,000,000",
-    "task=recall task.slots=100000 task.train_farthest=2": "tokens, and at most 8,192 can be",
-    "task=copy_memory task.train_longest=100000 task.test_longest=null": "at most 8,192 can be",
+    "task=recall task.slots=100000 task.train_farthest=2": "tokens, and the limit is 8,192;",
+    "task=copy_memory task.train_longest=100000 task.test_longest=null": "the limit is 8,192;",
     "task=adding task.train_longest=1000000 task.test_longest=null": "1,000,000",
-    "task=mqar task.length=100000": "at most 8,192 can be",
-    "task=dyck task.length=100000": "at most 8,192 can be",
+    "task=mqar task.length=100000": "the limit is 8,192;",
+    "task=dyck task.length=100000": "the limit is 8,192;",
     "task=grammar task.train_size=1000000000": "task.train_size=1000000000",
-    "task=bitext task.max_length=1000000": "max_length=1000000: at most 8192",
+    "task=bitext task.max_length=1000000": "max_length=1000000: at most 8192 subwords",
 }
 
 
@@ -198,5 +198,5 @@ def test_every_preset_is_small_enough() -> None:
     for name in files.choices("task"):
         for budget in files.choices("budget"):
             task = schema.build_task(compose([f"task={name}", f"budget={budget}"]).config["task"])
-            for part in task.split_specs() if isinstance(task, Generated) else ():
-                generated._check_size(task, part)
+            for spec in task.split_specs() if isinstance(task, Generated) else ():
+                generated.check_size(task, spec)

@@ -94,7 +94,7 @@ def generate(task: Generated, workers: int = 1) -> TaskData:
     """The data of a task, drawn by this many processes. Raises UserError as `Generated.load` does."""
     specs = task.split_specs()
     for spec in specs:
-        _check_size(task, spec)
+        check_size(task, spec)
     with _mapping(workers) as map_chunks:
         drawn = {spec.name: draw_split(task, spec, map_chunks) for spec in specs}
     train, valid, *tests = (each.split for each in drawn.values())
@@ -117,7 +117,7 @@ def generate(task: Generated, workers: int = 1) -> TaskData:
     )
 
 
-def _check_size(task: Generated, spec: SplitSpec) -> None:
+def check_size(task: Generated, spec: SplitSpec) -> None:
     """Raises UserError for a split with sequences longer than LONGEST, or one that would not fit into memory."""
     sample = task.draw(numpy_generator(task.data_seed, "size", spec.name), SAMPLE, spec)
     longest = max(

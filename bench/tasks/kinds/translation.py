@@ -1,4 +1,4 @@
-"""Translation between the two sides of a text: subwords, cleaning, splits and the length axis, whatever the corpus."""
+"""Translation of any parallel text: subwords, cleaning, splits and the length axis."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -21,50 +22,53 @@ from bench.tasks.base import Task
 
 
 def length_bin(line: str, edges: Sequence[int]) -> int:
-    """The lower edge of the line's bin of white-space separated words; the last bin has no upper edge.
+    """The lower edge of the bin of a line's length in white-space separated words; the last bin has no upper edge.
 
     >>> [length_bin("a " * n, (0, 5, 10)) for n in (1, 4, 5, 9, 10, 99)]
     [0, 0, 5, 5, 10, 10]
     """
-    return int(edges[np.searchsorted(edges, len(line.split()), side="right") - 1])
+    return edges[int(np.searchsorted(edges, len(line.split()), side="right")) - 1]
 
 
 @dataclass
 class Translation(Task):
-    """One side of a text into the other, with one joint subword vocabulary.
+    """Translates one side of a text into the other, with one joint subword vocabulary.
 
-    Hypotheses are detokenised text and are scored against the raw references, so that BLEU means what sacreBLEU's
-    signature says. Runs of white space in a line become one space, and none is left at its ends: BLEU and chrF do not
-    see the difference, and without it no hypothesis could match a reference that ends in a space.
+    Hypotheses are detokenised text and are scored against the raw references, as sacreBLEU's signature states. Runs of
+    white space in a line become one space, and a line neither begins nor ends with one: BLEU and chrF ignore the
+    difference, but no hypothesis could match a reference that ends in a space.
 
-    The vocabulary is learnt on the training text as it was read; then pairs are left out of training, see
-    `bench.data.cleaning`. Validation and test sets stay as they are.
+    The vocabulary is learned from the training text as read; then pairs are removed from training (see
+    `bench.data.cleaning`). Validation and test sets are never cleaned.
     """
 
-    source: str | None = None  # what is translated from; what may stand here is the subclass's
+    source: str | None = None  # what is translated from; each subclass defines what it names
     target: str | None = None  # what is translated into
-    vocabulary: int = 8000  # subwords of both sides together, specials included
+    vocabulary: int = 8000  # subwords of both sides together, special tokens included
     max_length: int = 100  # training pairs with more subwords than this on either side are left out
-    max_ratio: float | None = None  # and those where one side has so many times the subwords of the other; null: none
-    duplicates: bool = True  # false: a training pair that stands there twice is trained on once
+    max_ratio: float | None = None  # training pairs are left out where longer / shorter side is above this; null: none
+    duplicates: bool = True  # false: identical training pairs are reduced to one
     overlap: str = "either"  # training pairs are left out where this side (source, either) is in a held-out text
 
-    metrics = ("bleu", "chrf", "exact_match")
-
-    bins = (0, 5, 10, 15, 20, 25, 30, 40, 50)
+    bins: ClassVar[tuple[int, ...]] = (0, 5, 10, 15, 20, 25, 30, 40, 50)
     """Lower edges of the axis `length`, in white-space separated words of the source."""
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("bleu", "chrf", "exact_match")
 
     def __post_init__(self) -> None:
         if not isinstance(self.vocabulary, int) or isinstance(self.vocabulary, bool) or self.vocabulary < 1:
             raise ValueError(f"vocabulary={self.vocabulary!r}: not a positive whole number")
         if self.max_length > LONGEST:
-            raise ValueError(f"max_length={self.max_length}: at most {LONGEST} subwords of a side can be read")
+            raise ValueError(f"max_length={self.max_length}: at most {LONGEST} subwords a side are allowed")
         self._rules = Cleaning(self.overlap, self.duplicates, self.max_length, self.max_ratio)
         self._subwords: Subwords | None = None
 
     @abstractmethod
     def texts(self, counts: Counter[str]) -> dict[str, Parallel]:
-        """The training text, the one for validation and the test sets, in this order, by name. Repairs are counted."""
+        """By name the training text, the validation text and the test sets, in this order. Counts repairs in
+        `counts`."""
 
     @abstractmethod
     def checksums(self) -> dict[str, str]:
@@ -72,19 +76,19 @@ class Translation(Task):
 
     @property
     def sizes(self) -> Sizes:
-        """Exactly `vocabulary` ids: where the text has too few distinct pieces or too many characters for that, `load`
-        raises a UserError and there are no data at all."""
+        """Exactly `vocabulary` ids. `load` raises UserError for a text that cannot fill it or has too many
+        characters."""
         return Sizes(self.vocabulary, self.vocabulary, shared=True)
 
     def load(self) -> TaskData:
-        """See `Task.load`. Raises UserError too, where `vocabulary` or the cleaning does not suit the text."""
+        """See `Task.load`. Also raises UserError if `vocabulary` or the cleaning does not suit the text."""
         counts: Counter[str] = Counter()
         texts = {name: cleaning.tidied(text, counts) for name, text in self.texts(counts).items()}
         train, valid, *tests = texts
-        subwords = self._subwords = self._learnt(texts[train])
+        subwords = self._subwords = self._learn(texts[train])
         kept = cleaning.apart(texts.pop(train), texts, self._rules, counts)
         data = TaskData(
-            train=self._fitting(self._split("train", kept), counts),
+            train=self._train_split(kept, counts),
             valid=self._split("valid", texts[valid]),
             tests={name: self._split(name, texts[name]) for name in tests},
             src_size=subwords.size,
@@ -96,17 +100,17 @@ class Translation(Task):
         )
         for split in (data.valid, *data.tests.values()):
             _check_lengths(split)
-        self._note_range(data)
+        self._set_train_range(data)
         return data
 
     def identity(self) -> dict[str, object]:
         return super().identity() | {"files": self.checksums()}
 
-    def adopt(self, data: TaskData) -> None:
+    def restore(self, data: TaskData) -> None:
         self._subwords = Subwords(data.vocabulary)
-        self._note_range(data)
+        self._set_train_range(data)
 
-    def redrawn(self, train: Split, bpe_dropout: float) -> Redraw:
+    def with_bpe_dropout(self, train: Split, bpe_dropout: float) -> Redraw:
         return redraws(self._vocabulary(), train, bpe_dropout)
 
     def source_text(self, ids: Sequence[int]) -> str:
@@ -116,7 +120,7 @@ class Translation(Task):
         return self._vocabulary().decode(ids)
 
     def target_limit(self, source_lengths: np.ndarray) -> np.ndarray:
-        # News has translations that explain as they go: more than twice as long as their source.
+        # News has translations with explanations, more than twice as long as their source.
         return 3 * source_lengths + 20
 
     def source_ids(self, text: str) -> list[int]:
@@ -125,15 +129,15 @@ class Translation(Task):
             raise UserError("nothing to translate: the line is empty")
         return self._vocabulary().encode([line])[0]
 
-    def _learnt(self, train: Parallel) -> Subwords:
-        # In the order of their names, so that both directions share one vocabulary.
+    def _learn(self, train: Parallel) -> Subwords:
+        # Sides in alphabetical order of their names, so that both directions share one vocabulary.
         first, second = train if str(self.source) < str(self.target) else train.turned
         return learn(first + second, self.vocabulary)
 
     def _vocabulary(self) -> Subwords:
         if self._subwords is None:
             train = next(iter(self.texts(Counter()).values()))
-            self._subwords = self._learnt(cleaning.tidied(train, Counter()))
+            self._subwords = self._learn(cleaning.tidied(train, Counter()))
         return self._subwords
 
     def _split(self, name: str, text: Parallel) -> Split:
@@ -147,27 +151,28 @@ class Translation(Task):
             references=text.targets,
         )
 
-    def _fitting(self, whole: Split, counts: Counter[str]) -> Split:
-        """The training pairs whose lengths suit."""
+    def _train_split(self, text: Parallel, counts: Counter[str]) -> Split:
+        """The training pairs that meet `max_length` and `max_ratio`. Raises UserError if there is none."""
+        whole = self._split("train", text)
         fits = cleaning.fitting(whole.src.lengths, whole.tgt.lengths, self._rules, counts)
         if not fits.any():
             ratio = "" if self.max_ratio is None else f" with max_ratio={self.max_ratio}"
             raise UserError(f"max_length={self.max_length}{ratio} leaves no training pair; use a larger one")
-        text = Parallel(whole.sources, whole.references).where(fits)
+        kept = text.where(fits)
         axes = {axis: values[fits] for axis, values in whole.axes.items()}
-        return Split("train", whole.src.take(fits), whole.tgt.take(fits), axes, text.sources, text.targets)
+        return Split("train", whole.src.take(fits), whole.tgt.take(fits), axes, kept.sources, kept.targets)
 
-    def _note_range(self, data: TaskData) -> None:
+    def _set_train_range(self, data: TaskData) -> None:
         bins = data.train.axes["length"]
         self.train_range = {"length": (int(bins.min()), int(bins.max()))}
 
 
 def _check_lengths(split: Split) -> None:
-    """Raises DataError for a line of a held-out text, none of which may be left out, that is too long to be read."""
+    """Raises DataError for a held-out line above LONGEST: it can neither be read nor left out."""
     for side, lengths in (("source", split.src.lengths), ("target", split.tgt.lengths)):
         row = int(lengths.argmax())
         if lengths[row] > LONGEST:
             raise DataError(
-                f"{split.name}, {side}, line {row + 1}: {lengths[row]:,} subwords, and at most {LONGEST:,} can be read; "
-                "cut it into sentences, or leave it out"
+                f"{split.name}, {side}, line {row + 1}: {lengths[row]:,} subwords, and the limit is {LONGEST:,}; cut "
+                "it into sentences, or remove it"
             )
