@@ -18,7 +18,7 @@ from bench.runs.cell import run_cell
 TINY = ("budget=smoke", "budget.parameters=20000", "match.tolerance=1", "task.train_size=3000", "task.valid_size=20")
 
 CELLS = {
-    # One key and its value, then the key again. The value is predicted after the key has been repeated in the target, so
+    # One key and its value, then the key again. The value is predicted after the key is repeated in the target, so
     # two tokens lie in between: one of the source and one of the target.
     "recall": (*TINY, "task=recall", "task.slots=1", "task.pairs=1", "task.keys=20", "task.values=10",
                "task.test_size=16", "model=lstm_dot", "optim.lr=1e-2", "budget.epochs=16"),
@@ -118,7 +118,7 @@ def test_a_whole_results_folder_leaves_out_what_cannot_be_probed(copied, capsys)
 
 
 def test_a_whole_results_folder_goes_on_where_a_cell_turns_out_to_be_unfit(copied, capsys):
-    """A cell may prove unusable only once its data are loaded. If no other cell is left, its error is the command's."""
+    """A cell may prove unusable only once its data are loaded. If no cell is left, its error ends the command."""
     unfit, out = copied["adding"], copied["adding"].parent
     data = json.loads((unfit / store.RECORD).read_text())["data"]
     changed(unfit, data=data | {"checksums": {"train": "0" * 64}})

@@ -155,7 +155,7 @@ def test_only_the_source_counts_where_an_embedding_is_shared():
 
 
 class Sum(Known):
-    """Real values with two channels. Outputs: the weighted sum x of the first channel, and x plus twice the second's."""
+    """Two real-valued channels. Outputs: the weighted sum x of the first channel, and x plus twice the second's."""
 
     closing, inputs, outputs = 0, "values", "values"
 
