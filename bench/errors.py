@@ -1,4 +1,4 @@
-"""What a user can put right. The command line prints the message as one line and exits with status 2."""
+"""Errors that a user can fix. The command line prints the message as one line and exits with status 2."""
 
 
 class UserError(Exception):
@@ -6,17 +6,26 @@ class UserError(Exception):
 
 
 class DataError(UserError):
-    """A corpus or a file is there and broken."""
+    """A corpus or a data file exists but is broken."""
 
 
 class DataUnavailable(DataError):
-    """A corpus is neither here nor to be had. The cell is marked skipped, and its suite goes on."""
+    """A corpus has no local copy and cannot be fetched. The cell is recorded as skipped, and its suite continues."""
 
 
 class StorageError(UserError):
-    """The system does not let results be written: a full disk, a folder without leave. Ends a suite, for no cell could
-    leave its record."""
+    """Results cannot be written (disk full, permission denied). The suite stops, because no record could be saved."""
 
 
 class BrokenFile(DataError, ValueError):
-    """A file of a results folder is not what `bench` writes. Its readers have always raised ValueError, so it is one."""
+    """A file of a results folder is not in the form that `bench` writes. Also a ValueError, which the functions that
+    read results document."""
+
+
+def reason(error: Exception) -> str:
+    """The cause of an error as one line: the system's own words for an OSError, else the message, else the class.
+
+    >>> reason(ValueError("two\\nlines")), reason(FileNotFoundError(2, "No such file")), reason(EOFError())
+    ('two lines', 'No such file', 'EOFError')
+    """
+    return getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__

@@ -17,7 +17,7 @@ def made(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None
     if "PYTEST_XDIST_WORKER" in os.environ:
         base = base.parent  # of this run, and common to its processes
     folder, ready = base / name, base / f".{name}.ready"
-    with locks.alone(base / f".{name}.lock"):
+    with locks.exclusive(base / f".{name}.lock"):
         if not ready.exists():
             folder.mkdir()
             make(folder)

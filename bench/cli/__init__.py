@@ -31,11 +31,11 @@ RUNS = Path("results") / "runs"
 
 
 class PathType(click.Path):
-    """A path that `bench.system.paths.typed` accepts. Each command checks for itself whether the path exists."""
+    """A path that `bench.system.paths.parse` accepts. Each command checks for itself whether the path exists."""
 
     def convert(self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None) -> Path:
         try:
-            return paths.typed(value)
+            return paths.parse(value)
         except UserError as error:
             self.fail(str(error), param, ctx)
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -151,7 +151,7 @@ def checked(resolved: Config) -> Cell:
             raise UserError(f"{key} must be at most {most}, got {config[key]}")
     if isinstance(config["out"], bool) or not isinstance(config["out"], str | int | float):
         raise UserError(f"out must be a folder, got {config['out']!r}")
-    config["out"] = str(paths.typed(str(config["out"])))
+    config["out"] = str(paths.parse(str(config["out"])))
     checks.check_names(config)
     if not isinstance(config.setdefault("evaluate", True), bool):
         raise UserError(f"evaluate must be true or false, got {config['evaluate']!r}")
@@ -224,15 +224,15 @@ def typed(cls: type[Typed], values: Config, section: str) -> Typed:
     """An instance of a dataclass, after its field types have been applied. Raises UserError naming the key."""
     try:
         merged = OmegaConf.merge(OmegaConf.structured(cls), dict(values))
-        checks.check_numbers(OmegaConf.to_container(merged), section)
-        return OmegaConf.to_object(merged)
+        checks.check_numbers(cast("dict[str, Any]", OmegaConf.to_container(merged)), section)
+        return cast(Typed, OmegaConf.to_object(merged))
     except OmegaConfBaseException as error:
         raise UserError(one_line(error, section)) from error
     except (ValueError, OverflowError) as error:
         raise UserError(str(error)) from error
 
 
-def typed_options(model: type, values: Config, section: str, filled_in: Sequence[str]) -> dict[str, Any]:
+def typed_options(model: Any, values: Config, section: str, filled_in: Sequence[str]) -> dict[str, Any]:
     """The options of a model's `of_width`, after its annotations have been applied. `filled_in` names the arguments
     that the caller adds.
 
@@ -247,7 +247,7 @@ def typed_options(model: type, values: Config, section: str, filled_in: Sequence
                 fields.setdefault(p.name, (p.name, p.annotation, p.default))
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             break
-    return vars(typed(make_dataclass("Options", list(fields.values())), values, section))
+    return dict(vars(typed(make_dataclass("Options", list(fields.values())), values, section)))
 
 
 def options_of(section: Config) -> dict[str, Any]:

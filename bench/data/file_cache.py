@@ -46,7 +46,7 @@ def alone(folder: Path, key: str) -> Iterator[None]:
     """Inside, no other process is inside with the same folder and key, where the folder can be written to."""
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):
-            stack.enter_context(locks.alone(folder / f".{key}.lock"))
+            stack.enter_context(locks.exclusive(folder / f".{key}.lock"))
         yield
 
 

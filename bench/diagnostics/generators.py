@@ -188,7 +188,7 @@ def render_table(rows: Sequence[Row]) -> str:
 
 def _description(rows: Sequence[Row]) -> str:
     """Method and machine of the measurement, as a Markdown list."""
-    code = environment.code()
+    code = environment.code_version()
     commit = (
         f"{str(code['commit'])[:12]}{'' if code['clean'] else ', changed since'}"
         if code["commit"]

@@ -31,7 +31,8 @@ def new_record(
     concurrent: int | None = None,
     gpu: str | None = None,
 ) -> dict:
-    """A record with all keys of results/README.md. concurrent: how many cells run at the same time; gpu: its name, if known."""
+    """A record with all keys of results/README.md. concurrent: how many cells run at the same time; gpu: its name, if
+    known."""
     return {
         "schema": store.SCHEMA,
         "cell": cell.name,
@@ -46,7 +47,7 @@ def new_record(
         "config": {key: value for key, value in cell.config.items() if key not in UNHASHED},
         "config_hash": cell.hash,
         "tuning": cell.tuning,
-        "code": environment.code(),
+        "code": environment.code_version(),
         "seeds": {
             "base": cell.seed,
             **{purpose: derive(cell.seed, purpose) for purpose in PURPOSES},

@@ -1,4 +1,4 @@
-"""Many cells, several at a time: finished ones are skipped, one that fails does not stop the rest. No torch here."""
+"""Run many cells, several at a time; finished cells are skipped, and a failed one does not stop the rest. No torch."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.conf.compose import compose
 from bench.conf.schema import Cell
@@ -18,19 +19,19 @@ from bench.runs.display import Board
 from bench.runs.record import new_record
 from bench.runs.worker import Order, Stopped, Workers
 from bench.system import files, locks
-from bench.system.environment import code, usable_cores
+from bench.system.environment import code_version, usable_cores
 from bench.training.progress import duration
 
-BEFORE = "finished before"
+EARLIER = "finished before"
 """The outcome of a cell that did not need to run."""
 
 ELSEWHERE = "run elsewhere"
-"""The outcome of a cell that another process runs now. The other outcomes are the statuses of records."""
+"""The outcome of a cell that another process is running. All other outcomes are the statuses of records."""
 
 BAD = ("failed", "diverged", "timeout")
-"""A suite runs such a cell again only where it is told to: it would most often fail again."""
+"""Statuses that a suite does not run again unless told to: such a cell would usually fail again."""
 
-PATIENCE = 5.0
+LOCK_WAIT = 5.0
 """Seconds to wait for a cell's lock: a child whose suite was killed needs a moment to end."""
 
 REPORT = ("report.md", "report.html")
@@ -50,33 +51,33 @@ class Job:
         return cls(compose(overrides, adopted), tuple(overrides), adopted)
 
 
-def how_many(threads: int, asked: int | None = None, cores: int | None = None) -> int:
-    """How many cells of so many threads run at a time: as many as fit on the cores, or `asked`.
+def concurrency(threads: int, jobs: int | None = None, cores: int | None = None) -> int:
+    """How many cells of this many threads run at the same time: `jobs`, or as many as the cores take.
 
-    Times and throughputs of cells that share cores are worth nothing, so more than fit is an error. One cell always
-    runs, also where it has fewer cores than threads. Raises UserError naming the limit.
+    More than the cores take is an error, because times of cells that share cores mean nothing. One cell always runs,
+    even with more threads than cores. Raises UserError naming the limit.
     """
     cores = usable_cores() if cores is None else cores
     limit = max(1, cores // threads)
-    if asked is None:
+    if jobs is None:
         return limit
-    if asked < 1:
-        raise UserError(f"--jobs must be at least 1, got {asked}")
-    if asked > limit:
+    if jobs < 1:
+        raise UserError(f"--jobs must be at least 1, got {jobs}")
+    if jobs > limit:
         raise UserError(
-            f"--jobs {asked} is too many: at {threads} threads a cell, the {cores} usable cores take at most {limit}"
+            f"--jobs {jobs} is too many: at {threads} threads a cell, the {cores} usable cores take at most {limit}"
         )
-    return asked
+    return jobs
 
 
 def check_folder(out: Path) -> None:
-    """Whether `out` can be a results folder: absent, empty, or one that bench wrote. Raises UserError where not."""
-    files.check(out, "results", _known)
+    """Raises UserError where `out` cannot be a results folder: it must be absent, empty, or written by bench."""
+    files.check_folder(out, "results", _written_by_bench)
 
 
-def _known(out: Path) -> bool:
-    wrote = (out / store.WORK).is_dir() or any((out / name).is_file() for name in REPORT)
-    return wrote or any(out.glob(f"*/{store.RECORD}"))
+def _written_by_bench(out: Path) -> bool:
+    started = (out / store.WORK).is_dir() or any((out / name).is_file() for name in REPORT)
+    return started or any(out.glob(f"*/{store.RECORD}"))
 
 
 def run(
@@ -90,23 +91,23 @@ def run(
     retry: bool = True,
     workers: Workers | None = None,
 ) -> dict[str, str]:
-    """Run the cells in the order given and return the outcome of each by name; afterwards each has its record.
+    """Run the cells in this order and return the outcome of each by name. Afterwards each cell has its record.
 
-    timeout: seconds a cell may take, None = no limit. retry: whether a cell that failed before is run again, from its
-    saved state where it has one. A cell that another process runs is left to it. A KeyboardInterrupt ends all children,
-    which save their states, and is passed on. Outside a suite (None) so does a UserError, for somebody is there to put
-    the input right; a suite records it and goes on. StorageError ends either.
-    """
+    at_a_time: cells that run at the same time. timeout: seconds a cell may take, None = no limit. retry: whether a
+    cell that failed earlier runs again, from its saved state where it has one. A cell that another process is running
+    is left to that process. A KeyboardInterrupt ends all children, which save their states, and is raised again.
+    Outside a suite (None) a UserError does the same, since somebody is there to correct the input; a suite records it
+    and goes on. StorageError ends either. """
     by_name = {job.cell.name: job for job in jobs}
-    held = {name: found for name in by_name if (found := _held(out, name, board)) is not None}
-    outcomes = {name: BEFORE for name, record in held.items() if record["status"] == "done"}
-    bad = {name: record["status"] for name, record in held.items() if record["status"] in BAD and not retry}
+    earlier = {name: record for name in by_name if (record := _earlier_record(out, name, board)) is not None}
+    outcomes = {name: EARLIER for name, record in earlier.items() if record["status"] == "done"}
+    bad = {name: record["status"] for name, record in earlier.items() if record["status"] in BAD and not retry}
     if outcomes:
-        which = f"{len(outcomes)} cells" if len(outcomes) > 1 else next(iter(outcomes))
-        board.count(len(outcomes), f"{which} {BEFORE}; to run a cell again, delete its folder in {out}")
-        _tell_other_code([held[name] for name in outcomes], board)
+        cells = f"{len(outcomes)} cells" if len(outcomes) > 1 else next(iter(outcomes))
+        board.count(len(outcomes), f"{cells} {EARLIER}; to run a cell again, delete its folder in {out}")
+        _report_other_code([earlier[name] for name in outcomes], board)
     for name, status in bad.items():
-        board.count(1, f"{name} {status} before: {held[name].get('reason')}; --retry-failed runs it again")
+        board.count(1, f"{name} {status} before: {earlier[name].get('reason')}; --retry-failed runs it again")
     outcomes |= bad
     todo = [job for name, job in by_name.items() if name not in outcomes]
     if not todo:
@@ -120,18 +121,18 @@ def run(
         with contextlib.ExitStack() as stack:
             try:
                 with files.writing(out):
-                    lock = stack.enter_context(locks.alone(store.lock_file(out, name), PATIENCE))
+                    lock = stack.enter_context(locks.exclusive(store.lock_file(out, name), LOCK_WAIT))
             except locks.Busy:
-                board.count(1, f"{name} is {ELSEWHERE}: another process has it; left to that one")
+                board.count(1, f"{name} is {ELSEWHERE}: another process is running it")
                 return ELSEWHERE
             if store.finished(out, name):
-                board.count(1, f"{name} {BEFORE}, by another process")
-                return BEFORE
+                board.count(1, f"{name} {EARLIER}, by another process")
+                return EARLIER
             return _run(job, lock.fileno())
 
     def _run(job: Job, lock: int) -> str:
         progress = board.start(job.cell.name)
-        began = time.monotonic()
+        started = time.monotonic()
         order = Order(job.overrides, str(out), suite, concurrent, job.adopted)
         try:
             status = workers.run(order, job.cell, progress, timeout, (lock,))
@@ -145,7 +146,7 @@ def run(
         except Stopped:
             return "stopped"
         reason = store.read(out / job.cell.name).get("reason")
-        took = f"{status} in {duration(time.monotonic() - began)}"
+        took = f"{status} in {duration(time.monotonic() - started)}"
         board.end(job.cell.name, f"{took}: {reason}" if reason else took)
         return status
 
@@ -163,12 +164,12 @@ def run(
                 workers.stop()
                 raise
     finally:
-        _tidy(out, new)
+        _remove_empty(out, new)
     return outcomes
 
 
-def _held(out: Path, name: str, board: Board) -> dict | None:
-    """The record of a cell that has run before; None where there is none, or none that is whole."""
+def _earlier_record(out: Path, name: str, board: Board) -> dict[str, Any] | None:
+    """The record of a cell that ran earlier; None where there is none, or only a broken one."""
     try:
         return store.read(out / name)
     except FileNotFoundError:
@@ -178,19 +179,19 @@ def _held(out: Path, name: str, board: Board) -> dict | None:
         return None
 
 
-def _tell_other_code(held: Sequence[Mapping[str, object]], board: Board) -> None:
-    """Say how many of the finished cells other code has run: they stay, and are not the code's that runs now."""
-    now = code()["commit"]
+def _report_other_code(records: Sequence[Mapping[str, Any]], board: Board) -> None:
+    """Write how many of the finished cells were run by other commits than this one. They are kept."""
+    now = code_version()["commit"]
     other = Counter(
-        commit for record in held if (commit := (record.get("code") or {}).get("commit")) not in (None, now)
+        commit for record in records if (commit := (record.get("code") or {}).get("commit")) not in (None, now)
     )
     if now is not None and other:
-        named = ", ".join(f"{count} by {commit[:12]}" for commit, count in other.items())
-        board.say(f"of these, run by other commits than this one ({now[:12]}): {named}; the report says so too")
+        commits = ", ".join(f"{count} by {str(commit)[:12]}" for commit, count in other.items())
+        board.say(f"of these, run by other commits than this one ({str(now)[:12]}): {commits}; the report says so too")
 
 
-def _tidy(out: Path, new: Sequence[Path]) -> None:
-    """Leave no empty folder behind where nothing was run. new: folders that were not there before, `out` first."""
+def _remove_empty(out: Path, new: Sequence[Path]) -> None:
+    """Remove the folders that stayed empty. new: folders that this run created, `out` first."""
     for folder in (out / store.WORK, *new):
         with contextlib.suppress(OSError):
             folder.rmdir()
@@ -199,7 +200,7 @@ def _tidy(out: Path, new: Sequence[Path]) -> None:
 def summary(outcomes: Mapping[str, str]) -> str:
     """`5 cells: 3 done, 1 failed, 1 finished before`."""
     counts = Counter(outcomes.values())
-    order = [status for status in (*store.STATUSES, BEFORE, ELSEWHERE) if counts[status]]
+    order = [status for status in (*store.STATUSES, EARLIER, ELSEWHERE) if counts[status]]
     cells = f"{len(outcomes)} cell" + ("s" if len(outcomes) != 1 else "")
     return f"{cells}: " + ", ".join(f"{counts[status]} {status}" for status in order)
 

@@ -1,7 +1,7 @@
-"""One cell in a process of its own, both ends: peak memory is the cell's, and a crash costs one cell.
+"""One cell in a process of its own, so that peak memory is the cell's and a crash costs one cell. Both ends are here.
 
 The parent writes one JSON line to the child's standard input and keeps the pipe open; the child answers with the lines
-of `bench.training.progress.Pipe`. A child whose parent has gone sees the pipe close and stops. The parent imports no torch.
+of `bench.runs.pipe.Pipe`. A child whose parent has died sees the pipe close and stops. The parent imports no torch.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ from bench.training.progress import Progress
 
 COMMAND = (sys.executable, "-P", "-m", "bench.runs.worker")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-"""Read once, when the libraries behind numpy and torch are loaded: they must be set before the process starts."""
+"""Read once, when the libraries behind numpy and torch are loaded: set them before the process starts."""
 
 TAIL_BYTES = 8000
-"""How much of a dead child's standard error its record keeps."""
+"""How many bytes of a dead child's standard error its record keeps."""
 
 GRACE = 30.0
-"""Seconds between asking a process to end and ending it: for a step, a validation and the saving of the state."""
+"""Seconds between SIGTERM and SIGKILL: enough for a step, a validation and saving the state."""
 
-ASKED = 128 + signal.SIGTERM
-"""Exit status of a child that was asked to end and did."""
+TERMINATED = 128 + signal.SIGTERM
+"""Exit status of a child that ended after SIGTERM."""
 
-WHERE = getattr(signal, "SIGUSR1", None)
-"""Makes a child write where it is to its standard error; None where the system has no such signal."""
+TRACE = getattr(signal, "SIGUSR1", None)
+"""Makes a child write its stack trace to standard error; None where the system has no such signal."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """One cell for a child to run. overrides, adopted: see `bench.conf.compose.compose`; concurrent: how many cells run at
-    the same time."""
+    """One cell for a child to run. overrides, adopted: see `bench.conf.compose.compose`; concurrent: how many cells
+    run at the same time."""
 
     overrides: tuple[str, ...]
     out: str
@@ -57,11 +57,11 @@ class Order:
 
 
 class Stopped(Exception):
-    """The cell did not end: `Workers.stop` was called."""
+    """The cell did not finish, because `Workers.stop` was called."""
 
 
 class Workers:
-    """The children that run now, so that all can be ended at once. Safe to use from several threads."""
+    """The running children, so that all can be stopped together. Safe to use from several threads."""
 
     def __init__(self, command: Sequence[str] = COMMAND) -> None:
         self._command = tuple(command)
@@ -77,29 +77,29 @@ class Workers:
         timeout: float | None = None,
         inherited: Sequence[int] = (),
     ) -> str:
-        """Run a cell to its end and return its status; afterwards its record is there, whatever happened.
+        """Run a cell to its end and return its status. The cell then has a record, whatever happened.
 
-        timeout: seconds, None = no limit. inherited: open files that the child has too. Raises UserError where the
+        timeout: seconds, None = no limit. inherited: open files that the child inherits. Raises UserError where the
         child refused its input, StorageError where nothing can be written, Stopped after `stop`.
         """
         out = Path(order.out)
-        began = time.monotonic()
+        started = time.monotonic()
         with tempfile.TemporaryFile() as errors:
             process = self._start(cell.threads, errors.fileno(), inherited)
-            late = threading.Event()
+            timed_out = threading.Event()
 
-            def too_late() -> None:
-                late.set()
-                if WHERE is not None:
-                    _signal(process, WHERE)
+            def end_late_cell() -> None:
+                timed_out.set()
+                if TRACE is not None:
+                    _signal(process, TRACE)
                 _end(process)
 
-            timer = threading.Timer(timeout if timeout is not None else 0.0, too_late)
+            timer = threading.Timer(timeout if timeout is not None else 0.0, end_late_cell)
             timer.daemon = True
             if timeout is not None:
                 timer.start()
             try:
-                said = _converse(process, order, progress)
+                outcome = _converse(process, order, progress)
                 code = process.wait()
             finally:
                 timer.cancel()
@@ -111,24 +111,24 @@ class Workers:
             tail = errors.read().decode("utf-8", "replace").strip()
         if self._stopped:
             raise Stopped
-        if said.get("full") is not None:
-            raise StorageError(said["full"])
-        if said.get("refused") is not None:
-            raise UserError(said["refused"])
-        if said.get("status") is not None and store.finished(out, cell.name, [said["status"]]):
-            return said["status"]
-        seconds = time.monotonic() - began
-        if late.is_set():
+        if "full" in outcome:
+            raise StorageError(outcome["full"])
+        if "refused" in outcome:
+            raise UserError(outcome["refused"])
+        if "status" in outcome and store.finished(out, cell.name, [outcome["status"]]):
+            return outcome["status"]
+        seconds = time.monotonic() - started
+        if timed_out.is_set():
             status, reason = "timeout", f"not finished after {timeout:g} seconds, the suite's limit for a cell"
-        elif said.get("status") is not None:
-            status, reason = "failed", f"the process reported {said['status']!r} and wrote no such record"
+        elif "status" in outcome:
+            status, reason = "failed", f"the process reported {outcome['status']!r} and wrote no such record"
         else:
             status, reason = "failed", f"the process {death(code)} after {seconds:.0f} seconds"
         store.write(out, new_record(cell, order.suite, status, reason, tail or None, concurrent=order.concurrent))
         return status
 
     def stop(self) -> None:
-        """End every child, and start no more."""
+        """End every child, and start no new one."""
         with self._lock:
             self._stopped = True
             running = list(self._running)
@@ -138,11 +138,11 @@ class Workers:
             _end(process)
 
     def _start(self, threads: int, errors: int, inherited: Sequence[int]) -> subprocess.Popen[str]:
-        variables = surroundings(threads)
+        variables = child_environment(threads)
         with self._lock:
             if self._stopped:
                 raise Stopped
-            # A session of its own: Ctrl-C reaches the parent alone, which then ends each child's whole group.
+            # A session of its own: Ctrl-C reaches only the parent, which then ends each child's whole process group.
             process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,
@@ -158,31 +158,32 @@ class Workers:
         return process
 
 
-def surroundings(threads: int) -> dict[str, str]:
-    """The environment of a child that imports this very code and has so many threads."""
+def child_environment(threads: int) -> dict[str, str]:
+    """The environment variables of a child that imports this source tree and uses this many threads."""
     source = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(part for part in (source, os.environ.get("PYTHONPATH")) if part)
     return os.environ | {name: str(threads) for name in THREAD_VARIABLES} | {"PYTHONPATH": path}
 
 
 def _converse(process: subprocess.Popen[str], order: Order, progress: Progress) -> Mapping[str, str]:
-    """Give the order, repeat what comes back to `progress`, and return the last words: `status` or `refused`."""
-    said: dict[str, str] = {}
+    """Send the order, repeat the child's events to `progress`, and return its last event, see `relay`."""
+    outcome: dict[str, str] = {}
+    assert process.stdin and process.stdout, "the child was started with pipes"
     try:
         process.stdin.write(json.dumps(asdict(order)) + "\n")
         process.stdin.flush()
     except BrokenPipeError:
-        pass  # died before it could listen; its exit status and standard error say why
+        pass  # it died before it read the order; its exit status and standard error say why
     for line in process.stdout:
         try:
-            said |= relay(line, progress)
+            outcome |= relay(line, progress)
         except ValueError:
             progress.say(line.rstrip("\n"))
-    return said
+    return outcome
 
 
 def death(code: int) -> str:
-    """What an exit status says of a process: the words after `the process`."""
+    """An exit status in words that follow `the process`."""
     if code >= 0:
         return f"ended with exit status {code}"
     try:
@@ -197,11 +198,11 @@ def _signal(process: subprocess.Popen[str], number: int) -> None:
         try:
             os.killpg(process.pid, number)
         except (ProcessLookupError, PermissionError):
-            pass  # already gone
+            pass  # it has ended
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """Ask, wait, then do not ask. Nothing happens to a process that has ended."""
+    """SIGTERM, then SIGKILL after GRACE seconds. Does nothing to a process that has ended."""
     _signal(process, signal.SIGTERM)
     try:
         process.wait(GRACE)
@@ -211,31 +212,31 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 def _close(process: subprocess.Popen[str]) -> None:
-    for pipe in (process.stdin, process.stdout):
+    for pipe in filter(None, (process.stdin, process.stdout)):
         try:
             pipe.close()
         except BrokenPipeError:
-            pass  # what was left for a child that died early
+            pass  # unread input of a child that died early
 
 
 def _watch() -> None:
-    """Stop this process when its parent closes the pipe, by will or by dying."""
-    while os.read(0, 4096):  # not sys.stdin, whose lock a waiting thread would hold when the interpreter shuts down
+    """Stop this process when its parent closes the pipe or dies."""
+    while os.read(0, 4096):  # not sys.stdin: its lock would be held at interpreter shutdown
         pass
     os._exit(1)
 
 
 def main() -> int:
-    """The child. Exit status 0 where the cell has its record, whatever the status in it; 2 for bad input and for what
-    cannot be written; ASKED where it was asked to end."""
+    """The child. Exit status 0 where the cell has its record, whatever its status; 2 for bad input and where nothing
+    can be written; TERMINATED after SIGTERM."""
     stop = Stop()
-    signal.signal(signal.SIGTERM, stop.ask)
+    signal.signal(signal.SIGTERM, stop.request)
     faulthandler.enable()
-    if WHERE is not None:
-        faulthandler.register(WHERE)
+    if TRACE is not None:
+        faulthandler.register(TRACE)
     order = Order(**json.loads(sys.stdin.readline()))
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what libraries print goes to standard error; the pipe is for events alone
+    os.dup2(2, 1)  # libraries print to standard error; the pipe carries only events
     threading.Thread(target=_watch, daemon=True).start()
     pipe = Pipe(events)
     try:
@@ -243,10 +244,10 @@ def main() -> int:
         from bench.runs.cell import run_cell
 
         cell = compose(order.overrides, order.adopted)
-        settings = {"suite": order.suite, "concurrent": order.concurrent, "progress": pipe, "stop": stop}
-        status = run_cell(cell, Path(order.out), **settings)
+        out, suite = Path(order.out), order.suite
+        status = run_cell(cell, out, suite=suite, concurrent=order.concurrent, progress=pipe, stop=stop)
     except Interrupted:
-        return ASKED
+        return TERMINATED
     except StorageError as error:
         pipe.full(str(error))
         return 2
@@ -261,4 +262,4 @@ if __name__ == "__main__":
     status = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(status)  # taking torch apart in order takes a quarter of a second, and nothing is left to save
+    os._exit(status)  # an orderly shutdown of torch takes a quarter of a second, and nothing is left to save

@@ -1,1 +1,1 @@
-"""The machine and its files: memory, environment, locks, paths, signals. Nothing here knows what a model is."""
+"""The machine and its files: memory, environment, locks, paths, signals. No module here knows models or tasks."""

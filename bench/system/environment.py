@@ -1,4 +1,4 @@
-"""What a result was measured on and with: machine, libraries, code."""
+"""Description of the machine, the libraries and the code that a result was measured with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LIBRARIES = ("torch", "numpy", "hydra-core", "pandas", "sacrebleu", "sacremoses"
 
 
 def cpu_name() -> str:
-    """The processor's own name where the system tells it."""
+    """The processor's model name from /proc/cpuinfo, else what Python reports."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -25,23 +25,23 @@ def cpu_name() -> str:
 
 
 def usable_cores() -> int:
-    """Cores this process may run on."""
+    """Number of cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def versions() -> dict[str, str]:
     """Installed versions of the libraries that can change a result."""
-    found = {}
+    installed = {}
     for name in LIBRARIES:
         try:
-            found[name] = metadata.version(name)
+            installed[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
-def code() -> dict[str, object]:
-    """Version of the distribution; commit of the source tree and whether it was clean, null outside a checkout."""
+def code_version() -> dict[str, object]:
+    """Version of the package, commit of the source tree, and whether the tree was clean (both None without git)."""
     root = Path(__file__).resolve().parents[2]
     state: dict[str, object] = {"version": __version__, "commit": None, "clean": None}
     if (root / ".git").exists():
@@ -51,9 +51,10 @@ def code() -> dict[str, object]:
     return state
 
 
-def _git(root: Path, *words: str) -> str | None:
+def _git(root: Path, *arguments: str) -> str | None:
+    """Output of a git command; None where git is missing, fails or takes more than 10 seconds."""
     try:
-        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10)
+        process = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return process.stdout.strip() if process.returncode == 0 else None

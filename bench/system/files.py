@@ -1,4 +1,4 @@
-"""Folders that results go into: fit for it before anything starts, and what cannot be written told in one line."""
+"""Safe writing: checks of an output folder before work starts, atomic replacement of files, one-line errors."""
 
 from __future__ import annotations
 
@@ -8,43 +8,45 @@ import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench.errors import StorageError, UserError
+from bench.errors import StorageError, UserError, reason
 
 
-def check(out: Path, what: str, known: Callable[[Path], bool]) -> None:
-    """Whether `out` can take results: absent, empty, or `known` to be a folder of them. what: `results`, `profile`.
+def check_folder(folder: Path, contents: str, is_ours: Callable[[Path], bool]) -> None:
+    """Check that a folder can take output: it is absent, empty, or has output of the same kind (`is_ours`).
 
-    Raises UserError where not.
+    contents: the kind of output, for messages (`results`, `profile`). Raises UserError otherwise.
     """
     try:
-        above = next(path for path in (out, *out.absolute().parents) if path.exists())
-        if not above.is_dir():
-            raise UserError(f"{above} is a file; a folder for the {what} is wanted: name another one")
-        if not os.access(above, os.W_OK | os.X_OK):
-            raise UserError(f"{above} cannot be written to; name another folder")
-        if above == out and any(out.iterdir()) and not known(out):
-            raise UserError(f"{out} holds other things and no {what}; name an empty or a new folder")
+        existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        if not existing.is_dir():
+            raise UserError(f"{existing} is a file, not a folder for the {contents}; name another folder")
+        if not os.access(existing, os.W_OK | os.X_OK):
+            raise UserError(f"{existing} cannot be written to; name another folder")
+        if existing == folder and any(folder.iterdir()) and not is_ours(folder):
+            raise UserError(f"{folder} is not empty and has no {contents}; name an empty or a new folder")
     except (OSError, ValueError) as error:
-        raise UserError(f"{str(out)[:200]!r} cannot be a folder ({_reason(error)}); name another one") from error
+        raise UserError(f"{str(folder)[:200]!r} cannot be a folder ({reason(error)}); name another folder") from error
 
 
 @contextlib.contextmanager
-def writing(where: Path) -> Iterator[None]:
-    """What the system refuses inside (a full disk, a folder that may not be written to) is a StorageError."""
+def writing(path: Path) -> Iterator[None]:
+    """Turns an OSError of the block (disk full, permission denied) into a StorageError that names `path`."""
     try:
         yield
     except OSError as error:
         raise StorageError(
-            f"cannot write {where}: {_reason(error)}; what was saved before is as it was. Make room or give leave to "
-            "write there, and run the same command again to go on"
+            f"cannot write {path}: {reason(error)}; earlier files are unchanged. Free some space or grant write "
+            "permission, then run the same command again to continue"
         ) from error
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A new, empty file beside `path` to write into: when all went well inside, it is on the disk and takes the place
-    of `path`; otherwise it is gone, and `path` is as it was. A reader never sees half a file, and whatever lies there
-    under a name of its own, a link for one, is not written through."""
+    """Write a file atomically: yields a new, empty file beside `path`, which replaces `path` if the block succeeds.
+
+    If the block fails, the new file is deleted and `path` is unchanged. The new file is on the disk before it gets its
+    name, so a reader never sees half a file. If `path` is a link, the link is replaced and its target is unchanged.
+    """
     building = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     building.touch(exist_ok=False)
     try:
@@ -56,13 +58,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def flush(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
+    """Wait until a file, or the directory entries of a folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error).splitlines()[0]

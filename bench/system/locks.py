@@ -1,57 +1,57 @@
-"""One process at a time for a piece of work, by a lock file that the system frees however its holder ends."""
+"""A lock file that one process holds at a time. The system releases it however the process ends."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # Windows: two processes may do the same work
-    fcntl = None
 
-EVERY = 0.05
-"""Seconds between two tries."""
+POLL_SECONDS = 0.05
+"""Time between two attempts to take a lock."""
 
 
 class Busy(Exception):
-    """Another process has the lock."""
+    """Another process holds the lock."""
 
 
 @contextlib.contextmanager
-def alone(path: Path, patience: float | None = None) -> Iterator[BinaryIO]:
-    """Inside, no other process is inside with the same path, where the system has such locks.
+def exclusive(path: Path, timeout: float | None = None) -> Iterator[BinaryIO]:
+    """Hold the lock at `path` during the block. Windows has no such locks: there, two processes may enter.
 
-    patience: seconds to wait for another one, None = as long as it takes; then Busy is raised. Gives the file that is
-    locked: a child that inherits it holds the lock too, for as long as it lives. Raises OSError where there can be no
-    such file.
+    timeout: seconds to wait for another process before Busy is raised; None waits without a limit. Yields the locked
+    file: a child process that inherits it holds the lock too, until the child ends. Raises OSError where the lock file
+    cannot be made.
     """
-    end = None if patience is None else time.monotonic() + patience
+    deadline = None if timeout is None else time.monotonic() + timeout
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             file = open(path, "ab")
         except FileNotFoundError:
-            continue  # its folder was tidied away between the two lines
-        if _taken(file) and _is_still(file, path):
+            continue  # another process deleted the folder between the two lines
+        if _lock(file) and _is_current(file, path):
             break
         file.close()
-        if end is not None and time.monotonic() >= end:
+        if deadline is not None and time.monotonic() >= deadline:
             raise Busy(str(path))
-        time.sleep(EVERY)
+        time.sleep(POLL_SECONDS)
     try:
         yield file
     finally:
-        path.unlink(missing_ok=True)  # before the lock is free: who comes later makes a file of its own
+        path.unlink(missing_ok=True)  # before the lock is released: the next process makes a new file
         file.close()
 
 
-def _taken(file: BinaryIO) -> bool:
-    if fcntl is None:
+def _lock(file: BinaryIO) -> bool:
+    """Try to lock a file; False if another process holds its lock."""
+    if sys.platform == "win32":
         return True
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -60,8 +60,8 @@ def _taken(file: BinaryIO) -> bool:
     return True
 
 
-def _is_still(file: BinaryIO, path: Path) -> bool:
-    """Whether the locked file is the one under that name: its last holder may have deleted it meanwhile."""
+def _is_current(file: BinaryIO, path: Path) -> bool:
+    """Whether `path` still names the locked file: its previous holder may have deleted it in the meantime."""
     with contextlib.suppress(FileNotFoundError):
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     return False

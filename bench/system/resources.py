@@ -1,4 +1,4 @@
-"""Time and memory: medians with their spread, warm-up left out."""
+"""Measurements of time and memory, and their summary as median and quartiles."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TOKENS_PER_SECOND = "non-padding target tokens/s"
 
 
 def summary(samples: Sequence[float], unit: str) -> dict[str, object] | None:
-    """Median and quartiles of the samples; None where there are none."""
+    """Median and quartiles of the samples, with their number and unit; None without samples."""
     if not samples:
         return None
     if len(samples) == 1:
@@ -25,18 +25,18 @@ def summary(samples: Sequence[float], unit: str) -> dict[str, object] | None:
 
 
 def clock(device: str) -> float:
-    """Seconds, after all work queued on the device is done."""
+    """Seconds of a monotonic clock, read after all work queued on the device has finished."""
     if device != "cpu":
         torch.accelerator.synchronize()
     return time.perf_counter()
 
 
 def peak_rss_bytes() -> int:
-    """The most memory this process has had resident, in bytes."""
+    """Peak resident memory of this process, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
 
 def peak_gpu_bytes() -> int | None:
-    """The most GPU memory torch has held in this process, in bytes; None without a GPU."""
+    """Peak GPU memory that torch allocated in this process, in bytes; None without a GPU."""
     return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None

@@ -1,4 +1,4 @@
-"""How a process that trains is asked to end: at once, but for training, which saves its state first. No torch here."""
+"""Requests to end a process. Training defers one until its state is saved; all other work ends at once. No torch here."""
 
 from __future__ import annotations
 
@@ -7,29 +7,30 @@ from collections.abc import Iterator
 
 
 class Interrupted(BaseException):
-    """This process was asked to end. No Exception: nothing that records a failure of the work is to catch it."""
+    """The process was told to end. Not an Exception, so that no handler records it as a failure of the work."""
 
 
 class Stop:
-    """Whether the process was asked to end; `ask` is the handler of its signals."""
+    """Remembers whether the process was told to end; `request` is the signal handler."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self.requested = False
         self._deferred = False
 
-    def ask(self, *_: object) -> None:
-        """Raise Interrupted, where nobody has deferred it."""
-        self.asked = True
+    def request(self, *_: object) -> None:
+        """Raise Interrupted, except inside `deferred`."""
+        self.requested = True
         if not self._deferred:
             raise Interrupted
 
     @contextlib.contextmanager
     def deferred(self) -> Iterator[None]:
-        """Inside, asking raises nothing: who is inside looks at `asked` and ends when it is ready."""
+        """Inside the block a request raises nothing: the block polls `requested` and ends when it is ready. A request
+        made inside then raises Interrupted at the end of the block."""
         self._deferred = True
         try:
             yield
         finally:
             self._deferred = False
-        if self.asked:
+        if self.requested:
             raise Interrupted

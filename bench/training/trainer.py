@@ -158,7 +158,7 @@ class Trainer:
                     history.samples.append(sampled_tokens / (now - sampled_at))
                 warm, sampled_tokens, sampled_at = True, 0, now
                 progress.advance(step, self._note())
-            due = states is not None and (stop.asked or time.monotonic() - saved >= wait)
+            due = states is not None and (stop.requested or time.monotonic() - saved >= wait)
             if step in stops or due:
                 now = clock(self.device)
                 history.train_seconds += now - begun
@@ -173,7 +173,7 @@ class Trainer:
                 sampled_tokens, sampled_at = (
                     (0, begun) if step in stops else (sampled_tokens, sampled_at + begun - now)
                 )
-            if stop.asked:
+            if stop.requested:
                 kept = "its state is saved" if states is not None else "nothing is saved"
                 progress.say(f"stopped at step {step} of {self.total_steps}; {kept}")
                 raise Interrupted

@@ -55,7 +55,7 @@ def told(tally: Tally) -> str:
 
 def page(tallies: list[Tally], seconds: float) -> str:
     """The table as Markdown."""
-    code = environment.code()
+    code = environment.code_version()
     rows = []
     for tally in tallies:
         lost = "; ".join(tally.lost) or "nothing"

@@ -18,7 +18,7 @@ HOLDER = """
 import sys, time, pathlib
 sys.path.insert(0, {root!r})
 from bench.system import locks
-with locks.alone(pathlib.Path({path!r})):
+with locks.exclusive(pathlib.Path({path!r})):
     print("in", flush=True)
     time.sleep(60)
 """
@@ -39,24 +39,24 @@ def held_elsewhere(path: Path) -> subprocess.Popen:
 def test_who_comes_second_is_told_and_gets_it_after_the_first_was_killed(path):
     child = held_elsewhere(path)
     with child.stdout:
-        with pytest.raises(locks.Busy), locks.alone(path, patience=0.1):
+        with pytest.raises(locks.Busy), locks.exclusive(path, timeout=0.1):
             pass
         child.kill()
         child.wait()
-    with locks.alone(path, patience=0.1):
+    with locks.exclusive(path, timeout=0.1):
         assert path.exists()
     assert not path.exists()
 
 
 def test_a_child_that_inherited_it_holds_it_until_it_ends(path):
-    with locks.alone(path) as file:
+    with locks.exclusive(path) as file:
         child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=(file.fileno(),))
         copy = path.with_name("copy")
         copy.hardlink_to(path)  # the name goes with the holder; the lock lives as long as the file is open
-    with pytest.raises(locks.Busy), locks.alone(copy, patience=0.1):
+    with pytest.raises(locks.Busy), locks.exclusive(copy, timeout=0.1):
         pass
     child.communicate(b"\n")
-    with locks.alone(copy, patience=1.0):
+    with locks.exclusive(copy, timeout=1.0):
         pass
 
 
@@ -66,7 +66,7 @@ def test_of_many_threads_one_is_inside(path):
     def work() -> None:
         for _ in range(20):
             try:
-                with locks.alone(path, patience=30):
+                with locks.exclusive(path, timeout=30):
                     inside.append(1)
                     most.append(len(inside))
                     time.sleep(0.001)

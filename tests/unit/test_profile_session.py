@@ -210,7 +210,7 @@ BAD_INPUT = {
     "--budget-seconds 0": "--budget-seconds must be above 0",
     "--budget-seconds nan": "--budget-seconds must be above 0",
     "--out file": "file is a file",
-    "--out foreign": "foreign holds other things and no profile",
+    "--out foreign": "foreign is not empty and has no profile",
     "model=lstm_dot": "use the option --models of bench profile",
     "threads=2": "use the option --threads of bench profile",
     "out=here": "use the option --out of bench profile",

@@ -108,6 +108,6 @@ def test_a_state_that_cannot_be_written_leaves_the_earlier_ones(two, monkeypatch
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint.torch, "save", full)
-    with pytest.raises(StorageError, match="No space left on device; what was saved before is as it was"):
+    with pytest.raises(StorageError, match="No space left on device; earlier files are unchanged"):
         two.save(state(3))
     assert {path: path.read_bytes() for path in two.folder.iterdir()} == before

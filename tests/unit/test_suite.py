@@ -322,7 +322,7 @@ def test_folders_that_cannot_hold_results(tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "foreign").mkdir()
     (tmp_path / "foreign" / "thesis.tex").touch()
-    for wrong, said in [("file", "is a file"), ("file/below", "is a file"), ("foreign", "holds other things")]:
+    for wrong, said in [("file", "is a file"), ("file/below", "is a file"), ("foreign", "is not empty")]:
         with pytest.raises(UserError, match=said):
             suite.check_folder(tmp_path / wrong)
 

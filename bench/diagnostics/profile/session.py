@@ -29,7 +29,7 @@ number of tokens at every length; a search takes one step a token."""
 
 def check_folder(out: Path) -> None:
     """Raises UserError unless `out` is absent, empty, or the folder of a profile."""
-    files.check(out, "profile", _holds_profile)
+    files.check_folder(out, "profile", _holds_profile)
 
 
 def _holds_profile(out: Path) -> bool:
@@ -74,7 +74,7 @@ def _complete_point(
     name, missing = f"{arm} at {length}", [quantity for quantity in plan.quantities if quantity not in rows]
     if missing:
         progress, start = board.start(name), time.monotonic()
-        code = environment.code()
+        code = environment.code_version()
         point["code"] += [] if code in point["code"] else [code]
         progress.stage("measure", len(missing), "quantities")
         for number, quantity in enumerate(missing):
