@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bench.analysis.messages import Say, Text
+from bench.analysis.messages import Message, Text
 
 ORDER = (
     "transformer", "lstm_dot", "gru_dot", "rnn_dot", "lstm_additive", "gru_additive", "rnn_additive", "lstm_general",
@@ -73,22 +73,22 @@ def describe(name: str) -> Text:
     """One line for the glossary."""
     own, _, variant = name.partition(" [")
     stem = own.removeprefix("residual_")
-    inside = Say("arms.inside") if own.startswith("residual_") else ""
+    inside = Message("arms.inside") if own.startswith("residual_") else ""
     cell, _, attention = stem.rpartition("_") if "_" in stem else (stem, "", "")
     if own in ("transformer", "transformer_encoder"):
-        text = Say(f"arms.{own}")
+        text = Message(f"arms.{own}")
     elif cell in CELLS and attention == "none":
-        text = Say("arms.plain", cell=Say(f"arms.cells.{cell}"), inside=inside)
+        text = Message("arms.plain", cell=Message(f"arms.cells.{cell}"), inside=inside)
     elif cell in CELLS and attention in ATTENTION:
-        seen = Say(f"arms.attention.{attention}")
-        text = Say("arms.attentive", cell=Say(f"arms.cells.{cell}"), inside=inside, attention=seen)
+        seen = Message(f"arms.attention.{attention}")
+        text = Message("arms.attentive", cell=Message(f"arms.cells.{cell}"), inside=inside, attention=seen)
     elif stem in CELLS:
-        text = Say("arms.recurrent", cell=Say(f"arms.cells.{stem}"), inside=inside)
+        text = Message("arms.recurrent", cell=Message(f"arms.cells.{stem}"), inside=inside)
     elif own in MINIMAL:
-        text = Say("arms.minimal", cell=Say(f"arms.cells.{own}"))
+        text = Message("arms.minimal", cell=Message(f"arms.cells.{own}"))
     else:
-        text = Say("arms.unknown")
-    return Say("arms.variant", arm=text, options=variant.rstrip("]")) if variant else text
+        text = Message("arms.unknown")
+    return Message("arms.variant", arm=text, options=variant.rstrip("]")) if variant else text
 
 
 def _place(name: str) -> tuple[int, str]:

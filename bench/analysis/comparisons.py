@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bench.analysis.evidence import Setting
-from bench.analysis.messages import Joined, Say, Text
+from bench.analysis.messages import Joined, Message, Text
 from bench.analysis.stats import OF_SEEDS, ONE_SEED, Spread, Unpaired, common_spread, holm, welch
 from bench.metrics import LESS_IS_BETTER
 
@@ -37,7 +37,7 @@ ABOVE, BELOW, LEVEL, OPEN = "above", "below", "level", "open"
 RATIOS = "ratio"
 """The unit of speeds and costs: values are logarithms, shown as ratios."""
 
-CALLED = Say(
+CRITERION = Message(
     "called.how", seeds=MIN_SEEDS, share=MARGIN["share"], points=MARGIN["points"], error=MARGIN["squared error"],
     ratio=RATIO, p=FALSE_CALLS,
 )  # fmt: skip
@@ -163,29 +163,29 @@ def _spread(comparisons: list[Comparison]) -> Spread:
     return common_spread(samples.values(), LEAST_SPREAD * comparisons[0].margin or 1e-12)
 
 
-UNKNOWN = Say("difference.gated")
+UNKNOWN = Message("difference.gated")
 
 
-def form(unit: str) -> str:
+def score_format(unit: str) -> str:
     """How a score in this unit is written."""
     return "{:.3g}" if unit in LESS_IS_BETTER else "{:.3f}" if unit == "share" else "{:.2f}"
 
 
-def number(value: float, unit: str) -> str:
+def format_score(value: float, unit: str) -> str:
     """A score with the digits its unit deserves."""
-    return form(unit).format(value)
+    return score_format(unit).format(value)
 
 
 def signed(value: float, unit: str) -> str:
     """A difference with its sign; a ratio has none."""
     if unit == RATIOS:
         return f"{math.exp(value):.2f}"
-    return ("+" if value >= 0 else "-") + number(abs(value), unit)
+    return ("+" if value >= 0 else "-") + format_score(abs(value), unit)
 
 
 def chance(value: float) -> str:
     """A p with two digits."""
-    return f"{value:.2g}" if value >= 1e-4 else Say("difference.tiny")
+    return f"{value:.2g}" if value >= 1e-4 else Message("difference.tiny")
 
 
 def seeds(differences: Iterable[Unpaired]) -> Text:
@@ -193,28 +193,32 @@ def seeds(differences: Iterable[Unpaired]) -> Text:
     counts = sorted({count for each in differences for count in each.n})
     low, high = counts[0], counts[-1]
     if high == 1:
-        return Say("difference.of_seeds.one")
-    return Say("difference.of_seeds.many", count=low if low == high else Say("difference.range", low=low, high=high))
+        return Message("difference.of_seeds.one")
+    return Message(
+        "difference.of_seeds.many", count=low if low == high else Message("difference.range", low=low, high=high)
+    )
 
 
 def few(differences: Iterable[Unpaired]) -> Text:
     """What is said of comparisons that cannot be called."""
     found = list(differences)
     if all(each.reason == ONE_SEED for each in found):
-        return Say("difference.one_seed")
-    return Say("difference.few", seeds=seeds(found), least=MIN_SEEDS)
+        return Message("difference.one_seed")
+    return Message("difference.few", seeds=seeds(found), least=MIN_SEEDS)
 
 
 def spoken(judged: Judged) -> Text:
     """A difference in words: size, interval, effect size, p, p by Holm, number of seeds."""
     gap, unit = judged.difference, judged.comparison.unit
     if gap is None:
-        return Say("difference.not_known", why=UNKNOWN)
+        return Message("difference.not_known", why=UNKNOWN)
     size = signed(gap.mean, unit)
     if judged.p_holm is None:
-        return Say("difference.not_tested", size=size, why=few([gap]))
-    effect = Say("difference.no_spread") if gap.effect is None else Say("difference.effect", g=f"{gap.effect:.1f}")
-    return Say("difference.tested", size=size, effect=effect, seeds=seeds([gap]), **_tested(judged))
+        return Message("difference.not_tested", size=size, why=few([gap]))
+    effect = (
+        Message("difference.no_spread") if gap.effect is None else Message("difference.effect", g=f"{gap.effect:.1f}")
+    )
+    return Message("difference.tested", size=size, effect=effect, seeds=seeds([gap]), **_tested(judged))
 
 
 def listed(group: Mapping[str, Judged]) -> Text:
@@ -223,12 +227,12 @@ def listed(group: Mapping[str, Judged]) -> Text:
     for arm, judged in group.items():
         size = signed(judged.difference.mean, judged.comparison.unit)
         if judged.p_holm is None:
-            parts.append(Say("difference.of_arm", arm=arm, size=size))
+            parts.append(Message("difference.of_arm", arm=arm, size=size))
         else:
-            parts.append(Say("difference.of_arm_tested", arm=arm, size=size, **_tested(judged)))
+            parts.append(Message("difference.of_arm_tested", arm=arm, size=size, **_tested(judged)))
     gaps = [judged.difference for judged in group.values()]
     tested = any(judged.p_holm is not None for judged in group.values())
-    return Say("difference.several", differences=Joined(parts), seeds=seeds(gaps) if tested else few(gaps))
+    return Message("difference.several", differences=Joined(parts), seeds=seeds(gaps) if tested else few(gaps))
 
 
 def _tested(judged: Judged) -> dict[str, str]:

@@ -10,11 +10,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import pandas as pd
 
 from bench.analysis import arms, gates
-from bench.analysis.messages import Say, Text
+from bench.analysis.messages import Message, Text
 from bench.analysis.naming import digest, file_name, slug
 from bench.metrics import LESS_IS_BETTER, LITERATURE
 from bench.records import phenomena
@@ -23,6 +24,12 @@ from bench.records.store import Records
 
 MACHINE = ("environment.cpu", "environment.threads", "environment.gpu", "environment.concurrent_cells")
 """What has to be equal before two speeds may be compared."""
+
+WORKS = ("train", "decode", "decode_one")
+"""Kinds of work whose throughput is measured."""
+
+MEMORIES = {"process": "memory.peak_rss_bytes", "gpu": "memory.peak_gpu_bytes"}
+"""Columns of peak memory by where it is."""
 
 
 BUDGET_OPTIONS = (
@@ -51,14 +58,18 @@ class Setting:
     def text(self) -> Text:
         """All of it."""
         words = {"task": self.task, "budget": self.budget, "device": self.device}
-        return Say("setting.full", aim=self.aim, **words) if self.target >= 0 else Say("setting.no_target", **words)
+        return (
+            Message("setting.full", aim=self.aim, **words)
+            if self.target >= 0
+            else Message("setting.no_target", **words)
+        )
 
     @property
     def aim(self) -> Text:
         """The target in words: `200,000 parameters`."""
         if self.target < 0:
-            return Say("setting.not_recorded")
-        return Say(f"matched.{self.rule}.amount", count=f"{self.target:,}")
+            return Message("setting.not_recorded")
+        return Message(f"matched.{self.rule}.amount", count=f"{self.target:,}")
 
     @property
     def slug(self) -> str:
@@ -69,7 +80,7 @@ class Setting:
         return f"{name}-{self.mark}" if self.mark else name
 
 
-def given(value: object) -> bool:
+def is_present(value: object) -> bool:
     """Whether a cell of a table holds something: neither None nor NaN."""
     return not (value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)))
 
@@ -90,14 +101,22 @@ def option(config: object, *path: str) -> object:
     return config
 
 
-def flat(config: object, prefix: str = "") -> dict[str, object]:
+def flatten(config: object, prefix: str = "") -> dict[str, object]:
     """A nested configuration as dotted names."""
     if not isinstance(config, Mapping):
         return {}  # no configuration was recorded
     found: dict[str, object] = {}
     for key, value in config.items():
-        found.update(flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value})
+        found.update(flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value})
     return found
+
+
+class Headline(NamedTuple):
+    """The split, metric and search that a setting is judged by: the first of each, "" where there is none."""
+
+    split: str
+    metric: str
+    search: str
 
 
 class Evidence:
@@ -116,17 +135,17 @@ class Evidence:
         for name in ("cell", "task", "model", "budget_name", "seed", "status", "reason", "config"):
             cells[name] = column(cells, name)
         for name in ("task", "model", "budget_name", "status"):
-            cells[name] = [str(value) if given(value) else "unknown" for value in cells[name]]
-        configs = [flat(config) for config in cells["config"]]
+            cells[name] = [str(value) if is_present(value) else "unknown" for value in cells[name]]
+        configs = [flatten(config) for config in cells["config"]]
         tasks, budgets, models = (list(cells[name]) for name in ("task", "budget_name", "model"))
-        cells["task_told"] = _told_apart(tasks, list(zip(tasks, budgets)), configs, ("task.",))
-        pairs = list(zip(cells["task_told"], budgets))
-        cells["budget_told"] = _told_apart(budgets, pairs, configs, BUDGET_OPTIONS)
+        cells["task_label"] = _told_apart(tasks, list(zip(tasks, budgets)), configs, ("task.",))
+        pairs = list(zip(cells["task_label"], budgets))
+        cells["budget_label"] = _told_apart(budgets, pairs, configs, BUDGET_OPTIONS)
         cells["setting"] = _marked([_setting(row) for row in cells.to_dict("records")])
         cells["arm"] = _told_apart(models, list(zip(cells["setting"], models)), configs, ("model.", "optim."))
-        self.readings = gates.look(cells, records.scores, records.curves)
+        self.gate_results = gates.look(cells, records.scores, records.curves)
         for name, excludes in (("doubt", True), ("label", False)):
-            cells[name] = [gates.told(self.readings.get(cell, ()), excludes) for cell in cells["cell"]]
+            cells[name] = [gates.reasons(self.gate_results.get(cell, ()), excludes) for cell in cells["cell"]]
         unfinished = cells["status"] != "done"
         cells.loc[unfinished, "doubt"] = "status " + cells.loc[unfinished, "status"]
         self.cells = cells
@@ -147,7 +166,7 @@ class Evidence:
         self._found: dict[tuple, pd.DataFrame] = {}
         self._seeds: dict[tuple[int, str], tuple[pd.DataFrame, dict[str, dict[int, float]]]] = {}
         self._scores = {setting: rows for setting, rows in self.scores.groupby("setting", sort=False)}
-        self._finished = {setting: rows for setting, rows in self.done.groupby("setting", sort=False)}
+        self._finished_cells = {setting: rows for setting, rows in self.done.groupby("setting", sort=False)}
 
     @cached_property
     def _of_task(self) -> dict[str, set[Setting]]:
@@ -162,16 +181,16 @@ class Evidence:
 
     def settings(self) -> list[Setting]:
         """Settings with a finished cell, in order."""
-        return sorted(self._finished)
+        return sorted(self._finished_cells)
 
     def name(self, setting: Setting) -> str | Text:
         """The task alone where that tells a setting from the others, else everything."""
         return setting.task if len(self._of_task[setting.task]) == 1 else setting.text
 
-    def of(self, setting: Setting, trusted: bool = False) -> pd.DataFrame:
+    def finished(self, setting: Setting, trusted: bool = False) -> pd.DataFrame:
         """Finished cells of a setting; trusted: only those that pass the sanity gates."""
         if (setting, trusted) not in self._found:
-            cells = self._finished.get(setting, self.cells.iloc[:0])
+            cells = self._finished_cells.get(setting, self.cells.iloc[:0])
             self._found[setting, trusted] = self.trusted(cells) if trusted else cells
         return self._found[setting, trusted]
 
@@ -182,7 +201,9 @@ class Evidence:
 
     def arms(self, setting: Setting, *kinds: str, trusted: bool = False) -> list[str]:
         """Arms with a finished cell in the fixed order, of these kinds or of all."""
-        return [arm for arm in arms.ordered(self.of(setting, trusted)["arm"]) if not kinds or arms.kind(arm) in kinds]
+        return [
+            arm for arm in arms.ordered(self.finished(setting, trusted)["arm"]) if not kinds or arms.kind(arm) in kinds
+        ]
 
     def select(
         self, setting: Setting, split: str | None = None, metric: str | None = None, search: str | None = None,
@@ -214,6 +235,11 @@ class Evidence:
         the two kinds of BLEU only sacreBLEU's default is one."""
         return [name for name in dict.fromkeys(self.select(setting)["metric"]) if not name.startswith(LITERATURE)]
 
+    def headline(self, setting: Setting) -> Headline:
+        """What a setting is judged by."""
+        every = self.splits(setting), self.metrics(setting), self.searches(setting)
+        return Headline(*(next(iter(names), "") for names in every))
+
     def axes(self, setting: Setting) -> list[str]:
         """Axes that scores are broken down by, in the order of the records: the first is the one the task controls."""
         found = self._scores.get(setting, self.scores.iloc[:0])["axis"]
@@ -222,7 +248,7 @@ class Evidence:
     def unit(self, setting: Setting, metric: str) -> str:
         """`share`, `points`, or one of bench.metrics.LESS_IS_BETTER."""
         units = self.select(setting, metric=metric)["unit"]
-        return str(units.iloc[0]) if len(units) and given(units.iloc[0]) else ""
+        return str(units.iloc[0]) if len(units) and is_present(units.iloc[0]) else ""
 
     def by_seed(self, rows: pd.DataFrame, arm: str, value: str = "value") -> dict[int, float]:
         """seed -> value of one arm's rows; the mean where a seed has several."""
@@ -240,15 +266,17 @@ class Evidence:
 
     def fact(self, setting: Setting, name: str) -> object:
         """A fact that all cells of a setting share (`data.chance.bleu`): the first one recorded, or None."""
-        return next((value for value in column(self.of(setting), name) if given(value)), None)
+        return next((value for value in column(self.finished(setting), name) if is_present(value)), None)
 
-    def fact_of_config(self, setting: Setting, *path: str) -> object:
+    def config_value(self, setting: Setting, *path: str) -> object:
         """A value of the configuration that all cells of a setting share, or None."""
-        return next((value for config in self.of(setting)["config"] if given(value := option(config, *path))), None)
+        return next(
+            (value for config in self.finished(setting)["config"] if is_present(value := option(config, *path))), None
+        )
 
     def same_machine(self, setting: Setting) -> bool:
         """Whether speeds and memory of this setting were measured under equal conditions."""
-        rows = self.of(setting)
+        rows = self.finished(setting)
         return all(len({str(value) for value in column(rows, name)}) <= 1 for name in MACHINE)
 
 
@@ -266,19 +294,19 @@ def _by_arm_and_seed(rows: pd.DataFrame, value: str) -> dict[str, dict[int, floa
 
 def _setting(row: Mapping[str, object]) -> Setting:
     rule, target = row.get("match.rule"), row.get("match.target")
-    if not given(rule):
+    if not is_present(rule):
         rule = option(row["config"], "match", "rule")
     rule = rule if rule in RULES else "params"
-    if not given(target):
+    if not is_present(target):
         target = option(row["config"], "match", "target")
-    if not given(target) and rule == "params":
+    if not is_present(target) and rule == "params":
         target = option(row["config"], "budget", "parameters")
     device = row.get("environment.device")
-    if not given(device):
+    if not is_present(device):
         device = option(row["config"], "device")
-    number = round(target) if isinstance(target, int | float) and given(target) else -1
-    device = str(device) if given(device) else "device unknown"
-    return Setting(row["task_told"], row["budget_told"], number, device, rule)
+    number = round(target) if isinstance(target, int | float) and is_present(target) else -1
+    device = str(device) if is_present(device) else "device unknown"
+    return Setting(row["task_label"], row["budget_label"], number, device, rule)
 
 
 def _marked(settings: list[Setting]) -> list[Setting]:

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from bench.analysis.messages import Joined, Say, Text
+from bench.analysis.messages import Joined, Message, Text
 from bench.metrics import LESS_IS_BETTER
 
-PASSED, FAILED, NOT_RECORDED, NOT_ASKED = "passed", "failed", "not recorded", "does not apply"
+PASSED, FAILED, NOT_RECORDED, NOT_APPLICABLE = "passed", "failed", "not recorded", "does not apply"
 
 LOW_SHARE, LENGTH_RATIO = 0.5, (0.8, 1.2)
 ONE_BATCH = 0.5
@@ -29,7 +29,7 @@ STILL_FALLING, LAST = 0.01, 5
 
 
 @dataclass(frozen=True)
-class Seen:
+class CellSummary:
     """What the gates see of a cell. row: of the records' table; losses: of validation, in order; headline: metric, unit
     and value on the whole first split, None without scores; bleu: search -> BLEU on the first split with one; others:
     loss and `bleu` of the finished cells beside it in its setting."""
@@ -55,32 +55,32 @@ class Gate:
 
     name: str
     excludes: bool
-    measure: Callable[[Seen], float | None]
+    measure: Callable[[CellSummary], float | None]
     passes: Callable[[float], bool]
     threshold: Mapping[str, str] = field(default_factory=dict)
     needed: bool = False
-    applies: Callable[[Seen], bool] = lambda seen: True
-    shown: str = "{:.2f}"
+    applies: Callable[[CellSummary], bool] = lambda seen: True
+    template: str = "{:.2f}"
 
     @property
     def title(self) -> Text:
-        return Say(f"gates.each.{self.name}.title")
+        return Message(f"gates.each.{self.name}.title")
 
     @property
-    def asks(self) -> Text:
-        return Say(f"gates.each.{self.name}.asks")
+    def question(self) -> Text:
+        return Message(f"gates.each.{self.name}.asks")
 
     @property
     def limit(self) -> Text:
-        return Say(f"gates.each.{self.name}.limit", **self.threshold)
+        return Message(f"gates.each.{self.name}.limit", **self.threshold)
 
     def told(self, value: float) -> Text:
         """Of a cell that fails."""
-        return Say(f"gates.each.{self.name}.told", value=written(self.shown, value))
+        return Message(f"gates.each.{self.name}.told", value=format_value(self.template, value))
 
 
 @dataclass(frozen=True)
-class Reading:
+class GateResult:
     """One gate's answer for one cell. value None where not recorded or not asked; told: "" unless it fails."""
 
     cell: str
@@ -90,17 +90,17 @@ class Reading:
     told: str | Text = ""
 
 
-def written(template: str, value: float) -> str:
+def format_value(template: str, value: float) -> str:
     """With a space before the sign of percent."""
     return re.sub(r"(\d)%", r"\1 %", template.format(value))
 
 
-def recorded(name: str) -> Callable[[Seen], float | None]:
+def recorded(name: str) -> Callable[[CellSummary], float | None]:
     """A gate's value that stands in the record."""
     return lambda seen: seen.number(f"sanity.{name}")
 
 
-def overfit_to(seen: Seen) -> float | None:
+def overfit_to(seen: CellSummary) -> float | None:
     """The loss on one batch, trained on again and again, over what it was at first; None where the check had no time to
     tell."""
     first, last = (seen.number(f"sanity.overfit.loss_{name}") for name in ("first", "last"))
@@ -110,17 +110,17 @@ def overfit_to(seen: Seen) -> float | None:
     return None if seen.row.get("sanity.overfit.stopped") == "time" and share > ONE_BATCH else share
 
 
-def translates(seen: Seen) -> bool:
+def translates(seen: CellSummary) -> bool:
     """Whether the cell is scored by BLEU."""
     return bool(seen.bleu)
 
 
-def has_rivals(seen: Seen) -> bool:
+def has_rivals(seen: CellSummary) -> bool:
     """Whether there is a cell whose validation loss is no better."""
     return any(loss >= min(seen.losses, default=0.0) for loss, _ in seen.others)
 
 
-def above_chance(seen: Seen) -> float | None:
+def above_chance(seen: CellSummary) -> float | None:
     """How far the headline metric lies above chance; of an error, below it as a share of it."""
     if seen.headline is None:
         return None
@@ -131,7 +131,7 @@ def above_chance(seen: Seen) -> float | None:
     return value - chance if unit not in LESS_IS_BETTER else (chance - value) / chance if chance > 0 else None
 
 
-def share_of_worse(seen: Seen) -> float | None:
+def share_of_worse(seen: CellSummary) -> float | None:
     """The cell's BLEU over the highest BLEU among cells whose validation loss is no better; the lowest over searches."""
     if not seen.losses:
         return None
@@ -144,7 +144,7 @@ def share_of_worse(seen: Seen) -> float | None:
     return min(shares, default=None)
 
 
-def still_falling(seen: Seen) -> float | None:
+def still_falling(seen: CellSummary) -> float | None:
     """How far the best validation loss of the end lies below the best before it, as a share of the first loss."""
     end = len(seen.losses) // LAST
     if not end or not seen.losses[0] > 0:
@@ -158,54 +158,54 @@ def _percent(share: float) -> dict[str, str]:
 
 GATES = (
     Gate("overfits one batch", True, overfit_to, lambda value: value <= ONE_BATCH, _percent(ONE_BATCH),
-         shown="{:.0%}"),
-    Gate("loss finite", True, recorded("loss_finite"), bool, needed=True, shown="{:.0f}"),
-    Gate("loss falling", True, recorded("loss_fell"), bool, needed=True, shown="{:.0f}"),
+         template="{:.0%}"),
+    Gate("loss finite", True, recorded("loss_finite"), bool, needed=True, template="{:.0f}"),
+    Gate("loss falling", True, recorded("loss_fell"), bool, needed=True, template="{:.0f}"),
     Gate("above chance", False, above_chance, lambda value: value > AT_CHANCE,
-         {"above": f"{AT_CHANCE:g}"} | _percent(AT_CHANCE), shown="{:+.2f}"),
+         {"above": f"{AT_CHANCE:g}"} | _percent(AT_CHANCE), template="{:+.2f}"),
     Gate("outputs end", True, recorded("eos_share"), lambda value: value >= LOW_SHARE, _percent(LOW_SHARE), needed=True,
-         shown="{:.0%}"),
+         template="{:.0%}"),
     Gate("outputs not empty", True, recorded("empty_share"), lambda value: value < LOW_SHARE, _percent(LOW_SHARE),
-         shown="{:.0%}"),
+         template="{:.0%}"),
     Gate("length ratio", True, recorded("length_ratio"), lambda value: LENGTH_RATIO[0] <= value <= LENGTH_RATIO[1],
          {"low": str(LENGTH_RATIO[0]), "high": str(LENGTH_RATIO[1])}, applies=translates),
     Gate("no repetition", False, recorded("repeated_share"), lambda value: value <= REPEATED, _percent(REPEATED),
-         applies=translates, shown="{:.0%}"),
+         applies=translates, template="{:.0%}"),
     Gate("outputs differ", False, recorded("same_share"), lambda value: value <= SAME, _percent(SAME),
-         applies=translates, shown="{:.0%}"),
+         applies=translates, template="{:.0%}"),
     Gate("few unknown tokens", False, recorded("unknown_share"), lambda value: value <= UNKNOWN, _percent(UNKNOWN),
-         applies=translates, shown="{:.0%}"),
+         applies=translates, template="{:.0%}"),
     Gate("loss and BLEU agree", True, share_of_worse, lambda value: value >= CONTRADICTION,
          {"part": f"{CONTRADICTION:g}"},
          applies=lambda seen: translates(seen) and has_rivals(seen)),
     Gate("converged", False, still_falling, lambda value: value <= STILL_FALLING, _percent(STILL_FALLING),
-         shown="{:.1%}", applies=lambda seen: seen.row.get("budget.stopped") != "patience"),
+         template="{:.1%}", applies=lambda seen: seen.row.get("budget.stopped") != "patience"),
 )  # fmt: skip
 
 
-def read(seen: Seen) -> list[Reading]:
+def read(seen: CellSummary) -> list[GateResult]:
     """Every gate's answer for one finished cell."""
     found = []
     for gate in GATES:
         cell = str(seen.row["cell"])
         if not gate.applies(seen):
-            found.append(Reading(cell, gate, NOT_ASKED))
+            found.append(GateResult(cell, gate, NOT_APPLICABLE))
         elif (value := gate.measure(seen)) is None:
-            unknown = Say("gates.unknown", gate=gate.title) if gate.needed else ""
-            found.append(Reading(cell, gate, NOT_RECORDED, told=unknown))
+            unknown = Message("gates.unknown", gate=gate.title) if gate.needed else ""
+            found.append(GateResult(cell, gate, NOT_RECORDED, told=unknown))
         elif gate.passes(value):
-            found.append(Reading(cell, gate, PASSED, value))
+            found.append(GateResult(cell, gate, PASSED, value))
         else:
-            found.append(Reading(cell, gate, FAILED, value, gate.told(value)))
+            found.append(GateResult(cell, gate, FAILED, value, gate.told(value)))
     return found
 
 
-def told(readings: Iterable[Reading], excludes: bool) -> Text:
+def reasons(readings: Iterable[GateResult], excludes: bool) -> Text:
     """Why a cell may not enter a verdict, or else its labels; empty for neither."""
     return Joined((each.told for each in readings if each.told and each.gate.excludes == excludes), "reasons")
 
 
-def look(cells: pd.DataFrame, scores: pd.DataFrame, curves: pd.DataFrame) -> dict[str, list[Reading]]:
+def look(cells: pd.DataFrame, scores: pd.DataFrame, curves: pd.DataFrame) -> dict[str, list[GateResult]]:
     """cell -> every gate's answer, for the finished cells. cells: with `setting`; scores, curves: of the records."""
     done = cells[cells["status"] == "done"]
     whole = scores.assign(value=pd.to_numeric(scores["value"], errors="coerce"))
@@ -229,6 +229,6 @@ def look(cells: pd.DataFrame, scores: pd.DataFrame, curves: pd.DataFrame) -> dic
     for row in done.to_dict("records"):
         cell = str(row["cell"])
         others = [(min(losses[each]), bleu[each]) for each in beside.get(row["setting"], ()) if each != cell]
-        seen = Seen(row, losses.get(cell, []), headlines.get(cell), bleu.get(cell, {}), others)
+        seen = CellSummary(row, losses.get(cell, []), headlines.get(cell), bleu.get(cell, {}), others)
         found[cell] = read(seen)
     return found

@@ -1,7 +1,7 @@
 """The words of a report in each language: `texts/LANGUAGE.yaml`, nested keys, named placeholders.
 
 Rules, facts and tables hand out `Text`: it is its English (so that data, tests and programs read one language), and
-knows how to be told in every other. A verdict is computed once, and told in a language when its page is made. A plain
+knows how to be render in every other. A verdict is computed once, and render in a language when its page is made. A plain
 str is the same in all languages: a name, a number, a text of a record.
 """
 
@@ -20,21 +20,21 @@ ENGLISH = "en"
 
 
 class Text(str):
-    """English that can be told in other languages."""
+    """English that can be render in other languages."""
 
-    def told(self, language: str) -> str:
+    def render(self, language: str) -> str:
         raise NotImplementedError
 
 
-class Say(Text):
+class Message(Text):
     """The text under a key with its placeholders filled in; values are numbers, names or other `Text`.
 
-    >>> text = Say("difference.of_seeds.many", count=3)
-    >>> text, text.told("zh")
+    >>> text = Message("difference.of_seeds.many", count=3)
+    >>> text, text.render("zh")
     ('n = 3 seeds', 'n = 3 个种子')
     """
 
-    def __new__(cls, key: str, /, **values: object) -> Say:
+    def __new__(cls, key: str, /, **values: object) -> Message:
         self = super().__new__(cls, _filled(key, values, ENGLISH))
         self.key, self.values = key, values
         return self
@@ -42,14 +42,14 @@ class Say(Text):
     def __getnewargs_ex__(self) -> tuple[tuple[str], dict]:  # for copies
         return (self.key,), self.values
 
-    def told(self, language: str) -> str:
-        return _filled(self.key, {name: told(value, language) for name, value in self.values.items()}, language)
+    def render(self, language: str) -> str:
+        return _filled(self.key, {name: render(value, language) for name, value in self.values.items()}, language)
 
 
 class Joined(Text):
     """Texts one after another. by: what stands between them, a key under `between`.
 
-    >>> Joined(["lstm_dot", "gru_dot"]).told("zh")
+    >>> Joined(["lstm_dot", "gru_dot"]).render("zh")
     'lstm_dot、gru_dot'
     """
 
@@ -62,19 +62,19 @@ class Joined(Text):
     def __getnewargs_ex__(self) -> tuple[tuple[list[str], str], dict]:  # for copies
         return (self.parts, self.by), {}
 
-    def told(self, language: str) -> str:
-        return texts(language)[f"between.{self.by}"].join(told(part, language) for part in self.parts)
+    def render(self, language: str) -> str:
+        return texts(language)[f"between.{self.by}"].join(render(part, language) for part in self.parts)
 
 
-def told(value: object, language: str) -> object:
+def render(value: object, language: str) -> object:
     """A value in a language; what is no `Text` stays as it is."""
-    return value.told(language) if isinstance(value, Text) else value
+    return value.render(language) if isinstance(value, Text) else value
 
 
-def named(group: str, name: str, otherwise: str | None = None) -> str | Text:
+def translate_name(group: str, name: str, otherwise: str | None = None) -> str | Text:
     """What stands under a group and a name that came with the records; for an unknown one `otherwise`, or the name."""
     key = f"{group}.{name}"
-    return Say(key) if key in texts(ENGLISH) else name if otherwise is None else otherwise
+    return Message(key) if key in texts(ENGLISH) else name if otherwise is None else otherwise
 
 
 def languages() -> list[str]:
@@ -83,7 +83,7 @@ def languages() -> list[str]:
     return sorted(found, key=lambda code: (code != ENGLISH, code))
 
 
-def chosen(codes: str) -> list[str]:
+def parse_languages(codes: str) -> list[str]:
     """The languages of `en,zh`, each once. Raises UserError for one that there are no texts in."""
     found = list(dict.fromkeys(code.strip() for code in codes.split(",")))
     for code in found:

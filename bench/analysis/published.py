@@ -1,15 +1,15 @@
-"""Published numbers by claim, for orientation: never evidence. Only numbers read in their source stand here, and of
+"""PublishedScore numbers by claim, for orientation: never evidence. Only numbers read in their source stand here, and of
 those only what a task or an arm of ours can be held against or what speaks of a claim itself."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.analysis.messages import Say, Text
+from bench.analysis.messages import Message, Text
 
 
 @dataclass(frozen=True)
-class Ours:
+class OwnScore:
     """Which of our scores stands beside a published one. arms: the nearest to the published system, by name without
     options; times: what makes our unit theirs; languages: source and target, of a translation."""
 
@@ -23,7 +23,7 @@ class Ours:
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedScore:
     """claims: letters. what: data and measure. number: as published. source: where it was read. differs: what keeps it
     from being ours, beyond sizes and budgets. ours: None where no score of ours is of the same kind."""
 
@@ -33,11 +33,11 @@ class Published:
     number: str | Text
     source: str | Text
     differs: str | Text
-    ours: Ours | None = None
+    ours: OwnScore | None = None
 
 
 def _say(key: str, **values: object) -> Text:
-    return Say(f"published.{key}", **values)
+    return Message(f"published.{key}", **values)
 
 
 WMT, WORDS = _say("differs.wmt"), _say("differs.words")
@@ -46,12 +46,12 @@ CHOMSKY, VASWANI, LIUM = "Deletang et al. 2023, Table 2", "Vaswani et al. 2017",
 
 def _chomsky(
     task: str, numbers: tuple[str, ...], differs: str = "best_of_30", metric: str = "exact_match"
-) -> tuple[Published, ...]:  # fmt: skip
+) -> tuple[PublishedScore, ...]:  # fmt: skip
     """RNN, LSTM, Transformer. Where an answer is one token, exact match is accuracy a token."""
     systems = {"RNN": ("rnn_none",), "LSTM": ("lstm_none",), "Transformer": ("transformer_encoder",)}
     return tuple(
-        Published("C", _say("what.chomsky", task=_say(f"tasks.{task}")), system, number, CHOMSKY,
-                  _say(f"differs.{differs}"), Ours(task, arms, metric, "test_longer", times=100))
+        PublishedScore("C", _say("what.chomsky", task=_say(f"tasks.{task}")), system, number, CHOMSKY,
+                  _say(f"differs.{differs}"), OwnScore(task, arms, metric, "test_longer", times=100))
         for (system, arms), number in zip(systems.items(), numbers, strict=True)
     )  # fmt: skip
 
@@ -59,12 +59,12 @@ def _chomsky(
 def _multi30k(
     claims: str, system: str, arms: tuple[str, ...], languages: str, number: str, source: str, differs: str,
     search: str = "beam5",
-) -> Published:  # fmt: skip
+) -> PublishedScore:  # fmt: skip
     """On test_2016_flickr."""
     pair = languages.partition("-")[::2]
-    ours = Ours("multi30k", arms, f"bleu_lit_{pair[1]}", "test_2016_flickr", search, languages=pair)
+    ours = OwnScore("multi30k", arms, f"bleu_lit_{pair[1]}", "test_2016_flickr", search, languages=pair)
     what = _say("what.multi30k", languages=languages)
-    return Published(claims, what, system, number, source, differs, ours)
+    return PublishedScore(claims, what, system, number, source, differs, ours)
 
 
 MULTI30K = (
@@ -84,27 +84,27 @@ MULTI30K = (
 )  # fmt: skip
 
 PUBLISHED = (
-    Published("A", _say("what.context"), "LSTM", _say("number.about_100"),
+    PublishedScore("A", _say("what.context"), "LSTM", _say("number.about_100"),
               "Kaplan et al. 2020, Fig. 7", WORDS),
-    Published("A", _say("what.context"), "Transformer",
+    PublishedScore("A", _say("what.context"), "Transformer",
               _say("number.whole"), "Kaplan et al. 2020, Fig. 7", WORDS),
-    *(Published("A", _say("what.effective_context"), system, number,
+    *(PublishedScore("A", _say("what.effective_context"), system, number,
                 "Dai et al. 2019", WORDS)
       for system, number in (("LSTM", "400"), ("Transformer", _say("number.window")), ("Transformer-XL", "900"))),
-    Published("A", _say("what.agreement"), "Transformer",
+    PublishedScore("A", _say("what.agreement"), "Transformer",
               _say("number.not_above"), "Tang et al. 2018; Tran et al. 2018",
               _say("differs.agreement")),
-    Published("AG", _say("what.mqar"), _say("system.attention"),
+    PublishedScore("AG", _say("what.mqar"), _say("system.attention"),
               _say("number.least"), "Arora et al. 2023", _say("differs.mqar"),
-              Ours("mqar", ("transformer", "lstm_dot"), "values", search="teacher-forced", times=100)),
-    *(Published("A", _say("what.copy_memory"), system, number, "Bai et al. 2018", _say("differs.answers"),
-                Ours("copy_memory", (arm,), "loss", search="teacher-forced"))
+              OwnScore("mqar", ("transformer", "lstm_dot"), "values", search="teacher-forced", times=100)),
+    *(PublishedScore("A", _say("what.copy_memory"), system, number, "Bai et al. 2018", _say("differs.answers"),
+                OwnScore("copy_memory", (arm,), "loss", search="teacher-forced"))
       for system, arm, number in (("LSTM", "lstm_none", "0.0204"), ("GRU", "gru_none", "0.0197"))),
-    *(Published("A", _say("what.adding"), system, number, "Bai et al. 2018", _say("differs.lengths"),
-                Ours("adding", (arm,), "mse"))
+    *(PublishedScore("A", _say("what.adding"), system, number, "Bai et al. 2018", _say("differs.lengths"),
+                OwnScore("adding", (arm,), "mse"))
       for system, arm, number in (("LSTM", "lstm_none", "0.164"), ("GRU", "gru_none", "0.000053"))),
-    *(Published("AC", _say("what.listops"), system, number, source, _say("differs.listops"),
-                Ours("listops", arms, "exact_match", times=100))
+    *(PublishedScore("AC", _say("what.listops"), system, number, source, _say("differs.listops"),
+                OwnScore("listops", arms, "exact_match", times=100))
       for system, arms, number, source in (
           ("Transformer", ("transformer", "transformer_encoder"), "36.37", "Tay et al. 2021"),
           ("LSTM", ("lstm_none",), "27.5", _say("source.xlstm")),
@@ -115,31 +115,31 @@ PUBLISHED = (
     *_chomsky("even_pairs", ("100", "100", "67.7 +- 15.2"), "even"),
     *_chomsky("reverse", ("62.0", "60.9", "62.3"), "decoded", "token_accuracy"),
     *_chomsky("duplicate", ("50.3", "57.6", "52.8"), "decoded", "token_accuracy"),
-    *(Published("A", _say("what.selective_copy"), system, number, "Feng et al. 2024", _say("differs.kept"),
-                Ours("selective_copy", (arm,), "token_accuracy", times=100))
+    *(PublishedScore("A", _say("what.selective_copy"), system, number, "Feng et al. 2024", _say("differs.kept"),
+                OwnScore("selective_copy", (arm,), "token_accuracy", times=100))
       for system, arm, number in (("minGRU", "mingru", "99.5"), ("minLSTM", "minlstm", "96.0"))),
-    Published("D", _say("what.flops"), _say("system.gnmt"),
+    PublishedScore("D", _say("what.flops"), _say("system.gnmt"),
               "2.3e19, 24.6", f"{VASWANI}, Table 2", WMT),
-    Published("D", _say("what.flops"), "Transformer base", "3.3e18, 27.3",
+    PublishedScore("D", _say("what.flops"), "Transformer base", "3.3e18, 27.3",
               f"{VASWANI}, Table 2", WMT),
-    Published("D", _say("what.layer"), _say("system.self_attention"),
+    PublishedScore("D", _say("what.layer"), _say("system.self_attention"),
               "O(n^2 d); O(1); O(1)", f"{VASWANI}, Table 1", _say("differs.layer")),
-    Published("D", _say("what.layer"), _say("system.recurrent"),
+    PublishedScore("D", _say("what.layer"), _say("system.recurrent"),
               "O(n d^2); O(n); O(n)", f"{VASWANI}, Table 1", _say("differs.layer")),
-    Published("E", _say("what.wmt"), _say("system.sinusoidal"), "25.8", f"{VASWANI}, Table 3", _say("differs.dev")),
-    Published("E", _say("what.wmt"), _say("system.learned"), "25.7", f"{VASWANI}, Table 3", _say("differs.dev")),
-    *(Published("F", _say("what.wmt"), _say("system.heads.many" if count > 1 else "system.heads.one", count=count),
+    PublishedScore("E", _say("what.wmt"), _say("system.sinusoidal"), "25.8", f"{VASWANI}, Table 3", _say("differs.dev")),
+    PublishedScore("E", _say("what.wmt"), _say("system.learned"), "25.7", f"{VASWANI}, Table 3", _say("differs.dev")),
+    *(PublishedScore("F", _say("what.wmt"), _say("system.heads.many" if count > 1 else "system.heads.one", count=count),
                 number, f"{VASWANI}, Table 3", _say("differs.dev"))
       for count, number in ((1, "24.9"), (4, "25.5"), (8, "25.8"), (16, "25.8"), (32, "25.4"))),
     *MULTI30K,
-    Published("H", _say("what.iwslt14"), "RNN", "30.74", "JoeyNMT", _say("differs.size", parameters="61")),
-    Published("H", _say("what.iwslt14"), "Transformer", "33.73", "JoeyNMT",
+    PublishedScore("H", _say("what.iwslt14"), "RNN", "30.74", "JoeyNMT", _say("differs.size", parameters="61")),
+    PublishedScore("H", _say("what.iwslt14"), "Transformer", "33.73", "JoeyNMT",
               _say("differs.size", parameters="19")),
-    *(Published("H", _say("what.iwslt15"), system, number, source, _say("differs.tokenised"))
+    *(PublishedScore("H", _say("what.iwslt15"), system, number, source, _say("differs.tokenised"))
       for system, number, source in (
           (_say("system.lstm"), "23.3", "Luong and Manning 2015"),
           (_say("system.lstm_beam"), "26.1", "TF-NMT"), ("Transformer", "28.54", "Tensor2Tensor"))),
-    *(Published("H", _say("what.newstest2014"), system, number, source, WMT)
+    *(PublishedScore("H", _say("what.newstest2014"), system, number, source, WMT)
       for system, number, source in (
           (_say("system.gnmt"), "24.6", f"{VASWANI}, Table 2"),
           ("Transformer base", "27.3", f"{VASWANI}, Table 2"), ("Transformer big", "28.4", f"{VASWANI}, Table 2"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.analysis.evidence import Evidence, column, given
+from bench.analysis.evidence import Evidence, column, is_present
 from bench.errors import UserError
 from bench.records import store
 
@@ -89,6 +89,6 @@ def table(evidence: Evidence) -> pd.DataFrame:
 
 def _of_kind(values: pd.Series, kind: str) -> pd.Series:
     if kind == TEXT:
-        return pd.Series([str(value) if given(value) else None for value in values], dtype=object)
+        return pd.Series([str(value) if is_present(value) else None for value in values], dtype=object)
     numbers = pd.to_numeric(values, errors="coerce").astype(float).reset_index(drop=True)
     return numbers.round().astype("Int64") if kind == WHOLE else numbers

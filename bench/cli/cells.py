@@ -90,7 +90,7 @@ def suite_command(
     chosen = suites.load(name, only)
     out = RUNS / name if out is None else out
     suite.check_folder(out)
-    at_a_time = suite.how_many(chosen.threads, jobs)
+    at_a_time = suite.concurrency(chosen.threads, jobs)
     if chosen.threads > usable_cores():
         click.echo(
             f"bench: each cell of {name} uses {chosen.threads} threads, but there are only {usable_cores()} usable "
@@ -163,7 +163,7 @@ def tune_command(
     out = RUNS / f"tune-{name}" if out is None else out
     suite.check_folder(out)
     grid = tune.parse_grid(grid_options)
-    at_a_time = suite.how_many(chosen.threads, jobs)
+    at_a_time = suite.concurrency(chosen.threads, jobs)
     trials = tune.trials(chosen, grid, seeds or (tune.SEED,))
     with board(sys.stderr, len(trials)) as progress:
         trial_jobs = [trial.job for trial in trials]
@@ -199,7 +199,7 @@ def write_report(folder: Path, out: Path | None = None, lang: str = "en") -> Non
     from bench.report import exports
     from bench.report.page import build
 
-    page = build(folder, out, messages.chosen(lang))
+    page = build(folder, out, messages.parse_languages(lang))
     if not (page.parent / exports.PARQUET).exists():
         click.echo(f"bench: {exports.NO_PARQUET}", err=True)
     click.echo(str(page))

@@ -15,7 +15,7 @@ import pandas as pd
 import bench
 from bench.analysis.claims import judge
 from bench.analysis.evidence import Setting
-from bench.analysis.messages import ENGLISH, Say, told
+from bench.analysis.messages import ENGLISH, Message, render
 from bench.report import latex
 from bench.report.tables.base import Table, columns, table
 from bench.report.tables.published_numbers import Beside
@@ -53,9 +53,9 @@ def verdict_table(found: Iterable[judge.Verdict]) -> Table:
     """The verdicts as the page lists them first."""
     rows = []
     for each in found:
-        claim = Say("page.claim", letter=each.letter, sentence=each.claim.sentence)
+        claim = Message("page.claim", letter=each.letter, sentence=each.claim.sentence)
         rows.append([claim, each.word, each.corrected])
-    return table("verdicts", Say("page.verdicts"), judge.CALLED, columns("claim", "verdict", "corrected"), rows)
+    return table("verdicts", Message("page.verdicts"), judge.CRITERION, columns("claim", "verdict", "corrected"), rows)
 
 
 def verdicts(
@@ -69,7 +69,7 @@ def verdicts(
         "schema": VERDICTS_SCHEMA,
         "bench": bench.__version__,
         "rules_version": judge.RULES_VERSION,
-        "called": judge.CALLED,
+        "called": judge.CRITERION,
         "claims": [
             _plain(each.claim, "corrected")
             | _plain(each, "claim")
@@ -86,8 +86,8 @@ def _told(verdict: judge.Verdict, language: str) -> dict[str, object]:
     claim = verdict.claim
     texts = {"sentence": claim.sentence, "predicts": claim.predicts, "rule": claim.rule, "verdict": verdict.word,
              "scope": verdict.scope, "corrected": verdict.corrected}  # fmt: skip
-    evidence = [told(sentence, language) for sentence in verdict.evidence]
-    return {name: told(text, language) for name, text in texts.items()} | {"evidence": evidence}
+    evidence = [render(sentence, language) for sentence in verdict.evidence]
+    return {name: render(text, language) for name, text in texts.items()} | {"evidence": evidence}
 
 
 def _published(rows: Sequence[Beside]) -> list[object]:

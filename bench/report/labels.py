@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from bench.analysis.messages import Joined, Say, Text, named
+from bench.analysis.messages import Joined, Message, Text, translate_name
 
 
 @dataclass(frozen=True)
@@ -33,21 +33,21 @@ def said(
     """A figure's words. name: under `figures.each` in the texts; notes: sentences that its caption ends with; x, y: its
     axes, where those depend on what is drawn."""
     key = f"figures.each.{name}"
-    caption = Joined([Say(f"{key}.caption", **values), *notes], "sentences")
+    caption = Joined([Message(f"{key}.caption", **values), *notes], "sentences")
     return Said(
-        Say(f"{key}.title", **values), caption, Say(f"{key}.x", **values) if x is None else x,
-        Say(f"{key}.y", **values) if y is None else y, inside or {},
+        Message(f"{key}.title", **values), caption, Message(f"{key}.x", **values) if x is None else x,
+        Message(f"{key}.y", **values) if y is None else y, inside or {},
     )  # fmt: skip
 
 
 def note(name: str, **values: object) -> Text:
     """A sentence that a caption has where it holds."""
-    return Say(f"figures.notes.{name}", **values)
+    return Message(f"figures.notes.{name}", **values)
 
 
 def part(name: str, **values: object) -> Text:
     """What stands inside a figure: an entry of a legend, a group, a panel, or a part of a title."""
-    return Say(f"figures.parts.{name}", **values)
+    return Message(f"figures.parts.{name}", **values)
 
 
 def intervals(kind: str, seeds: object) -> Text:
@@ -60,47 +60,47 @@ def intervals(kind: str, seeds: object) -> Text:
 
 def label(metric: str, counted: str) -> str | Text:
     """An axis: metric and unit."""
-    return Say("figures.metric", metric=words(metric), unit=unit(counted)) if counted else words(metric)
+    return Message("figures.metric", metric=words(metric), unit=unit(counted)) if counted else words(metric)
 
 
 def axis(name: str, in_words: bool = False) -> str | Text:
     """What an axis counts, with its unit. in_words: of a translation, whose lengths are counted in words."""
-    plain = named("axes", name)
-    return named("axes", f"{name} in words", plain) if in_words else plain
+    plain = translate_name("axes", name)
+    return translate_name("axes", f"{name} in words", plain) if in_words else plain
 
 
 def axis_name(name: str) -> str | Text:
     """What an axis counts, in a sentence."""
-    return named("axis_names", name)
+    return translate_name("axis_names", name)
 
 
 def words(metric: str) -> str | Text:
     """A metric's name for readers."""
-    return named("metrics", metric, metric.replace("_", " "))
+    return translate_name("metrics", metric, metric.replace("_", " "))
 
 
 def phenomenon(name: str) -> str | Text:
-    return named("phenomena", name, name.replace("_", " "))
+    return translate_name("phenomena", name, name.replace("_", " "))
 
 
 def unit(name: str) -> str | Text:
     """Of scores."""
-    return named("units", name)
+    return translate_name("units", name)
 
 
 def status(name: str) -> str | Text:
     """Of a cell."""
-    return named("statuses", name)
+    return translate_name("statuses", name)
 
 
 def component(name: str) -> str | Text:
     """Of a model's parameters."""
-    return named("components", name, name.replace("_", " "))
+    return translate_name("components", name, name.replace("_", " "))
 
 
 def of_data(name: str) -> str | Text:
     """A kind of fact about a task's data."""
-    return named("data.kinds", name, name.replace("_", " "))
+    return translate_name("data.kinds", name, name.replace("_", " "))
 
 
 def beginning(text: str, most: int) -> str:

@@ -20,7 +20,7 @@ from markupsafe import Markup
 from bench.analysis import messages, tidy
 from bench.analysis.claims import judge
 from bench.analysis.evidence import Evidence, Setting
-from bench.analysis.messages import ENGLISH, Say, Text, told
+from bench.analysis.messages import ENGLISH, Message, Text, render
 from bench.analysis.stats import RESAMPLES
 from bench.errors import UserError
 from bench.records import store
@@ -171,7 +171,7 @@ def contents(found: store.Records, folder: Path, building: Path) -> dict:
         "long_sentences": _long_sentences(evidence, sections),
         "beside": others,
         "published": published,
-        "called": judge.CALLED,
+        "called": judge.CRITERION,
         "signatures": facts.signatures(evidence),
         "glossary": facts.glossary(evidence),
         "tables": [table for table in every if table is not None and table.rows],
@@ -195,7 +195,7 @@ def _long_sentences(evidence: Evidence, sections: list[Section]) -> list[tuple[S
 
 
 def _environment(language: str) -> jinja2.Environment:
-    """Templates whose every expression is told in a language; `say` in them is `Say`."""
+    """Templates whose every expression is told in a language; `say` in them is `Message`."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("bench.report"),
         autoescape=lambda name: not (name or "").endswith(".md.j2"),
@@ -203,11 +203,11 @@ def _environment(language: str) -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
-        finalize=partial(told, language=language),
+        finalize=partial(render, language=language),
     )
-    environment.globals |= {"say": Say, "told": told}
+    environment.globals |= {"say": Message, "render": render}
     environment.filters |= {
-        "md": lambda text: markdown(told(text, language)), "code": lambda text: code(told(text, language)),
+        "md": lambda text: markdown(render(text, language)), "code": lambda text: code(render(text, language)),
         "inline": partial(inline, language=language),
         "marked": lambda pieces: Markup(examples.marked(pieces, html.escape, language)),
         "marked_md": lambda pieces: " ".join(examples.marked(pieces, escaped, language).split()),
@@ -248,14 +248,14 @@ def inline(figure: Figure, language: str = ENGLISH) -> Markup:
     svg = TAG.sub(adapted, svg)  # and not what a token in the figure says
     if language != ENGLISH:
         svg = _worded(svg, figure, language)
-    spoken = Say("page.figure", title=figure.title, caption=figure.caption)
-    label = html.escape(told(spoken, language), quote=True)
+    spoken = Message("page.figure", title=figure.title, caption=figure.caption)
+    label = html.escape(render(spoken, language), quote=True)
     return Markup(re.sub(r"<svg ", f'<svg role="img" aria-label="{label}" ', svg, count=1))
 
 
 def _worded(svg: str, figure: Figure, language: str) -> str:
     """The SVG of a figure, drawn in English, with its own words in another language; what a record named stays."""
-    own = {_cdata(drawn): _cdata(told(text, language)) for drawn, text in figure.said.drawn.items()}
+    own = {_cdata(drawn): _cdata(render(text, language)) for drawn, text in figure.said.drawn.items()}
     return re.sub(r"(?<=>)[^<>]+(?=</text>)", lambda found: own.get(found.group(), found.group()), svg)
 
 

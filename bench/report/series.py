@@ -7,28 +7,17 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from bench.analysis.evidence import Evidence, Setting, column
+from bench.analysis.evidence import MEMORIES, WORKS, Evidence, Setting, column
 from bench.analysis.stats import bootstrap_mean
 from bench.report import labels
 
 KEYS = ["task", "budget_name", "arm", "seed", "cell"]
 MEBI = 2**20
-WORKS, MEMORIES = (
-    ("train", "decode", "decode_one"),
-    {"process": "memory.peak_rss_bytes", "gpu": "memory.peak_gpu_bytes"},
-)
-"""What speed is measured of, and peaks of memory by where they are; both by the names of their words."""
-
-
-def headline(evidence: Evidence, setting: Setting) -> tuple[str, str]:
-    """The headline metric and the headline search of a setting: the first of each ("" where there is none)."""
-    metrics, searches = evidence.metrics(setting), evidence.searches(setting)
-    return (metrics[0] if metrics else ""), (searches[0] if searches else "")
 
 
 def every_seed(evidence: Evidence, setting: Setting) -> pd.DataFrame:
     """Headline metric: a row a cell and split."""
-    metric, search = headline(evidence, setting)
+    _, metric, search = evidence.headline(setting)
     rows = evidence.select(setting, metric=metric, search=search)
     return rows[[*KEYS, "split", "search", "metric", "unit", "value", "n"]].reset_index(drop=True)
 
@@ -74,7 +63,7 @@ def over_seeds(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 def learning(evidence: Evidence, setting: Setting) -> pd.DataFrame:
     """A row a cell and validation. flops: of the matrix products of training so far, a target token as many as over the
     whole training; missing where the record does not say."""
-    cells = evidence.of(setting).set_index("cell")
+    cells = evidence.finished(setting).set_index("cell")
     rows = evidence.curves[evidence.curves["cell"].isin(cells.index)]
     whole, tokens = (
         pd.to_numeric(column(cells, name), errors="coerce")
@@ -89,7 +78,7 @@ def against_parameters(evidence: Evidence, setting: Setting) -> pd.DataFrame:
     """Headline metric on the first split: a row a cell."""
     table = every_seed(evidence, setting)
     table = table[table["split"] == next(iter(evidence.splits(setting)), None)].copy()
-    cells = evidence.of(setting).set_index("cell")
+    cells = evidence.finished(setting).set_index("cell")
     table["target"] = setting.target
     table["parameters"] = (
         pd.to_numeric(column(cells, "parameters.total"), errors="coerce").reindex(table["cell"]).values
@@ -100,14 +89,14 @@ def against_parameters(evidence: Evidence, setting: Setting) -> pd.DataFrame:
 def speeds(evidence: Evidence, setting: Setting) -> pd.DataFrame:
     """Medians of a cell: a row a cell and kind of work."""
     names = {f"throughput.{work}.median": labels.part(work) for work in WORKS}
-    table = _long(evidence.of(setting), names, "tokens_per_second")
+    table = _long(evidence.finished(setting), names, "tokens_per_second")
     return table[table["tokens_per_second"] > 0].reset_index(drop=True)
 
 
 def memory(evidence: Evidence, setting: Setting) -> pd.DataFrame:
     """Peaks of a cell: a row a cell and kind of memory."""
     names = {column_name: labels.part(place) for place, column_name in MEMORIES.items()}
-    table = _long(evidence.of(setting), names, "mebibytes")
+    table = _long(evidence.finished(setting), names, "mebibytes")
     return table.assign(mebibytes=table["mebibytes"] / MEBI)
 
 

@@ -16,7 +16,7 @@ import pytest
 from bench.__main__ import main
 from bench.analysis import messages
 from bench.analysis.claims import judge
-from bench.analysis.messages import Joined, Say
+from bench.analysis.messages import Joined, Message
 from bench.errors import UserError
 from bench.records import store
 from bench.report import page
@@ -57,7 +57,7 @@ def first_arguments(node: ast.expr) -> list[ast.expr]:
 
 
 class Sources:
-    """keys: asked for by `Say`, in full; patterns: the same with gaps; strings: every string of
+    """keys: asked for by `Message`, in full; patterns: the same with gaps; strings: every string of
     the code; shapes: every f-string of the report's."""
 
     def __init__(self) -> None:
@@ -82,9 +82,9 @@ class Sources:
         elif isinstance(node, ast.Call) and node.args:
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             for first in first_arguments(node.args[0]):
-                if name == "Say":
+                if name == "Message":
                     self._key(first)
-            if name == "named" and isinstance(node.args[0], ast.Constant):
+            if name == "translate_name" and isinstance(node.args[0], ast.Constant):
                 self.patterns.add(re.escape(f"{node.args[0].value}.") + "(.+)")
             for argument in node.args if name == "columns" else node.args[:1] if name in WRAPPERS else ():
                 for one in first_arguments(argument):
@@ -137,34 +137,34 @@ def test_no_key_is_unused(sources):
 def test_every_claim_has_its_words():
     for claim in judge.CLAIMS:
         for text in (claim.sentence, claim.predicts, claim.rule, claim.scope, *claim.corrected.values()):
-            assert text and text.told("zh") != text
+            assert text and text.render("zh") != text
     assert {f"verdicts.{verdict}" for verdict in judge.VERDICTS} <= set(ENGLISH)
     first = "注意力机制使 Transformer 能捕捉长距离依赖，而 RNN、LSTM 只能捕捉短距离依赖。"
-    assert judge.CLAIMS[0].sentence.told("zh") == first
+    assert judge.CLAIMS[0].sentence.render("zh") == first
 
 
 def test_a_text_is_its_english_and_knows_the_other_languages():
-    text = Say("difference.few", seeds=Say("difference.of_seeds.many", count=2), least=3)
+    text = Message("difference.few", seeds=Message("difference.of_seeds.many", count=2), least=3)
     assert text == "n = 2 seeds, fewer than 3: not decided" and f"{text}" == text
-    assert text.told("zh") == "n = 2 个种子，少于 3 个：不作判定"
+    assert text.render("zh") == "n = 2 个种子，少于 3 个：不作判定"
     both = Joined([text, "{not a placeholder}"], "reasons")
-    assert both.endswith("; {not a placeholder}") and both.told("zh").endswith("；{not a placeholder}")
+    assert both.endswith("; {not a placeholder}") and both.render("zh").endswith("；{not a placeholder}")
     for same in (copy.deepcopy(both), pickle.loads(pickle.dumps(both))):
-        assert same == both and same.told("zh") == both.told("zh")
-    assert messages.told("plain", "zh") == "plain" and messages.told(3, "zh") == 3
+        assert same == both and same.render("zh") == both.render("zh")
+    assert messages.render("plain", "zh") == "plain" and messages.render(3, "zh") == 3
 
 
 def test_an_unknown_key_or_a_missing_value_is_refused():
     with pytest.raises(LookupError, match="no.such.key"):
-        Say("no.such.key")
+        Message("no.such.key")
     with pytest.raises(LookupError, match="difference.few: no 'seeds'"):
-        Say("difference.few", least=3)
+        Message("difference.few", least=3)
 
 
 def test_an_unknown_language_is_refused(folder, capsys):
-    assert messages.chosen("zh, en,zh") == ["zh", "en"]
+    assert messages.parse_languages("zh, en,zh") == ["zh", "en"]
     with pytest.raises(UserError, match="'xx'; there are en, zh"):
-        messages.chosen("en,xx")
+        messages.parse_languages("en,xx")
     folder.cell()
     assert main(["report", str(folder.path), "--lang", "xx"]) == 2
     assert "no texts in the language 'xx'" in capsys.readouterr().err and not (folder.path / "report.html").exists()

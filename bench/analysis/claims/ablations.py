@@ -17,12 +17,11 @@ from bench.analysis.claims.rules import (  # fmt: skip
     Case,
     Finding,
     compared,
-    headline,
     mean,
 )
-from bench.analysis.comparisons import ABOVE, BELOW, LEVEL, Judged, number, spoken
-from bench.analysis.evidence import Evidence, Setting, given
-from bench.analysis.messages import Joined, Say, Text
+from bench.analysis.comparisons import ABOVE, BELOW, LEVEL, Judged, format_score, spoken
+from bench.analysis.evidence import Evidence, Setting, is_present
+from bench.analysis.messages import Joined, Message, Text
 
 TUNED = ("lr", "dropout")
 """Options that are chosen for each variant by itself, and do not make two variants unlike."""
@@ -36,7 +35,7 @@ def positions(evidence: Evidence) -> list[Case]:
     kind with the highest mean decides; all of them count in the family, for it is chosen by looking."""
     cases = []
     for setting in evidence.settings():
-        rows = evidence.select(setting, *headline(evidence, setting), trusted=True)
+        rows = evidence.select(setting, *evidence.headline(setting), trusted=True)
         for base, variants in _variants(rows, "positions"):
             if NONE in variants and len(variants) > 1:
                 cases.append(_positions(evidence, setting, rows, base, variants))
@@ -44,32 +43,33 @@ def positions(evidence: Evidence) -> list[Case]:
 
 
 def _positions(evidence: Evidence, setting: Setting, rows: pd.DataFrame, base: str, variants: dict[str, str]) -> Case:
-    _, metric, _ = headline(evidence, setting)
+    _, metric, _ = evidence.headline(setting)
     unit, task = evidence.unit(setting, metric), evidence.name(setting)
     scores = {kind: mean(evidence.by_seed(rows, arm)) for kind, arm in variants.items()}
-    told = Joined(f"{kind} {number(score, unit)}" for kind, score in scores.items())
+    told = Joined(f"{kind} {format_score(score, unit)}" for kind, score in scores.items())
     of = {"setting": task, "arm": base}
-    said = [Say("evidence.E.scores", metric=metric, scores=told, **of)]
+    said = [Message("evidence.E.scores", metric=metric, scores=told, **of)]
     known = evidence.fact(setting, f"data.chance.{metric}")
-    floor = float(known) if given(known) else 0.0
+    floor = float(known) if is_present(known) else 0.0
     kinds = [kind for kind in variants if kind != NONE]
     asked = [compared(evidence, setting, rows, variants[kind], variants[NONE]) for kind in kinds]
 
     def judge(judged: list[Judged]) -> Finding:
         sentences = [
-            Say("evidence.E.minus", kind=kind, difference=spoken(found), **of) for kind, found in zip(kinds, judged)
+            Message("evidence.E.minus", kind=kind, difference=spoken(found), **of)
+            for kind, found in zip(kinds, judged)
         ]
         best, call = max(zip(kinds, judged), key=lambda pair: pair[1].difference.mean)
         if evidence.fact(setting, "data.order_free"):
-            free = Say("evidence.E.order_free", setting=task)
+            free = Message("evidence.E.order_free", setting=task)
             return Finding(NOT_TESTED, [*said, *sentences, free], [setting])
         if call.call != ABOVE:
             word = REFUTED if call.call in (BELOW, LEVEL) else INCONCLUSIVE
             return Finding(word, [*said, *sentences], [setting])
         kept = (scores[NONE] - floor) / (scores[best] - floor)
-        left = Say("evidence.E.left", share=f"{100 * max(0.0, kept):.0f}", kind=best, **of)
+        left = Message("evidence.E.left", share=f"{100 * max(0.0, kept):.0f}", kind=best, **of)
         whole = kept < HALF
-        verdict, instead = (SUPPORTED, None) if whole else (QUALIFIED, Say("instead.leaks"))
+        verdict, instead = (SUPPORTED, None) if whole else (QUALIFIED, Message("instead.leaks"))
         return Finding(verdict, [*said, *sentences, left], [setting], instead)
 
     return Case(asked, judge)
@@ -79,18 +79,18 @@ def heads(evidence: Evidence) -> list[Case]:
     """Claim F: each number of heads against one head."""
     cases = []
     for setting in evidence.settings():
-        rows = evidence.select(setting, *headline(evidence, setting), trusted=True)
+        rows = evidence.select(setting, *evidence.headline(setting), trusted=True)
         for base, variants in _variants(rows, "n_heads"):
             if "1" in variants and len(variants) > 1:
                 more = {count: arm for count, arm in variants.items() if count != "1"}
                 asked = [compared(evidence, setting, rows, arm, variants["1"]) for arm in more.values()]
-                _, metric, _ = headline(evidence, setting)
+                _, metric, _ = evidence.headline(setting)
                 told = Joined(
-                    f"{count}: {number(mean(evidence.by_seed(rows, arm)), evidence.unit(setting, metric))}"
+                    f"{count}: {format_score(mean(evidence.by_seed(rows, arm)), evidence.unit(setting, metric))}"
                     for count, arm in variants.items()
                 )
                 of = {"setting": evidence.name(setting), "arm": base}
-                said = Say("evidence.F.scores", metric=metric, scores=told, **of)
+                said = Message("evidence.F.scores", metric=metric, scores=told, **of)
                 cases.append(Case(asked, partial(_judged_heads, setting, of, said, list(more))))
     return cases
 
@@ -104,7 +104,8 @@ def _judged_heads(setting: Setting, of: dict, said: Text, counts: list[str], jud
         else INCONCLUSIVE
     )  # fmt: skip
     minus = [
-        Say("evidence.F.minus", count=count, difference=spoken(found), **of) for count, found in zip(counts, judged)
+        Message("evidence.F.minus", count=count, difference=spoken(found), **of)
+        for count, found in zip(counts, judged)
     ]
     return Finding(verdict, [said, *minus], [setting])
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from bench.analysis.evidence import column
-from bench.analysis.messages import Joined, Say, Text
+from bench.analysis.messages import Joined, Message, Text
 
 KINDS = ("feed_forward", "recurrent")
 
@@ -27,32 +27,34 @@ def layers_told(found: Mapping, total: float) -> Text:
             units = sorted({layer["units"] for layer in layers})
             parameters = sum(layer["parameters"] for layer in layers)
             parts.append(
-                Say(
+                Message(
                     "architecture.layers.many" if len(layers) > 1 else "architecture.layers.one", count=len(layers),
-                    kind=Say(f"architecture.{kind}"), units=Joined((f"{count:,}" for count in units), "or"),
+                    kind=Message(f"architecture.{kind}"), units=Joined((f"{count:,}" for count in units), "or"),
                     parameters=f"{parameters:,}", share=f"{100 * parameters / total:.0f}",
                 )
             )  # fmt: skip
-    return Joined(parts, "and") if parts else Say("architecture.no_layers")
+    return Joined(parts, "and") if parts else Message("architecture.no_layers")
 
 
 def state_told(state: Mapping) -> Text:
     """What a decoder hands on from one position to the next."""
     if not state["last"]:
-        return Say("architecture.nothing")
-    standing = Say("architecture.standing", kept=f"{100 * state['kept']:.0f}", changed=f"{100 * state['changed']:.0f}")
+        return Message("architecture.nothing")
+    standing = Message(
+        "architecture.standing", kept=f"{100 * state['kept']:.0f}", changed=f"{100 * state['changed']:.0f}"
+    )
     size = {"last": f"{state['last']:,}", "tokens": state["tokens"]}
     if state["grows"]:
-        return Say("architecture.growing", first=f"{state['first']:,}", standing=standing, **size)
-    return Say("architecture.fixed", standing=standing, **size)
+        return Message("architecture.growing", first=f"{state['first']:,}", standing=standing, **size)
+    return Message("architecture.fixed", standing=standing, **size)
 
 
 def told(arm: str, found: Mapping, total: float) -> Text:
     """A model in sentences: its hidden layers, what it is without the feed-forward ones, what it hands on."""
-    said = [Say("architecture.has", arm=arm, layers=layers_told(found, total))]
+    said = [Message("architecture.has", arm=arm, layers=layers_told(found, total))]
     without = found["without_feed_forward"]
     if without is not None and without["runs"]:
-        said.append(Say("architecture.without.runs", parameters=f"{without['parameters']:,}"))
+        said.append(Message("architecture.without.runs", parameters=f"{without['parameters']:,}"))
     elif without is not None:
-        said.append(Say("architecture.without.fails"))
-    return Joined([*said, Say("architecture.handed_on", state=state_told(found["state"]))], "sentences")
+        said.append(Message("architecture.without.fails"))
+    return Joined([*said, Message("architecture.handed_on", state=state_told(found["state"]))], "sentences")

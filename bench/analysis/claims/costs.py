@@ -12,20 +12,19 @@ import pandas as pd
 from bench.analysis import arms
 from bench.analysis.claims.rules import INCONCLUSIVE, QUALIFIED, REFUTED, SUPPORTED, Case, Finding, compared
 from bench.analysis.comparisons import ABOVE, BELOW, LEVEL, OPEN, RATIO, RATIOS, Comparison, Judged, listed
-from bench.analysis.evidence import Evidence, Setting, column
-from bench.analysis.messages import Joined, Say, Text
-from bench.report.series import WORKS
+from bench.analysis.evidence import WORKS, Evidence, Setting, column
+from bench.analysis.messages import Joined, Message, Text
 
 PARAMETER_TOLERANCE = 0.05
 
-SPEEDS = {f"throughput.{work}.median": Say(f"costs.{work}.speed") for work in WORKS}
+SPEEDS = {f"throughput.{work}.median": Message(f"costs.{work}.speed") for work in WORKS}
 """Target tokens a second: more is better."""
 
 COSTS = {
-    "flops.forward_per_target_token": Say("costs.flops"),
-    **{f"throughput.{work}.median": Say(f"costs.{work}.time") for work in WORKS},
-    "memory.peak_rss_bytes": Say("costs.rss"),
-    "memory.peak_gpu_bytes": Say("costs.gpu"),
+    "flops.forward_per_target_token": Message("costs.flops"),
+    **{f"throughput.{work}.median": Message(f"costs.{work}.time") for work in WORKS},
+    "memory.peak_rss_bytes": Message("costs.rss"),
+    "memory.peak_gpu_bytes": Message("costs.gpu"),
 }
 COUNTED = ("flops.forward_per_target_token", "parameters.total")
 """Counted, not measured: every seed gives the same number, and no interval is needed."""
@@ -43,7 +42,7 @@ def _judged_wins(evidence: Evidence, judged: list[Judged]) -> Finding:
     wins = [found for found in judged if found.call == ABOVE]
     undecided = [found for found in judged if found.call == OPEN and found.difference.mean >= found.comparison.margin]
     said = [
-        Say(
+        Message(
             "evidence.C.summary", count=len(judged), above=calls[ABOVE], below=calls[BELOW], level=calls[LEVEL],
             open=calls[OPEN], family=judged[0].family,
         )
@@ -52,7 +51,7 @@ def _judged_wins(evidence: Evidence, judged: list[Judged]) -> Finding:
     said += _grouped(evidence, undecided, "ahead")
     settings = list(dict.fromkeys(found.comparison.setting for found in judged))
     if not all(evidence.same_machine(setting) for setting in settings):
-        said.append(Say("evidence.C.unlike"))
+        said.append(Message("evidence.C.unlike"))
     nowhere = set(calls) <= {BELOW, LEVEL}
     return Finding(REFUTED if wins else SUPPORTED if nowhere else INCONCLUSIVE, said, settings)
 
@@ -61,7 +60,7 @@ def cost(evidence: Evidence) -> list[Case]:
     """Claim D: at matched parameters, each cost of the Transformer over that of each recurrent arm."""
     cases = []
     for setting in evidence.settings():
-        cells = evidence.of(setting, trusted=True)
+        cells = evidence.finished(setting, trusted=True)
         rivals = evidence.arms(setting, *arms.ANY_RECURRENT, trusted=True)
         for transformer in evidence.arms(setting, arms.TRANSFORMER, trusted=True):
             if rivals:
@@ -76,7 +75,7 @@ def _gated(evidence: Evidence) -> list[Case]:
         for setting in evidence.settings()
         if evidence.arms(setting, arms.TRANSFORMER) and evidence.arms(setting, *arms.ANY_RECURRENT)
     ]
-    said = [Say("evidence.D.gated", setting=evidence.name(setting)) for setting in both]
+    said = [Message("evidence.D.gated", setting=evidence.name(setting)) for setting in both]
     return [Case.settled(Finding(INCONCLUSIVE, said, both))] if both else []
 
 
@@ -88,15 +87,15 @@ def _cost(evidence: Evidence, setting: Setting, cells: pd.DataFrame, transformer
     aimed = setting.rule == "params" and setting.target >= 0
     matched = aimed and all(abs(size / setting.target - 1) <= PARAMETER_TOLERANCE for size in known)
     name_of_setting = evidence.name(setting)
-    counts = Say("evidence.D.sizes", setting=name_of_setting, sizes=told or Say("evidence.D.not_recorded"))
+    counts = Message("evidence.D.sizes", setting=name_of_setting, sizes=told or Message("evidence.D.not_recorded"))
     if not matched:
-        names = {"parameters.total": Say("costs.parameters"), **names}
-    said = [Joined([counts, Say("evidence.D.matched" if matched else "evidence.D.not_matched")], "sentences")]
+        names = {"parameters.total": Message("costs.parameters"), **names}
+    said = [Joined([counts, Message("evidence.D.matched" if matched else "evidence.D.not_matched")], "sentences")]
     if setting.rule == "flops":
-        said.append(Say("evidence.D.flops_matched"))
+        said.append(Message("evidence.D.flops_matched"))
         del names["flops.forward_per_target_token"]
     if not evidence.same_machine(setting):
-        said.append(Say("evidence.D.unlike"))
+        said.append(Message("evidence.D.unlike"))
         names = {name: text for name, text in names.items() if not name.startswith(("throughput", "memory"))}
     asked = [
         _in_logs(evidence, setting, cells, name, *((arm, transformer) if name in SPEEDS else (transformer, arm)))
@@ -123,10 +122,10 @@ def _judged_cost(
         found = [each for each in judged if each.comparison.metric == name]
         if exact:
             told = Joined(f"{arm} {math.exp(mean):.2f}" for arm, mean in exact.items())
-            said.append(Say("evidence.D.counted", ratios=told, **words_of_name))
+            said.append(Message("evidence.D.counted", ratios=told, **words_of_name))
         if found:
             rivals = [each.comparison.first if name in SPEEDS else each.comparison.second for each in found]
-            said.append(Say("evidence.D.measured", differences=listed(dict(zip(rivals, found))), **words_of_name))
+            said.append(Message("evidence.D.measured", differences=listed(dict(zip(rivals, found))), **words_of_name))
         if name not in NO_VOTE:
             calls += [each.call for each in found]
     return Finding(_costly(calls, matched), said, [setting])
@@ -150,7 +149,7 @@ def _exact(log_ratio: float) -> str:
 
 def _comparisons(evidence: Evidence) -> Iterator[Comparison]:
     for setting in evidence.settings():
-        cells, search = evidence.of(setting, trusted=True), next(iter(evidence.searches(setting)), None)
+        cells, search = evidence.finished(setting, trusted=True), next(iter(evidence.searches(setting)), None)
         transformer = next(iter(evidence.arms(setting, arms.TRANSFORMER, trusted=True)), None)
         rivals = evidence.arms(setting, *arms.ANY_RECURRENT, trusted=True)
         if transformer is None:
@@ -173,7 +172,7 @@ def _grouped(evidence: Evidence, found: list[Judged], how: str) -> list[Text]:
         measure = SPEEDS.get(asked.metric) or Joined([str(asked.split), asked.metric], "clauses")
         groups.setdefault((asked.setting, measure), {})[asked.first] = each
     return [
-        Say(f"evidence.C.{how}", setting=evidence.name(setting), measure=measure, differences=listed(group))
+        Message(f"evidence.C.{how}", setting=evidence.name(setting), measure=measure, differences=listed(group))
         for (setting, measure), group in groups.items()
     ]
 

@@ -16,7 +16,7 @@ from bench.analysis.claims import ablations, costs, rules
 from bench.analysis.claims.rules import INCONCLUSIVE, NOT_TESTED, QUALIFIED, REFUTED, SUPPORTED, Case, Rule
 from bench.analysis.comparisons import Family, Judged
 from bench.analysis.evidence import Evidence, Setting
-from bench.analysis.messages import Joined, Say, Text
+from bench.analysis.messages import Joined, Message, Text
 from bench.records.store import Records
 
 VERDICTS = (SUPPORTED, REFUTED, QUALIFIED, INCONCLUSIVE, NOT_TESTED)
@@ -29,7 +29,7 @@ CHANGES = {
 }
 """What each version calls a difference."""
 
-CALLED = Say("called.version", version=RULES_VERSION, called=comparisons.CALLED)
+CRITERION = Message("called.version", version=RULES_VERSION, called=comparisons.CRITERION)
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,13 @@ class Verdict:
     @property
     def word(self) -> Text:
         """The verdict for readers."""
-        return Say(f"verdicts.{self.verdict}")
+        return Message(f"verdicts.{self.verdict}")
 
 
 def _claim(letter: str, test: Rule, *verdicts: str) -> Claim:
     """verdicts: those that have a sentence of their own to say instead."""
-    parts = (Say(f"claims.{letter}.{part}") for part in ("sentence", "predicts", "rule", "scope"))
-    return Claim(letter, *parts, {verdict: Say(f"claims.{letter}.{verdict}") for verdict in verdicts}, test)
+    parts = (Message(f"claims.{letter}.{part}") for part in ("sentence", "predicts", "rule", "scope"))
+    return Claim(letter, *parts, {verdict: Message(f"claims.{letter}.{verdict}") for verdict in verdicts}, test)
 
 
 CLAIMS = (
@@ -107,15 +107,15 @@ def _verdict(claim: Claim, evidence: Evidence, cases: list[Case], family: Family
     verdict = rules.combined(finding.verdict for finding in findings)
     said = [sentence for finding in findings for sentence in finding.evidence]
     if verdict == NOT_TESTED:
-        said = [Say("evidence.missing"), *said]
+        said = [Message("evidence.missing"), *said]
     settings = list(dict.fromkeys(setting for finding in findings for setting in finding.settings))
-    left_out = sum(int((evidence.of(setting)["doubt"] != "").sum()) for setting in settings)
+    left_out = sum(int((evidence.finished(setting)["doubt"] != "").sum()) for setting in settings)
     if left_out and claim.test is not rules.hidden_layers:
-        said.append(Say("evidence.left_out.many" if left_out > 1 else "evidence.left_out.one", count=left_out))
+        said.append(Message("evidence.left_out.many" if left_out > 1 else "evidence.left_out.one", count=left_out))
     told = {finding.corrected for finding in findings if finding.verdict != NOT_TESTED}
     instead = told.pop() if len(told) == 1 else None
     if instead is None:
-        open_ = Say("instead.untested" if verdict == NOT_TESTED else "instead.undecided")
+        open_ = Message("instead.untested" if verdict == NOT_TESTED else "instead.undecided")
         instead = claim.corrected.get(verdict, open_)
     compared = [judged for finding in findings for judged in finding.comparisons]
     return Verdict(claim, verdict, said, _scope(claim, evidence, settings), instead, compared)
@@ -125,8 +125,10 @@ def _scope(claim: Claim, evidence: Evidence, settings: list[Setting]) -> Text:
     if not settings:
         return claim.scope
     trusted = claim.test is not rules.hidden_layers
-    seeds = sorted({int(seed) for setting in settings for seed in evidence.of(setting, trusted)["seed"].dropna()})
+    seeds = sorted(
+        {int(seed) for setting in settings for seed in evidence.finished(setting, trusted)["seed"].dropna()}
+    )
     told = Joined((setting.text for setting in settings), "reasons")
     if not seeds:
-        return Say("evidence.scope", settings=told, scope=claim.scope)
-    return Say("evidence.scope_seeds", settings=told, seeds=Joined(map(str, seeds)), scope=claim.scope)
+        return Message("evidence.scope", settings=told, scope=claim.scope)
+    return Message("evidence.scope_seeds", settings=told, seeds=Joined(map(str, seeds)), scope=claim.scope)

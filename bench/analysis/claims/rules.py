@@ -15,10 +15,10 @@ import pandas as pd
 
 from bench.analysis import arms
 from bench.analysis.claims import architecture
-from bench.analysis.comparisons import ABOVE, BELOW, LEVEL, OPEN, Comparison, Judged, number, spoken
-from bench.analysis.evidence import Evidence, Setting, column, given
+from bench.analysis.comparisons import ABOVE, BELOW, LEVEL, OPEN, Comparison, Judged, format_score, spoken
+from bench.analysis.evidence import Evidence, Setting, column, is_present
 from bench.analysis.gates import AT_CHANCE
-from bench.analysis.messages import Joined, Say, Text
+from bench.analysis.messages import Joined, Message, Text
 from bench.metrics import LESS_IS_BETTER
 
 SUPPORTED, REFUTED, QUALIFIED, INCONCLUSIVE = "supported", "refuted", "qualified", "inconclusive"
@@ -65,7 +65,7 @@ def distance(evidence: Evidence) -> list[Case]:
     """Claim A."""
     cases = []
     for setting in evidence.settings():
-        split, metric, search = headline(evidence, setting)
+        split, metric, search = evidence.headline(setting)
         if evidence.unit(setting, metric) in LESS_IS_BETTER:
             continue  # the rule speaks of accuracy
         every = evidence.select(setting, split, metric, search, axis="distance")
@@ -76,44 +76,44 @@ def distance(evidence: Evidence) -> list[Case]:
             if plain:
                 cases.append(_distance(evidence, setting, every, transformer, plain))
             else:
-                note = Say("evidence.A.no_plain", setting=evidence.name(setting))
+                note = Message("evidence.A.no_plain", setting=evidence.name(setting))
                 cases.append(Case.settled(Finding(NOT_TESTED, [note], [setting])))
     return cases
 
 
 def _distance(evidence: Evidence, setting: Setting, every: pd.DataFrame, transformer: str, plain: list[str]) -> Case:
-    split, metric, search = headline(evidence, setting)
+    split, metric, search = evidence.headline(setting)
     unit = evidence.unit(setting, metric)
     rows = _inside(evidence.trusted(every), evidence.fact(setting, "data.train_range.distance"))
     steps = sorted(rows["at"].unique())
     quarter = max(1, len(steps) // 4)
     near, far = rows[rows["at"].isin(steps[:quarter])], rows[rows["at"].isin(steps[-quarter:])]
     known = evidence.fact(setting, f"data.chance.{metric}")
-    chance = float(known) if given(known) else 0.0
+    chance = float(known) if is_present(known) else 0.0
     of = {"setting": evidence.name(setting), "metric": metric}
-    guessing = Say("evidence.A.chance", chance=number(chance, unit), **of)
-    said = [guessing if given(known) else Say("evidence.A.no_chance", **of)]
+    guessing = Message("evidence.A.chance", chance=format_score(chance, unit), **of)
+    said = [guessing if is_present(known) else Message("evidence.A.no_chance", **of)]
     ends: dict[str, tuple[dict[int, float], dict[int, float]]] = {}
     for arm in [transformer, *_present(rows, arms.ATTENTIVE), *plain]:
         ends[arm] = evidence.by_seed(near, arm), evidence.by_seed(far, arm)
         if not ends[arm][1]:
-            said.append(Say("evidence.A.no_cell", arm=arm))
+            said.append(Message("evidence.A.no_cell", arm=arm))
             continue
         both = [
-            Say("evidence.A.at", value=number(mean(values), unit), distance=_span(part))
+            Message("evidence.A.at", value=format_score(mean(values), unit), distance=_span(part))
             for values, part in zip(ends[arm], (near, far))
         ]
-        said.append(Say("evidence.A.arm", arm=arm, ends=Joined(both, "and"), count=len(ends[arm][1])))
+        said.append(Message("evidence.A.arm", arm=arm, ends=Joined(both, "and"), count=len(ends[arm][1])))
     asked = []
     for arm in [arm for arm in ends if arm != transformer and ends[arm][1]] if ends[transformer][1] else []:
         whole = Comparison(
             setting, transformer, arm, ends[transformer][1], ends[arm][1], unit, metric, split, search,
-            Say("evidence.A.part", far=_span(far)),
+            Message("evidence.A.part", far=_span(far)),
         )  # fmt: skip
         asked.append(whole)
         if arm in plain:
             growth = {side: _minus(*ends[side][::-1]) for side in (transformer, arm)}
-            part = Say("evidence.A.growth_part", far=_span(far), near=_span(near))
+            part = Message("evidence.A.growth_part", far=_span(far), near=_span(near))
             asked.append(replace(whole, ours=growth[transformer], theirs=growth[arm], part=part))
     stuck = mean(evidence.by_seed(rows, transformer)) <= chance + AT_CHANCE
     holding = {arm for arm in _present(rows, arms.ATTENTIVE) if _holds(rows, arm, chance)}
@@ -130,14 +130,14 @@ def _judged_distance(
         transformer, arm = found.comparison.first, found.comparison.second
         if arm not in verdicts:
             verdicts[arm] = found.call
-            said.append(Say("evidence.A.longest", first=transformer, second=arm, difference=spoken(found)))
+            said.append(Message("evidence.A.longest", first=transformer, second=arm, difference=spoken(found)))
         else:
             growth[arm], better[arm] = found.call, verdicts[arm]
-            said.append(Say("evidence.A.growth", difference=spoken(found)))
+            said.append(Message("evidence.A.growth", difference=spoken(found)))
     if not better:
         return Finding(INCONCLUSIVE, said, [setting])
     if stuck:
-        said.append(Say("evidence.A.stuck", arm=transformer))
+        said.append(Message("evidence.A.stuck", arm=transformer))
         return Finding(REFUTED if BELOW in better.values() else INCONCLUSIVE, said, [setting])
     calls = set(better.values())
     if calls == {ABOVE} and set(growth.values()) == {ABOVE}:
@@ -145,19 +145,21 @@ def _judged_distance(
         held = [arm for arm in attentive if verdicts[arm] in (LEVEL, BELOW) or arm in holding]
         unclear = [arm for arm in attentive if arm not in held and verdicts[arm] == OPEN]
         if held:
-            said.append(Say("evidence.A.held", arms=Joined(held)))
+            said.append(Message("evidence.A.held", arms=Joined(held)))
         elif unclear:
-            said.append(Say("evidence.A.unclear", arms=Joined(unclear)))
+            said.append(Message("evidence.A.unclear", arms=Joined(unclear)))
         elif not attentive:
-            said.append(Say("evidence.A.no_attentive"))
+            said.append(Message("evidence.A.no_attentive"))
         instead = "alike" if held else "alone" if unclear or not attentive else None
         if instead is None:
             return Finding(SUPPORTED, said, [setting])
-        return Finding(QUALIFIED, said, [setting], Say(f"instead.{instead}"))
+        return Finding(QUALIFIED, said, [setting], Message(f"instead.{instead}"))
     if calls == {ABOVE}:
-        said.append(Say("evidence.A.no_growth"))
+        said.append(Message("evidence.A.no_growth"))
     if ABOVE in calls:
-        return Finding(QUALIFIED, said, [setting], Say("instead.everywhere" if calls == {ABOVE} else "instead.some"))
+        return Finding(
+            QUALIFIED, said, [setting], Message("instead.everywhere" if calls == {ABOVE} else "instead.some")
+        )
     return Finding(REFUTED if OPEN not in calls else INCONCLUSIVE, said, [setting])
 
 
@@ -178,10 +180,12 @@ def hidden_layers(evidence: Evidence) -> list[Case]:
                 continue
             if inner.empty:
                 continue
-            text = Say("evidence.B.counted", setting=evidence.name(setting), count=f"{inner.iloc[0]:,.0f}", arm=arm)
-            if given(total.iloc[0]):
+            text = Message(
+                "evidence.B.counted", setting=evidence.name(setting), count=f"{inner.iloc[0]:,.0f}", arm=arm
+            )
+            if is_present(total.iloc[0]):
                 share = {"share": f"{100 * inner.iloc[0] / total.iloc[0]:.0f}", "total": f"{total.iloc[0]:,.0f}"}
-                text = Say("evidence.B.share", **text.values, **share)
+                text = Message("evidence.B.share", **text.values, **share)
             finding = Finding(REFUTED if inner.iloc[0] > 0 else INCONCLUSIVE, [text], [setting])
             cases.append(Case.settled(finding))
     return cases
@@ -194,7 +198,7 @@ def _inspected(evidence: Evidence, setting: Setting, cells: pd.DataFrame, names:
         found = architecture.first_inspected(cells[cells["arm"] == arm])
         if found is not None:
             model = architecture.told(arm, *found)
-            said.append(Say("evidence.B.inspected", setting=evidence.name(setting), model=model))
+            said.append(Message("evidence.B.inspected", setting=evidence.name(setting), model=model))
     return said
 
 
@@ -202,7 +206,7 @@ def attention(evidence: Evidence) -> list[Case]:
     """Claim G: each recurrent arm with attention against the same cell without."""
     cases = []
     for setting in evidence.settings():
-        split, metric, search = headline(evidence, setting)
+        split, metric, search = evidence.headline(setting)
         rows = evidence.select(setting, split, metric, search)
         pairs = [(arm, arms.without_attention(arm)) for arm in _present(rows, arms.ATTENTIVE)]
         asked = [compared(evidence, setting, rows, arm, twin) for arm, twin in pairs if twin in set(rows["arm"])]
@@ -217,7 +221,7 @@ def _judged_attention(name: str, setting: Setting, judged: list[Judged]) -> Find
     for found in judged:
         asked = found.comparison
         said.append(
-            Say(
+            Message(
                 "evidence.G.minus", setting=name, split=asked.split, metric=asked.metric, first=asked.first,
                 second=asked.second, difference=spoken(found),
             )
@@ -246,7 +250,7 @@ def _judged_translation(name: str, setting: Setting, judged: list[Judged]) -> Fi
     for found in judged:
         asked = found.comparison
         said.append(
-            Say(
+            Message(
                 "evidence.H.best" if not said and len(judged) > 1 else "evidence.H.minus", setting=name,
                 search=asked.search, first=asked.first, second=asked.second, difference=spoken(found),
             )
@@ -269,13 +273,6 @@ def compared(evidence: Evidence, setting: Setting, rows: pd.DataFrame, first: st
     unit, trusted = evidence.unit(setting, metric), evidence.trusted(rows)
     ours, theirs = (evidence.merit(trusted, arm, unit) for arm in (first, second))
     return Comparison(setting, first, second, ours, theirs, unit, metric, split, search)
-
-
-def headline(evidence: Evidence, setting: Setting) -> tuple[str | None, str, str | None]:
-    """First split, first metric, first search of a setting."""
-    firsts = [next(iter(found), None) for found in
-              (evidence.splits(setting), evidence.metrics(setting), evidence.searches(setting))]  # fmt: skip
-    return firsts[0], firsts[1] or "", firsts[2]
 
 
 def _present(rows: pd.DataFrame, *kinds: str) -> list[str]:

@@ -9,7 +9,7 @@ from itertools import groupby
 import pandas as pd
 
 from bench.analysis import arms
-from bench.analysis.evidence import Evidence, Setting, flat, given
+from bench.analysis.evidence import Evidence, Setting, flatten, is_present
 
 CONFIGURATION, CODE, ENVIRONMENT, DATA = "configuration", "code", "environment", "data"
 STATUS, GATE = "status", "sanity gate"
@@ -68,7 +68,7 @@ class Side:
 
     def finished(self, setting: Setting) -> pd.DataFrame:
         """Finished cells of a setting."""
-        return self._named(self.evidence.of(setting))
+        return self._named(self.evidence.finished(setting))
 
     def scores(self, setting: Setting) -> pd.DataFrame:
         """Whole-split scores of a setting."""
@@ -78,7 +78,7 @@ class Side:
         """Every cell by its key, as a row of the records' table. names: of the settings."""
         found: dict[Key, dict] = {}
         for row in self._named(self.evidence.cells.sort_values("cell")).to_dict("records"):
-            key = Key(names[row["setting"]], row["arm"], int(row["seed"]) if given(row["seed"]) else None)
+            key = Key(names[row["setting"]], row["arm"], int(row["seed"]) if is_present(row["seed"]) else None)
             while key in found:
                 key = Key(key.setting, key.arm, key.seed, key.number + 1)
             found[key] = row
@@ -137,14 +137,14 @@ def only(own: Iterable[Key], other: Iterable[Key]) -> list[str]:
 
 def _changed(one: Mapping[str, object], other: Mapping[str, object]) -> Iterator[tuple[str, str, str, str]]:
     """Kind, key and both values."""
-    options = [flat(row["config"]) for row in (one, other)]
+    options = [flatten(row["config"]) for row in (one, other)]
     pairs = [(CONFIGURATION, name, *(own.get(name) for own in options)) for name in {**options[0], **options[1]}]
     both_done = one["status"] == other["status"] == "done"
     for kind, prefix in PREFIXES.items():
         for name in sorted(name for name in {**one, **other} if name.startswith(prefix)):
             values = one.get(name), other.get(name)
             # A cell that broke off has no data; that is told by its status.
-            if all(map(given, values)) or both_done:
+            if all(map(is_present, values)) or both_done:
                 pairs.append((kind, name.removeprefix("data."), *values))
     pairs.append((STATUS, STATUS, *(_state(row) for row in (one, other))))
     if both_done:
@@ -157,14 +157,14 @@ def _changed(one: Mapping[str, object], other: Mapping[str, object]) -> Iterator
 
 def _state(row: Mapping[str, object]) -> str:
     reason = row.get("reason")
-    return f"{row['status']} ({' '.join(str(reason).split())})" if given(reason) else str(row["status"])
+    return f"{row['status']} ({' '.join(str(reason).split())})" if is_present(reason) else str(row["status"])
 
 
 def _told(value: object) -> str:
     """Tables turn whole numbers into floats where a cell lacks one; such are the same value."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return str(value) if isinstance(value, list | dict) or given(value) else NOTHING
+    return str(value) if isinstance(value, list | dict) or is_present(value) else NOTHING
 
 
 def _order(key: Key) -> tuple[str, str, int, int]:

@@ -9,7 +9,7 @@ from bench.analysis.compare.pairs import Change
 from bench.analysis.compare.scores import LEVEL, Score, Speed, Value
 from bench.analysis.compare.segments import Tested
 from bench.analysis.compare.sets import Comparison
-from bench.analysis.comparisons import MIN_SEEDS, number
+from bench.analysis.comparisons import MIN_SEEDS, format_score
 from bench.analysis.significance import UNIT
 
 SHOWN = 3
@@ -80,17 +80,17 @@ def _place(score: Score) -> tuple[str, ...]:
 
 
 def _value(value: Value, unit: str) -> str:
-    text = number(value.mean, unit)
+    text = format_score(value.mean, unit)
     if value.interval is None:
         text += " (one seed: no interval)"
     else:
-        text += f" [{number(value.interval[0], unit)}, {number(value.interval[1], unit)}] ({value.seeds} seeds)"
+        text += f" [{format_score(value.interval[0], unit)}, {format_score(value.interval[1], unit)}] ({value.seeds} seeds)"
     return text + (f", {value.doubtful} failing a sanity gate" if value.doubtful else "")
 
 
 def _difference(score: Score) -> str:
     def signed(value: float) -> str:
-        return ("+" if value >= 0 else "-") + number(abs(value), score.unit)
+        return ("+" if value >= 0 else "-") + format_score(abs(value), score.unit)
 
     text = f"B - A {signed(score.difference)}"
     if score.interval is not None:

@@ -45,7 +45,7 @@ class Maps:
 def of_setting(evidence: Evidence, setting: Setting, results: Path, folder: Path) -> list[Figure]:
     """A figure for each arm with maps, of its lowest seed, written to `folder` as SVG and PNG. results: the folder of
     the cells. Raises UserError where a file is broken."""
-    cells, found = evidence.of(setting).sort_values("seed"), []
+    cells, found = evidence.finished(setting).sort_values("seed"), []
     with mpl.rc_context({**style.RC, "axes.grid": False, "svg.hashsalt": f"attention {setting.slug}"}):
         for arm in evidence.arms(setting):
             own = cells.loc[cells["arm"] == arm, ["task", "budget_name", "arm", "seed", "cell"]].to_dict("records")

@@ -69,7 +69,7 @@ def called(evidence: Evidence) -> list[dict]:
     the call of the first minus the second, in a family of all these pairs."""
     pairs = []
     for setting in evidence.settings():
-        split, metric, search = rules.headline(evidence, setting)
+        split, metric, search = evidence.headline(setting)
         scores = evidence.select(setting, split, metric, search)
         for first, second in combinations(arms.ordered(scores["arm"]), 2):
             pairs.append(rules.compared(evidence, setting, scores, first, second))

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure as Canvas
 
 from bench.analysis import arms
 from bench.analysis.evidence import Evidence, Setting
-from bench.analysis.messages import Say, Text
+from bench.analysis.messages import Message, Text
 from bench.analysis.naming import file_name
 from bench.records.phenomena import CONTRAST, WORD
 from bench.report import labels
@@ -169,9 +169,9 @@ def table_of(evidence: Evidence, setting: Setting) -> Table | None:
     for (phenomenon, kind, split), part in rows.groupby(["phenomenon", "kind", "split"], sort=False):
         values = [part[part["arm"] == arm]["value"] for arm in names]
         found = [spread(value, "share") if len(value) else NONE for value in values]
-        name, score = labels.phenomenon(phenomenon), Say(f"tables.phenomena.kinds.{kind}")
+        name, score = labels.phenomenon(phenomenon), Message(f"tables.phenomena.kinds.{kind}")
         lines.append([name, score, split, f"{part['n'].iloc[0]:,.0f}", *found])
     signatures = "; ".join(dict.fromkeys(str(text) for text in rows["signature"]))
-    note = Say("tables.phenomena.note", signatures=signatures)
+    note = Message("tables.phenomena.note", signatures=signatures)
     heads = [*columns("phenomenon", "score", "split", "examples"), *names]
-    return table(f"phenomena-{setting.slug}", Say("tables.phenomena.title"), note, heads, lines)
+    return table(f"phenomena-{setting.slug}", Message("tables.phenomena.title"), note, heads, lines)

@@ -59,7 +59,7 @@ HOW = ["split", "examples", "partners", "method"]
 def numbers(evidence: Evidence, setting: Setting, results: Path) -> pd.DataFrame:
     """The rows of all `reach.csv` of a setting, a cell's beginning with what the cell is. Raises UserError."""
     found = []
-    for cell in evidence.of(setting)[KEYS].to_dict("records"):
+    for cell in evidence.finished(setting)[KEYS].to_dict("records"):
         try:
             reach = reach_rows.read(results / str(cell["cell"]))
         except ValueError as error:

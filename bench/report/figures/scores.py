@@ -15,8 +15,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator
 
 from bench.analysis import arms
-from bench.analysis.evidence import Evidence, Setting, given
-from bench.analysis.messages import Say
+from bench.analysis.evidence import MEMORIES, WORKS, Evidence, Setting, is_present
+from bench.analysis.messages import Message
 from bench.analysis.naming import file_name
 from bench.metrics import LESS_IS_BETTER
 from bench.report import labels, series
@@ -78,7 +78,7 @@ def _by_axis(
 ) -> list[Figure]:
     """One figure where the splits lie side by side on the axis, else one for each split. measure: metric and search;
     None: the headline's."""
-    metric, search = measure or series.headline(evidence, setting)
+    metric, search = measure or evidence.headline(setting)[1:]
     table = series.by_axis(evidence, setting, axis, metric, search)
     if table.empty:
         return []
@@ -122,7 +122,7 @@ def _learning(evidence: Evidence, setting: Setting, x: str, folder: Path) -> Fig
     table = series.learning(evidence, setting).dropna(subset=[x])
     if table.empty:
         return None
-    values = evidence.unit(setting, series.headline(evidence, setting)[0]) == "squared error"
+    values = evidence.unit(setting, evidence.headline(setting).metric) == "squared error"
     said = labels.said(f"learning, {x}", unit=part("loss, values" if values else "loss, tokens"))
     figure, axes = canvas.canvas()
     for arm in arms.ordered(table["arm"]):
@@ -161,7 +161,7 @@ def _parameters(evidence: Evidence, settings: Sequence[Setting], folder: Path) -
     said = labels.said(
         "parameters" if target.rule == "params" else "parameters, other rule",
         [labels.intervals("bars", table["seeds"])], y=labels.label(metric, unit), task=target.task,
-        metric=labels.words(metric), split=split, rule=Say(f"matched.{target.rule}.word"),
+        metric=labels.words(metric), split=split, rule=Message(f"matched.{target.rule}.word"),
     )  # fmt: skip
     axes.set(xlabel=said.x, ylabel=said.y)
     low, high = table["parameters"].min(), table["parameters"].max()
@@ -183,7 +183,7 @@ def _speed(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None:
     axes.yaxis.set_minor_locator(NullLocator())
     values = table["tokens_per_second"]
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if values.max() < 1e3 * values.min() else (1,)))
-    return _costs(figure, axes, setting, "speed", table, "tokens_per_second", folder, series.WORKS)
+    return _costs(figure, axes, setting, "speed", table, "tokens_per_second", folder, WORKS)
 
 
 def _memory(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None:
@@ -193,7 +193,7 @@ def _memory(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None
     figure, axes = canvas.canvas()
     axes.set_ylim(bottom=0, top=1.06 * table["mebibytes"].max())
     axes.yaxis.set_major_locator(MaxNLocator(5))
-    return _costs(figure, axes, setting, "memory", table, "mebibytes", folder, series.MEMORIES)
+    return _costs(figure, axes, setting, "memory", table, "mebibytes", folder, MEMORIES)
 
 
 def _costs(
@@ -232,7 +232,7 @@ def _dots(axes: Axes, table: pd.DataFrame, group: str, value: str) -> int:
 
 def _chance(axes: Axes, evidence: Evidence, setting: Setting, metric: str) -> None:
     chance = evidence.fact(setting, f"data.chance.{metric}")
-    if given(chance):
+    if is_present(chance):
         axes.axhline(float(chance), color=style.INK, lw=0.9, ls=":", label=part("chance"))
 
 

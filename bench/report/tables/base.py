@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bench.analysis import arms, published
-from bench.analysis.comparisons import form, number
-from bench.analysis.evidence import Evidence, Setting, column, flat, given, option
-from bench.analysis.messages import Say, Text
+from bench.analysis.comparisons import format_score, score_format
+from bench.analysis.evidence import Evidence, Setting, column, flatten, is_present, option
+from bench.analysis.messages import Message, Text
 from bench.analysis.stats import summary
 from bench.metrics import LITERATURE
 from bench.report import labels, series
@@ -44,7 +44,7 @@ class Table:
 
 def columns(*names: str) -> list[Text]:
     """Heads of columns, by the names of their words."""
-    return [Say(f"columns.{name}") for name in names]
+    return [Message(f"columns.{name}") for name in names]
 
 
 def table(name: str, title: str, note: str, columns: list[str], rows: Iterable[Iterable[Cell | str]]) -> Table:
@@ -61,8 +61,8 @@ def table(name: str, title: str, note: str, columns: list[str], rows: Iterable[I
 
 def measured(value: object, text: str = "{:,.0f}", scale: float = 1.0) -> Cell:
     """A number with its format, or a dash."""
-    value = pd.to_numeric(value, errors="coerce") if given(value) else None
-    return Cell(NONE, "") if not given(value) else Cell(text.format(float(value) * scale), float(value) * scale)
+    value = pd.to_numeric(value, errors="coerce") if is_present(value) else None
+    return Cell(NONE, "") if not is_present(value) else Cell(text.format(float(value) * scale), float(value) * scale)
 
 
 def spread(values: Iterable[float], unit: str) -> Cell:
@@ -70,11 +70,13 @@ def spread(values: Iterable[float], unit: str) -> Cell:
     found = summary(list(values))
     if found is None:
         return Cell(NONE, "")
-    text = number(found.mean, unit)
+    text = format_score(found.mean, unit)
     if found.interval is None:
-        return Cell(Say("tables.one_seed", mean=text), found.mean)
-    low, high = (number(end, unit) for end in found.interval)
-    return Cell(f"{text} [{low}, {high}] ({number(found.min, unit)}-{number(found.max, unit)})", found.mean)
+        return Cell(Message("tables.one_seed", mean=text), found.mean)
+    low, high = (format_score(end, unit) for end in found.interval)
+    return Cell(
+        f"{text} [{low}, {high}] ({format_score(found.min, unit)}-{format_score(found.max, unit)})", found.mean
+    )
 
 
 def glance(evidence: Evidence) -> Table:
@@ -87,25 +89,25 @@ def glance(evidence: Evidence) -> Table:
         split = next(iter(evidence.splits(setting)), "")
         metric, unit = (scores[key].iloc[0] if len(scores) else "" for key in ("metric", "unit"))
         words = {"setting": evidence.name(setting), "metric": metric, "split": split, "unit": labels.unit(unit)}
-        heads.append(Say("tables.glance.column", **words))
+        heads.append(Message("tables.glance.column", **words))
         for arm in names:
             values = scores[(scores["arm"] == arm) & (scores["split"] == split)]["value"]
-            rows[arm].append(measured(values.mean() if len(values) else None, form(unit)))
-    title, note = Say("tables.glance.title"), Say("tables.glance.note")
+            rows[arm].append(measured(values.mean() if len(values) else None, score_format(unit)))
+    title, note = Message("tables.glance.title"), Message("tables.glance.note")
     return table("glance", title, note, [*columns("arm"), *heads], [[arm, *rows[arm]] for arm in names])
 
 
 def results(evidence: Evidence, setting: Setting) -> Table:
     """A row an arm: headline metric on each split in a column of its own, size, speed, memory."""
     scores, splits = series.every_seed(evidence, setting), evidence.splits(setting)
-    metric, search = series.headline(evidence, setting)
+    _, metric, search = evidence.headline(setting)
     unit = evidence.unit(setting, metric)
-    cells, rows = evidence.of(setting), []
+    cells, rows = evidence.finished(setting), []
     for arm in evidence.arms(setting):
         own, mine = cells[cells["arm"] == arm], scores[scores["arm"] == arm]
         doubtful = int((own["doubt"] != "").sum())
         rows.append([
-            Cell(Say("tables.results.doubtful", arm=arm, count=doubtful) if doubtful else arm, arm),
+            Cell(Message("tables.results.doubtful", arm=arm, count=doubtful) if doubtful else arm, arm),
             measured(len(own)),
             *[spread(mine[mine["split"] == split]["value"], unit) for split in splits],
             measured(_mean(own, "parameters.total")),
@@ -118,16 +120,16 @@ def results(evidence: Evidence, setting: Setting) -> Table:
             measured(_mean(own, "memory.peak_rss_bytes"), scale=1 / MEBI),
             measured(_mean(own, "memory.peak_gpu_bytes"), scale=1 / MEBI),
         ])  # fmt: skip
-    counted = Say(f"matched.{setting.rule}.word")
+    counted = Message(f"matched.{setting.rule}.word")
     scored = [
-        Say("tables.results.split" if place else "tables.results.first_split", metric=metric, split=split)
+        Message("tables.results.split" if place else "tables.results.first_split", metric=metric, split=split)
         for place, split in enumerate(splits)
     ]
     heads = [
-        *columns("arm", "seeds"), *scored, *columns("parameters"), Say("columns.off_target", counted=counted),
+        *columns("arm", "seeds"), *scored, *columns("parameters"), Message("columns.off_target", counted=counted),
         *columns("mflops", "train_speed", "decode_speed", "decode_one_speed", "train_seconds", "memory", "gpu_memory"),
     ]  # fmt: skip
-    note = Say(
+    note = Message(
         "tables.results.note", metric=metric, unit=labels.unit(unit), search=search, counted=counted, aim=setting.aim
     )
     return _without_empty(table(f"results-{setting.slug}", setting.text, note, heads, rows))
@@ -135,7 +137,7 @@ def results(evidence: Evidence, setting: Setting) -> Table:
 
 def other_scores(evidence: Evidence, setting: Setting) -> Table | None:
     """Every metric, split and search beside the headline, with its signature."""
-    headline, rows = series.headline(evidence, setting), []
+    headline, rows = evidence.headline(setting)[1:], []
     found = evidence.select(setting)
     keys = ["split", "search", "metric", "unit", "signature"]
     for (split, search, metric, unit, signature), part in found.groupby(keys, sort=False, dropna=False):
@@ -143,12 +145,12 @@ def other_scores(evidence: Evidence, setting: Setting) -> Table | None:
             continue
         for arm in arms.ordered(part["arm"]):
             values = part[part["arm"] == arm]["value"]
-            label = Say("tables.metric", metric=metric, unit=labels.unit(unit))
+            label = Message("tables.metric", metric=metric, unit=labels.unit(unit))
             rows.append(
-                [split, search, label, arm, spread(values, unit), str(signature) if given(signature) else NONE]
+                [split, search, label, arm, spread(values, unit), str(signature) if is_present(signature) else NONE]
             )
     heads = columns("split", "search", "metric", "arm", "mean", "signature")
-    title, note = Say("tables.other.title", setting=setting.text), Say("tables.other.note")
+    title, note = Message("tables.other.title", setting=setting.text), Message("tables.other.note")
     return table(f"other-scores-{setting.slug}", title, note, heads, rows) if rows else None
 
 
@@ -159,7 +161,7 @@ def not_finished(evidence: Evidence) -> Table:
         identity(row) + [labels.status(row["status"]), labels.beginning(_text(row["reason"]), REASON)]
         for row in cells.to_dict("records")
     ]
-    title, note = Say("tables.not_finished.title"), Say("tables.not_finished.note")
+    title, note = Message("tables.not_finished.title"), Message("tables.not_finished.note")
     return table("not-finished", title, note, columns(*IDENTITY, "status", "reason"), rows)
 
 
@@ -167,10 +169,10 @@ def tuned(evidence: Evidence) -> Table:
     """What each arm was trained with, and what of the budget it used."""
     rows = []
     for setting in evidence.settings():
-        cells = evidence.of(setting)
+        cells = evidence.finished(setting)
         for arm in evidence.arms(setting):
             own = cells[cells["arm"] == arm]
-            config = next((config for config in own["config"] if given(config)), {})
+            config = next((config for config in own["config"] if is_present(config)), {})
             picked = [option(config, *path) for path in
                       (("optim", "lr"), ("model", "dropout"), ("model", "n_layers"))]  # fmt: skip
             rows.append([
@@ -185,7 +187,7 @@ def tuned(evidence: Evidence) -> Table:
             ])  # fmt: skip
     heads = columns("task", "arm", "learning_rate", "dropout", "layers", "width", "epochs", "steps", "target_tokens",
                     "padding", "seeds")  # fmt: skip
-    return table("settings", Say("tables.settings.title"), Say("tables.settings.note"), heads, rows)
+    return table("settings", Message("tables.settings.title"), Message("tables.settings.note"), heads, rows)
 
 
 def components(evidence: Evidence) -> Table:
@@ -193,12 +195,12 @@ def components(evidence: Evidence) -> Table:
     names = [name for name in evidence.cells.columns if name.startswith("parameters.")]
     rows = []
     for setting in evidence.settings():
-        cells = evidence.of(setting)
+        cells = evidence.finished(setting)
         for arm in evidence.arms(setting):
             own = cells[cells["arm"] == arm]
             rows.append([evidence.name(setting), arm, *[measured(_mean(own, name)) for name in names]])
     heads = [labels.component(name.rpartition(".")[2]) for name in names]
-    title, note = Say("tables.components.title"), Say("tables.components.note")
+    title, note = Message("tables.components.title"), Message("tables.components.note")
     return _without_empty(table("components", title, note, [*columns("setting", "arm"), *heads], rows))
 
 
@@ -209,7 +211,7 @@ def literature(evidence: Evidence) -> Table | None:
         return None
     rows = [
         [
-            Say("tables.literature.theirs", system=row.system, source=row.source),
+            Message("tables.literature.theirs", system=row.system, source=row.source),
             "-".join(row.ours.languages),
             measured(row.number, "{:.2f}"),
             Cell(NONE, ""),
@@ -218,16 +220,16 @@ def literature(evidence: Evidence) -> Table | None:
         for row in published.MULTI30K
     ]
     for setting in settings:
-        source, target = (_text(evidence.fact_of_config(setting, "task", side)) for side in ("source", "target"))
+        source, target = (_text(evidence.config_value(setting, "task", side)) for side in ("source", "target"))
         for search in evidence.searches(setting):
             scores = evidence.select(setting, "test_2016_flickr", search=search)
             kinds = [scores[scores["metric"] == metric] for metric in (LITERATURE + target, "bleu")]
-            note = Say("tables.literature.how", search=search, budget=setting.budget, aim=setting.aim)
+            note = Message("tables.literature.how", search=search, budget=setting.budget, aim=setting.aim)
             for arm in arms.ordered(kinds[-1]["arm"]):
                 ours = [spread(kind[kind["arm"] == arm]["value"], "points") for kind in kinds]
-                rows.append([Say("tables.literature.ours", arm=arm), f"{source}-{target}", *ours, note])
+                rows.append([Message("tables.literature.ours", arm=arm), f"{source}-{target}", *ours, note])
     heads = columns("system", "direction", "literature_bleu", "sacrebleu", "notes")
-    return table("literature", Say("tables.literature.title"), Say("published.note"), heads, rows)
+    return table("literature", Message("tables.literature.title"), Message("published.note"), heads, rows)
 
 
 IDENTITY = ["task", "arm", "budget", "seed"]
@@ -236,12 +238,12 @@ IDENTITY = ["task", "arm", "budget", "seed"]
 
 def identity(row: dict) -> list[Cell | str]:
     """The columns IDENTITY of a row of the records' table."""
-    seed = Cell(f"{row['seed']:g}", float(row["seed"])) if given(row["seed"]) else Cell(NONE, "")
+    seed = Cell(f"{row['seed']:g}", float(row["seed"])) if is_present(row["seed"]) else Cell(NONE, "")
     return [row["task"], row["arm"], row["budget_name"], seed]
 
 
 def _text(value: object) -> str:
-    return " ".join(str(value).split()) if given(value) else NONE
+    return " ".join(str(value).split()) if is_present(value) else NONE
 
 
 def _mean(cells: pd.DataFrame, name: str) -> float | None:
@@ -265,7 +267,7 @@ def differing_options(configs: Iterable[object]) -> dict[str, list[str]]:
     """Each option of the configurations with the values it takes, in order of appearance."""
     found: dict[str, list[str]] = {}
     for config in configs:
-        for key, value in flat(config).items():
+        for key, value in flatten(config).items():
             values = found.setdefault(key, [])
             if str(value) not in values:
                 values.append(str(value))

@@ -12,9 +12,8 @@ import pandas as pd
 
 from bench.analysis import arms
 from bench.analysis.evidence import Evidence, Setting
-from bench.analysis.messages import ENGLISH, Joined, Say, Text, told
+from bench.analysis.messages import ENGLISH, Joined, Message, Text, render
 from bench.records import store
-from bench.report import series
 
 PLACES = (0.1, 0.5, 0.9)
 """Where in the first test split the examples stand, as a share of its length."""
@@ -45,9 +44,9 @@ class Example:
 
 def of_setting(evidence: Evidence, setting: Setting, folder: Path) -> list[Example]:
     """Examples of the first split and search, each arm by its lowest seed. Empty where no outputs were kept."""
-    split, (_, search) = next(iter(evidence.splits(setting)), None), series.headline(evidence, setting)
+    split, _, search = evidence.headline(setting)
     shown: dict[str, pd.DataFrame] = {}
-    cells = evidence.of(setting).sort_values("seed")
+    cells = evidence.finished(setting).sort_values("seed")
     for arm in arms.ordered(cells["arm"]):
         cell = cells[cells["arm"] == arm]["cell"].iloc[0]
         try:
@@ -112,7 +111,7 @@ def compared(hypothesis: str, reference: str) -> list[Piece]:
 
 def marked(pieces: Iterable[Piece], escape: Callable[[str], str], language: str = ENGLISH) -> str:
     """Pieces as one line of HTML, also for Markdown; escape: of the text alone, to be shown as it is."""
-    shown = ((kind, escape(told(text, language))) for kind, text in pieces)
+    shown = ((kind, escape(render(text, language))) for kind, text in pieces)
     return "".join(f"<{kind}>{text}</{kind}>" if kind else text for kind, text in shown)
 
 
@@ -126,4 +125,4 @@ def _cut(text: str) -> tuple[str, str | Text]:
     if len(text) <= LONGEST:
         return text, ""
     shown = text[:LONGEST].rpartition(" ")[0] or text[:LONGEST]
-    return shown, Say("examples.more", count=len(text) - len(shown))
+    return shown, Message("examples.more", count=len(text) - len(shown))

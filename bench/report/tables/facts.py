@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from bench.analysis import arms
-from bench.analysis.evidence import Evidence, Setting, column, given, option
-from bench.analysis.messages import Joined, Say, Text
+from bench.analysis.evidence import Evidence, Setting, column, is_present, option
+from bench.analysis.messages import Joined, Message, Text
 from bench.records.matching import RULES
 from bench.records.store import STATUSES
 from bench.report import labels
@@ -23,12 +23,12 @@ def overview(evidence: Evidence) -> list[tuple[Text, str]]:
     cells = evidence.cells
     counts = Counter(cells["status"])
     known = [status for status in (*STATUSES, *sorted(set(counts) - set(STATUSES))) if counts[status]]
-    counted = Joined(Say("facts.status", count=counts[status], status=labels.status(status)) for status in known)
-    unknown = Say("facts.not_recorded")
+    counted = Joined(Message("facts.status", count=counts[status], status=labels.status(status)) for status in known)
+    unknown = Message("facts.not_recorded")
     facts = {
-        "cells": Say("facts.cells", count=len(cells), statuses=counted),
+        "cells": Message("facts.cells", count=len(cells), statuses=counted),
         "suite": distinct(cells, "suite"),
-        "tasks": Joined(sorted(set(cells["task_told"]))),
+        "tasks": Joined(sorted(set(cells["task_label"]))),
         "arms": Joined(arms.ordered(cells["model"])),
         "seeds": Joined(f"{seed:g}" for seed in sorted(set(cells["seed"].dropna()))) or unknown,
         "budgets": "; ".join(_budgets(cells)) or unknown,
@@ -43,7 +43,7 @@ def overview(evidence: Evidence) -> list[tuple[Text, str]]:
         "libraries": _libraries(cells),
         "code": _code(cells),
     }
-    return [(Say(f"facts.terms.{term}"), text) for term, text in facts.items() if text]
+    return [(Message(f"facts.terms.{term}"), text) for term, text in facts.items() if text]
 
 
 def warnings(evidence: Evidence) -> list[Text]:
@@ -51,18 +51,18 @@ def warnings(evidence: Evidence) -> list[Text]:
     said = []
     mixed = [setting for setting in evidence.settings() if not evidence.same_machine(setting)]
     if mixed:
-        said.append(Say("warnings.unlike", settings=Joined((setting.text for setting in mixed), "reasons")))
+        said.append(Message("warnings.unlike", settings=Joined((setting.text for setting in mixed), "reasons")))
     busy = pd.to_numeric(column(evidence.cells, "environment.concurrent_cells"), errors="coerce")
     if (busy > 1).any():
-        said.append(Say("warnings.busy"))
-    commits = {value for value in column(evidence.done, "code.commit") if given(value)}
+        said.append(Message("warnings.busy"))
+    commits = {value for value in column(evidence.done, "code.commit") if is_present(value)}
     if len(commits) > 1:
-        said.append(Say("warnings.versions"))
-    if any(given(value) and not bool(value) for value in column(evidence.done, "code.clean")):
-        said.append(Say("warnings.changes"))
+        said.append(Message("warnings.versions"))
+    if any(is_present(value) and not bool(value) for value in column(evidence.done, "code.clean")):
+        said.append(Message("warnings.changes"))
     few = [setting for setting in evidence.settings() if _fewest_seeds(evidence, setting) == 1]
     if few:
-        said.append(Say("warnings.one_seed", settings=Joined((setting.text for setting in few), "reasons")))
+        said.append(Message("warnings.one_seed", settings=Joined((setting.text for setting in few), "reasons")))
     return said
 
 
@@ -70,49 +70,49 @@ def data(evidence: Evidence) -> Table:
     """Checksums, counts, training ranges and chance of each task's data."""
     rows = []
     for setting in evidence.settings():
-        cells = evidence.of(setting)
+        cells = evidence.finished(setting)
         for name in cells.columns:
             if name.startswith("data.") and (values := distinct(cells, name, counted=False)):
                 kind, _, rest = name.removeprefix("data.").partition(".")
                 rows.append([setting.task, labels.of_data(kind), rest, values])
     unique = list(dict.fromkeys(tuple(row) for row in rows))
-    return table("data", Say("data.title"), Say("data.note"), columns("task", "what", "name", "value"), unique)
+    return table("data", Message("data.title"), Message("data.note"), columns("task", "what", "name", "value"), unique)
 
 
 def trials(evidence: Evidence) -> Table:
     """What every arm's settings were chosen from: one row an arm, all trials with their validation loss."""
     rows = []
     for setting in evidence.settings():
-        cells = evidence.of(setting)
+        cells = evidence.finished(setting)
         for arm in evidence.arms(setting):
             own = column(cells[cells["arm"] == arm], "tuning")
             held = next((choice for choice in own if isinstance(choice, Mapping) and choice.get("set")), None)
             if held is not None:
                 tried = held.get("trials") or {}
-                shown = [Say("tables.trials.one", what=what, loss=_loss(loss)) for what, loss in tried.items()]
+                shown = [Message("tables.trials.one", what=what, loss=_loss(loss)) for what, loss in tried.items()]
                 chosen = ", ".join(f"{key}={value}" for key, value in held["set"].items())
                 losses = Joined(shown, "reasons") or NONE
                 rows.append([evidence.name(setting), arm, chosen, measured(len(tried)), losses])
     heads = columns("task", "arm", "chosen", "trials", "trial_losses")
-    return table("trials", Say("tables.trials.title"), Say("tables.trials.note"), heads, rows)
+    return table("trials", Message("tables.trials.title"), Message("tables.trials.note"), heads, rows)
 
 
 def penalties(evidence: Evidence) -> Table:
     """The length penalty of each cell's beam, where it was chosen, and the validation score of every candidate."""
     rows = []
     for setting in evidence.settings():
-        cells = evidence.of(setting)
+        cells = evidence.finished(setting)
         for arm in evidence.arms(setting):
             for row in cells[cells["arm"] == arm].sort_values("seed").to_dict("records"):
                 choice = row.get("selection.length_penalty")
                 if isinstance(choice, Mapping):
                     tried = [f"{each['length_penalty']:g}: {each['value']:.4g}" for each in choice["candidates"]]
                     words = {"search": choice["search"], "metric": choice["metric"]}
-                    by = Say("tables.penalties.by", unit=labels.unit(choice["unit"]), **words)
+                    by = Message("tables.penalties.by", unit=labels.unit(choice["unit"]), **words)
                     chosen = measured(choice["chosen"], "{:g}")
                     rows.append([evidence.name(setting), arm, measured(row["seed"]), by, chosen, "; ".join(tried)])
     heads = columns("task", "arm", "seed", "search_and_score", "chosen", "candidates")
-    return table("length-penalties", Say("tables.penalties.title"), Say("tables.penalties.note"), heads, rows)
+    return table("length-penalties", Message("tables.penalties.title"), Message("tables.penalties.note"), heads, rows)
 
 
 def _loss(loss: float | None) -> str | Text:
@@ -122,19 +122,19 @@ def _loss(loss: float | None) -> str | Text:
 def options(evidence: Evidence) -> Table:
     """Every option of task, budget and search, with the values it takes in each task."""
     rows = []
-    for task in sorted(set(evidence.cells["task_told"])):
-        configs = evidence.cells[evidence.cells["task_told"] == task]["config"]
+    for task in sorted(set(evidence.cells["task_label"])):
+        configs = evidence.cells[evidence.cells["task_label"] == task]["config"]
         for key, values in differing_options(configs).items():
             if not key.startswith("model.") and key.rpartition(".")[2] not in NOT_SHOWN:
                 rows.append([task, key, ", ".join(values)])
     heads = columns("task", "option", "option_values")
-    return table("options", Say("tables.options.title"), Say("tables.options.note"), heads, rows)
+    return table("options", Message("tables.options.title"), Message("tables.options.note"), heads, rows)
 
 
 def models(evidence: Evidence) -> Table:
     """Every option of each arm's model, a row for each arm of a task."""
     told: dict[tuple[str, str], list[object]] = {}
-    for task, arm, config in evidence.cells[["task_told", "arm", "config"]].itertuples(index=False):
+    for task, arm, config in evidence.cells[["task_label", "arm", "config"]].itertuples(index=False):
         told.setdefault((task, arm), []).append(option(config, "model"))
     rows = []
     for task in sorted({task for task, _ in told}):
@@ -143,7 +143,11 @@ def models(evidence: Evidence) -> Table:
             shown = [f"{key} {' / '.join(values)}" for key, values in found.items() if key not in NOT_SHOWN]
             rows.append([task, arm, ", ".join(shown) or NONE])
     return table(
-        "models", Say("tables.models.title"), Say("tables.models.note"), columns("task", "arm", "options"), rows
+        "models",
+        Message("tables.models.title"),
+        Message("tables.models.note"),
+        columns("task", "arm", "options"),
+        rows,
     )
 
 
@@ -160,10 +164,10 @@ def glossary(evidence: Evidence) -> list[tuple[str, Text]]:
 
 def distinct(cells: pd.DataFrame, name: str, counted: bool = True) -> Text:
     """The values of a column, each with its number of cells where there are several; empty for none."""
-    counts = Counter(_plain(value) for value in column(cells, name) if given(value))
+    counts = Counter(_plain(value) for value in column(cells, name) if is_present(value))
     if len(counts) <= 1 or not counted:
         return Joined(counts, "reasons")
-    parts = [Say("facts.of_cells", value=value, count=count) for value, count in counts.most_common()]
+    parts = [Message("facts.of_cells", value=value, count=count) for value, count in counts.most_common()]
     return Joined(parts, "reasons")
 
 
@@ -176,7 +180,7 @@ def _plain(value: object) -> str | Text:
 def _budgets(cells: pd.DataFrame) -> Iterable[str]:
     for name in sorted(set(cells["budget_name"])):
         configs = cells[cells["budget_name"] == name]["config"]
-        found = differing_options(config.get("budget") for config in configs if given(config))
+        found = differing_options(config.get("budget") for config in configs if is_present(config))
         told = ", ".join(f"{key} {' / '.join(v)}" for key, v in found.items() if key not in NOT_SHOWN)
         yield f"{name} ({told})" if told else name
 
@@ -190,28 +194,28 @@ def _matching(evidence: Evidence) -> Iterable[Text]:
             continue
         cells = evidence.cells[[setting.rule == rule for setting in settings]]
         off = pd.to_numeric(column(cells, "match.mismatch"), errors="coerce").dropna()
-        words = {"counted": Say(f"matched.{rule}.word"), "targets": Joined(f"{target:,}" for target in targets)}
+        words = {"counted": Message(f"matched.{rule}.word"), "targets": Joined(f"{target:,}" for target in targets)}
         if len(off):
             ends = {"low": f"{100 * off.min():+.1f}", "high": f"{100 * off.max():+.1f}"}
-            yield Say("facts.target_and_spread", **words, **ends)
+            yield Message("facts.target_and_spread", **words, **ends)
         else:
-            yield Say("facts.target", **words)
+            yield Message("facts.target", **words)
 
 
 def _libraries(cells: pd.DataFrame) -> Text:
     names = [name for name in cells.columns if name.startswith("environment.libraries.")]
     short = {name: name.removeprefix("environment.libraries.") for name in names}
-    return Joined(Say("facts.library", name=short[name], version=distinct(cells, name)) for name in names)
+    return Joined(Message("facts.library", name=short[name], version=distinct(cells, name)) for name in names)
 
 
 def _code(cells: pd.DataFrame) -> Text:
     commit, version = distinct(cells, "code.commit"), distinct(cells, "code.version")
-    clean = [bool(value) for value in column(cells, "code.clean") if given(value)]
-    parts = [Say("facts.version", version=version)] if version else []
-    parts += [Say("facts.commit", commit=commit)] if commit else []
-    parts += [Say("facts.clean" if all(clean) else "facts.not_clean")] if clean else []
+    clean = [bool(value) for value in column(cells, "code.clean") if is_present(value)]
+    parts = [Message("facts.version", version=version)] if version else []
+    parts += [Message("facts.commit", commit=commit)] if commit else []
+    parts += [Message("facts.clean" if all(clean) else "facts.not_clean")] if clean else []
     return Joined(parts, "clauses")
 
 
 def _fewest_seeds(evidence: Evidence, setting: Setting) -> int:
-    return int(evidence.of(setting).groupby("arm")["seed"].nunique().min())
+    return int(evidence.finished(setting).groupby("arm")["seed"].nunique().min())

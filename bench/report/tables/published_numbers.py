@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from bench.analysis import arms
 from bench.analysis.evidence import Evidence, Setting
-from bench.analysis.messages import Joined, Say, Text
-from bench.analysis.published import PUBLISHED, Ours, Published
+from bench.analysis.messages import Joined, Message, Text
+from bench.analysis.published import PUBLISHED, OwnScore, PublishedScore
 from bench.analysis.stats import summary
 from bench.report.tables.base import NONE, Table, columns, table
 
@@ -27,15 +27,15 @@ class Own:
     def text(self) -> Text:
         words = {"arm": self.arm, "mean": f"{self.mean:.4g}", "setting": self.setting}
         if self.seeds == 1:
-            return Say("published.own.one", **words)
-        return Say("published.own.many", low=f"{self.low:.4g}", high=f"{self.high:.4g}", seeds=self.seeds, **words)
+            return Message("published.own.one", **words)
+        return Message("published.own.many", low=f"{self.low:.4g}", high=f"{self.high:.4g}", seeds=self.seeds, **words)
 
 
 @dataclass(frozen=True)
 class Beside:
     """ours: empty where the records hold no score of the kind."""
 
-    published: Published
+    published: PublishedScore
     ours: list[Own]
 
 
@@ -56,10 +56,12 @@ def table_of(letter: str, found: list[Beside]) -> Table | None:
     if not rows:
         return None
     heads = columns("what", "system", "published", "ours", "source", "differs")
-    return table(f"published-{letter}", Say("published.title", letter=letter), Say("published.beside"), heads, rows)
+    return table(
+        f"published-{letter}", Message("published.title", letter=letter), Message("published.beside"), heads, rows
+    )
 
 
-def _own(evidence: Evidence, wanted: Ours) -> list[Own]:
+def _own(evidence: Evidence, wanted: OwnScore) -> list[Own]:
     found = []
     for setting in evidence.settings():
         if arms.base(setting.task) != wanted.task or not _translates(evidence, setting, wanted.languages):
@@ -73,5 +75,5 @@ def _own(evidence: Evidence, wanted: Ours) -> list[Own]:
 
 
 def _translates(evidence: Evidence, setting: Setting, languages: tuple[str, str] | None) -> bool:
-    sides = tuple(evidence.fact_of_config(setting, "task", side) for side in ("source", "target"))
+    sides = tuple(evidence.config_value(setting, "task", side) for side in ("source", "target"))
     return languages is None or sides == languages

@@ -6,25 +6,25 @@ from collections import Counter
 
 from bench.analysis import gates
 from bench.analysis.evidence import Evidence
-from bench.analysis.gates import FAILED, GATES, NOT_ASKED, NOT_RECORDED, PASSED, Gate, written
-from bench.analysis.messages import Say, Text
+from bench.analysis.gates import FAILED, GATES, NOT_APPLICABLE, NOT_RECORDED, PASSED, Gate, format_value
+from bench.analysis.messages import Message, Text
 from bench.report.tables.base import IDENTITY, NONE, Table, columns, identity, measured, table
 
 
 def summary(evidence: Evidence) -> Table:
     """A row a gate: question, threshold, what failing it means, how many cells did, and the range of the values."""
-    readings = [each for found in evidence.readings.values() for each in found]
+    readings = [each for found in evidence.gate_results.values() for each in found]
     rows = []
     for gate in GATES:
         mine = [each for each in readings if each.gate is gate]
         counts = Counter(each.outcome for each in mine)
-        shown = [measured(counts[outcome]) for outcome in (PASSED, FAILED, NOT_RECORDED, NOT_ASKED)]
+        shown = [measured(counts[outcome]) for outcome in (PASSED, FAILED, NOT_RECORDED, NOT_APPLICABLE)]
         values = [each.value for each in mine if each.value is not None]
-        effect = Say("gates.excludes" if gate.excludes else "gates.labels")
-        rows.append([gate.title, gate.asks, gate.limit, effect, *shown, _span(gate, values)])
-    outcomes = [Say(f"gates.outcomes.{outcome}") for outcome in (PASSED, FAILED, NOT_RECORDED, NOT_ASKED)]
-    heads = [*columns("gate", "asks", "limit", "otherwise"), *outcomes, Say("columns.values")]
-    return table("gates", Say("gates.table.title"), Say("gates.table.note"), heads, rows)
+        effect = Message("gates.excludes" if gate.excludes else "gates.labels")
+        rows.append([gate.title, gate.question, gate.limit, effect, *shown, _span(gate, values)])
+    outcomes = [Message(f"gates.outcomes.{outcome}") for outcome in (PASSED, FAILED, NOT_RECORDED, NOT_APPLICABLE)]
+    heads = [*columns("gate", "asks", "limit", "otherwise"), *outcomes, Message("columns.values")]
+    return table("gates", Message("gates.table.title"), Message("gates.table.note"), heads, rows)
 
 
 def marked(evidence: Evidence) -> Table:
@@ -32,14 +32,16 @@ def marked(evidence: Evidence) -> Table:
     cells = evidence.done[(evidence.done["doubt"] != "") | (evidence.done["label"] != "")]
     rows = []
     for row in cells.to_dict("records"):
-        both = [gates.told(evidence.readings.get(row["cell"], ()), excludes) or NONE for excludes in (True, False)]
+        both = [
+            gates.reasons(evidence.gate_results.get(row["cell"], ()), excludes) or NONE for excludes in (True, False)
+        ]
         rows.append([*identity(row), *both])
     heads = columns(*IDENTITY, "doubt", "label")
-    return table("doubtful", Say("gates.marked.title"), Say("gates.marked.note"), heads, rows)
+    return table("doubtful", Message("gates.marked.title"), Message("gates.marked.note"), heads, rows)
 
 
 def _span(gate: Gate, values: list[float]) -> str | Text:
     if not values:
         return NONE
-    low, high = (written(gate.shown, end) for end in (min(values), max(values)))
-    return low if low == high else Say("difference.range", low=low, high=high)
+    low, high = (format_value(gate.template, end) for end in (min(values), max(values)))
+    return low if low == high else Message("difference.range", low=low, high=high)

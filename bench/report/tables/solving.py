@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.analysis.evidence import Evidence, Setting, given
-from bench.analysis.messages import Joined, Say, Text
+from bench.analysis.evidence import Evidence, Setting, is_present
+from bench.analysis.messages import Joined, Message, Text
 from bench.metrics import LESS_IS_BETTER
-from bench.report import labels, series
+from bench.report import labels
 from bench.report.tables.base import NONE, Cell, Table, columns, table
 
 SOLVED = 0.9
@@ -53,9 +53,9 @@ class Solved:
 
 def of_setting(evidence: Evidence, setting: Setting) -> list[Solved]:
     """A row a cell and split, by the headline metric; nothing where chance is not known, as of BLEU."""
-    metric, search = series.headline(evidence, setting)
+    _, metric, search = evidence.headline(setting)
     unit, chance = evidence.unit(setting, metric), evidence.fact(setting, f"data.chance.{metric}")
-    if not given(chance):
+    if not is_present(chance):
         return []
     axis = next(iter(evidence.axes(setting)), None)
     whole = evidence.select(setting, metric=metric, search=search)
@@ -98,24 +98,26 @@ def solved_table(evidence: Evidence, setting: Setting) -> Table | None:
                 continue
             scores = [one.scaled for one in own]
             mean, count = sum(scores) / len(scores), sum(one.solved for one in own)
-            share = Cell(Say("tables.solved.share", count=count, of=len(own)), count / len(own))
+            share = Cell(Message("tables.solved.share", count=count, of=len(own)), count / len(own))
             reach = (
-                Joined(Say("tables.solved.seed", seed=one.seed, reach=_reach(one)) for one in own) if axis else NONE
+                Joined(Message("tables.solved.seed", seed=one.seed, reach=_reach(one)) for one in own)
+                if axis
+                else NONE
             )
             low = Cell(f"{mean:.3f}", mean)
             rows.append([split, Cell(arm, arm), low, Cell(f"{min(scores):.3f}", min(scores)), share, reach])
     heads = columns("split", "arm", "scaled", "lowest", "solving")
     if axis:
-        heads.append(Say("columns.solved_axis", axis=labels.axis_name(axis)))
-        note = Say("tables.solved.note", axis=labels.axis_name(axis))
+        heads.append(Message("columns.solved_axis", axis=labels.axis_name(axis)))
+        note = Message("tables.solved.note", axis=labels.axis_name(axis))
     else:
-        heads.append(Say("columns.by_seed"))
-        note = Say("tables.solved.note_without_axis")
-    return table(f"solved-{setting.slug}", Say("tables.solved.title"), note, heads, rows)
+        heads.append(Message("columns.by_seed"))
+        note = Message("tables.solved.note_without_axis")
+    return table(f"solved-{setting.slug}", Message("tables.solved.title"), note, heads, rows)
 
 
 def _reach(one: Solved) -> str | Text:
     if one.up_to is None:
-        return Say("tables.solved.none")
+        return Message("tables.solved.none")
     reached = f"{one.up_to:g}"
-    return Say("tables.solved.all", reached=reached) if one.up_to == one.longest else reached
+    return Message("tables.solved.all", reached=reached) if one.up_to == one.longest else reached

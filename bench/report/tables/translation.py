@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from itertools import product
 
 from bench.analysis.evidence import Evidence, Setting
-from bench.analysis.messages import Joined, Say
-from bench.report import labels, series
+from bench.analysis.messages import Joined, Message
+from bench.report import labels
 from bench.report.figures.canvas import Figure
 from bench.report.tables.base import Table, columns, spread, table
 
@@ -31,7 +31,7 @@ def by_length(evidence: Evidence, setting: Setting) -> list[tuple[str, str]]:
     """Metric and search of the figures against the source's length that stand beside the headline's: every metric in
     points, of the beam where there is one."""
     last = searches(evidence, setting)[-1:]
-    return [pair for pair in product(metrics(evidence, setting), last) if pair != series.headline(evidence, setting)]
+    return [pair for pair in product(metrics(evidence, setting), last) if pair != evidence.headline(setting)[1:]]
 
 
 def long_sentences(evidence: Evidence, setting: Setting, drawn: Iterable[Figure]) -> list[Figure]:
@@ -55,5 +55,5 @@ def table_of(evidence: Evidence, setting: Setting) -> Table | None:
         *columns("split", "arm"),
         *(Joined([labels.words(metric), search], "clauses") for metric, search in pairs),
     ]
-    title, note = Say("tables.translation.title"), Say("tables.translation.note")
+    title, note = Message("tables.translation.title"), Message("tables.translation.note")
     return table(f"translation-{setting.slug}", title, note, heads, rows)
