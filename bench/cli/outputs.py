@@ -136,7 +136,7 @@ def score(folder: Path) -> int:
     """
     from bench.runs import rescore
 
-    folders, messages = rescore.cells(folder)
+    folders, messages = rescore.scorable(folder)
     for message in messages:
         click.echo(f"bench: left out: {message}", err=True)
     for cell in folders:

@@ -16,7 +16,7 @@ from dataclasses import asdict
 from bench.diagnostics.profile.plan import Request
 from bench.errors import UserError
 from bench.records.profile_rows import KILLED, Row, unmeasured
-from bench.runs.worker import death, surroundings
+from bench.runs.worker import child_environment, death
 
 COMMAND = (sys.executable, "-P", "-m", "bench.diagnostics.profile.process")
 
@@ -40,7 +40,7 @@ def measure_in_process(
             input=json.dumps(asdict(request)),
             capture_output=True,
             encoding="utf-8",
-            env=surroundings(threads),
+            env=child_environment(threads),
             timeout=limit,
         )
     except subprocess.TimeoutExpired:
