@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -178,7 +178,7 @@ def test_positions_of_the_loss(loaded: tuple[Task, TaskData]) -> None:
 
 def copy_of(task: Task) -> Task:
     """Another with the same fields."""
-    return type(task)(**{name: getattr(task, name) for name in type(task).__dataclass_fields__})
+    return replace(task)
 
 
 def splits(data: TaskData) -> list[Split]:
