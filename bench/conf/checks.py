@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -34,6 +34,9 @@ whole."""
 
 PACKAGES = {"task": "bench.tasks.", "model": "models."}
 """The package that a section's class must come from."""
+
+
+Kind = TypeVar("Kind")
 
 
 @cache
@@ -78,7 +81,7 @@ def check_names(config: Mapping[str, Mapping[str, Any]]) -> None:
             raise UserError(f"{section}.name: {name!r} cannot be part of a folder's name; leave it unchanged")
 
 
-def class_of(target: str, kind: type) -> type:
+def class_of(target: str, kind: type[Kind]) -> type[Kind]:
     """The class that `_target_` names. Raises UserError where it does not exist or is not a subclass of `kind`."""
     module, _, name = target.rpartition(".")
     try:

@@ -6,6 +6,7 @@ and hashes they had before the option existed."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 NEUTRAL: dict[str, dict[str, object]] = {
     "budget": {"patience": None},
@@ -26,9 +27,9 @@ NEUTRAL: dict[str, dict[str, object]] = {
 }
 
 
-def without(config: Mapping[str, Mapping]) -> dict:
+def without(config: Mapping[str, Any]) -> dict[str, Any]:
     """A resolved configuration without the options at their neutral default, also in `match.reference_model`."""
-    kept = dict(config) | {section: _without(section, config[section]) for section in NEUTRAL}
+    kept: dict[str, Any] = {**config, **{section: _without(section, config[section]) for section in NEUTRAL}}
     if reference := config["match"].get("reference_model"):
         kept["match"] = config["match"] | {"reference_model": _without("model", reference)}
     return kept

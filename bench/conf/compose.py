@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, cast
 
 import hydra
 from hydra import compose as hydra_compose
@@ -69,6 +69,6 @@ def _composed(overrides: Sequence[str]) -> dict[str, Any]:
         GlobalHydra.instance().clear()
         with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
             composed = hydra_compose("config", overrides=list(overrides))
-        return OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+        return cast("dict[str, Any]", OmegaConf.to_container(composed, resolve=True, throw_on_missing=True))
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(one_line(error)) from error

@@ -1,5 +1,5 @@
-"""From a cell's configuration to its model: find the width at which the arms are equal by the rule of `match`, and build
-the model of that width. Models and configuration meet here."""
+"""From a cell's configuration to its model: find the width at which the arms are equal by the rule of `match`, and
+build the model of that width. Models and configuration meet here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Progress on screen: one line a running cell on a terminal, plain lines in a log. No torch here."""
+"""Progress on screen: one line for each running cell on a terminal, plain lines in a log. No torch here."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from bench.training.progress import Clock, Meter
 
 if TYPE_CHECKING:
     from rich.live import Live
+    from rich.table import Table
 
 
 class Board:
-    """All running cells in one place. As it stands, a board for logs: whole lines, never rewritten.
+    """Shows the progress of all running cells. This class writes a log: whole lines, never rewritten.
 
-    A line when a cell starts and ends, and at most one each `every` seconds between, for each cell. Safe to use from
-    several threads. ended: of the total, how many cells have ended.
+    Each cell has a line when it starts, a line when it ends, and at most one line every `every` seconds in between.
+    total: number of cells; ended: how many of them have ended. Safe to use from several threads.
     """
 
     def __init__(
@@ -36,32 +37,32 @@ class Board:
         pass
 
     def start(self, cell: str) -> CellProgress:
-        """A cell starts; its work reports to what is returned. The log's line waits for its first word, so that a
-        cell refused before it begins leaves its error message alone."""
+        """Start a cell; its work reports to the returned progress. The line in the log is written at the first report,
+        so that a cell refused before it starts shows only its error message."""
         return CellProgress(self, cell, self._clock)
 
     def started(self, cell: str) -> None:
-        """A cell tells something for the first time."""
+        """A cell reports for the first time."""
         self.say(f"{cell}: started")
 
     def end(self, cell: str, text: str) -> None:
-        """A cell ended; text says how."""
+        """A cell has ended; text: its status, time and reason."""
         self.count(1, f"{cell}: {text}")
 
     def count(self, cells: int, line: str) -> None:
-        """So many more cells have ended, or did not need to run."""
+        """Count cells that have ended or did not need to run, and write a line about them."""
         with self._lock:
             self.ended += cells
             self.say(f"[{self.ended}/{self.total}] {line}")
 
     def say(self, line: str) -> None:
-        """One line to keep."""
+        """Write one line that stays."""
         with self._lock:
             self._stream.write(line + "\n")
             self._stream.flush()
 
     def changed(self, cell: CellProgress) -> None:
-        """A cell's latest line is a new one."""
+        """A cell's current line has changed."""
         with self._lock:
             now = self._clock()
             if now >= cell.next_line:
@@ -77,33 +78,33 @@ class CellProgress:
         self.next_line = clock() + board._every
         self._board, self._clock = board, clock
         self._meter: Meter | None = None
-        self._begun = False
+        self._has_started = False
 
     def stage(self, name: str, total: int, unit: str) -> None:
-        self._begin()
+        self._report_start()
         self._meter = Meter(name, total, unit, self._clock)
         self.line = name
         self._board.changed(self)
 
     def advance(self, done: int, note: str = "") -> None:
         if self._meter is None:
-            self.stage("work", 0, "units")
+            self._meter = Meter("work", 0, "units", self._clock)
         self._meter.read(done)
         self.line = self._meter.line(note)
         self._board.changed(self)
 
     def say(self, line: str) -> None:
-        self._begin()
+        self._report_start()
         self._board.say(f"{self.name}: {line}")
 
-    def _begin(self) -> None:
-        if not self._begun:
-            self._begun = True
+    def _report_start(self) -> None:
+        if not self._has_started:
+            self._has_started = True
             self._board.started(self.name)
 
 
 class LiveBoard(Board):
-    """The board of a terminal: kept lines scroll by above one line a running cell, redrawn in place."""
+    """The board of a terminal: one line for each running cell, redrawn in place; lines that stay scroll above."""
 
     def __init__(self, stream: TextIO, total: int, ended: int = 0, clock: Clock = time.monotonic) -> None:
         super().__init__(stream, total, ended, 0.0, clock)
@@ -146,9 +147,9 @@ class LiveBoard(Board):
             self._live.console.print(line, markup=False, soft_wrap=True)
 
     def changed(self, cell: CellProgress) -> None:
-        """Nothing to do: the display reads each cell's line when it redraws itself."""
+        """Nothing to do: the display reads each cell's line when it redraws."""
 
-    def _draw(self) -> object:
+    def _draw(self) -> Table:
         from rich.table import Table
         from rich.text import Text
 
@@ -156,13 +157,12 @@ class LiveBoard(Board):
         grid.add_column(no_wrap=True, overflow="ellipsis")
         grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
         grid.add_row(Text(f"{self.ended} of {self.total} cells done", style="bold"), Text(""))
-        # No lock here: rich calls this while it holds its own, and `end` prints while it holds ours.
+        # No lock here: rich calls this while holding its own lock, and `end` prints while holding ours.
         for name, cell in list(self._running.items()):
             grid.add_row(Text(name, style="cyan"), Text(cell.line))
         return grid
 
 
 def board(stream: TextIO, total: int, ended: int = 0) -> Board:
-    """The display that suits the stream: live on a terminal, plain lines in a log. ended: cells of the total that
-    ended before it was made."""
+    """The board that suits the stream: live on a terminal, plain lines in a log. ended: cells that ended earlier."""
     return LiveBoard(stream, total, ended) if stream.isatty() else Board(stream, total, ended)

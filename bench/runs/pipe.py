@@ -10,7 +10,7 @@ from bench.training.progress import Clock, Progress
 
 
 class Pipe:
-    """Child to parent: one JSON line an event, at most one `advance` in `every` seconds."""
+    """The child's end: one JSON line for each event, at most one `advance` every `every` seconds."""
 
     def __init__(self, stream: TextIO, every: float = 0.2, clock: Clock = time.monotonic) -> None:
         self._stream, self._every, self._clock = stream, every, clock
@@ -31,15 +31,15 @@ class Pipe:
         self._send("say", line)
 
     def end(self, status: str) -> None:
-        """The last event of a cell that ran: its status."""
+        """The last event of a cell that has its record: the status."""
         self._send("status", status)
 
     def refuse(self, message: str) -> None:
-        """The last event of a cell that could not be run as it was asked for."""
+        """The last event of a cell whose input was refused: the reason."""
         self._send("refused", message)
 
     def full(self, message: str) -> None:
-        """The last event of a cell that could not be written down."""
+        """The last event of a cell whose record could not be written: the reason."""
         self._send("full", message)
 
     def _send(self, *event: object) -> None:
@@ -48,9 +48,10 @@ class Pipe:
 
 
 def relay(line: str, progress: Progress) -> dict[str, str]:
-    """Repeat one line of a `Pipe` to `progress`; returns the last event as `status`, `refused` or `full`, {} before.
+    """Repeat one line of a `Pipe` to `progress`. Returns the last event as {"status" | "refused" | "full": text}, else
+    {}.
 
-    Raises ValueError for a line that no `Pipe` wrote.
+    Raises ValueError for a line that a `Pipe` did not write.
     """
     event = json.loads(line)
     match event:

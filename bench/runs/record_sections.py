@@ -85,11 +85,12 @@ def _budget(trainer: Trainer) -> dict[str, Any]:
 
 def _selection(trainer: Trainer) -> dict[str, Any]:
     history = trainer.history
-    averaged = history.average is not None and history.average["chosen"]
+    average = history.average
+    averaged = average is not None and average["chosen"]
     return {
         "metric": "valid_loss",
         "step": None if averaged else history.best_step,
-        "value": history.average["value"] if averaged else history.best_loss if history.curve else None,
-        "average": history.average,
+        "value": average["value"] if average and averaged else history.best_loss if history.curve else None,
+        "average": average,
         "length_penalty": None,
     }

@@ -22,8 +22,8 @@ from models.interface import Seq2Seq
 
 @dataclass(frozen=True)
 class Trained:
-    """model: with the selected weights, in evaluation mode, on the CPU. length_penalty: of its beam search, as configured
-    or as chosen on validation; None where it should have been chosen but the cell was not evaluated."""
+    """model: with the selected weights, in evaluation mode, on the CPU. length_penalty: of its beam search, as
+    configured or as chosen on validation; None where it should have been chosen but the cell was not evaluated."""
 
     cell: schema.Cell
     task: Task

@@ -1,4 +1,4 @@
-"""A trained cell put to use: lines in, lines out."""
+"""Translate text with a trained cell: lines in, lines out."""
 
 from __future__ import annotations
 
@@ -18,32 +18,37 @@ from bench.runs import trained
 def translate(
     run_folder: Path, lines: Iterable[str], *, beam: int = 5, say: Callable[[str], None] = lambda line: None
 ) -> Iterator[str]:
-    """Translate lines, one by one as they come, with the trained cell in `run_folder`.
+    """Translate lines one by one, as they arrive, with the trained cell in `run_folder`.
 
-    An empty line gives an empty line. Of a line of more tokens than LONGEST, or than a model with learned positions can
-    read, the beginning is translated, and `say` is told so. Raises UserError where the folder holds no trained cell or a
-    line cannot be read.
+    An empty line gives an empty line. A line with more tokens than LONGEST, or than a model with learned positions can
+    read, is cut: its beginning is translated, and `say` gets a line about it. Raises UserError where the folder has no
+    trained cell, and for a line that the task cannot read.
     """
-    found = trained.load(run_folder)
-    task, model, penalty = found.task, found.model, found.length_penalty
+    cell = trained.load(run_folder)
+    task, model, penalty = cell.task, cell.model, cell.length_penalty
     if penalty is None:
         if beam > 1:
-            raise UserError(f"{run_folder}: evaluate=false left the length penalty of its beam open; use --beam 1")
-        penalty = 0.0  # greedy search has no use for one
+            raise UserError(
+                f"{run_folder}: the cell was not evaluated (evaluate=false), so its length penalty was never chosen; "
+                "use --beam 1"
+            )
+        penalty = 0.0  # greedy search does not use it
     try:
-        how = Search(beam, penalty)
+        config = Search(beam, penalty)
     except ValueError as error:
         raise UserError(str(error)) from error
-    reach = LONGEST if model.max_length is None else min(LONGEST, model.max_length)
-    most = reach - 1  # and the end token
+    limit = LONGEST if model.max_length is None else min(LONGEST, model.max_length)
+    max_tokens = limit - 1  # one position is for the end token
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             yield ""
             continue
         ids = task.source_ids(line.rstrip("\r\n"))
-        if len(ids) > most:
-            say(f"line {number}: {len(ids):,} tokens, of which the first {most:,} are translated")
-            ids = ids[:most]
-        limit = task.target_limit(np.array([len(ids)]))
-        limit = limit if model.max_length is None else np.minimum(limit, most)
-        yield task.target_text(search(model, torch.tensor([[*ids, EOS]]), None, limit, how).tokens[0])
+        if len(ids) > max_tokens:
+            say(f"line {number}: {len(ids):,} tokens, of which the first {max_tokens:,} are translated")
+            ids = ids[:max_tokens]
+        target_limit = task.target_limit(np.array([len(ids)]))
+        if model.max_length is not None:
+            target_limit = np.minimum(target_limit, max_tokens)
+        hypotheses = search(model, torch.tensor([[*ids, EOS]]), None, target_limit, config)
+        yield task.target_text(hypotheses.tokens[0])

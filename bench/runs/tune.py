@@ -1,4 +1,5 @@
-"""Tuning: the same trials for every arm of a suite, the best chosen on validation; no test set is touched. No torch."""
+"""Tuning: the same trials for every arm of a suite, the best chosen on validation; no test set is touched. No
+torch."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ DEFAULT_GRID = {"optim.lr": ("1e-3", "2e-3", "4e-3", "8e-3")}
 """The settings that are tried by default."""
 
 SEED = 101
-"""The default seed of trials. The cells of a suite have other seeds, so that the reported run was not chosen for luck."""
+"""The default seed of trials. The cells of a suite have other seeds, so that the reported run was not chosen for
+luck."""
 
 TABLE, PAGE, CHOICES = "tuning.csv", "tuning.md", "tuned"
 COLUMNS = ("task", "budget", "arm", "settings", "seed", "status", "valid_loss", "chosen")
@@ -113,7 +115,8 @@ def rows_of(finished: Sequence[Trial], out: Path) -> list[Row]:
 
 
 def choose(rows: Sequence[Row]) -> dict[str, Choices]:
-    """The choices by task, budget and arm; marks the rows of the chosen trials. An arm whose trials all failed has none.
+    """The choices by task, budget and arm; marks the rows of the chosen trials. An arm whose trials all failed has
+    none.
 
     Of equal losses the first counts, so that the order of the values decides.
     """
@@ -155,9 +158,8 @@ def write(rows: Sequence[Row], out: Path, grid: Grid) -> dict[str, Path]:
 def adopt(paths: Mapping[str, Path], folder: Path | None = None) -> list[Path]:
     """Store choices in the user's folder, or another, and return the files changed.
 
-    They replace earlier choices for the same budget and arm; other arms, and settings that were not tried, stay as they
-    are. Raises StorageError where the folder cannot be written.
-    """
+    They replace earlier choices for the same budget and arm; other arms, and settings that were not tried, stay as
+    they are. Raises StorageError where the folder cannot be written."""
     folder = tuned_settings.user_folder() if folder is None else folder
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)

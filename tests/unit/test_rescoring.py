@@ -43,7 +43,7 @@ def cell(out: Path, **changes: object) -> tuple[Path, list[dict]]:
         folder / store.RECORD
     )  # as of old: without sizes, by which a changed file is refused before it is looked into
     path.write_text(
-        store._as_text({key: value for key, value in json.loads(path.read_text()).items() if key != "files"})
+        store.record_text({key: value for key, value in json.loads(path.read_text()).items() if key != "files"})
     )
     return folder, scores
 
