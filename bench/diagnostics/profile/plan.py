@@ -14,7 +14,7 @@ from bench.conf import checks, files, schema
 from bench.conf.compose import compose
 from bench.diagnostics.profile import defaults
 from bench.errors import UserError
-from bench.records.profile_rows import WHATS
+from bench.records.profile_rows import QUANTITIES
 from bench.system import environment
 
 MAXIMA = {"--threads": checks.MAX_THREADS, "--tokens": 10**7, "--repeats": 10**6}
@@ -29,7 +29,7 @@ OPTION_FOR_SETTING = {"model": "--models", "threads": "--threads", "out": "--out
 class Request:
     """One measurement, as passed to its process.
 
-    words: the settings that define the arm. quantity: a key of WHATS. tokens: maximum source tokens in a batch.
+    words: the settings that define the arm. quantity: a key of QUANTITIES. tokens: maximum source tokens in a batch.
     repeats: maximum number of calls after the warm-up. seconds: time limit for warm-up and calls.
     """
 
@@ -116,7 +116,7 @@ def make_plan(
     return Plan(
         cells={arm: compose((f"model={arm}", *all_words)) for arm in arms},
         lengths=defaults.LENGTHS if lengths is None else _parse_lengths(lengths),
-        quantities=tuple(WHATS) if quantities is None else _parse_quantities(quantities),
+        quantities=tuple(QUANTITIES) if quantities is None else _parse_quantities(quantities),
         words=all_words,
         tokens=tokens,
         repeats=repeats,
@@ -156,9 +156,9 @@ def _parse_lengths(text: str) -> tuple[int, ...]:
 
 
 def _parse_quantities(text: str) -> tuple[str, ...]:
-    """Distinct quantities, in the order of WHATS."""
+    """Distinct quantities, in the order of QUANTITIES."""
     names = _split_list("--what", text)
     for name in names:
-        if name not in WHATS:
-            raise UserError(f"--what: unknown {name!r}; there are {', '.join(WHATS)}")
-    return tuple(quantity for quantity in WHATS if quantity in names)
+        if name not in QUANTITIES:
+            raise UserError(f"--what: unknown {name!r}; there are {', '.join(QUANTITIES)}")
+    return tuple(quantity for quantity in QUANTITIES if quantity in names)

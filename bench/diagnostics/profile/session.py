@@ -33,7 +33,7 @@ def check_folder(out: Path) -> None:
 
 
 def _holds_profile(out: Path) -> bool:
-    return (out / profile_rows.POINTS).is_dir() or (out / profile_rows.ABOUT).is_file()
+    return (out / profile_rows.POINTS).is_dir() or (out / profile_rows.METADATA).is_file()
 
 
 def run(plan: Plan, out: Path, board: Board, measure: Measure = process.measure_in_process) -> list[Row]:
@@ -52,7 +52,7 @@ def run(plan: Plan, out: Path, board: Board, measure: Measure = process.measure_
             codes += [code for code in point["code"] if code not in codes]
         rows += arm_rows
     profile_rows.write_table(out / profile_rows.TABLE, rows)
-    profile_rows.write_json(out / profile_rows.ABOUT, _about(plan, codes))
+    profile_rows.write_json(out / profile_rows.METADATA, _about(plan, codes))
     return rows
 
 
@@ -78,9 +78,9 @@ def _complete_point(
         point["code"] += [] if code in point["code"] else [code]
         progress.stage("measure", len(missing), "quantities")
         for number, quantity in enumerate(missing):
-            progress.advance(number, f"now {profile_rows.WHATS[quantity]}")
+            progress.advance(number, f"now {profile_rows.QUANTITIES[quantity]}")
             rows[quantity] = _measure_or_skip(plan, plan.request(arm, length, quantity), shorter, progress, measure)
-            point["rows"] = [rows[each] for each in profile_rows.WHATS if each in rows]
+            point["rows"] = [rows[each] for each in profile_rows.QUANTITIES if each in rows]
             profile_rows.write_json(path, point)
         summary = _summary(rows[quantity] for quantity in plan.quantities)
         board.end(name, f"{summary}, in {duration(time.monotonic() - start)}")
@@ -98,7 +98,7 @@ def _measure_or_skip(
     else:
         row = measure(request, plan.threads)
     if row["status"] != profile_rows.MEASURED:
-        progress.say(f"{profile_rows.WHATS[request.quantity]} {row['status']}: {row['reason']}")
+        progress.say(f"{profile_rows.QUANTITIES[request.quantity]} {row['status']}: {row['reason']}")
     return row
 
 

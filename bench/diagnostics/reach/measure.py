@@ -11,7 +11,7 @@ import torch
 from bench.analysis import stats
 from bench.diagnostics.reach import probe
 from bench.errors import UserError
-from bench.records.reach_rows import CONSTANT, GRADIENT, NORM, REPLACEMENT, TYPICAL, WITHIN, Reach, Row, Settings
+from bench.records.reach_rows import CONSTANT, GRADIENT, NORM, REPLACEMENT, TYPICAL, WITHIN, ProbeSettings, Reach, Row
 from bench.runs import trained
 from bench.training.progress import Progress, Silent
 
@@ -19,7 +19,7 @@ RESAMPLES = 2000
 """Resamples of a bootstrap over examples. Fewer than elsewhere, because there is one bootstrap for each distance."""
 
 
-def measure(folder: Path, settings: Settings, progress: Progress | None = None) -> Reach:
+def measure(folder: Path, settings: ProbeSettings, progress: Progress | None = None) -> Reach:
     """Probe the cell in the folder on its own device, or on the CPU if that device is absent.
 
     Raises UserError if the folder has no trained cell, if the cell has no such split, or if the data differ from the

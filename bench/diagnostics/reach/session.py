@@ -9,13 +9,13 @@ from pathlib import Path
 from bench.diagnostics.reach.measure import measure
 from bench.errors import UserError
 from bench.records import reach_rows, store
-from bench.records.reach_rows import Reach, Settings
+from bench.records.reach_rows import ProbeSettings, Reach
 from bench.runs import trained
 from bench.runs.display import Board
 from bench.training.progress import duration
 
 
-def settings_for(folder: Path, split: str | None, examples: int) -> Settings:
+def settings_for(folder: Path, split: str | None, examples: int) -> ProbeSettings:
     """The settings to probe the cell in the folder with. split: None = the cell's first test split.
 
     Raises UserError if the folder has no trained cell or the cell has no such split.
@@ -29,16 +29,16 @@ def settings_for(folder: Path, split: str | None, examples: int) -> Settings:
         raise UserError(f"{folder} has no scores, so its test splits are unknown; run the cell again")
     if split is not None and split not in splits:
         raise UserError(f"{folder} has no split {split!r}; there are {', '.join(splits)}")
-    return Settings(splits[0] if split is None else split, examples)
+    return ProbeSettings(splits[0] if split is None else split, examples)
 
 
-def settings_for_all(out: Path, split: str | None, examples: int) -> tuple[dict[Path, Settings], list[str]]:
+def settings_for_all(out: Path, split: str | None, examples: int) -> tuple[dict[Path, ProbeSettings], list[str]]:
     """The settings of every cell of a results folder that can be probed, and a message for each cell that cannot.
 
     Raises UserError if no cell can be probed.
     """
     try:
-        folders = store.folders(out)
+        folders = store.cell_folders(out)
     except (OSError, ValueError) as error:
         raise UserError(str(error)) from error
     settings, messages = {}, []
@@ -54,7 +54,7 @@ def settings_for_all(out: Path, split: str | None, examples: int) -> tuple[dict[
 
 
 def run(
-    settings_by_folder: Mapping[Path, Settings], board: Board, *, skip_unusable: bool = False
+    settings_by_folder: Mapping[Path, ProbeSettings], board: Board, *, skip_unusable: bool = False
 ) -> dict[Path, Reach]:
     """Probe the cells that have no result with these settings yet, and return the results of all.
 
@@ -84,7 +84,7 @@ def run(
     return results
 
 
-def _probe(folder: Path, settings: Settings, board: Board) -> Reach:
+def _probe(folder: Path, settings: ProbeSettings, board: Board) -> Reach:
     """Probe a cell, write its file and return the file's content, so that rounding is the same now and later."""
     reach = measure(folder, settings, board.start(cell_name(folder)))
     try:
@@ -101,7 +101,7 @@ def cell_name(folder: Path) -> str:
     return folder.resolve().name
 
 
-def read_existing(folder: Path, settings: Settings) -> Reach | None:
+def read_existing(folder: Path, settings: ProbeSettings) -> Reach | None:
     """The result in the folder, if it has the same settings. A broken file is ignored, and replaced later."""
     try:
         reach = reach_rows.read(folder)
@@ -113,4 +113,4 @@ def read_existing(folder: Path, settings: Settings) -> Reach | None:
 def summary(results: Mapping[Path, Reach]) -> list[str]:
     """Lines for standard output: the path of every file, then the table."""
     paths = [str(folder / reach_rows.FILE) for folder in results]
-    return [*paths, "", *reach_rows.told([cell_name(folder) for folder in results], list(results.values()))]
+    return [*paths, "", *reach_rows.summary_table([cell_name(folder) for folder in results], list(results.values()))]
