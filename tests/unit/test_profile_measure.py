@@ -44,7 +44,7 @@ def rate(monkeypatch):
     return 2.5e9
 
 
-@pytest.mark.parametrize("what", profile_rows.WHATS)
+@pytest.mark.parametrize("what", profile_rows.QUANTITIES)
 @pytest.mark.parametrize("arm", ["transformer", "lstm_dot", "gru_dot", "lstm_none"])
 def test_a_row_of_everything(arm, what, rate):
     row = measure.measure(request(what, arm))
@@ -61,7 +61,7 @@ def test_a_row_of_everything(arm, what, rate):
 def test_flops_are_those_of_the_work(rate):
     model = model_of("transformer")
     forward = model.matmul_flops(6, 6)
-    flops = {what: measure.measure(request(what, "transformer"))["flops"] for what in profile_rows.WHATS}
+    flops = {what: measure.measure(request(what, "transformer"))["flops"] for what in profile_rows.QUANTITIES}
     assert flops["forward"] == 10 * forward
     assert flops["train"] == 10 * training_flops(model, 6, 6)
     assert flops["greedy"] == 10 * forward

@@ -60,10 +60,13 @@ def test_every_arm_length_and_quantity_has_a_row(tmp_path):
     run(small(), tmp_path, Measured())
     rows = [(row["arm"], int(row["length"]), row["what"]) for row in table(tmp_path)]
     assert rows == [
-        (arm, length, what) for arm in ("transformer", "lstm_dot") for length in (4, 8) for what in profile_rows.WHATS
+        (arm, length, what)
+        for arm in ("transformer", "lstm_dot")
+        for length in (4, 8)
+        for what in profile_rows.QUANTITIES
     ]
     assert all(row["status"] == "measured" and float(row["median"]) > 0 for row in table(tmp_path))
-    about = json.loads((tmp_path / profile_rows.ABOUT).read_text())
+    about = json.loads((tmp_path / profile_rows.METADATA).read_text())
     assert about["settings"]["lengths"] == [4, 8] and about["environment"]["threads"] == 1
     assert about["code"][0]["version"]
 
