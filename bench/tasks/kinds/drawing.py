@@ -13,7 +13,6 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,10 +21,7 @@ from bench.data.splits import belongs, share_of, source_hashes
 from bench.errors import UserError
 from bench.seeding import numpy_generator
 from bench.tasks.kinds.bins import lower_edges
-from bench.tasks.kinds.examples import Examples, SplitSpec
-
-if TYPE_CHECKING:
-    from bench.tasks.kinds.generated import Generated
+from bench.tasks.kinds.examples import Examples, ExampleSource, SplitSpec
 
 CHUNK = 2048
 """Examples drawn at once, before those of other splits are left out."""
@@ -50,7 +46,7 @@ class DrawnSplit:
 class ChunkDrawer:
     """Draws the chunk of a given number. An object, not a closure, so that a pool can send it to its processes."""
 
-    task: Generated
+    task: ExampleSource
     spec: SplitSpec
 
     def __call__(self, number: int) -> tuple[Examples, np.ndarray]:
@@ -63,7 +59,7 @@ class ChunkDrawer:
         return examples.take(own), hashes[own]
 
 
-def draw_split(task: Generated, spec: SplitSpec, map_chunks: Map) -> DrawnSplit:
+def draw_split(task: ExampleSource, spec: SplitSpec, map_chunks: Map) -> DrawnSplit:
     """The split of a specification. Raises UserError where there are fewer distinct sources than it asks for."""
     chunk_yield = CHUNK * share_of(spec.share)
     max_chunks = MAX_ROUNDS * math.ceil(spec.size / chunk_yield)
@@ -94,7 +90,7 @@ def draw_split(task: Generated, spec: SplitSpec, map_chunks: Map) -> DrawnSplit:
     return DrawnSplit(split, hashes, _note(task, spec, examples, hashes, repeats))
 
 
-def _bounds(task: Generated, spec: SplitSpec, axis: str, values: np.ndarray) -> tuple[int, int]:
+def _bounds(task: ExampleSource, spec: SplitSpec, axis: str, values: np.ndarray) -> tuple[int, int]:
     """The lowest and the highest value that the bins of an axis cover."""
     return (spec.low, spec.high) if axis == task.axis else (int(values.min()), int(values.max()))
 
@@ -117,7 +113,7 @@ def _max_gain(gained: int, chunks: int, chunks_left: int) -> float:
     return (gained + 5 * math.sqrt(gained) + 15) * chunks_left / chunks
 
 
-def _note(task: Generated, spec: SplitSpec, examples: Examples, hashes: np.ndarray, repeats: Counter[int]) -> str:
+def _note(task: ExampleSource, spec: SplitSpec, examples: Examples, hashes: np.ndarray, repeats: Counter[int]) -> str:
     """Tells a reader of repeated sources in training, or of axis values with too few sources in a held-out split."""
     if not spec.distinct:
         distinct = len(np.unique(hashes))
@@ -135,7 +131,7 @@ def _note(task: Generated, spec: SplitSpec, examples: Examples, hashes: np.ndarr
     )
 
 
-def _too_few_sources(task: Generated, spec: SplitSpec, count: int) -> str:
+def _too_few_sources(task: ExampleSource, spec: SplitSpec, count: int) -> str:
     field = f"task.{spec.share}_size"
     return (
         f"{field}={spec.size} asks for more distinct sources with {task.axis} {spec.low}-{spec.high} than the "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -57,3 +58,14 @@ class Examples:
             {axis: np.concatenate([part.axes[axis] for part in parts]) for axis in parts[0].axes},
             {name: Marks.joined([part.marks[name] for part in parts]) for name in parts[0].marks},
         )
+
+
+class ExampleSource(Protocol):
+    """What drawing a split needs of a task."""
+
+    data_seed: int
+    axis: str
+
+    def draw(self, generator: np.random.Generator, count: int, spec: SplitSpec) -> Examples:
+        """`count` random examples of a split."""
+        ...
