@@ -38,7 +38,7 @@ def global_attention(d_model: int, score: str, n_heads: int = 1, dropout: float 
     check_range(1, n_heads=n_heads)
     if n_heads > 1:
         if score != "dot":
-            raise ValueError(f"n_heads above 1 needs attention dot, whose heads project: got {n_heads}, {score}")
+            raise ValueError(f"n_heads above 1 needs attention dot; got n_heads {n_heads}, attention {score}")
         return MultiHeadGlobalAttention(d_model, n_heads, dropout)
     if score == "additive":
         return AdditiveAttention(d_model, dropout)

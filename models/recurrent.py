@@ -85,7 +85,7 @@ class RecurrentSeq2Seq(EncoderDecoder):
         if attention == "none" and n_heads > 1:
             raise ValueError(f"n_heads must be 1 where attention is none, got {n_heads}")
         if attention == "none" and input_feeding:
-            raise ValueError("input_feeding needs an attention whose output can be fed; got attention none")
+            raise ValueError("input_feeding needs attention dot, general or additive; got attention none")
         if attention == "none" and dropout_attention:
             raise ValueError(f"dropout_attention must be 0 where attention is none, got {dropout_attention}")
         self.n_layers, self.input_feeding = n_layers, input_feeding

@@ -69,7 +69,7 @@ REFUSED: list[tuple[Callable, dict[str, object], str]] = [
         (
             recurrent,
             {"n_heads": 2, "attention": score},
-            f"n_heads above 1 needs attention dot, whose heads project: got 2, {score}",
+            f"n_heads above 1 needs attention dot; got n_heads 2, attention {score}",
         )
         for score in ("additive", "general")
     ),
@@ -78,7 +78,7 @@ REFUSED: list[tuple[Callable, dict[str, object], str]] = [
     (
         recurrent,
         {"input_feeding": True, "attention": "none"},
-        "input_feeding needs an attention whose output can be fed; got attention none",
+        "input_feeding needs attention dot, general or additive; got attention none",
     ),
     *(
         (kind, {"shared": True, "output_dim": 8}, "a shared embedding needs equal vocabularies, got 9 and 8")

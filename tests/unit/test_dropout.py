@@ -148,7 +148,7 @@ def test_recurrent_dropout_is_of_the_weights_from_state_to_state(cell: str, both
 
 
 def test_one_draw_of_recurrent_weights_holds_for_all_steps_of_a_pass() -> None:
-    """Input feeding runs the layer once a step; a step that drew anew would tell in what one that is repeated gives."""
+    """Input feeding calls the layer once a step; the weights are drawn once a pass."""
     model = build("lstm_feeding", **OFF, dropout_recurrent=0.5).train()
     drawn = []
     for layer in model.decoder:
