@@ -105,9 +105,9 @@ def _by_distance(
     split: Split, search: str, kind: str, signature: str, name: str, right: np.ndarray, has: np.ndarray
 ) -> list[dict[str, object]]:
     """Rows of one phenomenon and kind of score. right (M,): 1 or 0 for each of the examples `has` (M,) that have it."""
-    metric, distances = phenomena.metric(name, kind), split.marks[name].distance[has]
+    metric, distances = phenomena.metric_name(name, kind), split.marks[name].distance[has]
     parts = [(None, None, np.ones(len(has), dtype=bool))]
-    parts += [(phenomena.axis(name), int(value), distances == value) for value in np.unique(distances)]
+    parts += [(phenomena.axis_name(name), int(value), distances == value) for value in np.unique(distances)]
     return [
         _score(split, search, metric, float(right[rows].mean()), "share", int(rows.sum()), axis, at, signature)
         for axis, at, rows in parts

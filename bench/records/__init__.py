@@ -1,4 +1,4 @@
-"""Records on disk: one folder for each cell, written whole or not at all, and read back as tables."""
+"""Records on disk: one folder for each cell, written atomically and read back as tables."""
 
 from bench.records.store import Records, load, read
 

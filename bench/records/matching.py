@@ -1,4 +1,5 @@
-"""What may be made equal between the arms, in words: for configurations, records and reports. No torch here."""
+"""Names and units of the rules by which arms are made equal. Used by configurations, records and reports. No torch
+here."""
 
 from __future__ import annotations
 
@@ -8,13 +9,13 @@ COUNTED = {
     "flops": "FLOPs a target token",
     "width": "width",
 }
-"""What each rule counts. The counting itself is `models.width_search.measure`."""
+"""The quantity that each rule makes equal. `models.width_search.measure` computes it."""
 
 RULES = tuple(COUNTED)
 
 
 def amount(rule: str, value: float) -> str:
-    """So much of what a rule counts.
+    """The quantity of a rule in words.
 
     >>> amount("params", 200_000), amount("width", 66)
     ('200,000 parameters', 'width 66')

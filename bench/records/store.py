@@ -1,4 +1,4 @@
-"""One results folder a cell: written whole or not at all, read back as tidy tables. No torch here."""
+"""Results on disk: one folder for each cell, written atomically and read back as tidy tables. No torch here."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import BrokenFile
 from bench.records import reading, types, versions
@@ -25,7 +25,8 @@ ATTENTION = "attention.json"
 WORK = ".work"
 STATUSES = ("done", "failed", "diverged", "skipped", "timeout")
 RESUMABLE = ("failed", "timeout")
-"""A cell that ended so keeps its saved states: running it again goes on from them."""
+"""Cells with this status keep their checkpoints, and continue from them when they run again."""
+
 CURVE_COLUMNS = (
     "step",
     "target_tokens",
@@ -36,53 +37,55 @@ CURVE_COLUMNS = (
     "learning_rate",
 )
 OUTPUT_COLUMNS = ("split", "search", "index", "source", "reference", "hypothesis", "correct")
-"""Of `outputs.tsv`; one more for each axis of the task follows."""
+"""Columns of `outputs.tsv`; one for each axis of the task follows."""
 
 SCORE_COLUMNS = ("split", "search", "metric", "value", "unit", "n", "axis", "at", "signature")
 
 
+KEYS = ("cell", "task", "model", "budget_name", "seed", "status")
+"""The columns with which every row of a cell begins."""
+
+
 @dataclass(frozen=True)
 class Records:
-    """All cells of a folder. cells: a row a cell, nested keys joined by dots (`throughput.train.median`); scores: a
-    row a cell and score; curves: a row a cell and validation. Each of the last two begins with the cell's `cell`,
-    `task`, `model`, `budget_name`, `seed` and `status`."""
+    """All cells of a folder as tables. cells: one row a cell, nested keys joined by dots (`throughput.train.median`);
+    scores: one row a cell and score; curves: one row a cell and validation. The last two begin with KEYS."""
 
     cells: pd.DataFrame
     scores: pd.DataFrame
     curves: pd.DataFrame
 
 
-KEYS = ("cell", "task", "model", "budget_name", "seed", "status")
-
-
 def work_folder(out: Path, cell: str) -> Path:
-    """Where a cell lives while it runs."""
+    """The folder of a cell while it runs."""
     return out / WORK / cell
 
 
 def lock_file(out: Path, cell: str) -> Path:
-    """What a process locks that runs the cell."""
+    """The file that a process locks while it runs the cell."""
     return out / WORK / f"{cell}.lock"
 
 
 def finished(out: Path, cell: str, statuses: Iterable[str] = ("done",)) -> bool:
-    """Whether the cell's folder holds a record with one of these statuses."""
+    """Whether the cell has a record with one of these statuses."""
     try:
         return read(out / cell)["status"] in set(statuses)
     except (FileNotFoundError, ValueError):
         return False
 
 
-def read(folder: Path) -> dict:
-    """A cell's record, one of an earlier version as this one has it. Raises FileNotFoundError where there is none, and
-    BrokenFile, a ValueError, with the path where it is not what `bench` writes."""
+def read(folder: Path) -> dict[str, Any]:
+    """A cell's record, upgraded to the current schema version.
+
+    Raises FileNotFoundError if there is none, and BrokenFile (a ValueError) with the path if `bench` did not write it.
+    """
     path = folder / RECORD
     record = reading.json_object(path)
     version = record.get("schema")
     if type(version) is int and version > SCHEMA:
         raise BrokenFile(
-            f"{path} has schema version {version}, of a later bench than this one, which reads 1 to {SCHEMA}; "
-            "update bench to read it"
+            f"{path} has schema version {version}, from a later version of bench; this one reads 1 to {SCHEMA}: "
+            "update bench"
         )
     if type(version) is not int or version not in READABLE:
         raise BrokenFile(f"{path} has schema version {version!r:.40}; this version of bench reads 1 to {SCHEMA}")
@@ -91,42 +94,48 @@ def read(folder: Path) -> dict:
         versions.to_version_2(record)
     if version < SCHEMA:
         versions.to_version_3(record)
-    _check_whole(folder, record)
+    _check_sizes(folder, record)
     return record
 
 
-def _check_whole(folder: Path, record: Mapping[str, object]) -> None:
-    """Raises BrokenFile where what lies beside the record has another size than when it was written. A file that is
-    missing was left out of a copy, which is nobody's harm."""
+def _check_sizes(folder: Path, record: Mapping[str, Any]) -> None:
+    """Raises BrokenFile if a file beside the record has another size than when it was written. A missing file is no
+    error: copies may leave files out."""
     sizes = record.get("files") or {}
     for name in (CURVE, OUTPUTS, ATTENTION, WEIGHTS):
         path, size = folder / name, sizes.get(name)
         if size is not None and path.exists() and path.stat().st_size != size:
             raise BrokenFile(
-                f"{path} has {path.stat().st_size:,} bytes and was written with {size:,}: it is cut off or changed; "
+                f"{path} has {path.stat().st_size:,} bytes but was written with {size:,}: it is cut off or changed; "
                 f"delete the folder {folder} and run the cell again"
             )
 
 
 def write(
     out: Path,
-    record: Mapping[str, object],
+    record: Mapping[str, Any],
     curve: Sequence[Mapping[str, object]] = (),
     outputs: Sequence[Mapping[str, object]] = (),
     weights: Path | None = None,
-    attention: Mapping[str, object] | None = None,
+    attention: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write a cell's folder under `out` and return its path: built under a temporary name, then renamed.
+    """Write a cell's folder under `out` atomically and return its path.
 
-    weights: a finished file to move in. attention: of `bench.evaluation.attention_maps`. A folder of the same cell that is already
-    there is replaced, and is whole until the new one is. The record's `files` are the sizes of what lies beside it, in
-    bytes. Raises StorageError.
-    """
+    weights: a finished file, which is moved into the folder. attention: from `bench.evaluation.attention_maps`. An
+    earlier folder of the cell is replaced, and stays complete until then. The record's `files` are the sizes in bytes
+    of the other files of the folder. Raises StorageError."""
     with writing(out):
         return _write(out, dict(record), curve, outputs, weights, attention)
 
 
-def _write(out: Path, record: dict, curve, outputs, weights: Path | None, attention) -> Path:
+def _write(
+    out: Path,
+    record: dict[str, Any],
+    curve: Sequence[Mapping[str, object]],
+    outputs: Sequence[Mapping[str, object]],
+    weights: Path | None,
+    attention: Mapping[str, Any] | None,
+) -> Path:
     cell = str(record["cell"])
     work = work_folder(out, cell)
     building, earlier = work / "finished", work / "earlier"
@@ -143,13 +152,13 @@ def _write(out: Path, record: dict, curve, outputs, weights: Path | None, attent
             columns = (*OUTPUT_COLUMNS, *axes)
             file.write("\t".join(columns) + "\n")
             for row in outputs:
-                file.write("\t".join(_one_cell(row.get(column)) for column in columns) + "\n")
+                file.write("\t".join(_field(row.get(column)) for column in columns) + "\n")
     if attention is not None:
-        (building / ATTENTION).write_text(_map_a_line(attention), encoding="utf-8")
+        (building / ATTENTION).write_text(_attention_text(attention), encoding="utf-8")
     if weights is not None:
         os.replace(weights, building / WEIGHTS)
     record["files"] = {path.name: path.stat().st_size for path in sorted(building.iterdir())}
-    (building / RECORD).write_text(_as_text(record), encoding="utf-8")
+    (building / RECORD).write_text(record_text(record), encoding="utf-8")
     for path in (*building.iterdir(), building):
         flush(path)
     target = out / cell
@@ -168,29 +177,30 @@ def _write(out: Path, record: dict, curve, outputs, weights: Path | None, attent
 def replace_scores(
     folder: Path, scores: Sequence[Mapping[str, object]], sanity: Mapping[str, object] | None = None
 ) -> None:
-    """Give a cell's record other scores, and other sanity flags where given, whole or not at all; the rest of it stays,
-    in the schema version it has."""
+    """Replace the scores of a cell's record, and its sanity flags unless None, atomically. The rest of the record and
+    its schema version stay."""
     path = folder / RECORD
     record = json.loads(path.read_text(encoding="utf-8"))
     changed = {"scores": list(scores)} | ({} if sanity is None else {"sanity": sanity})
     with writing(path), replacing(path) as new:
-        new.write_text(_as_text(record | changed), encoding="utf-8")
+        new.write_text(record_text(record | changed), encoding="utf-8")
 
 
-def _as_text(record: Mapping[str, object]) -> str:
+def record_text(record: Mapping[str, object]) -> str:
+    """A record as the text of `record.json`."""
     return json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _map_a_line(attention: Mapping[str, object]) -> str:
-    """JSON with one line for each attention map: one for each number, as indented, would be thousands."""
-    held = dict(attention)
-    maps = ",\n".join(json.dumps(one, ensure_ascii=False, allow_nan=False) for one in held.pop("maps"))
-    head = json.dumps(held, ensure_ascii=False).removesuffix("}")
+def _attention_text(attention: Mapping[str, Any]) -> str:
+    """JSON with one line for each attention map; indented JSON would have one for each of thousands of numbers."""
+    rest = {key: value for key, value in attention.items() if key != "maps"}
+    maps = ",\n".join(json.dumps(each, ensure_ascii=False, allow_nan=False) for each in attention["maps"])
+    head = json.dumps(rest, ensure_ascii=False).removesuffix("}")
     return f'{head},\n"maps": [\n{maps}\n]}}\n'
 
 
-def _one_cell(value: object) -> str:
-    """Text for one field of a tab-separated line: what would break the line becomes a space."""
+def _field(value: object) -> str:
+    """Text of one field of a tab-separated line; tabs and line ends become spaces."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -198,73 +208,75 @@ def _one_cell(value: object) -> str:
     return " ".join(str(value).splitlines()).replace("\t", " ")
 
 
-def folders(out: Path) -> list[Path]:
-    """The cells' folders under `out`, by name. Raises FileNotFoundError or ValueError where there are none, or one is or
-    holds a link out of `out`."""
+def cell_folders(out: Path) -> list[Path]:
+    """The cells' folders under `out`, by name. Raises FileNotFoundError or ValueError if there are none, and
+    BrokenFile if one is, or contains, a link out of `out`."""
     if not out.is_dir():
         raise FileNotFoundError(f"{out} is not a folder; run `bench suite quick --out {out}` first")
-    found = sorted(path.parent for path in out.glob(f"*/{RECORD}") if not path.parent.name.startswith("."))
-    if not found:
+    cells = sorted(path.parent for path in out.glob(f"*/{RECORD}") if not path.parent.name.startswith("."))
+    if not cells:
         raise ValueError(f"{out} holds no results: no {RECORD} one folder down; name a folder that `bench` wrote")
-    for folder in found:
-        reading.check_links(folder, out, harmless=(WEIGHTS,))  # those may well lie on another disk
-    return found
+    for cell in cells:
+        reading.check_links(cell, out, harmless=(WEIGHTS,))  # weights may be kept on another disk
+    return cells
 
 
 def load(out: Path | str) -> Records:
-    """All records under `out` as tidy tables; see `Records`. Raises as `folders` and `read` do."""
-    import pandas as pd  # where tables are read; a cell that writes its record starts sooner without
+    """All records under `out` as tidy tables; see `Records`. Raises the errors of `cell_folders` and `read`."""
+    import pandas as pd  # here, because a process that runs a cell and only writes its record starts sooner without
 
-    cells, scores, curves = [], [], []
-    for folder in folders(Path(out)):
+    cells: list[dict[str, Any]] = []
+    scores: list[dict[str, Any]] = []
+    curves: list[tuple[dict[str, Any], pd.DataFrame]] = []
+    for folder in cell_folders(Path(out)):
         record = read(folder)
         types.check_identity(record, folder / RECORD)
         record["cell"] = folder.name
         keys = {key: record.get(key) for key in KEYS}
-        listed = record.pop("scores", None) or []
+        scores.extend(score | keys for score in record.pop("scores", None) or [])
         cells.append(_flatten(record))
-        scores.extend(score | keys for score in listed)
         if (folder / CURVE).exists():
             curves.append((keys, reading.table(folder / CURVE, ",", numbers=CURVE_COLUMNS)))
     return Records(
         pd.DataFrame(cells),
         pd.DataFrame(scores, columns=[*KEYS, *SCORE_COLUMNS]),
-        _joined(curves) if curves else pd.DataFrame(columns=[*KEYS, *CURVE_COLUMNS]),
+        _concatenate(curves) if curves else pd.DataFrame(columns=[*KEYS, *CURVE_COLUMNS]),
     )
 
 
-def _joined(curves: Sequence[tuple[Mapping[str, object], pd.DataFrame]]) -> pd.DataFrame:
-    """All rows of all curves, each behind the keys of its cell."""
+def _concatenate(curves: Sequence[tuple[Mapping[str, object], pd.DataFrame]]) -> pd.DataFrame:
+    """The rows of all curves, each after the KEYS of its cell."""
     import pandas as pd
 
-    whole = pd.concat([curve for _, curve in curves], ignore_index=True)[list(CURVE_COLUMNS)]
-    named = {key: [keys[key] for keys, curve in curves for _ in range(len(curve))] for key in KEYS}
-    return pd.concat([pd.DataFrame(named, columns=list(KEYS)), whole], axis="columns")
+    rows = pd.concat([curve for _, curve in curves], ignore_index=True)[list(CURVE_COLUMNS)]
+    keys = {key: [of_cell[key] for of_cell, curve in curves for _ in range(len(curve))] for key in KEYS}
+    return pd.concat([pd.DataFrame(keys, columns=list(KEYS)), rows], axis="columns")
 
 
 def read_outputs(folder: Path) -> pd.DataFrame:
-    """A cell's `outputs.tsv`, all text kept as it is. Raises FileNotFoundError, and BrokenFile where it is broken."""
+    """A cell's `outputs.tsv`, with its texts unchanged. Raises FileNotFoundError, and BrokenFile if it is broken."""
     texts = ("split", "search", "source", "reference", "hypothesis")
     return reading.table(folder / OUTPUTS, "\t", numbers=("index",), texts=texts)
 
 
-def read_attention(folder: Path) -> dict | None:
-    """A cell's attention maps; None for a cell without. Raises BrokenFile where the file holds no JSON object."""
+def read_attention(folder: Path) -> dict[str, Any] | None:
+    """A cell's attention maps; None if it has none. Raises BrokenFile if the file is not a JSON object."""
     try:
         return reading.json_object(folder / ATTENTION)
     except FileNotFoundError:
         return None
 
 
-WHOLE = ("config", "tuning", "architecture", "selection.length_penalty")
-"""Parts of a record that are one column each: settings, what a model is made of, and a choice among candidates."""
+UNFLATTENED = ("config", "tuning", "architecture", "selection.length_penalty")
+"""Objects of a record that stay one column each."""
 
 
-def _flatten(record: Mapping[str, object], prefix: str = "") -> dict[str, object]:
-    flat: dict[str, object] = {}
+def _flatten(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """One level of keys, joined by dots."""
+    flat: dict[str, Any] = {}
     for key, value in record.items():
         name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and name not in WHOLE:
+        if isinstance(value, Mapping) and name not in UNFLATTENED:
             flat.update(_flatten(value, f"{name}."))
         else:
             flat[name] = value

@@ -1,41 +1,42 @@
-"""The types of what a record holds, asked of every record before anything works with it: those of schema version 3, and
-of what earlier versions had besides. What it says nothing of is shown, if at all, as text."""
+"""The types of a record's values: those of schema version 3, and those that earlier versions had in addition. Every
+record is checked before it is used. Keys that are not listed here are shown as text, if at all."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeGuard
 
 from bench.errors import BrokenFile
 
 
 @dataclass(frozen=True)
 class Kind:
-    """Of one value. told: what it has to be; optional: whether it may be null, or not be there at all."""
+    """Type of a single value. description: for messages; optional: whether it may be null or missing."""
 
-    told: str
+    description: str
     fits: Callable[[object], bool]
     optional: bool = True
 
 
 @dataclass(frozen=True)
 class Object:
-    """keys: what they hold; others: what every other key holds, None for anything. optional as of Kind."""
+    """Type of an object. keys: types of these keys; others: type of every other key, None for any type."""
 
     keys: Mapping[str, Type]
     others: Type | None = None
     optional: bool = True
-    told: str = "an object"
+    description: str = "an object"
 
 
 @dataclass(frozen=True)
 class List:
-    """of: what every item is."""
+    """Type of a list. items: type of every item."""
 
-    of: Type
+    items: Type
     optional: bool = True
-    told: str = "a list"
+    description: str = "a list"
 
 
 Type = Kind | Object | List
@@ -45,12 +46,12 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _is_whole(value: object) -> bool:
-    """Also within what a column of 64 bits holds."""
+    """Whole numbers that a 64-bit column can hold."""
     return _is_number(value) and value == int(value) and abs(value) < 2**63
 
 
@@ -129,47 +130,48 @@ RECORD = Object({
 })  # fmt: skip
 
 
-def check(record: Mapping[str, object], path: Path) -> None:
-    """Raises BrokenFile, one line that names the file and the key, where a record holds something of another type."""
+def check(record: Mapping[str, Any], path: Path) -> None:
+    """Raises BrokenFile, one line that names the file and the key, if a value of the record has another type."""
     fault = _fault(record, RECORD, "")
     if fault:
         raise BrokenFile(f"{path} is broken: {fault}; run the cell again")
 
 
-def check_identity(record: Mapping[str, object], path: Path) -> None:
-    """Raises BrokenFile where a record is of another cell than its folder, in which whatever else there is of the cell is
-    looked for, or where a finished cell does not say what it is."""
-    named = record.get("cell")
-    if named not in (None, path.parent.name):
+def check_identity(record: Mapping[str, Any], path: Path) -> None:
+    """Raises BrokenFile if the record's cell is not named as its folder, where the other files of the cell are, or if
+    a finished cell lacks its task, model, budget or seed."""
+    cell = record.get("cell")
+    if cell not in (None, path.parent.name):
         advice = "give the folder that name, or delete it if it is a copy"
-        raise BrokenFile(f"{path} is of the cell {named[:200]!r}; {advice}")
+        raise BrokenFile(f"{path} is of the cell {cell[:200]!r}; {advice}")
     missing = [key for key in ("task", "model", "budget_name", "seed") if record.get(key) is None]
     if missing and record.get("status") == "done":
-        raise BrokenFile(f"{path} is broken: it has no {missing[0]}, and a finished cell has one; run the cell again")
+        raise BrokenFile(f"{path} is broken: a finished cell without {missing[0]}; run the cell again")
 
 
-def _fault(value: object, wanted: Type, place: str) -> str:
-    """What is wrong, or ""."""
+def _fault(value: object, expected: Type, place: str) -> str:
+    """Describes the first fault in a value; "" if there is none. place: keys to the value, joined by dots."""
     if value is None:
-        return "" if wanted.optional else f"{place} must be {wanted.told}, got null"
-    if isinstance(wanted, Kind):
-        return "" if wanted.fits(value) else _not(wanted, value, place)
-    if isinstance(wanted, List):
+        return "" if expected.optional else f"{place} must be {expected.description}, got null"
+    if isinstance(expected, Kind):
+        return "" if expected.fits(value) else _mismatch(expected, value, place)
+    if isinstance(expected, List):
         if not isinstance(value, list):
-            return _not(wanted, value, place)
-        return next((fault for item in value if (fault := _fault(item, wanted.of, f"an item of {place}"))), "")
+            return _mismatch(expected, value, place)
+        return next((fault for item in value if (fault := _fault(item, expected.items, f"an item of {place}"))), "")
     if not isinstance(value, dict):
-        return _not(wanted, value, place)
-    for key, kind in wanted.keys.items():
+        return _mismatch(expected, value, place)
+    for key, kind in expected.keys.items():
         if fault := _fault(value.get(key), kind, f"{place}.{key}" if place else key):
             return fault
-    if wanted.keys and (dotted := next((key for key in value if "." in key), None)) is not None:
-        return f"{place or 'the record'} has a key with a dot, {dotted[:40]!r}"  # in tables dots stand between nested keys
-    for key in value if wanted.others is not None else ():
-        if key not in wanted.keys and (fault := _fault(value[key], wanted.others, f"{place}.{key}")):
-            return fault
+    if expected.keys and (dotted := next((key for key in value if "." in key), None)) is not None:
+        return f"{place or 'the record'} has a key with a dot, {dotted[:40]!r}"  # tables join nested keys with dots
+    if expected.others is not None:
+        for key in value:
+            if key not in expected.keys and (fault := _fault(value[key], expected.others, f"{place}.{key}")):
+                return fault
     return ""
 
 
-def _not(wanted: Type, value: object, place: str) -> str:
-    return f"{place[:200]} must be {wanted.told}, got {repr(value)[:40]}"
+def _mismatch(expected: Type, value: object, place: str) -> str:
+    return f"{place[:200]} must be {expected.description}, got {repr(value)[:40]}"

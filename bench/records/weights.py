@@ -1,4 +1,4 @@
-"""A model's weights as a file without pickle."""
+"""A model's weights as a safetensors file, which cannot run code when it is read, as pickle can."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from bench.system.files import writing
 
 
 def save(model: nn.Module, path: Path) -> None:
-    """Each parameter once, a tied one under its first name; the same weights give the same bytes. Raises StorageError."""
+    """Write each parameter once, a tied one under its first name. Equal weights give equal bytes. Raises
+    StorageError."""
     content = pack({name: parameter.detach().cpu().contiguous() for name, parameter in model.named_parameters()})
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -23,14 +24,15 @@ def save(model: nn.Module, path: Path) -> None:
 
 
 def load(model: nn.Module, path: Path) -> None:
-    """Read what `save` wrote. Raises UserError where it is broken or of another model."""
+    """Copy the weights that `save` wrote into the model. Raises UserError if the file is broken or of another
+    model."""
     try:
-        held = load_file(path)
+        tensors = load_file(path)
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path} cannot be read ({error}); run the cell again") from error
-    own = dict(model.named_parameters())
-    if {name: tensor.shape for name, tensor in held.items()} != {name: tensor.shape for name, tensor in own.items()}:
-        raise UserError(f"{path} holds the weights of another model than its record describes; run the cell again")
+    parameters = dict(model.named_parameters())
+    if {name: tensor.shape for name, tensor in tensors.items()} != {name: p.shape for name, p in parameters.items()}:
+        raise UserError(f"{path} has the weights of another model than its record describes; run the cell again")
     with torch.no_grad():
-        for name, parameter in own.items():
-            parameter.copy_(held[name])
+        for name, parameter in parameters.items():
+            parameter.copy_(tensors[name])

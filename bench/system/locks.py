@@ -33,7 +33,7 @@ def exclusive(path: Path, timeout: float | None = None) -> Iterator[BinaryIO]:
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            file = open(path, "ab")
+            file = open(path, "ab")  # noqa: SIM115 - stays open while the lock is held
         except FileNotFoundError:
             continue  # another process deleted the folder between the two lines
         if _lock(file) and _is_current(file, path):

@@ -1,4 +1,5 @@
-"""Requests to end a process. Training defers one until its state is saved; all other work ends at once. No torch here."""
+"""Requests to end a process. Training defers one until its state is saved; all other work ends at once. No torch
+here."""
 
 from __future__ import annotations
 

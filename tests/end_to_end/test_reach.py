@@ -12,7 +12,7 @@ from bench import __main__
 from bench.conf.compose import compose
 from bench.diagnostics.reach import measure
 from bench.records import reach_rows, store
-from bench.records.reach_rows import Settings
+from bench.records.reach_rows import ProbeSettings
 from bench.runs.cell import run_cell
 
 TINY = ("budget=smoke", "budget.parameters=20000", "match.tolerance=1", "task.train_size=3000", "task.valid_size=20")
@@ -55,9 +55,9 @@ def test_a_cell_reaches_as_far_as_it_has_learnt_to_look(copied, capsys):
     output, progress = capsys.readouterr()
     assert output.splitlines()[0] == str(folder / reach_rows.FILE) and "probed in" in progress
     reach = reach_rows.read(folder)
-    assert reach.settings == Settings("test", 200)
+    assert reach.settings == ProbeSettings("test", 200)
     nothing, whole = reach.accuracy
-    assert whole > 0.9 and nothing < 0.4 and reach.context in (3, 4)
+    assert whole > 0.9 and nothing < 0.4 and reach.effective_reach in (3, 4)
     kept = {row.k: row for row in reach.curve(reach_rows.REPLACEMENT)}
     assert list(kept) == [0, 1, 2, 3, 4] and kept[2].value < 0.4 and kept[3].value > 0.8
     assert all(row.n == 16 and row.low <= row.value <= row.high for row in kept.values())
@@ -69,8 +69,8 @@ def test_a_cell_reaches_as_far_as_it_has_learnt_to_look(copied, capsys):
         "test",
         f"{whole:.3f}",
         f"{nothing:.3f}",
-        f"{reach.constant:.3f}",
-        str(reach.context),
+        f"{reach.constant_accuracy:.3f}",
+        str(reach.effective_reach),
         "3",
     ]
     assert not list(folder.glob(".*"))
@@ -104,7 +104,7 @@ def test_real_values_and_other_splits(copied, capsys):
     reach = reach_rows.read(folder)
     assert reach.settings.split == "test_longer"
     assert {row.k for row in reach.curve(reach_rows.REPLACEMENT)} == set(range(13))
-    assert reach.curve(reach_rows.WITHIN)[-1].value == 1.0 and 0 < reach.constant < 0.3
+    assert reach.curve(reach_rows.WITHIN)[-1].value == 1.0 and 0 < reach.constant_accuracy < 0.3
 
 
 def test_a_whole_results_folder_leaves_out_what_cannot_be_probed(copied, capsys):

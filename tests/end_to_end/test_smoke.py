@@ -40,7 +40,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_cell_of_the_suite_has_a_whole_record(smoke: Path) -> None:
     cells = [compose(words) for words in suites.load("smoke").cells]
-    assert {folder.name for folder in store.folders(smoke)} == {cell.name for cell in cells}
+    assert {folder.name for folder in store.cell_folders(smoke)} == {cell.name for cell in cells}
     for cell in cells:
         record = store.read(smoke / cell.name)
         assert record["status"] == "done" and record["suite"] == "smoke" and record["config_hash"] == cell.hash
@@ -62,14 +62,14 @@ def test_every_arm_got_the_same_budget_and_data(smoke: Path) -> None:
 
 
 def test_parameters_equal_what_the_weights_file_holds(smoke: Path) -> None:
-    for folder in store.folders(smoke):
+    for folder in store.cell_folders(smoke):
         with safe_open(folder / store.WEIGHTS, "pt") as file:
             held = sum(int(np.prod(file.get_slice(name).get_shape())) for name in file.keys())
         assert held == store.read(folder)["parameters"]["total"]
 
 
 def test_scores_can_be_computed_again_from_the_outputs(smoke: Path) -> None:
-    for folder in store.folders(smoke):
+    for folder in store.cell_folders(smoke):
         outputs = store.read_outputs(folder)
         for score in store.read(folder)["scores"]:
             if score["metric"] != "exact_match":
@@ -82,10 +82,10 @@ def test_scores_can_be_computed_again_from_the_outputs(smoke: Path) -> None:
 
 
 def test_again_runs_nothing_and_the_report_can_be_rebuilt(smoke: Path) -> None:
-    before = {folder: (folder / store.RECORD).stat().st_mtime_ns for folder in store.folders(smoke)}
+    before = {folder: (folder / store.RECORD).stat().st_mtime_ns for folder in store.cell_folders(smoke)}
     done = bench("suite", "smoke", "--out", str(smoke))
     assert done.returncode == 0 and "finished before" in done.stdout
-    assert before == {folder: (folder / store.RECORD).stat().st_mtime_ns for folder in store.folders(smoke)}
+    assert before == {folder: (folder / store.RECORD).stat().st_mtime_ns for folder in store.cell_folders(smoke)}
     assert bench("report", str(smoke)).returncode == 0
 
 
@@ -98,7 +98,7 @@ def test_the_tables_load_from_python(smoke: Path) -> None:
 
 def test_a_trained_cell_answers_line_by_line(smoke: Path, tmp_path: Path) -> None:
     """Also one whose record was written before there was more than one rule to match by."""
-    folder = next(folder for folder in store.folders(smoke) if folder.name.startswith("reverse-lstm_dot"))
+    folder = next(folder for folder in store.cell_folders(smoke) if folder.name.startswith("reverse-lstm_dot"))
     greedy = store.read_outputs(folder).head(5)
     done = bench("translate", "--run", str(folder), "--beam", "1", stdin="\n".join([*greedy["source"], ""]) + "\n")
     assert done.returncode == 0, done.stderr
@@ -133,7 +133,7 @@ def test_hydras_multirun_writes_a_cell_for_each_combination(tmp_path: Path) -> N
     tiny = ["budget=smoke", "task.train_size=60", "task.valid_size=10", "task.test_size=10", f"out={tmp_path}/out"]
     done = bench("run", "-m", "model=lstm_none,gru_none", "seed=3", *tiny)
     assert done.returncode == 0, done.stderr
-    found = {(r["model"], r["seed"]) for r in map(store.read, store.folders(tmp_path / "out"))}
+    found = {(r["model"], r["seed"]) for r in map(store.read, store.cell_folders(tmp_path / "out"))}
     assert found == {("lstm_none", 3), ("gru_none", 3)}
 
 
@@ -185,7 +185,7 @@ def test_no_corpus_and_no_network_is_a_skipped_cell(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
     done = bench("run", "task=multi30k", "budget=smoke", f"out={tmp_path}/out")
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "train.en.gz" in done.stderr
-    (folder,) = store.folders(tmp_path / "out")
+    (folder,) = store.cell_folders(tmp_path / "out")
     record = store.read(folder)
     assert record["status"] == "skipped" and "train.en.gz" in record["reason"]
     assert bench("report", str(tmp_path / "out")).returncode == 0

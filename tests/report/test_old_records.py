@@ -30,14 +30,14 @@ def mixed(tmp_path: Path) -> Path:
 def test_every_version_has_its_records() -> None:
     assert [int(path.name.removeprefix("v")) for path in VERSIONS] == list(store.READABLE)
     for path in VERSIONS:
-        held = [json.loads((cell / store.RECORD).read_text())["schema"] for cell in store.folders(path)]
+        held = [json.loads((cell / store.RECORD).read_text())["schema"] for cell in store.cell_folders(path)]
         assert set(held) == {int(path.name.removeprefix("v"))} and len(held) == 2
 
 
 @pytest.mark.parametrize("version", VERSIONS, ids=lambda path: path.name)
 def test_an_older_record_has_what_one_of_today_has(version: Path) -> None:
-    newest = {cell.name.split("-s1-")[0]: store.read(cell) for cell in store.folders(VERSIONS[-1])}
-    for cell in store.folders(version):
+    newest = {cell.name.split("-s1-")[0]: store.read(cell) for cell in store.cell_folders(VERSIONS[-1])}
+    for cell in store.cell_folders(version):
         record, today = store.read(cell), newest[cell.name.split("-s1-")[0]]
         assert record["schema"] == store.SCHEMA
         assert not set(record) - set(today)

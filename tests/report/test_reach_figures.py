@@ -11,12 +11,12 @@ import pytest
 from bench.analysis.evidence import Evidence
 from bench.errors import UserError
 from bench.records import reach_rows, store
-from bench.records.reach_rows import CONSTANT, GRADIENT, NORM, REPLACEMENT, WITHIN, Reach, Row, Settings
+from bench.records.reach_rows import CONSTANT, GRADIENT, NORM, REPLACEMENT, WITHIN, ProbeSettings, Reach, Row
 from bench.report import page
 from bench.report.figures import canvas, reach
 
 
-def curves(kept: dict[int, float], share: dict[int, float], settings: Settings = Settings("test")) -> Reach:
+def curves(kept: dict[int, float], share: dict[int, float], settings: ProbeSettings = ProbeSettings("test")) -> Reach:
     return Reach(
         settings,
         (
@@ -29,7 +29,7 @@ def curves(kept: dict[int, float], share: dict[int, float], settings: Settings =
     )
 
 
-def planted(folder, settings: Settings = Settings("test")) -> None:
+def planted(folder, settings: ProbeSettings = ProbeSettings("test")) -> None:
     """Three seeds of an arm with attention and two of one without, of which one was not probed."""
     for seed, more in ((1, 0.0), (2, 0.06), (3, 0.03)):
         cell = folder.cell("recall", "lstm_dot", seed)["cell"]
@@ -79,7 +79,9 @@ def test_a_setting_that_was_not_probed_has_no_such_figure(folder, tmp_path):
 
 
 def test_curves_of_other_splits_or_numbers_of_examples_do_not_meet(folder, tmp_path):
-    for seed, settings in enumerate((Settings("test"), Settings("test", 50), Settings("test_farther")), start=1):
+    for seed, settings in enumerate(
+        (ProbeSettings("test"), ProbeSettings("test", 50), ProbeSettings("test_farther")), start=1
+    ):
         cell = folder.cell("recall", "lstm_dot", seed)["cell"]
         reach_rows.write(folder.path / cell, curves({0: 0.1, 4: 0.1 * seed}, {1: 0.5, 4: 0.5}, settings))
     figures = [figure for figure in drawn(folder, tmp_path / "figures") if figure.name.startswith("reach-accuracy")]
@@ -93,14 +95,14 @@ def test_curves_of_other_splits_or_numbers_of_examples_do_not_meet(folder, tmp_p
 @pytest.fixture
 def axes(monkeypatch) -> list:
     """The axes of every figure, as they are when it is finished."""
-    finish, found = canvas.finish, []
+    finish, drawn_axes = canvas.finish, []
 
     def watched(figure, axes, *rest, **options):
-        found.append(axes)
+        drawn_axes.append(axes)
         return finish(figure, axes, *rest, **options)
 
     monkeypatch.setattr(canvas, "finish", watched)
-    return found
+    return drawn_axes
 
 
 def test_a_step_to_twice_the_distance_is_as_long_everywhere(folder, tmp_path, axes):
@@ -133,7 +135,7 @@ def test_the_axis_of_shares_ends_where_there_is_nothing_more_to_see(share, low, 
 
 
 def test_the_page_shows_them_and_a_hostile_name_is_shown_as_text(folder):
-    planted(folder, Settings("../../<script>alert(1)</script> $\\frac{ a|b"))
+    planted(folder, ProbeSettings("../../<script>alert(1)</script> $\\frac{ a|b"))
     page.build(folder.path)
     shown, text = ((folder.path / name).read_text(encoding="utf-8") for name in ("report.html", "report.md"))
     assert "<script>alert" not in shown and "&lt;script&gt;alert" in shown

@@ -52,7 +52,7 @@ def test_a_file_for_each_split_and_search(results: Path, capsys: pytest.CaptureF
     assert said.splitlines()[0] == f"{out / 'one'}: test.source test.reference test.greedy test.beam5 " + (
         "other.source other.reference other.greedy"
     )
-    assert errors.count("\n") == 1 and f"left out: {results / 'failed'} holds no outputs.tsv" in errors
+    assert errors.count("\n") == 1 and f"left out: {results / 'failed'} has no outputs.tsv" in errors
     assert lines(out / "one" / "test.source") == SOURCES and lines(out / "one" / "test.reference") == REFERENCES
     assert lines(out / "one" / "test.greedy") == GREEDY and lines(out / "one" / "test.beam5") == BEAM
     assert lines(out / "one" / "other.greedy") == AWKWARD and lines(out / "one" / "other.reference") == AWKWARD[::-1]
@@ -65,7 +65,7 @@ def test_a_cell_alone_goes_beside_the_cells_or_where_it_is_told(results: Path, t
     written, _ = hypotheses.write(Path(), tmp_path / "elsewhere")
     place = tmp_path / "elsewhere" / "two"
     assert list(written) == [place] and (place / "test.greedy").is_file()
-    assert {folder.name for folder in store.folders(results)} == {"one", "two", "failed"}
+    assert {folder.name for folder in store.cell_folders(results)} == {"one", "two", "failed"}
 
 
 def test_the_sacrebleu_command_prints_the_score_of_the_record(results: Path) -> None:
@@ -89,7 +89,7 @@ def test_writing_again_changes_nothing_and_nothing_else_is_overwritten(results: 
     hypotheses.write(results)
     (out / "two" / "test.greedy").write_text("something else\n")
     (out / "one" / "test.beam5").unlink()
-    with pytest.raises(UserError, match=r"two/test.greedy is there already and says something else"):
+    with pytest.raises(UserError, match=r"two/test.greedy exists with other contents"):
         hypotheses.write(results)
     assert (out / "two" / "test.greedy").read_text() == "something else\n"
     assert not (out / "one" / "test.beam5").exists(), "something was written before the refusal"

@@ -358,7 +358,7 @@ def test_a_record_of_version_1_reads_as_one_of_today(done: bool, tmp_path: Path)
     assert store.read(tmp_path / "a") == json.loads(json.dumps(record))
 
 
-@pytest.mark.parametrize("folder", store.folders(REFERENCE), ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", store.cell_folders(REFERENCE), ids=lambda folder: folder.name)
 def test_the_committed_records_are_cells_still(folder: Path) -> None:
     """So that `bench translate` builds their models."""
     record = store.read(folder)

@@ -152,7 +152,7 @@ def test_a_pickle_in_the_place_of_a_cells_file_is_never_run(
 ) -> None:  # fmt: skip
     out = tmp_path / "results"
     shutil.copytree(whole, out)
-    (cell,) = store.folders(out)
+    (cell,) = store.cell_folders(out)
     said = set()
     for number, content in enumerate(some(pickles(marker).values(), 2)):
         (cell / name).write_bytes(content)
@@ -206,7 +206,7 @@ def test_a_record_names_no_class_but_ours(
     """A module that lies beside, where `python -m bench` would find it, is not even imported."""
     out = tmp_path / "results"
     shutil.copytree(whole, out)
-    (cell,) = store.folders(out)
+    (cell,) = store.cell_folders(out)
     (out / "evil_of_a_test.py").write_text(f"open({str(tmp_path / 'marker')!r}, 'w')\nclass Evil: pass\n")
     monkeypatch.chdir(out)
     monkeypatch.syspath_prepend(str(out))
@@ -242,7 +242,7 @@ def test_answers_are_written_into_their_folder_alone(
 ) -> None:  # fmt: skip
     out = tmp_path / "a" / "b" / "results"
     shutil.copytree(whole, out)
-    (cell,) = store.folders(out)
+    (cell,) = store.cell_folders(out)
     heading, *lines = (cell / store.OUTPUTS).read_text().splitlines()
     rows = [line.split("\t") for line in lines]
     text = "\n".join([heading, *("\t".join([*row[:column], name, *row[column + 1 :]]) for row in rows), ""])
@@ -259,7 +259,7 @@ def test_answers_are_not_written_through_a_link(
 ) -> None:  # fmt: skip
     out, outside = tmp_path / "results", tmp_path / "outside"
     shutil.copytree(whole, out)
-    (cell,) = store.folders(out)
+    (cell,) = store.cell_folders(out)
     link = out / place.replace("CELL", cell.name)
     link.parent.mkdir(parents=True, exist_ok=True)
     outside.mkdir() if link.suffix == "" else outside.write_text("mine")

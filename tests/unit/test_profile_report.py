@@ -151,7 +151,7 @@ def test_the_page_is_the_same_again_and_the_table_is_all_it_needs(folder):
     environment = {"cpu": "Abacus 3000", "cores": 2, "threads": 2, "device": "cpu", "platform": "p", "python": "3"}
     environment |= {"libraries": {"torch": "2"}}
     about = {"settings": {"words": ["task=reverse"]}, "environment": environment, "code": []}
-    (folder / profile_rows.ABOUT).write_text(json.dumps(about))
+    (folder / profile_rows.METADATA).write_text(json.dumps(about))
     more = lines(folder)
     assert [line for line in more if line not in before] == [
         "- Settings: `task=reverse`.",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bench.records import reach_rows
-from bench.records.reach_rows import CONSTANT, GRADIENT, NORM, REPLACEMENT, WITHIN, Reach, Row, Settings
+from bench.records.reach_rows import CONSTANT, GRADIENT, NORM, REPLACEMENT, WITHIN, ProbeSettings, Reach, Row
 
-SETTINGS = Settings("test")
+SETTINGS = ProbeSettings("test")
 
 
 def reach(kept: list[float], within: list[float] = ()) -> Reach:
@@ -19,7 +19,7 @@ def reach(kept: list[float], within: list[float] = ()) -> Reach:
 
 def test_what_is_written_is_read(tmp_path):
     made = Reach(
-        Settings("test, longer", 50, 3),
+        ProbeSettings("test, longer", 50, 3),
         (
             Row(CONSTANT, 0, 0.125, None, None, 800),
             Row(GRADIENT, 1, 0.25, 0.125, 0.5, 50),
@@ -69,7 +69,7 @@ BROKEN = {
     "": "columns are not",
     "what,k\n": "columns are not",
     "\ufeff{head}\n{good}": "columns are not",
-    "{head}": "holds no row",
+    "{head}": "has no rows",
     "{head}\n{good},more": "line 2 does not have 10 fields",
     "{head}\n{good}\nreplacement,4": "line 3 does not have 10 fields",
     "{head}\n{good}\n{good}": "one number twice",
@@ -99,7 +99,7 @@ BROKEN = {
 def test_a_broken_file_is_one_line_that_names_it(text, tmp_path):
     filled = text.format(head=",".join(reach_rows.COLUMNS), good=GOOD, long="x" * 200_000)
     (tmp_path / reach_rows.FILE).write_text(filled, encoding="utf-8")
-    with pytest.raises(ValueError, match="reach.csv is broken: .*`bench reach`$") as caught:
+    with pytest.raises(ValueError, match="reach.csv is broken: .*`bench reach` again$") as caught:
         reach_rows.read(tmp_path)
     assert BROKEN[text] in str(caught.value) and "\n" not in str(caught.value) and len(str(caught.value)) < 500
 
@@ -127,19 +127,19 @@ def test_bytes_and_folders_are_broken_files(tmp_path):
     ],
 )
 def test_the_effective_reach_is_from_where_nothing_more_is_missed(kept, context):
-    assert reach(kept).context == context
+    assert reach(kept).effective_reach == context
 
 
 def test_half_of_the_gradient():
-    assert reach([0.5], [0.2, 0.49, 0.51, 1.0]).half == 3
-    assert reach([0.5], [0.5, 1.0]).half == 1
-    assert reach([0.5]).half is None
+    assert reach([0.5], [0.2, 0.49, 0.51, 1.0]).half_gradient == 3
+    assert reach([0.5], [0.5, 1.0]).half_gradient == 1
+    assert reach([0.5]).half_gradient is None
 
 
 def test_the_table_says_what_the_curves_say():
     made = reach([0.1, 0.2, 0.9], [0.3, 1.0])
     made = Reach(made.settings, (*made.rows, Row(CONSTANT, 0, 0.125, None, None, 800)))
-    heads, *lines = reach_rows.told(["one", "two"], [made, Reach(Settings("test_longer"), ())])
+    heads, *lines = reach_rows.summary_table(["one", "two"], [made, Reach(ProbeSettings("test_longer"), ())])
     assert [line.split() for line in lines] == [
         ["one", "test", "0.900", "0.100", "0.125", "2", "2"],
         ["two", "test_longer", "-", "-", "-", "-", "-"],
