@@ -1,4 +1,5 @@
-"""Every word that stands in a figure, over it or below it, and the names of what records hold, by keys of the texts."""
+"""The words of every figure, and readers' names for what records hold. The texts themselves are in
+`bench/analysis/texts/`."""
 
 from __future__ import annotations
 
@@ -10,9 +11,12 @@ from bench.analysis.messages import Joined, Message, Text, translate_name
 
 
 @dataclass(frozen=True)
-class Said:
-    """What is said of a figure: its title, the caption (first of all what to see), and its axes with their units.
-    inside: other words in it, by how they are drawn."""
+class FigureText:
+    """The text of one figure.
+
+    title: above the figure; caption: below it, beginning with what to see; x, y: axis labels with units; inside: the
+    other words in the drawing, by the string that is drawn.
+    """
 
     title: Text
     caption: Text
@@ -21,110 +25,117 @@ class Said:
     inside: Mapping[str, str | Text] = field(default_factory=dict)
 
     @property
-    def drawn(self) -> dict[str, str | Text]:
-        """Every word that another language has another for, by how it is drawn."""
+    def translatable(self) -> dict[str, str | Text]:
+        """Drawn string -> text, for every word that other languages replace."""
         return {str(word): word for word in (self.x, self.y)} | dict(self.inside)
 
 
-def said(
+def figure_text(
     name: str, notes: Iterable[Text] = (), x: str | None = None, y: str | None = None,
     inside: Mapping[str, str | Text] | None = None, **values: object,
-) -> Said:  # fmt: skip
-    """A figure's words. name: under `figures.each` in the texts; notes: sentences that its caption ends with; x, y: its
-    axes, where those depend on what is drawn."""
+) -> FigureText:  # fmt: skip
+    """The text of a figure. name: key under `figures.each`; notes: sentences at the end of the caption; x, y: axis
+    labels that depend on what is drawn, instead of the key's; values: fill the placeholders."""
     key = f"figures.each.{name}"
     caption = Joined([Message(f"{key}.caption", **values), *notes], "sentences")
-    return Said(
+    return FigureText(
         Message(f"{key}.title", **values), caption, Message(f"{key}.x", **values) if x is None else x,
         Message(f"{key}.y", **values) if y is None else y, inside or {},
     )  # fmt: skip
 
 
 def note(name: str, **values: object) -> Text:
-    """A sentence that a caption has where it holds."""
+    """An optional sentence of a caption."""
     return Message(f"figures.notes.{name}", **values)
 
 
 def part(name: str, **values: object) -> Text:
-    """What stands inside a figure: an entry of a legend, a group, a panel, or a part of a title."""
+    """A word inside a figure (legend entry, group, panel) or a part of its title."""
     return Message(f"figures.parts.{name}", **values)
 
 
-def intervals(kind: str, seeds: object) -> Text:
-    """What is drawn as an interval. kind: bars or bands; seeds: how many are behind each mean."""
+def interval_note(shape: str, seeds: Iterable[int]) -> Text:
+    """Says how intervals are drawn. shape: `bars` or `bands`; seeds: number of seeds behind each mean."""
     counts = {int(count) for count in seeds}
     if max(counts, default=0) < 2:
         return note("one seed")
-    return Joined([note(kind), *([note("some")] if min(counts) < 2 else [])], "sentences")
+    return Joined([note(shape), *([note("some")] if min(counts) < 2 else [])], "sentences")
 
 
-def label(metric: str, counted: str) -> str | Text:
-    """An axis: metric and unit."""
-    return Message("figures.metric", metric=words(metric), unit=unit(counted)) if counted else words(metric)
+def metric_with_unit(metric: str, unit_name: str) -> str | Text:
+    """Axis label of a metric."""
+    name = metric_name(metric)
+    return Message("figures.metric", metric=name, unit=unit(unit_name)) if unit_name else name
 
 
-def axis(name: str, in_words: bool = False) -> str | Text:
-    """What an axis counts, with its unit. in_words: of a translation, whose lengths are counted in words."""
+def axis_label(name: str, in_words: bool = False) -> str | Text:
+    """Label of a task's axis, with its unit. in_words: lengths count words, as in translation, not tokens."""
     plain = translate_name("axes", name)
     return translate_name("axes", f"{name} in words", plain) if in_words else plain
 
 
 def axis_name(name: str) -> str | Text:
-    """What an axis counts, in a sentence."""
+    """Name of a task's axis inside a sentence."""
     return translate_name("axis_names", name)
 
 
-def words(metric: str) -> str | Text:
-    """A metric's name for readers."""
+def metric_name(metric: str) -> str | Text:
+    """A metric's name."""
     return translate_name("metrics", metric, metric.replace("_", " "))
 
 
 def phenomenon(name: str) -> str | Text:
+    """Name of a linguistic phenomenon."""
     return translate_name("phenomena", name, name.replace("_", " "))
 
 
 def unit(name: str) -> str | Text:
-    """Of scores."""
+    """Name of a score's unit."""
     return translate_name("units", name)
 
 
 def status(name: str) -> str | Text:
-    """Of a cell."""
+    """Name of a cell's status."""
     return translate_name("statuses", name)
 
 
 def component(name: str) -> str | Text:
-    """Of a model's parameters."""
+    """Name of a model component that has parameters."""
     return translate_name("components", name, name.replace("_", " "))
 
 
-def of_data(name: str) -> str | Text:
-    """A kind of fact about a task's data."""
+def data_fact(name: str) -> str | Text:
+    """Name of a kind of fact about a task's data."""
     return translate_name("data.kinds", name, name.replace("_", " "))
 
 
-def beginning(text: str, most: int) -> str:
-    """A text of at most so many characters.
+def truncate(text: str, max_length: int) -> str:
+    """A text of at most `max_length` characters.
 
-    >>> beginning("unbelievable", 6)
+    >>> truncate("unbelievable", 6)
     'unbel…'
     """
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return text if len(text) <= max_length else text[: max_length - 1] + "…"
 
 
-def shown(text: object, most: int) -> str:
-    """Any text on one line of at most `most` characters, without what cannot be drawn or kept in an SVG file.
+def printable(text: object, max_length: int) -> str:
+    """Any text as one line of at most `max_length` characters, without characters that an SVG file cannot hold or a
+    figure cannot draw.
 
-    >>> shown("a\\nb\\x00c\\u202ed", 9), shown("unbelievable", 6)
+    >>> printable("a\\nb\\x00c\\u202ed", 9), printable("unbelievable", 6)
     ('a b\\ufffdcd', 'unbel…')
     """
     line = " ".join(str(text).split())
-    kept = [c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line if unicodedata.category(c) != "Cf"]
-    return beginning("".join(kept), most)
+    drawable = [c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line if unicodedata.category(c) != "Cf"]
+    return truncate("".join(drawable), max_length)
 
 
-def wrapped(label: str) -> str:
-    """A long label on two lines."""
+def wrap(label: str) -> str:
+    """A long label broken into lines at spaces and underscores.
+
+    >>> wrap("test_2016_flickr")
+    'test_2016_\\nflickr'
+    """
     words = label.replace("_", "_ ").split()
     if len(label) <= 12 or len(words) < 2:
         return label
@@ -132,16 +143,15 @@ def wrapped(label: str) -> str:
     for word in words:
         if len(lines[-1]) + len(word) > 14 and lines[-1]:
             lines.append("")
-        joined = lines[-1] + (" " if lines[-1] and not lines[-1].endswith("_") else "") + word
-        lines[-1] = joined
+        lines[-1] += (" " if lines[-1] and not lines[-1].endswith("_") else "") + word
     return "\n".join(lines)
 
 
-def lines(word: str | Text, most: int) -> dict[str, str | Text]:
-    """How a long label is drawn, line by line: in another language the first line has all of it.
+def wrapped_lines(word: str | Text, max_length: int) -> dict[str, str | Text]:
+    """Drawn line -> text, for a label broken into lines. Another language puts the whole label on the first line.
 
-    >>> lines("decoding, one by one", 40)
+    >>> wrapped_lines("decoding, one by one", 40)
     {'decoding, one': 'decoding, one by one', 'by one': ''}
     """
-    first, *others = wrapped(shown(word, most)).split("\n")
+    first, *others = wrap(printable(word, max_length)).split("\n")
     return {first: word} | dict.fromkeys(others, "")

@@ -1,4 +1,4 @@
-"""Tables of the report as LaTeX: one file a table, to be read in with \\input; rules by booktabs."""
+"""Tables of the report as LaTeX, one file per table for \\input, with the rules of booktabs."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from collections.abc import Iterable
 from bench.report.tables.base import Table
 
 ROWS = 40
-"""Up to so many rows a table is one that stays in one piece, beyond it one that goes on over pages."""
+"""A table with more rows than this is a longtable, which continues over pages."""
 
 NEEDS = "% \\usepackage{{{}}} in the preamble; where text is not Latin, XeLaTeX or LuaLaTeX with a font that has it."
 
 LONG = 40
-"""A column with more characters than this in a cell is broken into lines; such columns share the page's width."""
+"""A column with a cell of more characters than this wraps its text; such columns share the page's width."""
 
 SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "|": r"\textbar{}", "`": r"\textasciigrave{}", "'": r"\textquotesingle{}", '"': r"\char34{}",
-    # After the end of a row, a bracket or a star would be read as an option of the row's end.
+    # At the start of a row, LaTeX reads a bracket or a star as an option of the row before.
     "[": "{[}", "]": "{]}", "*": "{*}",
 }  # fmt: skip
-"""Characters that LaTeX would read as something else or print as another."""
+"""Characters that LaTeX interprets or prints as others, and their escapes."""
 
 
 def escape(text: str) -> str:
-    """Text that LaTeX prints as it is, on one line; two hyphens stay two.
+    """Text on one line, escaped so that LaTeX prints it unchanged. Two hyphens stay two.
 
     >>> print(escape("lstm_none: 5 % & [0.1, 0.2] --out"))
     lstm\\_none: 5 \\% \\& {[}0.1, 0.2{]} -{}-out
@@ -36,7 +36,7 @@ def escape(text: str) -> str:
 
 
 def source(table: Table) -> str:
-    """The LaTeX of a table: numbers flush right, title and note as its caption, `tab:NAME` as its label."""
+    """LaTeX source of a table: numbers flush right, title and note as the caption, label `tab:NAME`."""
     columns = "".join(_columns(table))
     caption = rf"\caption{{{escape(f'{table.title}. {table.note}')}}}\label{{tab:{table.name}}}"
     head = _row(table.columns)

@@ -131,7 +131,7 @@ def checks_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tune, "results", lambda trials, out: [])
     monkeypatch.setattr(tune, "write", lambda rows, out, axes: {})
     monkeypatch.setattr(cell_commands, "write_report", write_report)
-    monkeypatch.setattr(page, "_write", lambda *arguments: None)
+    monkeypatch.setattr(page, "write", lambda *arguments: None)
     monkeypatch.setattr(session, "run", lambda plan, out, board: [{"status": MEASURED}])
     monkeypatch.setattr(profile_report, "build", lambda out: out)
     monkeypatch.setattr(reach_session, "run", lambda todo, shown, going_on: {})
@@ -151,12 +151,26 @@ LEAST = {"tune seeds": 0}
 """Of whole numbers that an option takes, where it is not 1."""
 
 MOST = {
-    "suite jobs": 2, "tune jobs": 2, "suite cell_timeout": 10**7, "tune seeds": 2**63 - 1, "translate beam": 1000, "significance resamples": 100_000,
-    "significance trials": 100_000, "profile threads": 1024, "profile tokens": 10**7, "profile repeats": 10**6,
-}  # fmt: skip
+    "suite jobs": 2,
+    "tune jobs": 2,
+    "suite cell_timeout": 10**7,
+    "tune seeds": 2**63 - 1,
+    "translate beam": 1000,
+    "significance resamples": 100_000,
+    "significance trials": 100_000,
+    "profile threads": 1024,
+    "profile tokens": 10**7,
+    "profile repeats": 10**6,
+}
 
-STRINGS = {"run settings": ("--",), "list settings": ("--",), "profile settings": ("--",), "data generators names": ("--",),
-           "data check name": ("--",), "data fetch name": ()}  # fmt: skip
+STRINGS = {
+    "run settings": ("--",),
+    "list settings": ("--",),
+    "profile settings": ("--",),
+    "data generators names": ("--",),
+    "data check name": ("--",),
+    "data fetch name": (),
+}
 """Words that are no value: click takes them for the end of the options."""
 
 

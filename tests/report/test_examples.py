@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.report import page
-from bench.report.tables.examples import LONGEST, MISSING, OTHER, SAME, compared, marked
+from bench.report.tables.examples import MAX_LENGTH, MISSING, OTHER, SAME, compare, markup
 
 WORDS = st.text("ab .,<é-", max_size=30)
 
 
 def shown(hypothesis: str, reference: str) -> str:
-    return marked(compared(hypothesis, reference), html.escape)
+    return markup(compare(hypothesis, reference), html.escape)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_words_that_differ_are_marked(hypothesis, reference, expected):
 
 @given(WORDS, WORDS)
 def test_without_the_missing_words_the_hypothesis_remains(hypothesis, reference):
-    pieces = compared(hypothesis, reference)
+    pieces = compare(hypothesis, reference)
     kept = "".join(text for kind, text in pieces if kind != MISSING)
     assert kept.replace(" ", "") == hypothesis.replace(" ", "")
     assert all(text for _, text in pieces)
@@ -48,14 +48,18 @@ def test_without_the_missing_words_the_hypothesis_remains(hypothesis, reference)
     assert set(taken) <= set(reference + hypothesis + " ")
 
 
-def test_of_a_long_text_the_beginning_is_compared():
+def test_of_a_long_text_the_beginning_is_compare():
     words = [f"w{number}" for number in range(300)]
     reference = " ".join(words)
-    found = compared(" ".join(words[:290]), reference)
-    text = "".join(piece for _, piece in found)
-    assert {kind for kind, _ in found} == {SAME} and len(text) < LONGEST + 40 and text.endswith("more characters)")
+    whole_pieces = compare(" ".join(words[:290]), reference)
+    text = "".join(piece for _, piece in whole_pieces)
+    assert (
+        {kind for kind, _ in whole_pieces} == {SAME}
+        and len(text) < MAX_LENGTH + 40
+        and text.endswith("more characters)")
+    )
     assert text.split(" ... ")[0].split()[-1] in words, "cut between words"
-    pieces = compared(" ".join(["x", *words[1:]]), reference)
+    pieces = compare(" ".join(["x", *words[1:]]), reference)
     assert [piece for piece in pieces if piece[0]] == [(OTHER, "x")]
     whole, rest = text.split(" ... (")
     assert len(whole) + int(rest.split()[0]) == len(" ".join(words[:290]))

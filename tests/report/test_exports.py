@@ -1,4 +1,5 @@
-"""What programs read: `bench.load`, results.csv and results.parquet, LaTeX tables, verdicts.json, published numbers."""
+"""What programs read: `bench.load`, results.csv and results.parquet, LaTeX tables, verdicts.json, published
+numbers."""
 
 from __future__ import annotations
 
@@ -180,7 +181,7 @@ def test_published_numbers_stand_beside_ours_under_their_claim(full):
             assert row.number in parts[letter] and row.source in parts[letter], row
             assert row.what and row.system and row.differs, row
     assert "published-B" not in html
-    found = published_numbers.beside(Evidence(tidy.read(full.path)), "C")
+    found = published_numbers.of_claim(Evidence(tidy.read(full.path)), "C")
     parity = [row for row in found if row.published.ours and row.published.ours.task == "parity"]
     assert len(parity) == 3 and all(row.ours == [] for row in parity), "nothing of ours, and so nothing beside it"
 
@@ -189,7 +190,9 @@ def test_ours_beside_is_the_mean_of_trusted_cells_in_their_unit(folder):
     for seed, value in ((1, 0.5), (2, 0.7)):
         folder.cell("multi30k", "transformer", seed, level=lambda split, at, value=value: value)
     folder.cell("multi30k", "transformer", 3, level=lambda split, at: 0.0, change={"sanity.eos_share": 0.1})
-    rows = {row.published.system: row.ours for row in published_numbers.beside(Evidence(tidy.read(folder.path)), "H")}
+    rows = {
+        row.published.system: row.ours for row in published_numbers.of_claim(Evidence(tidy.read(folder.path)), "H")
+    }
     (own,) = rows["Transformer-Tiny"]
     assert (own.mean, own.low, own.high, own.seeds) == (60 + folder.above, 50 + folder.above, 70 + folder.above, 2)
     assert rows["Transformer"] == [], "that is of another direction"

@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,14 +32,14 @@ ROOT = Path(page.__file__).parents[2]
 @pytest.fixture
 def canvases(monkeypatch) -> list:
     """The canvas of every figure, in the order of writing."""
-    written, found = canvas.written, []
+    save, canvases = canvas.save, []
 
     def watched(figure, *rest):
-        found.append(figure)
-        return written(figure, *rest)
+        canvases.append(figure)
+        return save(figure, *rest)
 
-    monkeypatch.setattr(canvas, "written", watched)
-    return found
+    monkeypatch.setattr(canvas, "save", watched)
+    return canvases
 
 
 def evidence_of(folder) -> Evidence:
@@ -120,7 +119,7 @@ def test_arm_against_arm_counts_settings_by_the_rule_of_the_verdicts(folder, tmp
             folder.cell("recall", "transformer", seed, level=lambda split, at, o=ours: o, noise=0.001, target=target)
             folder.cell("recall", "lstm_dot", seed, level=lambda split, at: 0.7, noise=0.001, target=target)
     folder.cell("recall", "gru_dot", 1, level=lambda split, at: 0.1, target=1000)  # one seed: not decided
-    figure = matrix.drawn(evidence_of(folder), tmp_path)
+    figure = matrix.draw(evidence_of(folder), tmp_path)
     rows = figure.numbers.set_index(["arm", "other"])[["above", "level", "below", "undecided"]]
     assert rows.loc[("transformer", "lstm_dot")].tolist() == [1, 1, 1, 0]
     assert rows.loc[("lstm_dot", "transformer")].tolist() == [1, 1, 1, 0]
@@ -134,7 +133,7 @@ def test_arm_against_arm_counts_settings_by_the_rule_of_the_verdicts(folder, tmp
 
 def test_one_arm_has_nothing_to_be_compared_with(folder, tmp_path):
     folder.cell("recall", "transformer")
-    assert matrix.drawn(evidence_of(folder), tmp_path) is None
+    assert matrix.draw(evidence_of(folder), tmp_path) is None
     page.build(folder.path)
     assert not (folder.path / "figures" / "matrix.svg").exists()
 
@@ -143,7 +142,7 @@ def test_a_map_has_a_panel_an_arm_and_a_field_for_each_phenomenon_and_distance(f
     with_phenomena(folder)
     evidence = evidence_of(folder)
     (setting,) = evidence.settings()
-    found = phenomena.figures_of(evidence, setting, tmp_path)
+    found = phenomena.of_setting(evidence, setting, tmp_path)
     place = next(number for number, figure in enumerate(found) if figure.name.startswith("map-word"))
     panels = [axes for axes in canvases[place].axes if axes.collections and axes.get_title()]
     assert [axes.get_title() for axes in panels] == ["transformer", "lstm_dot", "lstm_none"]
@@ -235,15 +234,20 @@ def test_a_long_example_is_cut_and_says_so(folder, tmp_path):
     attended(folder, "transformer", 1, tokens=[f"t{number}" for number in range(90)], outputs=50)
     evidence = evidence_of(folder)
     (figure,) = attention.of_setting(evidence, evidence.settings()[0], folder.path, tmp_path)
-    assert len(figure.numbers) == attention.MOST**2
+    assert len(figure.numbers) == attention.MAX_TOKENS**2
     assert "first 32 of 50 rows and the first 32 of 90 columns" in figure.caption
 
 
 @pytest.mark.parametrize(
-    "held", ["{", "[]", '{"source": ["a"], "output": ["b"], "maps": [{"kind": "cross", "layer": "x", "head": 0, "weights": [[2]]}]}',
-             '{"source": ["a"], "output": ["b", "c"], "maps": [{"kind": "cross", "layer": "x", "head": 0, "weights": [[1]]}]}',
-             '{"source": ["a"], "output": ["b"], "maps": [{"kind": "cross", "layer": "x", "head": 0, "weights": [[NaN]]}]}'],
-)  # fmt: skip
+    "held",
+    [
+        "{",
+        "[]",
+        '{"source": ["a"], "output": ["b"], "maps": [{"kind": "cross", "layer": "x", "head": 0, "weights": [[2]]}]}',
+        '{"source": ["a"], "output": ["b", "c"], "maps":[{"kind": "cross", "layer": "x", "head": 0, "weights":[[1]]}]}',
+        '{"source": ["a"], "output": ["b"], "maps": [{"kind": "cross", "layer": "x", "head": 0, "weights": [[NaN]]}]}',
+    ],
+)
 def test_broken_maps_are_one_line(held, folder):
     cell = folder.cell("recall", "transformer")["cell"]
     (folder.path / cell / store.ATTENTION).write_text(held)
@@ -254,10 +258,10 @@ def test_broken_maps_are_one_line(held, folder):
 
 def test_a_legend_of_long_names_stays_inside(tmp_path):
     names = [f"transformer [positions=none, lr=0.00{number}, a $strange option$]" for number in range(4)]
-    with mpl.rc_context(style.RC):
+    with style.settings("legend"):
         figure, axes = canvas.canvas()
         table = pd.DataFrame({"arm": names})
-        canvas.finish(figure, axes, tmp_path, "long", labels.said("memory"), table)
+        canvas.finish(figure, axes, tmp_path, "long", labels.figure_text("memory"), table)
     renderer = canvas.FigureCanvasAgg(figure).get_renderer()
     width, height = figure.get_size_inches() * figure.dpi
     boxes = [text.get_window_extent(renderer) for text in figure.texts]
@@ -274,15 +278,15 @@ def test_every_caption_begins_with_what_to_see_and_every_axis_has_its_words():
 
 
 def test_two_hundred_cells_take_one_core_less_than_twenty_seconds(folder):
-    """Of processor time, in a process of its own, without torch. A busy or slower machine is allowed as much more as it
-    takes for YARDSTICK than an idle one of the reference results."""
+    """Of processor time, in a process of its own, without torch. A busy or slower machine is allowed as much more as
+    it takes for YARDSTICK than an idle one of the reference results."""
     for task, targets in {"recall": (1, 2, 3, 4), "reverse": (1, 2, 3), "multi30k": (1, 2, 3)}.items():
         for target in targets:
             for arm in ARMS:
                 for seed in (1, 2, 3, 4):
                     level = 0.9 - 0.1 * ARMS.index(arm)
                     folder.cell(task, arm, seed, target=100_000 * target, level=lambda split, at, level=level: level)
-    assert len(store.folders(folder.path)) == 200
+    assert len(store.cell_folders(folder.path)) == 200
     code = (
         "import sys; from pathlib import Path; from bench.report.page import build; build(Path(sys.argv[1]));"
         "assert not {'torch', 'models', 'hydra', 'bench.tasks'} & set(sys.modules)"

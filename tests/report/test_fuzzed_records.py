@@ -1,5 +1,5 @@
-"""Records, curves, outputs and attention maps damaged at random: what reads them gives a result or one line, and no other
-exception. BENCH_FUZZ says how many times; it is a multiple of the quick number in the reliability run."""
+"""Records, curves, outputs and attention maps damaged at random: what reads them gives a result or one line, and no
+other exception. BENCH_FUZZ says how many times; it is a multiple of the quick number in the reliability run."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from bench.analysis import tidy
 from bench.analysis.compare import sets
 from bench.errors import UserError
 from bench.records import store
-from bench.report import page
-from bench.report.figures import attention, canvas
-from bench.report.labels import Said
+from bench.report import contents, page
+from bench.report.figures import canvas, matrix, phenomena, reach, scores
+from bench.report.labels import FigureText
 from tests.report.mutations import mutated
 
 ROOT = Path(__file__).parents[2]
@@ -29,12 +29,19 @@ EVERY = {"tables": 3, "comparison": 7, "pages": 50}
 """All are read and made one table; one in so many has the report's tables and verdicts made too, is compared, is built
 with its figures and pages, each of which takes longer by far."""
 
-UNDRAWN = canvas.Figure("undrawn", Said("", ""), pd.DataFrame(), svg="")
+UNDRAWN = canvas.Figure("undrawn", FigureText("", ""), pd.DataFrame(), svg="")
 TOKENS = ["a", "b", "</s>"]
 MAPS = {
-    "schema": 1, "split": "test", "index": 0, "cut": False, "source": TOKENS, "output": TOKENS,
-    "maps": [{"kind": kind, "layer": "last", "head": 0, "weights": [[0.2, 0.3, 0.5]] * 3} for kind in ("cross", "encoder")],
-}  # fmt: skip
+    "schema": 1,
+    "split": "test",
+    "index": 0,
+    "cut": False,
+    "source": TOKENS,
+    "output": TOKENS,
+    "maps": [
+        {"kind": kind, "layer": "last", "head": 0, "weights": [[0.2, 0.3, 0.5]] * 3} for kind in ("cross", "encoder")
+    ],
+}
 
 
 def small(source: Path, target: Path, maps: bool) -> None:
@@ -80,11 +87,12 @@ def everything(out: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     if number % EVERY["tables"]:
         return
     with monkeypatch.context() as patch:
-        for module in (page.figures, page.phenomena, page.reach_figures, page.matrix):
-            for name in {"of_setting", "by_parameters", "figures_of", "drawn"} & set(vars(module)):
-                patch.setattr(module, name, lambda *_: [])
-        patch.setattr(attention, "_figure", lambda *_: UNDRAWN)
-        page.contents(tidy.read(out), out, out.parent / "report")
+        for module in (scores, phenomena, reach):
+            patch.setattr(module, "of_setting", lambda *_: [])
+        patch.setattr(scores, "by_parameters", lambda *_: [])
+        patch.setattr(matrix, "draw", lambda *_: None)
+        patch.setattr(canvas, "save", lambda *_: UNDRAWN)  # attention maps are read and laid out
+        contents.make(tidy.read(out), out, out.parent / "report")
 
 
 def test_damaged_files_give_a_result_or_one_line(

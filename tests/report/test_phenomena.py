@@ -10,7 +10,7 @@ from bench.analysis.claims import judge
 from bench.analysis.evidence import Evidence
 from bench.records import store
 from bench.records.phenomena import CONTRAST, WORD
-from bench.report import page
+from bench.report import page, series
 from bench.report.figures import phenomena
 
 SIGNATURE = {WORD: "decisive word", CONTRAST: "wrong word"}
@@ -47,7 +47,7 @@ def test_distances_are_put_into_bins_by_the_number_of_examples(folder):
     planted(folder)
     evidence = Evidence(store.load(folder.path))
     (setting,) = evidence.settings()
-    table = phenomena.by_distance(evidence, setting, WORD, "test")
+    table = series.by_distance(evidence, setting, WORD, "test")
     (row,) = table[(table.arm == "transformer") & (table.phenomenon == "agreement") & (table["at"] == 2)].itertuples()
     shares = [(right * 30 + 0.5 * 10) / 40 for right in (0.91, 0.92, 0.93)]
     assert (row.mean, row.min, row.max) == pytest.approx((shares[1], shares[0], shares[2]))
@@ -59,7 +59,7 @@ def test_figures_are_of_the_first_split_and_of_the_one_that_reaches_farthest(fol
     planted(folder)
     evidence = Evidence(store.load(folder.path))
     (setting,) = evidence.settings()
-    found = phenomena.figures_of(evidence, setting, tmp_path)
+    found = phenomena.of_setting(evidence, setting, tmp_path)
     assert [figure.title for figure in found] == [
         "Decisive words right, split test",
         "Decisive words right, by phenomenon and distance, split test",

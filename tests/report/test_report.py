@@ -210,7 +210,7 @@ def test_an_error_leaves_the_earlier_report(folder, monkeypatch):
     before = snapshot()
     folder.cell("recall", "transformer", 2)
     with monkeypatch.context() as patch:
-        patch.setattr(page.tables, "tuned", lambda evidence: 1 / 0)
+        patch.setattr(page.contents, "make", lambda *arguments: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             page.build(folder.path)
     assert snapshot() == before

@@ -20,6 +20,7 @@ from bench.analysis.messages import Joined, Message
 from bench.errors import UserError
 from bench.records import store
 from bench.report import page
+from bench.report.rendering import PAGES
 from tests.report.conftest import Folder
 from tests.report.test_figures import attended
 from tests.report.test_phenomena import planted
@@ -28,8 +29,8 @@ BENCH = Path(page.__file__).parents[1]
 ENGLISH = messages.texts("en")
 LANGUAGES = [code for code in messages.languages() if code != "en"]
 WRAPPERS = {
-    "note": "figures.notes.{}", "part": "figures.parts.{}", "columns": "columns.{}", "_say": "published.{}",
-    "said": "figures.each.{}.title",
+    "note": "figures.notes.{}", "part": "figures.parts.{}", "columns": "columns.{}", "_message": "published.{}",
+    "figure_text": "figures.each.{}.title",
 }  # fmt: skip
 """Functions whose arguments are the last part of a key."""
 
@@ -193,7 +194,8 @@ def both(tmp_path_factory):
 
 
 def shown(name: str, text: str) -> str:
-    """What a reader sees of a page, without what is no sentence of the report's: code, and the other language's link."""
+    """What a reader sees of a page, without what is no sentence of the report's: code, and the other language's
+    link."""
     if name.endswith(".html"):
         text = re.sub(r"<(script|style|code)\b.*?</\1>", "", text, flags=re.DOTALL)
         text = re.sub(r'<a [^>]*lang="en"[^>]*>[^<]*</a>', "", text)
@@ -258,11 +260,11 @@ def test_hostile_text_is_shown_as_text_in_chinese_too(both):
 def test_a_page_of_a_language_not_asked_for_goes_and_an_error_leaves_all(folder, monkeypatch):
     folder.cell()
     assert page.build(folder.path, None, ("zh", "en")).name == "report.zh.html"
-    before = {name: (folder.path / name).read_bytes() for name in page.PAGES}
+    before = {name: (folder.path / name).read_bytes() for name in PAGES}
     with monkeypatch.context() as patch:
-        patch.setattr(page.exports, "verdicts", lambda *args: 1 / 0)
+        patch.setattr(page.exports, "write_verdicts", lambda *args: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             page.build(folder.path, None, ("zh", "en"))
-    assert {name: (folder.path / name).read_bytes() for name in page.PAGES} == before
+    assert {name: (folder.path / name).read_bytes() for name in PAGES} == before
     page.build(folder.path)
-    assert [name for name in page.PAGES if (folder.path / name).exists()] == ["report.html", "report.md"]
+    assert [name for name in PAGES if (folder.path / name).exists()] == ["report.html", "report.md"]

@@ -193,6 +193,6 @@ def test_the_tables_show_every_gate_and_every_mark():
     assert list(summary) == [gate.name for gate in gates.GATES]
     assert summary["outputs end"][3:] == ["out of the verdicts", "4", "1", "0", "0", "10 % to 100 %"]
     assert summary["overfits one batch"][3:] == ["out of the verdicts", "0", "0", "5", "0", "-"]
-    (marked,) = [[cell.text for cell in row] for row in sanity.marked(evidence).rows]
+    (marked,) = [[cell.text for cell in row] for row in sanity.marked_cells(evidence).rows]
     assert marked[1:] == ["lstm_none", "quick", "1", "only 10 % of outputs ended by themselves",
                           "at chance: budget-limited or unable"]  # fmt: skip

@@ -1,8 +1,9 @@
-"""Attention maps of one example, a figure for each attention arm: where every output token looked in the source, or,
-where an arm has nothing of the kind, every source token. From the `attention.json` of a cell."""
+"""Attention maps of one example, one figure per arm with attention: where every output token looks in the source. For
+an arm without cross-attention, where every source token looks. The maps come from a cell's `attention.json`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,29 +13,35 @@ import pandas as pd
 from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Rectangle
 
-from bench.analysis.evidence import Evidence, Setting
+from bench.analysis.evidence import Evidence
 from bench.analysis.naming import file_name
+from bench.analysis.settings import Setting
 from bench.errors import UserError
 from bench.records import store
 from bench.report import labels
 from bench.report.figures import canvas, style
 from bench.report.figures.canvas import Figure
-from bench.report.labels import note, part
+from bench.report.labels import FigureText, note, part
 
 KINDS = ("cross", "encoder")
-"""Of maps, by what is drawn first: one figure an arm."""
+"""Kinds of maps by priority: a figure shows the first kind that an arm has."""
 
-MOST, HEADS, CHARACTERS = 32, 4, 12
-"""Tokens of a side, heads and characters of a token that are drawn."""
+MAX_TOKENS, MAX_HEADS, MAX_CHARACTERS = 32, 4, 12
+"""Drawn at most: tokens of each side, heads, characters of a token."""
+
 COLOURS = "Greys"
-STEPS, PAPER = 11, 0.15
-"""Shades of the scale, and inches left free at a figure's edges."""
+SCALE_STEPS = 11
+MARGIN = 0.15
+"""Inches left free at the edges of a figure."""
 
 
 @dataclass(frozen=True)
 class Maps:
-    """One example of one cell. kind: of what is drawn, the first of KINDS that there is; rows: the tokens that look;
-    heads: a matrix each, rows by source tokens."""
+    """The attention maps of one cell for one example.
+
+    kind: one of KINDS; source: source tokens; rows: the tokens that look; heads: for each head the weights,
+    (len(rows), len(source)).
+    """
 
     kind: str
     source: list[str]
@@ -43,115 +50,122 @@ class Maps:
 
 
 def of_setting(evidence: Evidence, setting: Setting, results: Path, folder: Path) -> list[Figure]:
-    """A figure for each arm with maps, of its lowest seed, written to `folder` as SVG and PNG. results: the folder of
-    the cells. Raises UserError where a file is broken."""
-    cells, found = evidence.finished(setting).sort_values("seed"), []
-    with mpl.rc_context({**style.RC, "axes.grid": False, "svg.hashsalt": f"attention {setting.slug}"}):
+    """One figure for each arm with maps, by its lowest seed, written to `folder` as SVG and PNG. results: the folder
+    of the cells. Raises UserError if a file is broken."""
+    cells, figures = evidence.finished(setting).sort_values("seed"), []
+    with style.settings(f"attention {setting.slug}", axes_grid=False):
         for arm in evidence.arms(setting):
             own = cells.loc[cells["arm"] == arm, ["task", "budget_name", "arm", "seed", "cell"]].to_dict("records")
-            read_ = ((cell, read(results / str(cell["cell"]))) for cell in own)
-            cell, maps = next((pair for pair in read_ if pair[1] is not None), (None, None))
-            if maps is not None:
-                found.append(_figure(cell, maps, folder, file_name("attention", setting.slug, arm)))
-    return found
+            for cell in own:
+                maps = read(results / str(cell["cell"]))
+                if maps is not None:
+                    figures.append(_figure(cell, maps, folder, file_name("attention", setting.slug, arm)))
+                    break
+    return figures
 
 
 def read(folder: Path) -> Maps | None:
-    """The maps of a cell; None where it has none. Raises UserError with the path where they are no such maps."""
+    """The maps of a cell, None if it has none. Raises UserError with the path if the file is broken."""
     try:
-        held = store.read_attention(folder)
-        if held is None:
+        content = store.read_attention(folder)
+        if content is None:
             return None
-        source, output = ([str(token) for token in held[side]] for side in ("source", "output"))
+        source, output = ([str(token) for token in content[side]] for side in ("source", "output"))
         heads: dict[str, list[np.ndarray]] = {}
-        for one in held["maps"]:
-            rows = {"cross": output, "encoder": source}[one["kind"]]
-            matrix = np.array(one["weights"], dtype=float).reshape(-1, len(source))
+        for head in content["maps"]:
+            rows = {"cross": output, "encoder": source}[head["kind"]]
+            matrix = np.array(head["weights"], dtype=float).reshape(-1, len(source))
             if len(matrix) != len(rows) or not ((matrix >= 0) & (matrix <= 1.001)).all():
-                shape = f"{len(rows)} by {len(source)} tokens"
-                raise ValueError(f"{one['layer']!r} has no weight for each of {shape}")
-            heads.setdefault(one["kind"], []).append(matrix)
+                raise ValueError(f"{head['layer']!r} has no weight for each of {len(rows)} by {len(source)} tokens")
+            heads.setdefault(head["kind"], []).append(matrix)
     except (ValueError, KeyError, TypeError) as error:
-        why = " ".join(f"{type(error).__name__}: {error}".split())
-        raise UserError(f"{folder / store.ATTENTION} is broken ({why}); delete it, or run the cell again") from error
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UserError(
+            f"{folder / store.ATTENTION} is broken ({reason}); delete it, or run the cell again"
+        ) from error
     kind = next((kind for kind in KINDS if kind in heads), None)
     rows = output if kind == "cross" else source
     return None if kind is None or not (source and rows) else Maps(kind, source, rows, heads[kind])
 
 
-def _figure(cell: dict, maps: Maps, folder: Path, name: str) -> Figure:
-    rows, columns = min(MOST, len(maps.rows)), min(MOST, len(maps.source))
-    drawn = [matrix[:rows, :columns] for matrix in maps.heads]
-    several = drawn[:HEADS] if len(drawn) > 1 else []
-    mean = np.mean(drawn, axis=0)
+def _figure(cell: Mapping[str, object], maps: Maps, folder: Path, name: str) -> Figure:
+    rows, columns = min(MAX_TOKENS, len(maps.rows)), min(MAX_TOKENS, len(maps.source))
+    matrices = [matrix[:rows, :columns] for matrix in maps.heads]
+    mean, heads = np.mean(matrices, axis=0), matrices[:MAX_HEADS] if len(matrices) > 1 else []
     notes = []
     if (rows, columns) != (len(maps.rows), len(maps.source)):
-        whole = {"of_rows": len(maps.rows), "of_columns": len(maps.source)}
-        notes.append(note("cut", rows=rows, columns=columns, **whole))
-    if len(drawn) > len(several) > 0:
-        notes.append(note("heads", shown=len(several), heads=len(drawn)))
-    inside = {str(word): word for word in (part("weight"), *(part("head", number=n) for n in range(1, HEADS + 1)))}
-    said = labels.said(f"attention, {maps.kind}", notes, inside=inside, arm=cell["arm"], seed=cell["seed"])
-    figure = _draw(mean, several, maps, said)
-    named = {part("mean" if len(drawn) > 1 else "one weight"): mean}
-    named |= {part("head", number=number): matrix for number, matrix in enumerate(several, start=1)}
+        sizes = {"of_rows": len(maps.rows), "of_columns": len(maps.source)}
+        notes.append(note("cut", rows=rows, columns=columns, **sizes))
+    if len(matrices) > len(heads) > 0:
+        notes.append(note("heads", shown=len(heads), heads=len(matrices)))
+    words = [part("weight"), *(part("head", number=number) for number in range(1, MAX_HEADS + 1))]
+    inside = {str(word): word for word in words}
+    text = labels.figure_text(f"attention, {maps.kind}", notes, inside=inside, arm=cell["arm"], seed=cell["seed"])
+    figure = _draw(mean, heads, maps, text)
+    panels = {part("mean" if len(matrices) > 1 else "one weight"): mean}
+    panels |= {part("head", number=number): matrix for number, matrix in enumerate(heads, start=1)}
     table = [
-        cell | {"map": maps.kind, "head": head, "row": row, "row token": maps.rows[row], "source": column,
-                "source token": maps.source[column], "weight": float(matrix[row, column])}
-        for head, matrix in named.items() for row in range(rows) for column in range(columns)
+        {**cell, "map": maps.kind, "head": head, "row": row, "row token": maps.rows[row], "source": column,
+         "source token": maps.source[column], "weight": float(matrix[row, column])}
+        for head, matrix in panels.items() for row in range(rows) for column in range(columns)
     ]  # fmt: skip
-    return canvas.written(figure, folder, name, said, pd.DataFrame(table))
+    return canvas.save(figure, folder, name, text, pd.DataFrame(table))
 
 
-def _draw(mean: np.ndarray, heads: list[np.ndarray], maps: Maps, said: labels.Said) -> Canvas:
+def _draw(mean: np.ndarray, heads: Sequence[np.ndarray], maps: Maps, text: FigureText) -> Canvas:
+    """The mean over heads with tokens beside it, and below it the single heads. mean, heads: (rows, columns)."""
     rows, columns = mean.shape
-    sources, outputs = ([labels.shown(token, CHARACTERS) for token in side] for side in (maps.source, maps.rows))
-    sources, outputs = sources[:columns], outputs[:rows]
+    source, looking = (
+        [labels.printable(token, MAX_CHARACTERS) for token in side[:count]]
+        for side, count in ((maps.source, columns), (maps.rows, rows))
+    )
     size = max(5.0, min(9.0, 150 / max(rows, columns)))
-    longest = [max(map(len, tokens)) * size * 0.0085 for tokens in (sources, outputs)]
-    left, below = 0.38 + longest[1], 0.32 + longest[0]
-    across = canvas.WIDTH - left - 0.85
-    up = min(across, max(1.2, across * rows / columns))
-    lower = 0.35 + (canvas.WIDTH - 2 * PAPER) / HEADS * min(1.0, max(0.35, rows / columns)) if heads else 0.0
-    height, base = up + below + lower + 2 * PAPER, PAPER + lower + below
+    source_room, row_room = (max(map(len, tokens)) * size * 0.0085 for tokens in (source, looking))
+    left, below = 0.38 + row_room, 0.32 + source_room
+    width = canvas.WIDTH - left - 0.85
+    tall = min(width, max(1.2, width * rows / columns))
+    lower = 0.35 + (canvas.WIDTH - 2 * MARGIN) / MAX_HEADS * min(1.0, max(0.35, rows / columns)) if heads else 0.0
+    height, base = tall + below + lower + 2 * MARGIN, MARGIN + lower + below
     figure = Canvas(figsize=(canvas.WIDTH, height))
-    inches = {"transform": figure.dpi_scale_trans}
-    most = max(float(matrix.max()) for matrix in (mean, *heads))
+    inches = figure.dpi_scale_trans
+    largest = max(float(matrix.max()) for matrix in (mean, *heads))
 
-    def panel(matrix: np.ndarray, x: float, y: float, width: float, tall: float) -> None:
-        spot = (x / canvas.WIDTH, y / height, width / canvas.WIDTH, tall / height)
+    def panel(matrix: np.ndarray, x: float, y: float, panel_width: float, panel_height: float, frame: bool) -> None:
+        spot = (x / canvas.WIDTH, y / height, panel_width / canvas.WIDTH, panel_height / height)
         axes = figure.add_axes(spot, xticks=[], yticks=[])
-        axes.spines[:].set_visible(matrix is mean)
-        axes.imshow(matrix, vmin=0, vmax=most or 1, cmap=COLOURS, interpolation="none", aspect="auto")
+        axes.spines[:].set_visible(frame)
+        axes.imshow(matrix, vmin=0, vmax=largest or 1, cmap=COLOURS, interpolation="none", aspect="auto")
 
-    panel(mean, left, base, across, up)
-    for number, token in enumerate(sources):
-        x = left + (number + 0.5) * across / columns
-        figure.text(x, base - 0.05, token, size=size, rotation=90, ha="center", va="top", **inches)
-    for number, token in enumerate(outputs):
-        y = base + up - (number + 0.5) * up / rows
-        figure.text(left - 0.06, y, token, size=size, ha="right", va="center", **inches)
-    figure.text(left + across / 2, PAPER + lower + 0.02, said.x, ha="center", size=9, **inches)
-    figure.text(0.08, base + up / 2, said.y, rotation=90, va="center", size=9, **inches)
-    _scale(figure, most, left + across + 0.12, base, up)
-    if heads:  # as one picture, with empty columns between: an image an axes takes four times as long
+    panel(mean, left, base, width, tall, frame=True)
+    for number, token in enumerate(source):
+        x = left + (number + 0.5) * width / columns
+        figure.text(x, base - 0.05, token, size=size, rotation=90, ha="center", va="top", transform=inches)
+    for number, token in enumerate(looking):
+        y = base + tall - (number + 0.5) * tall / rows
+        figure.text(left - 0.06, y, token, size=size, ha="right", va="center", transform=inches)
+    figure.text(left + width / 2, MARGIN + lower + 0.02, text.x, ha="center", size=9, transform=inches)
+    figure.text(0.08, base + tall / 2, text.y, rotation=90, va="center", size=9, transform=inches)
+    _scale(figure, largest, left + width + 0.12, base, tall)
+    if heads:  # one image with empty columns between heads: one pair of axes for each takes four times as long
         gap = np.full((rows, max(1, columns // 12)), np.nan)
-        joined = np.hstack([part for matrix in heads for part in (gap, matrix)][1:])
-        step = (columns + gap.shape[1]) / joined.shape[1] * (canvas.WIDTH - 2 * PAPER)
-        panel(joined, PAPER, PAPER, canvas.WIDTH - 2 * PAPER, lower - 0.35)
+        joined = np.hstack([block for matrix in heads for block in (gap, matrix)][1:])
+        step = (columns + gap.shape[1]) / joined.shape[1] * (canvas.WIDTH - 2 * MARGIN)
+        panel(joined, MARGIN, MARGIN, canvas.WIDTH - 2 * MARGIN, lower - 0.35, frame=False)
         for number in range(len(heads)):
-            said_of = part("head", number=number + 1)
-            figure.text(PAPER + number * step, PAPER + lower - 0.31, said_of, size=8, **inches)
+            title = part("head", number=number + 1)
+            figure.text(MARGIN + number * step, MARGIN + lower - 0.31, title, size=8, transform=inches)
     return figure
 
 
-def _scale(figure: Canvas, most: float, x: float, y: float, tall: float) -> None:
-    """What the darkness of a field means: steps from no weight to the largest of the figure."""
-    inches = {"transform": figure.dpi_scale_trans}
-    for step in range(STEPS):
-        shade = mpl.colormaps[COLOURS](step / (STEPS - 1))
-        figure.add_artist(Rectangle((x, y + step * tall / STEPS), 0.1, tall / STEPS, fc=shade, lw=0, **inches))
-    figure.add_artist(Rectangle((x, y), 0.1, tall, fill=False, ec=style.INK, lw=0.6, **inches))
-    for value, place, side in ((0, y, "bottom"), (most, y + tall, "top")):
-        figure.text(x + 0.14, place, f"{value:.2g}", size=8, va=side, **inches)
-    figure.text(x + 0.48, y + tall / 2, part("weight"), size=8, rotation=90, ha="center", va="center", **inches)
+def _scale(figure: Canvas, largest: float, x: float, y: float, tall: float) -> None:
+    """Draw the scale of greys, from no weight to the largest of the figure. x, y, tall: inches."""
+    inches = figure.dpi_scale_trans
+    step = tall / SCALE_STEPS
+    for number in range(SCALE_STEPS):
+        shade = mpl.colormaps[COLOURS](number / (SCALE_STEPS - 1))
+        figure.add_artist(Rectangle((x, y + number * tall / SCALE_STEPS), 0.1, step, fc=shade, lw=0, transform=inches))
+    figure.add_artist(Rectangle((x, y), 0.1, tall, fill=False, ec=style.INK, lw=0.6, transform=inches))
+    for value, place, side in ((0, y, "bottom"), (largest, y + tall, "top")):
+        figure.text(x + 0.14, place, f"{value:.2g}", size=8, va=side, transform=inches)
+    middle = y + tall / 2
+    figure.text(x + 0.48, middle, part("weight"), size=8, rotation=90, ha="center", va="center", transform=inches)

@@ -1,4 +1,4 @@
-"""What every figure is drawn with: the canvas, one arm's line, the legend below the axes, the files."""
+"""What all figures share: the canvas, one arm's lines, bands and markers, the legend below the axes, and the files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -18,57 +19,71 @@ from matplotlib.patches import Patch, Rectangle
 
 from bench.analysis import arms
 from bench.analysis.messages import Text
+from bench.report import labels
 from bench.report.figures import style
-from bench.report.labels import Said, part, shown
+from bench.report.labels import FigureText
 
 WIDTH, HEIGHT = 5.0, 3.7
+"""Inches of a figure without its legend."""
+
 LEGEND_ROW, AXIS_BELOW, LEFT = 0.21, 0.58, 0.78
-"""Inches: a figure without its legend, a row of the legend, room for the axis below and to the left. Fixed margins keep
-the axes of neighbouring figures in line."""
-HANDLE, CHARACTER, LONGEST = 0.5, 0.072, 60
-"""Inches of a legend's line with the gap after it and of a character on average; the characters a row has room for."""
-KEYS = ("trained", "chance", "constant")
-"""What a legend may have beside the arms, by the names of its words."""
-PNG_DPI, PACKING = 120, {"compress_level": 1}
-"""An eighth larger than packed as usual, in half of the time."""
+"""Inches: a row of the legend, the room below the axes, the room to their left. Fixed margins keep the axes of
+neighbouring figures in line."""
+
+LEGEND_KEY, CHARACTER, MAX_LEGEND_CHARACTERS = 0.5, 0.072, 60
+"""Inches: the line of a legend entry with its gap, and an average character. Characters that a row has room for."""
+
+LEGEND_PARTS = ("trained", "chance", "constant")
+"""Possible legend entries beside the arms, by the names of their texts."""
+
+PNG_DPI, PNG_COMPRESSION = 120, {"compress_level": 1}
+"""This compression makes a PNG an eighth larger and takes half the time of the default."""
+
+LEGEND_PROPERTIES = (
+    *("color", "linestyle", "linewidth"),
+    *("marker", "markersize", "markerfacecolor", "markeredgecolor"),
+)
+"""Properties that a line in the legend copies from the line that it explains."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """name: of its files; said: its words; numbers: what it shows; against: the axis of the task, metric and search,
-    where scores are drawn against one."""
+    """A figure that has been written to files.
+
+    name: of the files, without ending; text: its words; numbers: the table that it shows; svg: content of the SVG
+    file; against: axis of the task, metric and search, where the figure shows scores against an axis.
+    """
 
     name: str
-    said: Said
+    text: FigureText
     numbers: pd.DataFrame
     svg: str
     against: tuple[str, str, str] | None = None
 
     @property
     def title(self) -> Text:
-        return self.said.title
+        return self.text.title
 
     @property
     def caption(self) -> Text:
-        """First of all what to see."""
-        return self.said.caption
+        return self.text.caption
 
 
 def canvas() -> tuple[Canvas, Axes]:
+    """A new canvas with one pair of axes."""
     figure = Canvas(figsize=(WIDTH, HEIGHT))
     return figure, figure.subplots()
 
 
-def panels(down: int, across: int) -> tuple[Canvas, list[Axes]]:
-    """Several axes on one canvas, row by row."""
+def panels(rows: int, columns: int) -> tuple[Canvas, list[Axes]]:
+    """A new canvas with several axes, row by row."""
     figure = Canvas(figsize=(WIDTH, HEIGHT))
-    return figure, list(
-        figure.subplots(down, across, squeeze=False, gridspec_kw={"hspace": 0.75, "wspace": 0.28}).flat
-    )
+    grid = figure.subplots(rows, columns, squeeze=False, gridspec_kw={"hspace": 0.75, "wspace": 0.28})
+    return figure, list(grid.flat)
 
 
 def line(axes: Axes, arm: str, x: pd.Series, y: pd.Series, thin: bool = False) -> None:
-    """One arm's line; a thin one has about eight markers, however many points."""
+    """Draw one arm's line. A thin line has about eight markers, however many points it has."""
     look = style.look(arm)
     axes.plot(
         x, y, color=look.colour, ls=look.line, marker=look.marker, mfc=look.colour if look.filled else "white",
@@ -76,46 +91,78 @@ def line(axes: Axes, arm: str, x: pd.Series, y: pd.Series, thin: bool = False) -
     )  # fmt: skip
 
 
-def lines(axes: Axes, arm: str, parts: Sequence[tuple[Sequence[float], Sequence[float]]]) -> None:
-    """Several thin lines of one arm as one artist, which draws in a fraction of the time."""
-    x, y, marked = [], [], []
-    for across, up in parts:
-        marked += range(len(x), len(x) + len(across), max(1, len(across) // 8))
-        x += [*across, math.nan]
-        y += [*up, math.nan]
+def thin_lines(axes: Axes, arm: str, curves: Sequence[tuple[Sequence[float], Sequence[float]]]) -> None:
+    """Draw several thin lines of one arm, each as x and y. They are one artist, because many artists are slow."""
+    x: list[float] = []
+    y: list[float] = []
+    marked: list[int] = []
+    for curve_x, curve_y in curves:
+        marked += range(len(x), len(x) + len(curve_x), max(1, len(curve_x) // 8))
+        x += [*curve_x, math.nan]
+        y += [*curve_y, math.nan]
     look = style.look(arm)
     axes.plot(x, y, color=look.colour, ls=look.line, lw=1.1, marker=look.marker, ms=3.5, markevery=marked,
               mfc=look.colour if look.filled else "white")  # fmt: skip
 
 
-def points(axes: Axes, arm: str, x: Sequence[float], y: Sequence[float]) -> None:
-    """One arm's markers, one a seed."""
+def markers(axes: Axes, arm: str, x: Sequence[float], y: Sequence[float]) -> None:
+    """Draw one arm's markers, one per seed."""
     look = style.look(arm)
     axes.plot(x, y, ls="none", marker=look.marker, ms=5, mec=look.colour, mfc=look.colour if look.filled else "none")
 
 
-def strokes(axes: Axes, arm: str, ends: Sequence[tuple[float, float, float, float]], width: float) -> None:
-    """Straight lines of one arm, each from (x, y) to (x, y); one with an end that is no number is left out."""
-    known = [four for four in ends if all(math.isfinite(value) for value in four)]
-    if known:
-        x = [value for x0, _, x1, _ in known for value in (x0, x1, math.nan)]
-        y = [value for _, y0, _, y1 in known for value in (y0, y1, math.nan)]
+def segments(axes: Axes, arm: str, ends: Sequence[tuple[float, float, float, float]], width: float) -> None:
+    """Draw straight segments of one arm, each as (x0, y0, x1, y1). Segments with a NaN are left out."""
+    finite = [four for four in ends if all(math.isfinite(value) for value in four)]
+    if finite:
+        x = [value for x0, _, x1, _ in finite for value in (x0, x1, math.nan)]
+        y = [value for _, y0, _, y1 in finite for value in (y0, y1, math.nan)]
         axes.plot(x, y, color=style.look(arm).colour, lw=width, solid_capstyle="butt")
 
 
 def band(axes: Axes, arm: str, x: pd.Series, low: pd.Series, high: pd.Series) -> None:
-    """What one arm's line lies between; nothing where there is no interval anywhere."""
+    """Draw the interval around one arm's line; nothing if there is no interval anywhere."""
     if low.notna().any():
         axes.fill_between(x, low, high, color=style.look(arm).colour, alpha=0.15, lw=0)
 
 
+def columns(axes: Axes, table: pd.DataFrame, group: str, value: str, max_length: int) -> int:
+    """Draw a column for each group and in it a narrower column for each arm: a marker per seed, a bar at the mean, an
+    upright line over the interval. Returns the number of lines of the words below the columns."""
+    groups = list(dict.fromkeys(table[group]))
+    names = arms.ordered(table["arm"])
+    step = 0.8 / max(1, len(names))
+    for number, arm in enumerate(names):
+        own = table[table["arm"] == arm]
+        places = own[group].map(groups.index) + (number - (len(names) - 1) / 2) * step
+        means = dict(zip(places, zip(own["mean"], own["low"], own["high"])))
+        half = 0.42 * step
+        segments(axes, arm, [(x - half, mean, x + half, mean) for x, (mean, _, _) in means.items()], width=2)
+        segments(axes, arm, [(x, low, x, high) for x, (_, low, high) in means.items()], width=1)
+        markers(axes, arm, places, own[value])
+    words = [labels.wrap(labels.printable(label, max_length)) for label in groups]
+    axes.set_xticks(range(len(groups)), words)
+    axes.set_xlim(-0.5, len(groups) - 0.5)
+    axes.grid(visible=False, axis="x")
+    return max(text.count("\n") + 1 for text in words)
+
+
+def start_at_zero(axes: Axes) -> None:
+    """Start the y axis at zero. The room above is a share of the whole height: with values close to each other, a
+    share of their range would cut the markers."""
+    axes.set_ylim(bottom=0, top=max(axes.get_ylim()[1], 1.05 * axes.dataLim.y1))
+
+
 def finish(
-    figure: Canvas, axes: Axes, folder: Path, name: str, said: Said, numbers: pd.DataFrame,
-    extra: Sequence[Patch] = (), height: float = HEIGHT, lines: int = 1,
+    figure: Canvas, axes: Axes, folder: Path, name: str, text: FigureText, numbers: pd.DataFrame,
+    extra: Sequence[Patch] = (), height: float = HEIGHT, tick_lines: int = 1,
 ) -> Figure:  # fmt: skip
-    """Add the legend below the axes and write the files. height: in inches, without the legend; axes: those, or one of
-    those, whose labels the legend has; lines: of the words at the marks of the axis below."""
-    entries: list[Line2D | Patch] = []
+    """Add the legend below the axes and write the files.
+
+    axes: the axes whose labels enter the legend; extra: further legend entries; height: inches without the legend;
+    tick_lines: lines of text at the ticks of the x axis.
+    """
+    entries: list[Artist] = []
     for arm in arms.ordered(numbers["arm"]):
         look = style.look(arm)
         entries.append(
@@ -123,61 +170,62 @@ def finish(
                    mfc=look.colour if look.filled else "none", label=arm)
         )  # fmt: skip
     entries += axes.get_legend_handles_labels()[0] + list(extra)
-    longest = max((min(LONGEST, len(str(entry.get_label()))) for entry in entries), default=1)
-    across = _columns(longest)
+    longest = max((min(MAX_LEGEND_CHARACTERS, len(str(entry.get_label()))) for entry in entries), default=1)
+    across = _legend_columns(longest)
     legend = LEGEND_ROW * -(-len(entries) // across)
     height += legend
-    below = legend + max(AXIS_BELOW, 0.50 + 0.17 * lines if lines > 1 else 0)
-    # With small numbers a power of ten stands above the axis.
+    below = legend + max(AXIS_BELOW, 0.50 + 0.17 * tick_lines if tick_lines > 1 else 0)
+    # Small numbers show a power of ten above the axis.
     small = axes.get_yscale() == "linear" and max(map(abs, axes.get_ylim())) < 0.01
     top = 0.12 + (0.14 if axes.get_title() or small else 0)
     figure.set_size_inches(WIDTH, height)
     figure.subplots_adjust(left=LEFT / WIDTH, right=1 - 0.15 / WIDTH, top=1 - top / height, bottom=below / height)
-    if len(figure.axes) == 1:  # where labels of axes stand is known: looking for it takes a fifth of the drawing
+    if len(figure.axes) == 1:  # at fixed places: matplotlib's search for them takes a fifth of the drawing
         axes.yaxis.set_label_coords(0.20, (below + height - top) / 2, transform=figure.dpi_scale_trans)
-        axes.xaxis.set_label_coords((LEFT + WIDTH - 0.15) / 2, below - 0.11 - 0.17 * lines - (0.1 if lines > 1 else 0),
-                                    transform=figure.dpi_scale_trans)  # fmt: skip
+        label_y = below - 0.11 - 0.17 * tick_lines - (0.1 if tick_lines > 1 else 0)
+        axes.xaxis.set_label_coords((LEFT + WIDTH - 0.15) / 2, label_y, transform=figure.dpi_scale_trans)
     _legend(figure, entries, across, longest, legend)
-    said = replace(said, inside={str(word): word for word in map(part, KEYS)} | dict(said.inside))
-    return written(figure, folder, name, said, numbers)
+    text = replace(text, inside={str(word): word for word in map(labels.part, LEGEND_PARTS)} | dict(text.inside))
+    return save(figure, folder, name, text, numbers)
 
 
-def written(figure: Canvas, folder: Path, name: str, said: Said, numbers: pd.DataFrame) -> Figure:
-    """Write a figure's files, SVG and PNG. Where another figure has the name already, it gets a number behind it."""
+def save(figure: Canvas, folder: Path, name: str, text: FigureText, numbers: pd.DataFrame) -> Figure:
+    """Write a figure as SVG and PNG. If another figure has the name already, a number is appended to it."""
     folder.mkdir(parents=True, exist_ok=True)
     wanted, number = name, 1
     while (folder / f"{name}.svg").exists():
         name, number = f"{wanted}-{number + 1}", number + 1
     # Straight to the canvases: `savefig` draws everything twice.
-    with warnings.catch_warnings():  # the SVG has every character; in the PNG one that no font has is a box
+    with warnings.catch_warnings():  # the SVG keeps every character; the PNG shows a box for one that no font has
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         FigureCanvasSVG(figure).print_svg(folder / f"{name}.svg", metadata={"Date": None})
         figure.set_dpi(PNG_DPI)
-        FigureCanvasAgg(figure).print_png(folder / f"{name}.png", metadata={"Software": None}, pil_kwargs=PACKING)
-    return Figure(name, said, numbers, (folder / f"{name}.svg").read_text(encoding="utf-8"))
+        FigureCanvasAgg(figure).print_png(
+            folder / f"{name}.png", metadata={"Software": None}, pil_kwargs=PNG_COMPRESSION
+        )
+    return Figure(name, text, numbers, (folder / f"{name}.svg").read_text(encoding="utf-8"))
 
 
-def _columns(longest: int) -> int:
-    """How many entries of a legend stand side by side: at most three, fewer where names are long."""
-    return max(1, min(3, int(WIDTH / (HANDLE + CHARACTER * longest))))
+def _legend_columns(longest: int) -> int:
+    """Number of legend entries side by side: at most three, fewer if names are long."""
+    return max(1, min(3, int(WIDTH / (LEGEND_KEY + CHARACTER * longest))))
 
 
-def _legend(figure: Canvas, entries: Sequence[Line2D | Patch], across: int, longest: int, height: float) -> None:
-    """Entries in rows below the axes, as lines and words at known places: a legend of matplotlib's looks for them each
-    time, which takes as long as the rest of the figure. longest: characters of the longest name."""
-    width = HANDLE + CHARACTER * longest + 0.04
-    begin = max(0.08, (WIDTH - width * min(across, len(entries))) / 2)
-    inches = {"transform": figure.dpi_scale_trans}
+def _legend(figure: Canvas, entries: Sequence[Artist], across: int, longest: int, height: float) -> None:
+    """Draw the legend as lines and words at fixed places. Matplotlib's own legend searches for places, which takes as
+    long as the rest of the figure. longest: characters of the longest name."""
+    width = LEGEND_KEY + CHARACTER * longest + 0.04
+    left = max(0.08, (WIDTH - width * min(across, len(entries))) / 2)
+    inches = figure.dpi_scale_trans
     for place, entry in enumerate(entries):
-        x, y = begin + width * (place % across), height - LEGEND_ROW * (place // across + 0.5) + 0.03
+        x, y = left + width * (place % across), height - LEGEND_ROW * (place // across + 0.5) + 0.03
+        key: Rectangle | Line2D
         if isinstance(entry, Patch):
-            key = Rectangle((x, y - 0.05), 0.36, 0.1, fc=entry.get_facecolor(), ec=entry.get_edgecolor(), **inches)
+            fill, edge = entry.get_facecolor(), entry.get_edgecolor()
+            key = Rectangle((x, y - 0.05), 0.36, 0.1, transform=inches, fc=fill, ec=edge)
         else:
-            key = Line2D([x, x + 0.18, x + 0.36], [y] * 3, markevery=[1], **inches)
-            key.update({name: getattr(entry, f"get_{name}")() for name in LOOK})
+            key = Line2D([x, x + 0.18, x + 0.36], [y] * 3, markevery=[1], transform=inches)
+            key.update({name: getattr(entry, f"get_{name}")() for name in LEGEND_PROPERTIES})
         figure.add_artist(key)
-        figure.text(x + 0.44, y, shown(entry.get_label(), LONGEST), size=9, va="center_baseline", **inches)
-
-
-LOOK = ("color", "linestyle", "linewidth", "marker", "markersize", "markerfacecolor", "markeredgecolor")
-"""What a legend's line has of the line it stands for."""
+        name = labels.printable(entry.get_label(), MAX_LEGEND_CHARACTERS)
+        figure.text(x + 0.44, y, name, size=9, va="center_baseline", transform=inches)

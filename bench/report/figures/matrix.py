@@ -1,56 +1,68 @@
-"""Arm against arm: in how many settings one is significantly above the other, by the verdicts' own rule. Each setting
-is called by itself, and nothing is averaged over tasks."""
+"""Arm against arm: in how many settings one is significantly above the other, by the rule of the verdicts. Each
+setting counts by itself; nothing is averaged over tasks."""
 
 from __future__ import annotations
 
 from itertools import combinations
 from pathlib import Path
+from typing import NamedTuple
 
-import matplotlib as mpl
 import pandas as pd
 from matplotlib.patches import Rectangle
 
 from bench.analysis import arms
-from bench.analysis.claims import rules
+from bench.analysis.claims.cases import compare_arms
 from bench.analysis.comparisons import ABOVE, BELOW, LEVEL, OPEN, Family
 from bench.analysis.evidence import Evidence
 from bench.report import labels
 from bench.report.figures import canvas, style
 from bench.report.figures.canvas import Figure
 
-CALLS = {ABOVE: "above", BELOW: "below", LEVEL: "level", OPEN: "undecided"}
-OTHER_WAY = {ABOVE: BELOW, BELOW: ABOVE}
-STRONGEST = 0.55
-CLOSE = 7
-"""How much colour the most one-sided field has: words on it stay readable, on white paper and on dark; and how
-many arms have room for loosely set words."""
+COLUMNS = {ABOVE: "above", BELOW: "below", LEVEL: "level", OPEN: "undecided"}
+"""Outcome of a comparison -> column of the table."""
+
+REVERSED = {ABOVE: BELOW, BELOW: ABOVE}
+
+MAX_ALPHA = 0.55
+"""Opacity of the most one-sided field. Words on it stay readable on white and on dark paper."""
+
+MAX_SPACED_ARMS = 7
+"""Up to this many arms, fields have room for spaces between the numbers."""
 
 
-def drawn(evidence: Evidence, folder: Path) -> Figure | None:
-    """The figure, written to `folder` as SVG and PNG; None where no two arms meet in a setting."""
-    calls = called(evidence)
-    if not calls:
+class Outcome(NamedTuple):
+    """Comparison of two arms in one setting. call: of the first arm minus the second, a key of COLUMNS."""
+
+    setting: str
+    first: str
+    second: str
+    call: str
+
+
+def draw(evidence: Evidence, folder: Path) -> Figure | None:
+    """The figure, written to `folder` as SVG and PNG; None if no two arms share a setting."""
+    outcomes = pairwise_outcomes(evidence)
+    if not outcomes:
         return None
-    numbers = counted(calls)
+    numbers = count_outcomes(outcomes)
     names = arms.ordered(numbers["arm"])
-    said = labels.said("matrix")
-    with mpl.rc_context({**style.RC, "svg.hashsalt": "matrix"}):
+    text = labels.figure_text("matrix")
+    with style.settings("matrix"):
         figure, axes = canvas.canvas()
         size = max(5.5, min(9.0, 54 / len(names)))
-        gap = " " if len(names) <= CLOSE else ""
+        gap = " " if len(names) <= MAX_SPACED_ARMS else ""
         for row in numbers.to_dict("records"):
             x, y = names.index(row["other"]), names.index(row["arm"])
-            lead, settings = row["above"] - row["below"], sum(row[name] for name in CALLS.values())
+            lead, settings = row["above"] - row["below"], sum(row[name] for name in COLUMNS.values())
             colour = style.BLUE if lead > 0 else style.VERMILLION
-            axes.add_patch(
-                Rectangle((x - 0.5, y - 0.5), 1, 1, fc=colour, lw=0, alpha=STRONGEST * abs(lead) / settings)
-            )
+            corner, alpha = (x - 0.5, y - 0.5), MAX_ALPHA * abs(lead) / settings
+            axes.add_patch(Rectangle(corner, 1, 1, fc=colour, lw=0, alpha=alpha))
             if lead < 0:
-                axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, hatch="//", ec=style.GRID, lw=0))
-            text = f"{row['above']}{gap}:{gap}{row['below']}\n{row['level']}{gap}={2 * gap}{row['undecided']}{gap}?"
-            axes.text(x, y, text, size=size, ha="center", va="center", linespacing=1.4)
-        axes.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(names) - 0.5, -0.5), xlabel=said.x, ylabel=said.y)
-        short = [labels.shown(name, 22) for name in names]
+                axes.add_patch(Rectangle(corner, 1, 1, fill=False, hatch="//", ec=style.GRID, lw=0))
+            words = f"{row['above']}{gap}:{gap}{row['below']}\n{row['level']}{gap}={2 * gap}{row['undecided']}{gap}?"
+            axes.text(x, y, words, size=size, ha="center", va="center", linespacing=1.4)
+        axes.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(names) - 0.5, -0.5), xlabel=text.x, ylabel=text.y)
+        short = [labels.printable(name, 22) for name in names]
         axes.set_xticks(range(len(names)), short, rotation=90, size=size)
         axes.set_yticks(range(len(names)), short, size=size)
         axes.grid(visible=False)
@@ -61,42 +73,36 @@ def drawn(evidence: Evidence, folder: Path) -> Figure | None:
         figure.set_size_inches(canvas.WIDTH, height)
         figure.subplots_adjust(left=beside / canvas.WIDTH, right=1 - 0.1 / canvas.WIDTH, top=1 - 0.1 / height,
                                bottom=beside / height)  # fmt: skip
-        return canvas.written(figure, folder, "matrix", said, numbers)
+        return canvas.save(figure, folder, "matrix", text, numbers)
 
 
-def called(evidence: Evidence) -> list[dict]:
-    """A row a setting and pair of arms, by the headline score of the first test split, of cells that pass the gates:
-    the call of the first minus the second, in a family of all these pairs."""
+def pairwise_outcomes(evidence: Evidence) -> list[Outcome]:
+    """Every pair of arms in every setting, by the headline score on the first test split. Only cells that pass the
+    sanity gates count. All pairs together are one family of comparisons."""
     pairs = []
     for setting in evidence.settings():
         split, metric, search = evidence.headline(setting)
         scores = evidence.select(setting, split, metric, search)
         for first, second in combinations(arms.ordered(scores["arm"]), 2):
-            pairs.append(rules.compared(evidence, setting, scores, first, second))
+            pairs.append(compare_arms(evidence, setting, scores, first, second))
     family = Family(pairs)
-    return [
-        {"setting": evidence.name(pair.setting), "first": pair.first, "second": pair.second,
-         "call": family.judge(pair).call}
-        for pair in pairs
-    ]  # fmt: skip
+    return [Outcome(evidence.name(pair.setting), pair.first, pair.second, family.judge(pair).call) for pair in pairs]
 
 
-def counted(calls: list[dict]) -> pd.DataFrame:
-    """A row an ordered pair of arms: how many settings have each call, and which settings they are."""
-    both = [
-        (one, other, call, row["setting"])
-        for row in calls
-        for one, other, call in (
-            (row["first"], row["second"], row["call"]),
-            (row["second"], row["first"], OTHER_WAY.get(row["call"], row["call"])),
-        )
-    ]
-    found: dict[tuple[str, str], dict[str, list[str]]] = {}
-    for one, other, call, setting in both:
-        found.setdefault((one, other), {name: [] for name in CALLS.values()})[CALLS[call]].append(setting)
-    place = {name: number for number, name in enumerate(arms.ordered(one for one, *_ in both))}
+def count_outcomes(outcomes: list[Outcome]) -> pd.DataFrame:
+    """One row per ordered pair of arms: the number of settings with each outcome, and their names."""
+    settings: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for outcome in outcomes:
+        reverse = REVERSED.get(outcome.call, outcome.call)
+        for arm, other, call in (
+            (outcome.first, outcome.second, outcome.call),
+            (outcome.second, outcome.first, reverse),
+        ):
+            columns = settings.setdefault((arm, other), {name: [] for name in COLUMNS.values()})
+            columns[COLUMNS[call]].append(outcome.setting)
+    place = {name: number for number, name in enumerate(arms.ordered(arm for arm, _ in settings))}
     return pd.DataFrame([
-        {"arm": one, "other": other, **{name: len(settings) for name, settings in groups.items()},
-         **{f"settings {name}": "; ".join(settings) for name, settings in groups.items()}}
-        for (one, other), groups in sorted(found.items(), key=lambda item: (place[item[0][0]], place[item[0][1]]))
+        {"arm": arm, "other": other, **{name: len(names) for name, names in columns.items()},
+         **{f"settings {name}": "; ".join(names) for name, names in columns.items()}}
+        for (arm, other), columns in sorted(settings.items(), key=lambda row: (place[row[0][0]], place[row[0][1]]))
     ])  # fmt: skip

@@ -1,35 +1,36 @@
-"""One colour, marker, line and place for each arm, the same in every figure.
+"""One colour, marker and line style for each arm, the same in every figure.
 
-Colours are those of Okabe and Ito (2008), which colour-blind readers can tell apart. In grey the markers and the lines
-still differ: solid with attention, dashed without, dotted where the name does not say. Filled markers attend, open ones
-do not.
+The colours are those of Okabe and Ito (2008), which colour-blind readers can distinguish. Printed in grey, arms still
+differ in marker and line style: solid with attention, dashed without, dotted where the name does not say. Filled
+markers stand for arms with attention, open markers for arms without.
 """
 
 from __future__ import annotations
 
 import zlib
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
 
 from bench.analysis import arms
 
 BLUE, VERMILLION, ORANGE, GREEN = "#0072B2", "#D55E00", "#E69F00", "#009E73"
-SKY, PURPLE, YELLOW, GREY = (
-    "#56B4E9",
-    "#CC79A7",
-    "#B8A400",
-    "#7F7F7F",
-)  # the palette's yellow, darkened for white paper
+SKY, PURPLE, GREY = "#56B4E9", "#CC79A7", "#7F7F7F"
+YELLOW = "#B8A400"  # the palette's yellow, darkened for white paper
 
 INK, GRID, SHADE = "#1b1f24", "#d0d5da", "#e8ecf0"
-"""Text and axes, grid lines, the training range. The page swaps them for its own colours, light or dark."""
+"""Colours of text and axes, of grid lines, and of the training range. The page replaces them by its own, light or
+dark."""
 
 PALE = "#fdfdfd"
-"""Words on a dark field: not the white that the page swaps for its own paper, which may be dark too."""
+"""Text on a dark field. The page replaces pure white by its background, which may be dark, and leaves this."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """How an arm is drawn: line is a matplotlib line style."""
+    """Drawing style of an arm. marker, line: matplotlib's codes; filled: whether markers are filled."""
 
     colour: str
     marker: str
@@ -64,8 +65,8 @@ FALLBACK_MARKERS = ("*", "<", ">", "d", "8", "H", "p", "X")
 
 
 def look(name: str) -> Look:
-    """The look of an arm. An arm without one of its own gets one from its name alone, so that it looks the same in
-    every figure of every report, whatever other arms there are."""
+    """Drawing style of an arm. An arm that is not in LOOKS gets one from a hash of its name, so that it looks the same
+    in every figure of every report, whichever other arms there are."""
     if name in LOOKS:
         return LOOKS[name]
     number = zlib.crc32(name.encode("utf-8"))
@@ -76,7 +77,7 @@ def look(name: str) -> Look:
     return Look(colour, FALLBACK_MARKERS[number // len(FALLBACK_COLOURS) % len(FALLBACK_MARKERS)], line, filled)
 
 
-RC = {
+RC: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],
     "font.size": 10,
@@ -93,11 +94,19 @@ RC = {
     "ytick.color": INK,
     "lines.linewidth": 1.6,
     "lines.markersize": 5,
-    "svg.fonttype": "none",  # text stays text: it can be searched, and the page can colour it
-    "text.parse_math": False,  # a dollar sign in a name is a dollar sign
-    "text.hinting": "none",  # fitting letters to pixels takes a quarter of the time of a PNG
+    "svg.fonttype": "none",  # text stays text: searchable, and the page can colour it
+    "text.parse_math": False,  # a dollar sign in a name stays a dollar sign
+    "text.hinting": "none",  # hinting takes a quarter of the time of a PNG
     "xtick.bottom": False,
-    "ytick.left": False,  # the grid says where a mark is
+    "ytick.left": False,  # grid lines mark the ticks
     "figure.facecolor": "white",
-    "axes.formatter.limits": (-3, 6),  # smaller numbers have their power of ten above the axis, and room beside it
+    "axes.formatter.limits": (-3, 6),  # smaller and larger numbers show a power of ten above the axis
 }
+"""Settings of matplotlib for all figures."""
+
+
+def settings(salt: str, **changes: object) -> AbstractContextManager[None]:
+    """A context with the settings of this report. salt: makes the ids in SVG files reproducible and distinct;
+    changes: further settings, with underscores for dots."""
+    named: dict[Any, Any] = {name.replace("_", "."): value for name, value in changes.items()}
+    return mpl.rc_context({**RC, **named, "svg.hashsalt": salt})

@@ -1,45 +1,50 @@
-"""What was run, on what and how, in words: read off the records."""
+"""Facts about the run, read off the records: what was run and on which machine, warnings, data, options, models."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
 from bench.analysis import arms
-from bench.analysis.evidence import Evidence, Setting, column, is_present, option
+from bench.analysis.columns import column, flatten, is_present, option
+from bench.analysis.evidence import Evidence
 from bench.analysis.messages import Joined, Message, Text
+from bench.analysis.settings import Setting
 from bench.records.matching import RULES
 from bench.records.store import STATUSES
 from bench.report import labels
-from bench.report.tables.base import NONE, Table, columns, differing_options, measured, table
+from bench.report.tables.base import NONE, Row, Table, columns, table
 
 NOT_SHOWN = ("name", "_target_")
+"""Options that tables leave out."""
 
 
 def overview(evidence: Evidence) -> list[tuple[Text, str]]:
-    """Term and text: what any reader has to see before the numbers."""
+    """Term and text of the facts that a reader needs before the numbers."""
     cells = evidence.cells
     counts = Counter(cells["status"])
-    known = [status for status in (*STATUSES, *sorted(set(counts) - set(STATUSES))) if counts[status]]
-    counted = Joined(Message("facts.status", count=counts[status], status=labels.status(status)) for status in known)
+    statuses = [status for status in (*STATUSES, *sorted(set(counts) - set(STATUSES))) if counts[status]]
+    counted = Joined(
+        Message("facts.status", count=counts[status], status=labels.status(status)) for status in statuses
+    )
     unknown = Message("facts.not_recorded")
     facts = {
         "cells": Message("facts.cells", count=len(cells), statuses=counted),
-        "suite": distinct(cells, "suite"),
+        "suite": distinct_values(cells, "suite"),
         "tasks": Joined(sorted(set(cells["task_label"]))),
         "arms": Joined(arms.ordered(cells["model"])),
         "seeds": Joined(f"{seed:g}" for seed in sorted(set(cells["seed"].dropna()))) or unknown,
         "budgets": "; ".join(_budgets(cells)) or unknown,
         "matched": Joined(_matching(evidence), "reasons"),
-        "processor": distinct(cells, "environment.cpu"),
-        "device": distinct(cells, "environment.device"),
-        "gpu": distinct(cells, "environment.gpu"),
-        "threads": distinct(cells, "environment.threads"),
-        "beside": distinct(cells, "environment.concurrent_cells"),
-        "platform": distinct(cells, "environment.platform"),
-        "python": distinct(cells, "environment.python"),
+        "processor": distinct_values(cells, "environment.cpu"),
+        "device": distinct_values(cells, "environment.device"),
+        "gpu": distinct_values(cells, "environment.gpu"),
+        "threads": distinct_values(cells, "environment.threads"),
+        "beside": distinct_values(cells, "environment.concurrent_cells"),
+        "platform": distinct_values(cells, "environment.platform"),
+        "python": distinct_values(cells, "environment.python"),
         "libraries": _libraries(cells),
         "code": _code(cells),
     }
@@ -47,84 +52,44 @@ def overview(evidence: Evidence) -> list[tuple[Text, str]]:
 
 
 def warnings(evidence: Evidence) -> list[Text]:
-    """What a reader has to know before comparing anything."""
-    said = []
+    """Warnings that limit every comparison in the report."""
+    texts: list[Text] = []
     mixed = [setting for setting in evidence.settings() if not evidence.same_machine(setting)]
     if mixed:
-        said.append(Message("warnings.unlike", settings=Joined((setting.text for setting in mixed), "reasons")))
+        texts.append(Message("warnings.unlike", settings=Joined((setting.text for setting in mixed), "reasons")))
     busy = pd.to_numeric(column(evidence.cells, "environment.concurrent_cells"), errors="coerce")
     if (busy > 1).any():
-        said.append(Message("warnings.busy"))
+        texts.append(Message("warnings.busy"))
     commits = {value for value in column(evidence.done, "code.commit") if is_present(value)}
     if len(commits) > 1:
-        said.append(Message("warnings.versions"))
+        texts.append(Message("warnings.versions"))
     if any(is_present(value) and not bool(value) for value in column(evidence.done, "code.clean")):
-        said.append(Message("warnings.changes"))
-    few = [setting for setting in evidence.settings() if _fewest_seeds(evidence, setting) == 1]
-    if few:
-        said.append(Message("warnings.one_seed", settings=Joined((setting.text for setting in few), "reasons")))
-    return said
+        texts.append(Message("warnings.changes"))
+    single = [setting for setting in evidence.settings() if _fewest_seeds(evidence, setting) == 1]
+    if single:
+        texts.append(Message("warnings.one_seed", settings=Joined((setting.text for setting in single), "reasons")))
+    return texts
 
 
 def data(evidence: Evidence) -> Table:
     """Checksums, counts, training ranges and chance of each task's data."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for setting in evidence.settings():
         cells = evidence.finished(setting)
         for name in cells.columns:
-            if name.startswith("data.") and (values := distinct(cells, name, counted=False)):
+            if name.startswith("data.") and (values := distinct_values(cells, name, counted=False)):
                 kind, _, rest = name.removeprefix("data.").partition(".")
-                rows.append([setting.task, labels.of_data(kind), rest, values])
-    unique = list(dict.fromkeys(tuple(row) for row in rows))
+                rows.append((setting.task, labels.data_fact(kind), rest, values))
+    unique = list(dict.fromkeys(rows))
     return table("data", Message("data.title"), Message("data.note"), columns("task", "what", "name", "value"), unique)
 
 
-def trials(evidence: Evidence) -> Table:
-    """What every arm's settings were chosen from: one row an arm, all trials with their validation loss."""
-    rows = []
-    for setting in evidence.settings():
-        cells = evidence.finished(setting)
-        for arm in evidence.arms(setting):
-            own = column(cells[cells["arm"] == arm], "tuning")
-            held = next((choice for choice in own if isinstance(choice, Mapping) and choice.get("set")), None)
-            if held is not None:
-                tried = held.get("trials") or {}
-                shown = [Message("tables.trials.one", what=what, loss=_loss(loss)) for what, loss in tried.items()]
-                chosen = ", ".join(f"{key}={value}" for key, value in held["set"].items())
-                losses = Joined(shown, "reasons") or NONE
-                rows.append([evidence.name(setting), arm, chosen, measured(len(tried)), losses])
-    heads = columns("task", "arm", "chosen", "trials", "trial_losses")
-    return table("trials", Message("tables.trials.title"), Message("tables.trials.note"), heads, rows)
-
-
-def penalties(evidence: Evidence) -> Table:
-    """The length penalty of each cell's beam, where it was chosen, and the validation score of every candidate."""
-    rows = []
-    for setting in evidence.settings():
-        cells = evidence.finished(setting)
-        for arm in evidence.arms(setting):
-            for row in cells[cells["arm"] == arm].sort_values("seed").to_dict("records"):
-                choice = row.get("selection.length_penalty")
-                if isinstance(choice, Mapping):
-                    tried = [f"{each['length_penalty']:g}: {each['value']:.4g}" for each in choice["candidates"]]
-                    words = {"search": choice["search"], "metric": choice["metric"]}
-                    by = Message("tables.penalties.by", unit=labels.unit(choice["unit"]), **words)
-                    chosen = measured(choice["chosen"], "{:g}")
-                    rows.append([evidence.name(setting), arm, measured(row["seed"]), by, chosen, "; ".join(tried)])
-    heads = columns("task", "arm", "seed", "search_and_score", "chosen", "candidates")
-    return table("length-penalties", Message("tables.penalties.title"), Message("tables.penalties.note"), heads, rows)
-
-
-def _loss(loss: float | None) -> str | Text:
-    return labels.status("failed") if loss is None else f"{loss:.3g}"
-
-
 def options(evidence: Evidence) -> Table:
-    """Every option of task, budget and search, with the values it takes in each task."""
-    rows = []
+    """Every option of task, budget and search, with its values in each task."""
+    rows: list[Row] = []
     for task in sorted(set(evidence.cells["task_label"])):
         configs = evidence.cells[evidence.cells["task_label"] == task]["config"]
-        for key, values in differing_options(configs).items():
+        for key, values in option_values(configs).items():
             if not key.startswith("model.") and key.rpartition(".")[2] not in NOT_SHOWN:
                 rows.append([task, key, ", ".join(values)])
     heads = columns("task", "option", "option_values")
@@ -132,27 +97,20 @@ def options(evidence: Evidence) -> Table:
 
 
 def models(evidence: Evidence) -> Table:
-    """Every option of each arm's model, a row for each arm of a task."""
-    told: dict[tuple[str, str], list[object]] = {}
+    """Every option of the model: one row per arm and task."""
+    configs: dict[tuple[str, str], list[object]] = {}
     for task, arm, config in evidence.cells[["task_label", "arm", "config"]].itertuples(index=False):
-        told.setdefault((task, arm), []).append(option(config, "model"))
-    rows = []
-    for task in sorted({task for task, _ in told}):
-        for arm in arms.ordered(arm for at, arm in told if at == task):
-            found = differing_options(told[task, arm])
-            shown = [f"{key} {' / '.join(values)}" for key, values in found.items() if key not in NOT_SHOWN]
-            rows.append([task, arm, ", ".join(shown) or NONE])
-    return table(
-        "models",
-        Message("tables.models.title"),
-        Message("tables.models.note"),
-        columns("task", "arm", "options"),
-        rows,
-    )
+        configs.setdefault((task, arm), []).append(option(config, "model"))
+    rows: list[Row] = []
+    for task in sorted({task for task, _ in configs}):
+        for arm in arms.ordered(arm for of_task, arm in configs if of_task == task):
+            rows.append([task, arm, ", ".join(_shown_options(configs[task, arm])) or NONE])
+    heads = columns("task", "arm", "options")
+    return table("models", Message("tables.models.title"), Message("tables.models.note"), heads, rows)
 
 
 def signatures(evidence: Evidence) -> list[str]:
-    """What each metric computes, as its own program says it."""
+    """Metric and signature: how the metric's own program describes the computation."""
     pairs = evidence.scores[["metric", "signature"]].dropna().drop_duplicates()
     return sorted(f"{row.metric}: {row.signature}" for row in pairs.itertuples())
 
@@ -162,13 +120,31 @@ def glossary(evidence: Evidence) -> list[tuple[str, Text]]:
     return [(arm, arms.describe(arm)) for arm in arms.ordered(evidence.cells["arm"])]
 
 
-def distinct(cells: pd.DataFrame, name: str, counted: bool = True) -> Text:
-    """The values of a column, each with its number of cells where there are several; empty for none."""
+def distinct_values(cells: pd.DataFrame, name: str, counted: bool = True) -> Text:
+    """The distinct values of a column, empty if it has none. counted: if there are several, each with its number of
+    cells."""
     counts = Counter(_plain(value) for value in column(cells, name) if is_present(value))
     if len(counts) <= 1 or not counted:
         return Joined(counts, "reasons")
     parts = [Message("facts.of_cells", value=value, count=count) for value, count in counts.most_common()]
     return Joined(parts, "reasons")
+
+
+def option_values(configs: Iterable[object]) -> dict[str, list[str]]:
+    """Dotted option -> its distinct values over the configurations, in order of appearance."""
+    options: dict[str, list[str]] = {}
+    for config in configs:
+        for key, value in flatten(config).items():
+            values = options.setdefault(key, [])
+            if str(value) not in values:
+                values.append(str(value))
+    return options
+
+
+def _shown_options(configs: Iterable[object]) -> list[str]:
+    """Each option with its values, without those of NOT_SHOWN."""
+    options = option_values(configs)
+    return [f"{key} {' / '.join(values)}" for key, values in options.items() if key not in NOT_SHOWN]
 
 
 def _plain(value: object) -> str | Text:
@@ -177,26 +153,25 @@ def _plain(value: object) -> str | Text:
     return Joined(map(str, value), "ends") if isinstance(value, list | tuple) else str(value)
 
 
-def _budgets(cells: pd.DataFrame) -> Iterable[str]:
+def _budgets(cells: pd.DataFrame) -> Iterator[str]:
     for name in sorted(set(cells["budget_name"])):
         configs = cells[cells["budget_name"] == name]["config"]
-        found = differing_options(config.get("budget") for config in configs if is_present(config))
-        told = ", ".join(f"{key} {' / '.join(v)}" for key, v in found.items() if key not in NOT_SHOWN)
-        yield f"{name} ({told})" if told else name
+        options = ", ".join(_shown_options(config.get("budget") for config in configs if is_present(config)))
+        yield f"{name} ({options})" if options else name
 
 
-def _matching(evidence: Evidence) -> Iterable[Text]:
-    """For each rule its targets, and how far from them the arms are."""
+def _matching(evidence: Evidence) -> Iterator[Text]:
+    """For each matching rule its targets, and the range of the arms' deviations from them."""
     settings = evidence.cells["setting"]
     for rule in RULES:
         targets = sorted({setting.target for setting in settings if setting.rule == rule and setting.target >= 0})
         if not targets:
             continue
         cells = evidence.cells[[setting.rule == rule for setting in settings]]
-        off = pd.to_numeric(column(cells, "match.mismatch"), errors="coerce").dropna()
+        mismatch = pd.to_numeric(column(cells, "match.mismatch"), errors="coerce").dropna()
         words = {"counted": Message(f"matched.{rule}.word"), "targets": Joined(f"{target:,}" for target in targets)}
-        if len(off):
-            ends = {"low": f"{100 * off.min():+.1f}", "high": f"{100 * off.max():+.1f}"}
+        if len(mismatch):
+            ends = {"low": f"{100 * mismatch.min():+.1f}", "high": f"{100 * mismatch.max():+.1f}"}
             yield Message("facts.target_and_spread", **words, **ends)
         else:
             yield Message("facts.target", **words)
@@ -205,11 +180,11 @@ def _matching(evidence: Evidence) -> Iterable[Text]:
 def _libraries(cells: pd.DataFrame) -> Text:
     names = [name for name in cells.columns if name.startswith("environment.libraries.")]
     short = {name: name.removeprefix("environment.libraries.") for name in names}
-    return Joined(Message("facts.library", name=short[name], version=distinct(cells, name)) for name in names)
+    return Joined(Message("facts.library", name=short[name], version=distinct_values(cells, name)) for name in names)
 
 
 def _code(cells: pd.DataFrame) -> Text:
-    commit, version = distinct(cells, "code.commit"), distinct(cells, "code.version")
+    commit, version = distinct_values(cells, "code.commit"), distinct_values(cells, "code.version")
     clean = [bool(value) for value in column(cells, "code.clean") if is_present(value)]
     parts = [Message("facts.version", version=version)] if version else []
     parts += [Message("facts.commit", commit=commit)] if commit else []
@@ -218,4 +193,5 @@ def _code(cells: pd.DataFrame) -> Text:
 
 
 def _fewest_seeds(evidence: Evidence, setting: Setting) -> int:
+    """The smallest number of seeds of any arm."""
     return int(evidence.finished(setting).groupby("arm")["seed"].nunique().min())

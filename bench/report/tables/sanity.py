@@ -1,4 +1,4 @@
-"""Tables of the sanity gates: what each asks and found, and the cells that carry a mark."""
+"""Tables of cells without a result or with a doubtful one: unfinished cells, the sanity gates, the cells they mark."""
 
 from __future__ import annotations
 
@@ -8,39 +8,60 @@ from bench.analysis import gates
 from bench.analysis.evidence import Evidence
 from bench.analysis.gates import FAILED, GATES, NOT_APPLICABLE, NOT_RECORDED, PASSED, Gate, format_value
 from bench.analysis.messages import Message, Text
-from bench.report.tables.base import IDENTITY, NONE, Table, columns, identity, measured, table
+from bench.report import labels
+from bench.report.tables import base
+from bench.report.tables.base import IDENTITY, NONE, Row, Table, columns, identity_cells, number_cell, table
+
+OUTCOMES = (PASSED, FAILED, NOT_RECORDED, NOT_APPLICABLE)
+
+MAX_REASON = 2000
+"""Characters shown of the reason why a cell has no result."""
+
+
+def unfinished(evidence: Evidence) -> Table:
+    """Cells that failed, diverged, were skipped or ran out of time."""
+    cells = evidence.cells[evidence.cells["status"] != "done"]
+    rows = [
+        [
+            *identity_cells(row),
+            labels.status(row["status"]),
+            labels.truncate(base.one_line(row["reason"]), MAX_REASON),
+        ]
+        for row in cells.to_dict("records")
+    ]
+    title, note = Message("tables.not_finished.title"), Message("tables.not_finished.note")
+    return table("not-finished", title, note, columns(*IDENTITY, "status", "reason"), rows)
 
 
 def summary(evidence: Evidence) -> Table:
-    """A row a gate: question, threshold, what failing it means, how many cells did, and the range of the values."""
-    readings = [each for found in evidence.gate_results.values() for each in found]
-    rows = []
+    """One row per gate: its question, its threshold, the effect of failing, the number of cells with each outcome, and
+    the range of the values."""
+    readings = [reading for of_cell in evidence.gate_results.values() for reading in of_cell]
+    rows: list[Row] = []
     for gate in GATES:
-        mine = [each for each in readings if each.gate is gate]
-        counts = Counter(each.outcome for each in mine)
-        shown = [measured(counts[outcome]) for outcome in (PASSED, FAILED, NOT_RECORDED, NOT_APPLICABLE)]
-        values = [each.value for each in mine if each.value is not None]
+        own = [reading for reading in readings if reading.gate is gate]
+        counts = Counter(reading.outcome for reading in own)
+        values = [reading.value for reading in own if reading.value is not None]
         effect = Message("gates.excludes" if gate.excludes else "gates.labels")
-        rows.append([gate.title, gate.question, gate.limit, effect, *shown, _span(gate, values)])
-    outcomes = [Message(f"gates.outcomes.{outcome}") for outcome in (PASSED, FAILED, NOT_RECORDED, NOT_APPLICABLE)]
+        cells = [number_cell(counts[outcome]) for outcome in OUTCOMES]
+        rows.append([gate.title, gate.question, gate.limit, effect, *cells, _range(gate, values)])
+    outcomes = [Message(f"gates.outcomes.{outcome}") for outcome in OUTCOMES]
     heads = [*columns("gate", "asks", "limit", "otherwise"), *outcomes, Message("columns.values")]
     return table("gates", Message("gates.table.title"), Message("gates.table.note"), heads, rows)
 
 
-def marked(evidence: Evidence) -> Table:
-    """Finished cells that a gate keeps out of verdicts, and those that carry a label."""
+def marked_cells(evidence: Evidence) -> Table:
+    """Finished cells that a gate excludes from verdicts or labels."""
     cells = evidence.done[(evidence.done["doubt"] != "") | (evidence.done["label"] != "")]
-    rows = []
+    rows: list[Row] = []
     for row in cells.to_dict("records"):
-        both = [
-            gates.reasons(evidence.gate_results.get(row["cell"], ()), excludes) or NONE for excludes in (True, False)
-        ]
-        rows.append([*identity(row), *both])
+        readings = evidence.gate_results.get(row["cell"], ())
+        rows.append([*identity_cells(row), *(gates.reasons(readings, excludes) or NONE for excludes in (True, False))])
     heads = columns(*IDENTITY, "doubt", "label")
     return table("doubtful", Message("gates.marked.title"), Message("gates.marked.note"), heads, rows)
 
 
-def _span(gate: Gate, values: list[float]) -> str | Text:
+def _range(gate: Gate, values: list[float]) -> str | Text:
     if not values:
         return NONE
     low, high = (format_value(gate.template, end) for end in (min(values), max(values)))

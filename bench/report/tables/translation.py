@@ -1,59 +1,33 @@
-"""Translation beside the headline: scores in points, greedy and beam in columns of their own, and which are drawn by
-length."""
+"""Corpus scores of translations in points, with greedy and beam search in columns of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import product
 
-from bench.analysis.evidence import Evidence, Setting
+from bench.analysis.evidence import Evidence
 from bench.analysis.messages import Joined, Message
+from bench.analysis.settings import Setting
 from bench.report import labels
-from bench.report.figures.canvas import Figure
-from bench.report.tables.base import Table, columns, spread, table
-
-POINTS = "points"
-"""The unit of corpus scores of translations: BLEU, chrF."""
-
-
-def metrics(evidence: Evidence, setting: Setting) -> list[str]:
-    """Those in points, in the order of the records; none where a task is no translation."""
-    return [metric for metric in evidence.metrics(setting) if evidence.unit(setting, metric) == POINTS]
-
-
-def searches(evidence: Evidence, setting: Setting) -> list[str]:
-    """What translations were decoded with: greedy, then the beam."""
-    found = set(evidence.select(setting)[lambda rows: rows["unit"] == POINTS]["search"])
-    return [search for search in evidence.searches(setting) if search in found]
-
-
-def by_length(evidence: Evidence, setting: Setting) -> list[tuple[str, str]]:
-    """Metric and search of the figures against the source's length that stand beside the headline's: every metric in
-    points, of the beam where there is one."""
-    last = searches(evidence, setting)[-1:]
-    return [pair for pair in product(metrics(evidence, setting), last) if pair != evidence.headline(setting)[1:]]
-
-
-def long_sentences(evidence: Evidence, setting: Setting, drawn: Iterable[Figure]) -> list[Figure]:
-    """Those of a setting's figures that show BLEU against the source's length, of the beam where there is one: what
-    claim A says of distances, asked of whole sentences. Its rule judges distances alone."""
-    wanted = [("length", "bleu", search) for search in searches(evidence, setting)[-1:]]
-    return [figure for figure in drawn if figure.against in wanted]
+from bench.report.series import POINTS, translation_metrics, translation_searches
+from bench.report.tables.base import Row, Table, columns, mean_cell, table
 
 
 def table_of(evidence: Evidence, setting: Setting) -> Table | None:
-    """A row a split and arm, a column for every metric in points and search."""
-    pairs = list(product(metrics(evidence, setting), searches(evidence, setting)))
-    if not pairs:
+    """One row per split and arm, one column per metric in points and search; None if the task is no translation."""
+    measures = list(product(translation_metrics(evidence, setting), translation_searches(evidence, setting)))
+    if not measures:
         return None
-    rows = []
+    rows: list[Row] = []
     for split, arm in product(evidence.splits(setting), evidence.arms(setting)):
-        scores = evidence.select(setting, split)[lambda rows, arm=arm: rows["arm"] == arm]
-        found = [scores[(scores["metric"] == metric) & (scores["search"] == search)] for metric, search in pairs]
-        rows.append([split, arm, *(spread(part["value"], POINTS) for part in found)])
+        scores = evidence.select(setting, split)
+        scores = scores[scores["arm"] == arm]
+        values = [
+            scores[(scores["metric"] == metric) & (scores["search"] == search)]["value"] for metric, search in measures
+        ]
+        rows.append([split, arm, *(mean_cell(seeds, POINTS) for seeds in values)])
     heads = [
         *columns("split", "arm"),
-        *(Joined([labels.words(metric), search], "clauses") for metric, search in pairs),
+        *(Joined([labels.metric_name(metric), search], "clauses") for metric, search in measures),
     ]
     title, note = Message("tables.translation.title"), Message("tables.translation.note")
     return table(f"translation-{setting.slug}", title, note, heads, rows)

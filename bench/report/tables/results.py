@@ -1,0 +1,93 @@
+"""Tables of scores: all settings at a glance, one setting's arms, and its other metrics."""
+
+from __future__ import annotations
+
+from bench.analysis import arms
+from bench.analysis.columns import is_present
+from bench.analysis.comparisons import score_format
+from bench.analysis.evidence import Evidence
+from bench.analysis.messages import Message
+from bench.analysis.settings import Setting
+from bench.report import labels, series
+from bench.report.series import MEBI
+from bench.report.tables.base import NONE, Cell, Row, Table, column_mean, columns, mean_cell, number_cell, table
+
+
+def glance(evidence: Evidence) -> Table:
+    """Means of the headline metric on the first split: arms by settings, comparable within a column only."""
+    settings = evidence.settings()
+    names = arms.ordered(arm for setting in settings for arm in evidence.arms(setting))
+    heads: list[str] = []
+    rows: dict[str, list[Cell]] = {arm: [] for arm in names}
+    for setting in settings:
+        scores = series.headline_by_seed(evidence, setting)
+        split = next(iter(evidence.splits(setting)), "")
+        metric, unit = (scores[key].iloc[0] if len(scores) else "" for key in ("metric", "unit"))
+        heads.append(
+            Message("tables.glance.column", setting=evidence.name(setting), metric=metric, split=split,
+                unit=labels.unit(unit))
+        )  # fmt: skip
+        for arm in names:
+            values = scores[(scores["arm"] == arm) & (scores["split"] == split)]["value"]
+            rows[arm].append(number_cell(values.mean() if len(values) else None, score_format(unit)))
+    title, note = Message("tables.glance.title"), Message("tables.glance.note")
+    return table("glance", title, note, [*columns("arm"), *heads], [[arm, *rows[arm]] for arm in names])
+
+
+def of_setting(evidence: Evidence, setting: Setting) -> Table:
+    """One row per arm: the headline metric with a column per split, size, speed and memory."""
+    scores, splits = series.headline_by_seed(evidence, setting), evidence.splits(setting)
+    _, metric, search = evidence.headline(setting)
+    unit = evidence.unit(setting, metric)
+    cells = evidence.finished(setting)
+    rows: list[Row] = []
+    for arm in evidence.arms(setting):
+        own, own_scores = cells[cells["arm"] == arm], scores[scores["arm"] == arm]
+        doubtful = int((own["doubt"] != "").sum())
+        rows.append([
+            Cell(Message("tables.results.doubtful", arm=arm, count=doubtful) if doubtful else arm, arm),
+            number_cell(len(own)),
+            *[mean_cell(own_scores[own_scores["split"] == split]["value"], unit) for split in splits],
+            number_cell(column_mean(own, "parameters.total")),
+            number_cell(column_mean(own, "match.mismatch"), "{:+.1f} %", 100),
+            number_cell(column_mean(own, "flops.forward_per_target_token"), "{:,.2f}", 1e-6),
+            number_cell(column_mean(own, "throughput.train.median")),
+            number_cell(column_mean(own, "throughput.decode.median")),
+            number_cell(column_mean(own, "throughput.decode_one.median")),
+            number_cell(column_mean(own, "times.train"), "{:,.1f}"),
+            number_cell(column_mean(own, "memory.peak_rss_bytes"), scale=1 / MEBI),
+            number_cell(column_mean(own, "memory.peak_gpu_bytes"), scale=1 / MEBI),
+        ])  # fmt: skip
+    counted = Message(f"matched.{setting.rule}.word")
+    score_heads = [
+        Message("tables.results.split" if place else "tables.results.first_split", metric=metric, split=split)
+        for place, split in enumerate(splits)
+    ]
+    heads = [
+        *columns("arm", "seeds"), *score_heads, *columns("parameters"), Message("columns.off_target", counted=counted),
+        *columns("mflops", "train_speed", "decode_speed", "decode_one_speed", "train_seconds", "memory", "gpu_memory"),
+    ]  # fmt: skip
+    note = Message(
+        "tables.results.note", metric=metric, unit=labels.unit(unit), search=search, counted=counted, aim=setting.aim
+    )
+    return table(f"results-{setting.slug}", setting.text, note, heads, rows).without_empty_columns()
+
+
+def other_scores(evidence: Evidence, setting: Setting) -> Table | None:
+    """Every metric, split and search except the headline, with the metric's signature."""
+    headline = evidence.headline(setting)[1:]
+    rows: list[Row] = []
+    keys = ["split", "search", "metric", "unit", "signature"]
+    groups = evidence.select(setting).groupby(keys, sort=False, dropna=False)
+    for (split, search, metric, unit, signature), part in groups:
+        if (metric, search) == headline:
+            continue
+        for arm in arms.ordered(part["arm"]):
+            values = part[part["arm"] == arm]["value"]
+            name = Message("tables.metric", metric=metric, unit=labels.unit(unit))
+            rows.append(
+                [split, search, name, arm, mean_cell(values, unit), str(signature) if is_present(signature) else NONE]
+            )
+    heads = columns("split", "search", "metric", "arm", "mean", "signature")
+    title, note = Message("tables.other.title", setting=setting.text), Message("tables.other.note")
+    return table(f"other-scores-{setting.slug}", title, note, heads, rows) if rows else None
