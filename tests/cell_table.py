@@ -26,7 +26,8 @@ def suite_rows() -> list[tuple[str, ...]]:
 
 
 def record_rows() -> list[tuple[str, ...]]:
-    """One row for each record under `results/reference`, with the name and hash of the cell its configuration makes."""
+    """One row for each record under `results/reference`, with the name and hash of the cell its configuration
+    makes."""
     rows = []
     for path in sorted(REFERENCE.glob("*/*/record.json")):
         config = json.loads(path.read_text(encoding="utf-8"))["config"]

@@ -1,4 +1,5 @@
-"""A headless Chromium for the checks of the report's page. As a program it says which one there is, or exits with 1."""
+"""A headless Chromium for the checks of the report's page. As a program it says which one there is, or exits with
+1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What a report's page does in a browser: it is quiet, sorts its tables, shows texts as text, and its links lead on."""
+"""What a report's page does in a browser: it is quiet, sorts its tables, shows texts as text, and its links lead
+on."""
 
 from __future__ import annotations
 

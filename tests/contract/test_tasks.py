@@ -29,8 +29,8 @@ SMALL = {"train_size": 3_000, "valid_size": 100, "test_size": 120}
 def loaded(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Task, TaskData]]:
-    """The shipped task, with fewer examples where it says how many; with made-up text where it needs a user's. A corpus
-    that is not here is not fetched: some are gigabytes."""
+    """The shipped task, with fewer examples where it says how many; with made-up text where it needs a user's. A
+    corpus that is not here is not fetched: some are gigabytes."""
     base = [f"task={request.param}"]
     if request.param == "bitext":
         base += own_text(tmp_path_factory.mktemp("text"))

@@ -1,4 +1,5 @@
-"""The whole way: the command line, a suite, its records and its report; and one real corpus scored by another program."""
+"""The whole way: the command line, a suite, its records and its report; and one real corpus scored by another
+program."""
 
 from __future__ import annotations
 
@@ -64,7 +65,7 @@ def test_every_arm_got_the_same_budget_and_data(smoke: Path) -> None:
 def test_parameters_equal_what_the_weights_file_holds(smoke: Path) -> None:
     for folder in store.cell_folders(smoke):
         with safe_open(folder / store.WEIGHTS, "pt") as file:
-            held = sum(int(np.prod(file.get_slice(name).get_shape())) for name in file.keys())
+            held = sum(int(np.prod(file.get_slice(name).get_shape())) for name in file.keys())  # noqa: SIM118, no dictionary
         assert held == store.read(folder)["parameters"]["total"]
 
 

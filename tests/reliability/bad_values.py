@@ -1,4 +1,5 @@
-"""Values that nobody means, as words of a command line. What kind of value a place takes decides which of them may pass."""
+"""Values that nobody means, as words of a command line. What kind of value a place takes decides which of them may
+pass."""
 
 from __future__ import annotations
 

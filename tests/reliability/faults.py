@@ -152,7 +152,7 @@ def suite_killed(bed: Bed, rng: random.Random) -> None:
         process.communicate(timeout=600)
         before = {arm: _written(bed, out, arm) for arm in ARMS if store.finished(out, bed.name(arm))}
         again = bed.start(command)
-        said, errors = again.communicate(timeout=600)
+        _, errors = again.communicate(timeout=600)
         assert again.returncode == 0, errors
         assert sum(errors.count(f"{bed.name(arm)}: started") for arm in ARMS) == len(ARMS) - len(before), errors
         for arm in ARMS:
@@ -178,7 +178,8 @@ def two_suites(bed: Bed, rng: random.Random) -> None:
 
 
 def bad_cells(bed: Bed, rng: random.Random) -> None:
-    """In one suite: a cell that raises, one killed as for memory, one that diverges, one out of time, one that is fine."""
+    """In one suite: a cell that raises, one killed as for memory, one that diverges, one out of time, one that is
+    fine."""
     arm = rng.choice(ARMS)
     fates = {
         "exception": (words(arm, BROKEN, "+task.fault=exception"), "failed", "RuntimeError: broken on purpose"),
@@ -249,7 +250,7 @@ def read_only(bed: Bed, rng: random.Random) -> None:
         bed.until(process, lambda: any((out / store.WORK).glob("*/state-*.pt")))
         while process.poll() is None and not _try_mount("-o", "remount,ro", str(disk)):
             time.sleep(0.001)  # refused as long as a file is open for writing
-        said, errors = process.communicate(timeout=600)
+        _, errors = process.communicate(timeout=600)
         if process.returncode != 0:
             refused(process.returncode, errors, "Read-only file system")
         _mount("-o", "remount,rw", str(disk))
@@ -312,7 +313,8 @@ def other_code(bed: Bed, rng: random.Random) -> None:
 
 
 def other_settings(bed: Bed, rng: random.Random) -> None:
-    """A setting is changed between the start and the next one: another cell, and the first one's state is untouched."""
+    """A setting is changed between the start and the next one: another cell, and the first one's state is
+    untouched."""
     arm = rng.choice(ARMS)
     with bed.room() as out:
         cut_short(bed, arm, out, 0.5)
@@ -324,8 +326,8 @@ def other_settings(bed: Bed, rng: random.Random) -> None:
 
 
 def growth(arm: str, bed: Bed, rng: random.Random) -> None:
-    """2,000 steps in one process. oneDNN keeps a kernel for each shape of batch, up to 1,024 of them, of which an LSTM's
-    are 18 MiB after so many steps: here it keeps 8, so that what is seen is ours."""
+    """2,000 steps in one process. oneDNN keeps a kernel for each shape of batch, up to 1,024 of them, of which an
+    LSTM's are 18 MiB after so many steps: here it keeps 8, so that what is seen is ours."""
     kept = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "8", "LRU_CACHE_CAPACITY": "8"}
     command = [sys.executable, "-P", memory.__file__, arm, str(rng.randrange(1000))]
     done = subprocess.run(
@@ -359,28 +361,146 @@ def _injected(case: ElementTree.Element) -> int:
 LINE = "one line, exit status 2, no traceback, nothing changed"
 
 FAULTS = (
-    *(Fault(f"SIGKILL at a random moment, to the command or its worker: {arm}", SAME, partial(killed, arm), 20, int(arm == "lstm_dot")) for arm in ARMS),
-    *(Fault(f"SIGTERM or Ctrl-C: {arm}", f"exit status 143 or 130 and a line that says how to go on; {SAME}", partial(asked, arm), 5, int(arm == "lstm_dot")) for arm in ARMS),
-    Fault("a state cut off at a random byte, or both states", f"it is said, the state before it is used; {SAME}", state_cut, 8, 0),
+    *(
+        Fault(
+            f"SIGKILL at a random moment, to the command or its worker: {arm}",
+            SAME,
+            partial(killed, arm),
+            20,
+            int(arm == "lstm_dot"),
+        )
+        for arm in ARMS
+    ),
+    *(
+        Fault(
+            f"SIGTERM or Ctrl-C: {arm}",
+            f"exit status 143 or 130 and a line that says how to go on; {SAME}",
+            partial(asked, arm),
+            5,
+            int(arm == "lstm_dot"),
+        )
+        for arm in ARMS
+    ),
+    Fault(
+        "a state cut off at a random byte, or both states",
+        f"it is said, the state before it is used; {SAME}",
+        state_cut,
+        8,
+        0,
+    ),
     Fault("a file of a finished cell cut off at a random byte", f"it is said; {SAME}", cell_cut, 6, 0),
     Fault("a record cut off at a random byte, and read", "one line says which", record_cut, 500, 50),
-    Fault("a suite of three cells killed with SIGKILL", "only what is missing is run; finished cells are not touched", suite_killed, 6, 0),
-    Fault("two processes run one suite into one folder", "each cell is run once, with the same bits", two_suites, 4, 0),
-    Fault("five cells in a suite: exception, killed as for memory, NaN, out of time, none", "each has its record, reason and traceback; the others go on; run again only if asked to", bad_cells, 3, 0),
-    Fault("a full disk (tmpfs of 100 to 2,400 KiB)", f"one line, exit status 2; with more room: {SAME}", disk_full, 8, 1),
-    Fault("a file system read-only from a random moment on", f"one line, exit status 2; writable again: {SAME}", read_only, 4, 0),
+    Fault(
+        "a suite of three cells killed with SIGKILL",
+        "only what is missing is run; finished cells are not touched",
+        suite_killed,
+        6,
+        0,
+    ),
+    Fault(
+        "two processes run one suite into one folder", "each cell is run once, with the same bits", two_suites, 4, 0
+    ),
+    Fault(
+        "five cells in a suite: exception, killed as for memory, NaN, out of time, none",
+        "each has its record, reason and traceback; the others go on; run again only if asked to",
+        bad_cells,
+        3,
+        0,
+    ),
+    Fault(
+        "a full disk (tmpfs of 100 to 2,400 KiB)", f"one line, exit status 2; with more room: {SAME}", disk_full, 8, 1
+    ),
+    Fault(
+        "a file system read-only from a random moment on",
+        f"one line, exit status 2; writable again: {SAME}",
+        read_only,
+        4,
+        0,
+    ),
     Fault("a limit on the size of files", f"one line, exit status 2; without it: {SAME}", file_limit, 4, 1),
     Fault("three cells in any order, one or two at a time", "the same bits as alone", any_schedule, 4, 0),
     Fault("a state saved by other code", "it is left alone, and training begins anew", other_code, 3, 0),
-    Fault("a setting changed before going on", "another cell; neither touches the other's state", other_settings, 3, 0),
-    *(Fault(f"2,000 steps: {arm}", f"memory grows by at most {memory.ALLOWED >> 20} MiB (oneDNN keeping 8 kernels), the saved state by at most 2 % (what it says of the validations so far)", partial(growth, arm), 1, 0) for arm in ARMS),
-    Fault("lines of 10,000 tokens, and tasks and profiles of enormous sizes", "cut or refused in one line; memory stays below a limit", partial(tested, ("tests/reliability/test_long_lines.py",)), 1, 0),
-    Fault("every bad value of every option and argument of every command", LINE, partial(tested, ("tests/reliability/test_bad_options.py",)), 1, 0),
-    Fault("every bad value of every setting of a cell, a task and an arm; words that are none", LINE, partial(tested, ("tests/reliability/test_bad_settings.py",)), 1, 0),
-    Fault("a corpus damaged at random: plain, gzip, table, zip, tar", "one line, or the two sides belong together still", partial(tested, ("tests/reliability/test_fuzzed_corpora.py",)), 1, 0),
-    Fault("records, curves, answers and attention maps damaged at random", "a report, or one line", partial(tested, ("tests/report/test_fuzzed_records.py",)), 1, 0),
-    Fault("hostile results folders: script, huge and deep JSON, links, pipes, names that lead out", "text is shown as text; nothing outside is read or written", partial(tested, ("tests/report/test_hostile_folder.py",)), 1, 0),
-    Fault("pickles and foreign classes in a results folder", "nothing of them is executed", partial(tested, ("tests/unit/test_no_code_from_data.py",)), 1, 0),
-    Fault("hostile archives and texts; downloads broken off, redirected, too large, with another checksum", "nothing is written outside, and nothing of it is used", partial(tested, ("tests/unit/test_text.py", "tests/unit/test_corpora.py",)), 1, 0),
-    Fault("records of schema versions 1 to 3, mixed; of a later one", "read; one line says to update", partial(tested, ("tests/report/test_old_records.py",)), 1, 0),
-)  # fmt: skip
+    Fault(
+        "a setting changed before going on", "another cell; neither touches the other's state", other_settings, 3, 0
+    ),
+    *(
+        Fault(
+            f"2,000 steps: {arm}",
+            f"memory grows by at most {memory.ALLOWED >> 20} MiB (oneDNN keeping 8 kernels), the saved state by "
+            f"at most 2 % (what it says of the validations so far)",
+            partial(growth, arm),
+            1,
+            0,
+        )
+        for arm in ARMS
+    ),
+    Fault(
+        "lines of 10,000 tokens, and tasks and profiles of enormous sizes",
+        "cut or refused in one line; memory stays below a limit",
+        partial(tested, ("tests/reliability/test_long_lines.py",)),
+        1,
+        0,
+    ),
+    Fault(
+        "every bad value of every option and argument of every command",
+        LINE,
+        partial(tested, ("tests/reliability/test_bad_options.py",)),
+        1,
+        0,
+    ),
+    Fault(
+        "every bad value of every setting of a cell, a task and an arm; words that are none",
+        LINE,
+        partial(tested, ("tests/reliability/test_bad_settings.py",)),
+        1,
+        0,
+    ),
+    Fault(
+        "a corpus damaged at random: plain, gzip, table, zip, tar",
+        "one line, or the two sides belong together still",
+        partial(tested, ("tests/reliability/test_fuzzed_corpora.py",)),
+        1,
+        0,
+    ),
+    Fault(
+        "records, curves, answers and attention maps damaged at random",
+        "a report, or one line",
+        partial(tested, ("tests/report/test_fuzzed_records.py",)),
+        1,
+        0,
+    ),
+    Fault(
+        "hostile results folders: script, huge and deep JSON, links, pipes, names that lead out",
+        "text is shown as text; nothing outside is read or written",
+        partial(tested, ("tests/report/test_hostile_folder.py",)),
+        1,
+        0,
+    ),
+    Fault(
+        "pickles and foreign classes in a results folder",
+        "nothing of them is executed",
+        partial(tested, ("tests/unit/test_no_code_from_data.py",)),
+        1,
+        0,
+    ),
+    Fault(
+        "hostile archives and texts; downloads broken off, redirected, too large, with another checksum",
+        "nothing is written outside, and nothing of it is used",
+        partial(
+            tested,
+            (
+                "tests/unit/test_text.py",
+                "tests/unit/test_corpora.py",
+            ),
+        ),
+        1,
+        0,
+    ),
+    Fault(
+        "records of schema versions 1 to 3, mixed; of a later one",
+        "read; one line says to update",
+        partial(tested, ("tests/report/test_old_records.py",)),
+        1,
+        0,
+    ),
+)

@@ -1,4 +1,5 @@
-"""`make reliability`: every fault as often as it says, and a table of what was lost: results/reference/reliability.md."""
+"""`make reliability`: every fault as often as it says, and a table of what was lost:
+results/reference/reliability.md."""
 
 from __future__ import annotations
 
@@ -35,8 +36,8 @@ class Tally:
 
 
 def once(bed: Bed, tally: Tally, number: int) -> tuple[int, str | None, str | None, float]:
-    """One run of a fault: how many were injected, what was lost, why none could be, and the seconds it took. The random
-    generator is of the fault's name and the number, so that each can be had again."""
+    """One run of a fault: how many were injected, what was lost, why none could be, and the seconds it took. The
+    random generator is of the fault's name and the number, so that each can be had again."""
     began, injected, lost, impossible = time.monotonic(), 1, None, None
     try:
         injected = tally.fault.inject(bed, random.Random(f"{tally.fault.name} {number}")) or 1
@@ -68,12 +69,16 @@ def page(tallies: list[Tally], seconds: float) -> str:
         [
             "# Reliability",
             "",
-            f"Written by `make reliability` in {seconds / 60:.0f} minutes: {total:,} faults injected, {bad} with a loss. Each is a "
-            "function in `tests/reliability/faults.py` or a test that it names; its random choices come from its name and its number alone. Compared "
-            "are weights and outputs byte by byte, and scores, curves, counts and choices digit by digit; times are not.",
+            f"Written by `make reliability` in {seconds / 60:.0f} minutes: {total:,} faults injected, {bad} with "
+            f"a loss. Each is a "
+            "function in `tests/reliability/faults.py` or a test that it names; its random choices come from its "
+            "name and its number alone. Compared "
+            "are weights and outputs byte by byte, and scores, curves, counts and choices digit by digit; times "
+            "are not.",
             "",
             f"{environment.cpu_name()}, {environment.usable_cores()} cores, {platform.platform()}, Python "
-            f"{platform.python_version()}, torch {environment.versions()['torch']}, commit {(code['commit'] or 'unknown')[:12]}"
+            f"{platform.python_version()}, torch {environment.versions()['torch']}, commit "
+            f"{(code['commit'] or 'unknown')[:12]}"
             f"{'' if code['clean'] else ' with changes'}; one thread a cell.",
             "",
             "| fault | injected | what must hold | what was lost |",

@@ -110,7 +110,8 @@ def may_pass(config: dict, path: tuple[str, ...], value: object) -> bool:
 
 
 def sweep(config: dict, sections: tuple[str, ...], known: Container[tuple[str, ...]] = ()) -> tuple[int, list[str]]:
-    """How many cases, and what was wrong. known: keys that were swept with every value elsewhere; of them only some."""
+    """How many cases, and what was wrong. known: keys that were swept with every value elsewhere; of them only
+    some."""
     wrong, cases = [], 0
     for path in leaves(config):
         if path[0] not in sections:

@@ -1,5 +1,5 @@
-"""The quick part of `make reliability`: a kill, a stop, a full disk and a limit on files in whole runs, and torn records; the
-other tests of this folder are the rest of it."""
+"""The quick part of `make reliability`: a kill, a stop, a full disk and a limit on files in whole runs, and torn
+records; the other tests of this folder are the rest of it."""
 
 from __future__ import annotations
 

@@ -31,8 +31,27 @@ SIDES = [
     [f"{side} {number} {word} {number}" for number, word in enumerate(["ü", "a b", "c,d"] * (PAIRS // 3))]
     for side in "sz"
 ]
-PUT_IN = (b"\x00", b"\xef\xbb\xbf", b"\r", b"\r\n", b"\n", b"\n\n", b"\t", b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xe2\x80\xa8", b"\x0b",
-          b"\x0c", b"\x1c", b"\xc2\x85", b"\xe2\x80\xa9", b"\x1a", b" ", b"\xf4\x90\x80\x80")  # fmt: skip
+PUT_IN = (
+    b"\x00",
+    b"\xef\xbb\xbf",
+    b"\r",
+    b"\r\n",
+    b"\n",
+    b"\n\n",
+    b"\t",
+    b"\xff",
+    b"\xc3",
+    b"\xed\xa0\x80",
+    b"\xe2\x80\xa8",
+    b"\x0b",
+    b"\x0c",
+    b"\x1c",
+    b"\xc2\x85",
+    b"\xe2\x80\xa9",
+    b"\x1a",
+    b" ",
+    b"\xf4\x90\x80\x80",
+)
 """What looks like the end of a line to somebody, what is no UTF-8, and what is nothing to see."""
 
 
@@ -116,8 +135,8 @@ def zip_file(folder: Path, spoil: Callable[[bytes], bytes], counts: Counter) -> 
 
 FORMS = (plain, both, zipped, table, tar, plain_tar, zip_file)
 CHECKED = (zipped, tar, zip_file)
-"""Forms with a checksum of their own: there any number of faults is found. In the others two may cancel out, a line that
-goes and one that comes, and nothing in the files tells."""
+"""Forms with a checksum of their own: there any number of faults is found. In the others two may cancel out, a line
+that goes and one that comes, and nothing in the files tells."""
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)

@@ -1,5 +1,5 @@
-"""Lines of ten thousand tokens, wherever one can come in: refused or cut in one line that says so, and no process killed
-for memory. What runs does so under a limit of its address space."""
+"""Lines of ten thousand tokens, wherever one can come in: refused or cut in one line that says so, and no process
+killed for memory. What runs does so under a limit of its address space."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ from tests.reliability.watched import limited
 from tests.thorough import THOROUGH
 
 LIMIT = 6 << 30
-"""Bytes of address space for a process that reads the longest sequence there may be, torch's own libraries included."""
+"""Bytes of address space for a process that reads the longest sequence there may be, torch's own libraries
+included."""
 
 ROOT = Path(__file__).resolve().parents[2]
 

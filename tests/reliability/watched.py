@@ -1,4 +1,5 @@
-"""A command run in this process under watch: what it said, how it ended, how long it took, and what it did to files."""
+"""A command run in this process under watch: what it said, how it ended, how long it took, and what it did to
+files."""
 
 from __future__ import annotations
 

@@ -77,57 +77,101 @@ class Folder:
         record = {
             "schema": store.SCHEMA,
             "cell": f"{task}-{arm}-quick-s{seed}-{target:08d}",
-            "task": task, "model": arm, "budget_name": "quick", "seed": seed, "suite": "made_up",
-            "status": "done", "reason": None, "traceback": None,
+            "task": task,
+            "model": arm,
+            "budget_name": "quick",
+            "seed": seed,
+            "suite": "made_up",
+            "status": "done",
+            "reason": None,
+            "traceback": None,
             "config": {
                 "task": {"name": task, "source": "en", "target": "de"} if task == "multi30k" else {"name": task},
                 "model": {"name": arm, "n_layers": 2, "dropout": 0.1},
                 "optim": {"lr": 0.002},
                 "budget": {"name": "quick", "parameters": target, "epochs": 3.0, "batch_tokens": 2500},
                 "match": {"rule": "params", "target": None, "reference": "transformer", "tolerance": 0.05},
-                "seed": seed, "threads": 1, "device": "cpu",
+                "seed": seed,
+                "threads": 1,
+                "device": "cpu",
             },
             "config_hash": "0" * 64,
             "code": {"version": "0.1.0", "commit": "abc1234", "clean": True},
             "seeds": {"base": seed, "initialisation": 1, "order": 2, "dropout": 3, "data": 0},
             "environment": {
-                "python": "3.11.7", "platform": "Linux", "cpu": "Made-up CPU", "cores": 2, "threads": 1,
-                "device": "cpu", "gpu": None, "concurrent_cells": 1, "libraries": {"torch": "2.9.0", "numpy": "2.0.0"},
+                "python": "3.11.7",
+                "platform": "Linux",
+                "cpu": "Made-up CPU",
+                "cores": 2,
+                "threads": 1,
+                "device": "cpu",
+                "gpu": None,
+                "concurrent_cells": 1,
+                "libraries": {"torch": "2.9.0", "numpy": "2.0.0"},
             },
             "parameters": {
-                "total": target + len(arm) * 10, "embedding": 5000, "recurrent": 0 if feed_forward else 60_000,
-                "attention": 20_000, "feed_forward": feed_forward,
+                "total": target + len(arm) * 10,
+                "embedding": 5000,
+                "recurrent": 0 if feed_forward else 60_000,
+                "attention": 20_000,
+                "feed_forward": feed_forward,
             },
             "match": {
-                "rule": "params", "target": target, "got": target + len(arm) * 10,
-                "mismatch": len(arm) * 10 / target, "tolerance": 0.05, "width": 64, "reference": None,
+                "rule": "params",
+                "target": target,
+                "got": target + len(arm) * 10,
+                "mismatch": len(arm) * 10 / target,
+                "tolerance": 0.05,
+                "width": 64,
+                "reference": None,
             },
             "flops": {"forward_per_target_token": 4e5 if arm == "transformer" else 3e5, "training_total": 1e12},
             "budget": {
-                "epochs": 3.0, "steps": 900, "examples": 150_000, "target_tokens": 300_000, "source_tokens": 310_000,
+                "epochs": 3.0,
+                "steps": 900,
+                "examples": 150_000,
+                "target_tokens": 300_000,
+                "source_tokens": 310_000,
                 "padding_share": 0.12,
             },
             "times": {"data": 1.0, "train": 60.0, "validate": 5.0, "evaluate": 9.0, "total": 75.0},
             "throughput": {
-                key: {"median": speed * factor * (1 + 0.01 * shift), "q25": speed * factor * 0.95,
-                      "q75": speed * factor * 1.05, "n": 20, "unit": "target tokens/s"}
+                key: {
+                    "median": speed * factor * (1 + 0.01 * shift),
+                    "q25": speed * factor * 0.95,
+                    "q75": speed * factor * 1.05,
+                    "n": 20,
+                    "unit": "target tokens/s",
+                }
                 for key, factor in (("train", 10.0), ("decode", 4.0), ("decode_one", 0.4))
             },
             "memory": {"peak_rss_bytes": 600 * 2**20, "peak_gpu_bytes": None},
-            "tuning": {"set": {"optim.lr": 0.002}, "trials": {"optim.lr=1e-3": 0.75, "optim.lr=2e-3": 0.5, "optim.lr=1": None}}
-            if task == "reverse" else None,
+            "tuning": {
+                "set": {"optim.lr": 0.002},
+                "trials": {"optim.lr=1e-3": 0.75, "optim.lr=2e-3": 0.5, "optim.lr=1": None},
+            }
+            if task == "reverse"
+            else None,
             "selection": {"metric": "valid_loss", "step": 900, "value": 0.5},
             "scores": rows,
             "sanity": {
-                "loss_finite": True, "loss_fell": True, "eos_share": 1.0, "empty_share": 0.0, "length_ratio": 1.0,
+                "loss_finite": True,
+                "loss_fell": True,
+                "eos_share": 1.0,
+                "empty_share": 0.0,
+                "length_ratio": 1.0,
             },
             "data": {
-                "checksums": {"train": "ab" * 32}, "counts": {"train": 50_000, "overlap": 0},
-                "train_range": {"length": [1, 20]} if axis == "length" and task == "reverse"
-                else {"distance": [2, 32]} if axis == "distance" else {},
+                "checksums": {"train": "ab" * 32},
+                "counts": {"train": 50_000, "overlap": 0},
+                "train_range": {"length": [1, 20]}
+                if axis == "length" and task == "reverse"
+                else {"distance": [2, 32]}
+                if axis == "distance"
+                else {},
                 "chance": {} if metric == "bleu" else {metric: 1 / 16},
             },
-        }  # fmt: skip
+        }
         curve = [
             {"step": step, "target_tokens": step * 333, "seconds": step / 15 * (1 + len(arm) / 20),
              "train_loss": 3 / (1 + step / 200), "valid_loss": 3.1 / (1 + step / (150 + 20 * len(arm))),

@@ -29,7 +29,7 @@ def two(folder, tmp_path):
 
 def compared(first, second, **options) -> tuple[sets.Comparison, str]:
     found = sets.compare(first.path, second.path, **DRAWS, **options)
-    return found, "\n".join(words.told(found))
+    return found, "\n".join(words.lines(found))
 
 
 def test_identical_folders_have_no_change(two):
@@ -122,7 +122,8 @@ def test_what_was_changed_is_named(two):
 
 
 def test_a_sweep_is_several_arms(two):
-    """Where a seed was run with several rates, these are arms; they are not thrown together with an arm of one rate."""
+    """Where a seed was run with several rates, these are arms; they are not thrown together with an arm of one
+    rate."""
     two[0].cell("recall", "transformer", 1)
     two[1].cell("recall", "transformer", 1)
     two[1].cell("recall", "transformer", 1, change={"config.optim.lr": 0.01, "cell": "recall-transformer-other"})
@@ -193,7 +194,7 @@ def test_segments(two):
         differs = "lstm_dot" in row.cell
         assert (row.differing, row.metric) == (30 * differs, "bleu") and (row.randomisation_p < 0.5) == differs
     assert len(found.left_out) == 1 and "gru_dot" in found.left_out[0] and "outputs.tsv" in found.left_out[0]
-    assert "Over segments:" in text and "30 not answered alike" in text
+    assert "Over segments:" in text and "30 with different outputs" in text
 
 
 def test_the_command(two, capsys):

@@ -244,7 +244,7 @@ def test_a_long_example_is_cut_and_says_so(folder, tmp_path):
         "{",
         "[]",
         '{"source": ["a"], "output": ["b"], "maps": [{"kind": "cross", "layer": "x", "head": 0, "weights": [[2]]}]}',
-        '{"source": ["a"], "output": ["b", "c"], "maps":[{"kind": "cross", "layer": "x", "head": 0, "weights":[[1]]}]}',
+        '{"source":["a"],"output": ["b", "c"], "maps":[{"kind": "cross", "layer": "x", "head": 0, "weights":[[1]]}]}',
         '{"source": ["a"], "output": ["b"], "maps": [{"kind": "cross", "layer": "x", "head": 0, "weights": [[NaN]]}]}',
     ],
 )

@@ -1,5 +1,5 @@
-"""A results folder that somebody made to do harm: its text is shown as text, or one line says what is wrong with it, and
-nothing around the folder changes or is looked at."""
+"""A results folder that somebody made to do harm: its text is shown as text, or one line says what is wrong with it,
+and nothing around the folder changes or is looked at."""
 
 from __future__ import annotations
 
@@ -269,8 +269,19 @@ def links(folder: Folder, outside: Path) -> dict[str, tuple[Path, Path]]:
     }
 
 
-@pytest.mark.parametrize("which", ["a cell", "a record", "outputs", "outputs, by name", "a curve", "attention", "reach",
-                                   "a record's temporary file"])  # fmt: skip
+@pytest.mark.parametrize(
+    "which",
+    [
+        "a cell",
+        "a record",
+        "outputs",
+        "outputs, by name",
+        "a curve",
+        "attention",
+        "reach",
+        "a record's temporary file",
+    ],
+)
 def test_no_link_is_followed_out_of_the_folder(
     which: str, folder: Folder, tmp_path: Path, surroundings: Callable, capsys: pytest.CaptureFixture
 ) -> None:

@@ -60,8 +60,17 @@ def cell(
     for (split, search), (sources, references, hypotheses) in answers.items():
         for metric in metrics:
             value, signature = METRICS[metric].score(hypotheses, references)
-            scores.append({"split": split, "search": search, "metric": metric, "value": value, "unit": "", "axis": None,
-                           "signature": signature})  # fmt: skip
+            scores.append(
+                {
+                    "split": split,
+                    "search": search,
+                    "metric": metric,
+                    "value": value,
+                    "unit": "",
+                    "axis": None,
+                    "signature": signature,
+                }
+            )
         outputs += [
             {"split": split, "search": search, "index": i, "source": source, "reference": reference,
              "hypothesis": hypothesis, "correct": reference == hypothesis, "length": 5}

@@ -9,7 +9,8 @@ from tests.unit.mirrors import MIRRORS
 
 @pytest.fixture
 def mirror(monkeypatch):
-    """mirror(*corpora): look in the mirror. Skips where there is none, and, but for CI, where it lacks one of these."""
+    """mirror(*corpora): look in the mirror. Skips where there is none, and, but for CI, where it lacks one of
+    these."""
 
     def look(*names: str) -> None:
         there = all(any((folder / name).is_dir() for folder in MIRRORS) for name in names)

@@ -1,4 +1,5 @@
-"""Where real corpora are, for tests that read them: BENCH_MIRROR, or the folder that make would name. No tests here."""
+"""Where real corpora are, for tests that read them: BENCH_MIRROR, or the folder that make would name. No tests
+here."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""Random result sets with known truth, made in memory: no arm differs, but for what is planted. No tests of its own."""
+"""Random result sets with known truth, made in memory: no arm differs, but for what is planted. No tests of its
+own."""
 
 from __future__ import annotations
 
@@ -53,14 +54,17 @@ def _frame(seeds: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def made(
-    draw: int, seeds: int | None = None, planted: Mapping[tuple[str, str], float] | None = None,
-    spread: tuple[float, float] = (0.003, 0.1), lucky: bool = False,
-) -> Records:  # fmt: skip
+    draw: int,
+    seeds: int | None = None,
+    planted: Mapping[tuple[str, str], float] | None = None,
+    spread: tuple[float, float] = (0.003, 0.1),
+    lucky: bool = False,
+) -> Records:
     """A result set of 3 to 5 seeds. planted: (task, arm) -> what is added to its scores (shares; BLEU in hundredths).
 
-    spread: range of the standard deviation over seeds, drawn for each task, in half of the sets also by arm. lucky: each
-    seed of an arm solves a task or stays at chance, by the toss of a coin; noise that is as far from normal as can be.
-    """
+    spread: range of the standard deviation over seeds, drawn for each task, in half of the sets also by arm. lucky:
+    each seed of an arm solves a task or stays at chance, by the toss of a coin; noise that is as far from normal as
+    can be."""
     generator = np.random.default_rng([20_261_126, draw])
     cells, scores = _frame(seeds or int(generator.integers(3, 6)))
     cells = cells.copy()
@@ -81,7 +85,7 @@ def made(
     own = generator.normal(size=len(scores)) * np.array([0.2 * width[task] for task in scores["task"]])
     values = np.array([level[task] for task in scores["task"]]) + shift[scores["place"]] + own
     share = (scores["unit"] == "share").to_numpy()
-    # A share is of 500 examples, and stays inside 0 to 1 where arms are alike; else cutting off would make means differ.
+    # A share of 500 examples stays between 0 and 1 where arms are alike; otherwise clipping would make means differ.
     values[share] = np.round(values[share] * 500) / 500
     values = np.where(share & (draw % 2 == 0), values.clip(0, 1), values)
     for name in SPEEDS:

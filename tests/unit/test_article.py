@@ -67,8 +67,8 @@ def test_its_call_builds_trains_and_decodes(how: Search) -> None:
 
 
 def test_its_recipe_trains_with_the_mean_squared_error_on_values() -> None:
-    """One-hot vectors in and out, zeros for the start. No constant is better than 1/V everywhere, and the model is, but
-    not by much: 20 channels cannot tell 100 directions apart."""
+    """One-hot vectors in and out, zeros for the start. No constant is better than 1/V everywhere, and the model is,
+    but not by much: 20 channels cannot tell 100 directions apart."""
     model = model_of_the_article(inputs="values", outputs="values")
     src = F.one_hot(Draw().tokens(V, B, S), V).float()
     tgt = torch.cat([torch.zeros(B, 1, V), src[:, :-1]], dim=1)

@@ -227,7 +227,7 @@ def test_a_file_that_is_not_there_is_named_before_anything_runs():
 
 
 class Rows:
-    """Stands for a split as the library gives it."""
+    """Replaces a split of the library `datasets`."""
 
     def __init__(self, **columns):
         self.columns = columns
@@ -242,7 +242,7 @@ class Rows:
 
 @pytest.fixture
 def library(monkeypatch):
-    """library(load): a library `datasets` whose load_dataset is this."""
+    """library(load): installs a module `datasets` with this load_dataset."""
 
     def install(load):
         module = types.ModuleType("datasets")
@@ -258,10 +258,10 @@ def of_hub(**options) -> Bitext:
 
 @pytest.mark.parametrize("nested", [True, False])
 def test_a_data_set_is_read_by_columns_or_languages(library, nested):
-    asked = []
+    calls = []
 
     def load(name, subset, *, split, revision):
-        asked.append((name, subset, split, revision))
+        calls.append((name, subset, split, revision))
         size, seed = {"train": (300, 0), "validation": (20, 1)}[split]
         sides = {"en": lines("en", size, seed), "de": lines("de", size, seed)}
         if nested:
@@ -272,7 +272,7 @@ def test_a_data_set_is_read_by_columns_or_languages(library, nested):
     chosen = of_hub(subset="de-en", valid=["validation"])
     before = chosen.identity()
     data = chosen.load()
-    assert asked == [("a/b", "de-en", "validation", COMMIT), ("a/b", "de-en", "train", COMMIT)]
+    assert calls == [("a/b", "de-en", "validation", COMMIT), ("a/b", "de-en", "train", COMMIT)]
     assert data.valid.sources == lines("en", 20, 1) and data.valid.references == lines("de", 20, 1)
     assert data.counts["train_pairs"] + len(data.tests["test"]) == 300
     assert data.checksums["validation.de"] == hashlib.sha256(joined(lines("de", 20, 1))).hexdigest()
@@ -285,8 +285,8 @@ def test_rows_without_text_are_left_out_and_counted(library):
     pairs[3], pairs[5], pairs[7] = {"en": "a\tb\nc", "de": "d"}, {"en": None, "de": "d"}, None
     library(lambda *_, **__: Rows(translation=pairs))
     counts = Counter()
-    found = hub.read_split("a/b", None, COMMIT, "train", ("en", "de"), counts, blank=True)
-    assert len(found.sources) == 98 and counts == {"tabs": 1, "train_dropped_empty": 2}
+    text = hub.read_split("a/b", None, COMMIT, "train", ("en", "de"), counts, blank=True)
+    assert len(text.sources) == 98 and counts == {"tabs": 1, "train_dropped_empty": 2}
     with pytest.raises(DataError, match="a/b, train, en, line 6: no text"):
         hub.read_split("a/b", None, COMMIT, "train", ("en", "de"), counts, blank=False)
 
@@ -338,7 +338,7 @@ def test_the_real_library_reads_a_folder_of_files(monkeypatch, tmp_path):
     folder = tmp_path / "set"
     folder.mkdir()
     (folder / "train.jsonl").write_bytes(joined([json.dumps(row) for row in rows]))
-    found = hub.read_split(str(folder), None, COMMIT, "train", ("de", "en"), Counter(), blank=False)
-    assert found == (lines("de", 30, 0), lines("en", 30, 0))
+    text = hub.read_split(str(folder), None, COMMIT, "train", ("de", "en"), Counter(), blank=False)
+    assert text == (lines("de", 30, 0), lines("en", 30, 0))
     with pytest.raises(UserError, match="dev"):
         hub.read_split(str(folder), None, COMMIT, "dev", ("de", "en"), Counter(), blank=False)

@@ -444,7 +444,7 @@ def test_variants_of_an_arm_are_arms_of_their_own():
     ],
 )  # fmt: skip
 def test_combining_verdicts(words, expected):
-    from bench.analysis.claims.rules import combined
+    from bench.analysis.claims.cases import combined
 
     assert combined(words) == expected
 

@@ -122,7 +122,8 @@ def sequential(model: Seq2Seq, S: int, T: int) -> int:
 
 
 def test_what_must_be_done_one_after_another() -> None:
-    """Of two layers on each side, layer after layer: all steps of a recurrence, the levels of a scan, one attention."""
+    """Of two layers on each side, layer after layer: all steps of a recurrence, the levels of a scan, one
+    attention."""
     blocks = (9, 9, 2, 2, 2, 2, 4)
     for S, T in ((8, 4), (16, 4), (16, 64), (17, 65), (1000, 1000)):
         assert sequential(Transformer(*blocks), S, T) == 2 + 2 * 2

@@ -20,8 +20,8 @@ def compared(records: Records, letter: str) -> list[Judged]:
 
 
 def test_no_difference_is_claimed_where_there_is_none():
-    """Of 200 sets at most one in twenty may hold a false verdict. Any false call at all may happen in one of twenty, and
-    so, of 200 sets, in no more than chance makes of that."""
+    """Of 200 sets at most one in twenty may hold a false verdict. Any false call at all may happen in one of twenty,
+    and so, of 200 sets, in no more than chance makes of that."""
     verdicts = calls = 0
     for draw in range(SETS):
         found = [each for each in judge.verdicts(null_sets.made(draw)) if each.letter != "B"]

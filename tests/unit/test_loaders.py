@@ -1,5 +1,5 @@
-"""What every loader of parallel text does with files that are not as they should be: a clear error, or a repair that is
-counted. Made-up files, packed as the real ones are."""
+"""What every loader of parallel text does with files that are not as they should be: a clear error, or a repair that
+is counted. Made-up files, packed as the real ones are."""
 
 from __future__ import annotations
 

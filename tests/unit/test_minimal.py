@@ -85,8 +85,8 @@ def test_a_layer_and_its_steps_equal_the_papers_equations(cell: str, length: int
 @pytest.mark.parametrize("cell", CELLS)
 def test_rounding_over_a_thousand_positions(cell: str, wider: int) -> None:
     """float32 against float64, as initialised (measured: states 1.1e-5, gradients 8e-5) and with all weights three
-    times that (states 2.4e-5, gradients 5e-4). The error grows with the sum of log decays over a block: with gates that
-    forget nearly everything at every position, as none does at the start, it reaches 2e-4 in a state."""
+    times that (states 2.4e-5, gradients 5e-4). The error grows with the sum of log decays over a block: with gates
+    that forget nearly everything at every position, as none does at the start, it reaches 2e-4 in a state."""
     draw = Draw()
     with torch.random.fork_rng():
         torch.manual_seed(0)

@@ -1,4 +1,5 @@
-"""Nothing that is read is run: what the source may not call, and results folders with pickles in every file's place."""
+"""Nothing that is read is run: what the source may not call, and results folders with pickles in every file's
+place."""
 
 from __future__ import annotations
 
@@ -50,7 +51,8 @@ CALLS = (
 
 def faults(source: str) -> Iterator[str]:
     """What in a module's source can run code out of a file: imports of MODULES, calls of CALLS, torch.load without
-    weights_only=True, Python's own eval and the like, numpy's load with allow_pickle, yaml.load, and subprocesses with shell=True."""
+    weights_only=True, Python's own eval and the like, numpy's load with allow_pickle, yaml.load, and subprocesses with
+    shell=True."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = [name.name for name in node.names] if isinstance(node, ast.Import) else [node.module or ""]
@@ -77,13 +79,31 @@ def test_the_source_runs_nothing_that_it_reads() -> None:
     assert len(found) > 100 and {path: told for path, told in found.items() if told} == {}
 
 
-@pytest.mark.parametrize("source", [
-    "import pickle", "from joblib import load", "import torch._pickle as p", "import a, shelve", "from os import marshal",
-    "torch.load(path)", "torch.load(path, weights_only=False)", "torch.load(path, weights_only=flag)",
-    "np.load(path, allow_pickle=True)", "pd.read_pickle(path)", "yaml.load(text)", "yaml.load(text, yaml.Loader)",
-    "eval('1')", "exec(code)", "compile(text, '', 'exec')", "tar.extractall(folder)", "zip.extract(name)",
-    "subprocess.run(words, shell=True)", "os.system(words)", "builtins.eval(text)",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import pickle",
+        "from joblib import load",
+        "import torch._pickle as p",
+        "import a, shelve",
+        "from os import marshal",
+        "torch.load(path)",
+        "torch.load(path, weights_only=False)",
+        "torch.load(path, weights_only=flag)",
+        "np.load(path, allow_pickle=True)",
+        "pd.read_pickle(path)",
+        "yaml.load(text)",
+        "yaml.load(text, yaml.Loader)",
+        "eval('1')",
+        "exec(code)",
+        "compile(text, '', 'exec')",
+        "tar.extractall(folder)",
+        "zip.extract(name)",
+        "subprocess.run(words, shell=True)",
+        "os.system(words)",
+        "builtins.eval(text)",
+    ],
+)
 def test_the_look_at_the_source_sees(source: str) -> None:
     assert list(faults(source))
 
@@ -201,8 +221,13 @@ def test_a_pickle_as_weights_is_one_line(tmp_path: Path, marker: Path) -> None:
                "bench.tasks", ".", "bench.tasks..x", "models.transformer.torch.nn.Linear", 7, None, "pathlib.Path"],
 )  # fmt: skip
 def test_a_record_names_no_class_but_ours(
-    group: str, target: object, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:  # fmt: skip
+    group: str,
+    target: object,
+    whole: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
     """A module that lies beside, where `python -m bench` would find it, is not even imported."""
     out = tmp_path / "results"
     shutil.copytree(whole, out)

@@ -46,7 +46,8 @@ from pathlib import Path
 from bench.runs.cell import run_cell
 from bench.conf.compose import compose
 loaded = [name for name in ("pandas", "torch._dynamo", "sympy") if name in sys.modules]
-words = ("task=reverse", "model=lstm_dot", "budget=smoke", "task.train_size=50", "task.valid_size=10", "task.test_size=5")
+sizes = ("task.train_size=50", "task.valid_size=10", "task.test_size=5")
+words = ("task=reverse", "model=lstm_dot", "budget=smoke", *sizes)
 assert run_cell(compose(words), Path(sys.argv[1])) == "done"
 print(loaded, [name for name in ("torch._dynamo", "sympy") if name in sys.modules])
 """

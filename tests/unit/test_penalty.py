@@ -1,4 +1,5 @@
-"""The length penalty that is chosen on validation: a planted best one is found, ties go to the first, values are real."""
+"""The length penalty that is chosen on validation: a planted best one is found, ties go to the first, values are
+real."""
 
 from __future__ import annotations
 

@@ -99,7 +99,8 @@ def test_rotary_products_know_the_distance_alone() -> None:
 
 
 def test_rotary_turns_keys_and_queries_step_by_step_as_at_once() -> None:
-    """The positions of one step are those after the earlier ones, for the keys and for the query that looks at them."""
+    """The positions of one step are those after the earlier ones, for the keys and for the query that looks at
+    them."""
     draw = Draw()
     part = draw.fill(MultiHeadAttention(D, 2, 6, 5, "rotary"))
     x = draw.normal(B, S, D)

@@ -83,7 +83,8 @@ def test_the_unrolled_layer_equals_the_fused_one(cell: str, bidirectional: bool,
 
 
 def test_the_gate_that_keeps_the_state_starts_open() -> None:
-    """At zero input and state, an LSTM keeps f = sigmoid(1) of c and a GRU z = sigmoid(1) of h; no other gate is open."""
+    """At zero input and state, an LSTM keeps f = sigmoid(1) of c and a GRU z = sigmoid(1) of h; no other gate is
+    open."""
     for cell in CELLS:
         layer = Recurrent(cell, D, D)
         biases = [p for name, p in layer.named_parameters() if "bias" in name]

@@ -34,7 +34,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def compared(results: Path, first: str, second: str, **options) -> significance.Compared:
+def compared(results: Path, first: str, second: str, **options) -> significance.CellComparison:
     return significance.compare(results / first, results / second, **FEW | options)
 
 

@@ -60,7 +60,7 @@ def test_same_text_same_model_and_other_text_another(cache):
         file.unlink()
     assert subwords.learn(list(LINES), 60).checksum == first.checksum
     assert subwords.learn(LINES, 59).checksum != first.checksum
-    assert subwords.learn(LINES[:-1] + ["Hund läuft, Hund läuft"], 60).checksum != first.checksum
+    assert subwords.learn([*LINES[:-1], "Hund läuft, Hund läuft"], 60).checksum != first.checksum
     assert len(list(cache.iterdir())) == 3
 
 

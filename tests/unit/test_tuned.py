@@ -66,11 +66,20 @@ def test_the_choice_and_its_trials_go_with_the_cell_and_not_into_its_hash(choice
 @pytest.mark.parametrize(
     "text",
     [
-        "quick: [1, 2]", "quick: 3", "- quick", "quick: [", "quick: {transformer: {set: 3}}", "quick: {transformer: {}}",
-        "quick: {transformer: {set: {1: 2}}}", "quick: {transformer: {set: {optim.lr: 0.1}, trials: [0.5]}}",
-        "quick: {transformer: {set: {optim.lr: 0.1}, other: 1}}", "\0", "[" * 5000, "text",
+        "quick: [1, 2]",
+        "quick: 3",
+        "- quick",
+        "quick: [",
+        "quick: {transformer: {set: 3}}",
+        "quick: {transformer: {}}",
+        "quick: {transformer: {set: {1: 2}}}",
+        "quick: {transformer: {set: {optim.lr: 0.1}, trials: [0.5]}}",
+        "quick: {transformer: {set: {optim.lr: 0.1}, other: 1}}",
+        "\0",
+        "[" * 5000,
+        "text",
     ],
-)  # fmt: skip
+)
 def test_a_file_of_another_form_is_one_line(choices: Path, text: str) -> None:
     (choices / "copy.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match="copy.yaml is not a file that `bench tune` writes") as refused:

@@ -1,4 +1,4 @@
-"""Examples as a reader sees them, text and axes, and how even a distribution has to look. No tests of its own."""
+"""Examples as text, and assertions about distributions, for the tests of tasks. No tests of its own."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from bench.tasks.kinds.examples import Examples
 from bench.tasks.kinds.generated import Generated
 
 SIGMAS = 5.0
-"""A count may be so many standard deviations from what is expected: by chance one in two million is further off, and
-the seeds are fixed."""
+"""A count may be this many standard deviations from its mean. By chance one in two million exceeds it; seeds are
+fixed."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One example. axes: what the task says of it."""
+    """One example. axes: its values."""
 
     source: list[str]
     target: list[str]
@@ -28,7 +28,7 @@ class Shown:
 
 
 def draw(task: Generated, count: int, seed: int = 0, part: int = 0) -> Examples:
-    """Examples of a part (0 is training) as the task draws them, before any is left out."""
+    """Examples of a split (0: training) as the task draws them, before any is left out."""
     return task.draw(np.random.default_rng(seed), count, task.split_specs()[part])
 
 
@@ -45,23 +45,23 @@ def show(task: Generated, drawn: Examples) -> list[Shown]:
 
 
 def every(task: Generated, count: int = 500, seed: int = 0) -> list[Shown]:
-    """`count` examples of each part of a task."""
+    """`count` examples of each split of a task."""
     return [one for part in range(len(task.split_specs())) for one in show(task, draw(task, count, seed, part))]
 
 
 def splits(data: TaskData) -> Iterator[tuple[str, Examples]]:
-    """All splits by name, axes as they are kept: each value the lower edge of its bin."""
+    """All splits by name, with binned axes: each value is the lower edge of its bin."""
     for split in (data.train, data.valid, *data.tests.values()):
         yield split.name, Examples(split.src, split.tgt, split.axes)
 
 
 def near(count: int, trials: int, share: float) -> bool:
-    """Whether a count of so many trials is what this probability gives, within SIGMAS."""
+    """Whether a count in this number of trials agrees with the probability `share`, within SIGMAS."""
     return abs(count - trials * share) <= SIGMAS * math.sqrt(trials * share * (1 - share))
 
 
 def assert_shares(counts: Mapping[Hashable, int], shares: Mapping[Hashable, float]) -> None:
-    """Every value comes as often as its share says, and no other value comes."""
+    """Asserts that every value occurs as often as its share predicts, and no other value occurs."""
     trials = sum(counts.values())
     assert set(counts) <= set(shares), f"not expected: {sorted(set(counts) - set(shares), key=str)}"
     off = {value: counts.get(value, 0) for value in shares if not near(counts.get(value, 0), trials, shares[value])}
@@ -69,14 +69,14 @@ def assert_shares(counts: Mapping[Hashable, int], shares: Mapping[Hashable, floa
 
 
 def assert_even(values: Counter, among: list) -> None:
-    """Every one of `among` comes equally often, and no other does."""
+    """Asserts that every value of `among` is equally frequent, and no other value occurs."""
     assert_shares(values, {value: 1 / len(among) for value in among})
 
 
 def assert_binned(kept: np.ndarray, raw: list[int], low: int, high: int) -> None:
-    """Each kept value is the lower edge of the raw value's bin. Bins begin at `low`, are 1, 2 or 5 times a power of ten
-    wide, no more than 25, and would be more if they were narrower."""
+    """Each kept value is the lower edge of the raw value's bin. Bins begin at `low`, are 1, 2 or 5 times a power of
+    ten wide, no more than 25, and would be more if they were narrower."""
     widths = sorted(step * 10**power for power in range(5) for step in (1, 2, 5))
     width = next(width for width in widths if math.ceil((high - low + 1) / width) <= 25)
-    edges = [edge for edge in range(low, high + 1, width)]
+    edges = list(range(low, high + 1, width))
     assert kept.tolist() == [max(edge for edge in edges if edge <= value) for value in raw]

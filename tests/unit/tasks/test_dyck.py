@@ -1,4 +1,4 @@
-"""dyck against a machine with a stack, and its words against a count of all there are."""
+"""dyck against a stack machine, and the distribution of its words against a list of all words."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ PARTNER = {"(": ")", "[": "]"}
 
 
 def run(words: list[str]) -> tuple[str, int, int]:
-    """What closes the bracket on top of the stack, how many tokens it is from the answer, and the stack's height."""
+    """The bracket that closes the top of the stack, the distance of the top from the answer, and the height of the
+    stack."""
     stack: list[tuple[str, int]] = []
     for place, word in enumerate(words):
         if word in PARTNER:
@@ -34,7 +35,7 @@ def assert_right(one: Shown) -> None:
 
 @pytest.mark.parametrize(("length", "deepest"), [(3, 1), (3, 3), (4, 4), (12, 3), (13, 13), (31, 6)])
 def test_every_word_against_a_stack(length: int, deepest: int) -> None:
-    """Also that all that was asked for comes, and both kinds of bracket in every role."""
+    """Every distance and depth occurs, and both kinds of bracket in every role."""
     task = Dyck(length=length, deepest=deepest)
     shown = every(task, 1_000)
     for one in shown:
@@ -65,7 +66,7 @@ def test_every_split_against_a_stack(farthest: int | None) -> None:
 
 
 def test_distances_and_depths_are_even() -> None:
-    """Depths as far as what stands before the last bracket has room for them."""
+    """Depths are limited by the number of tokens before the last open bracket."""
     task = Dyck(length=11, deepest=4)
     shown = show(task, draw(task, 24_000))
     assert_even(Counter(one.axes["distance"] for one in shown), [1, 3, 5, 7, 9, 11])
@@ -85,8 +86,8 @@ def balanced(length: int) -> list[str]:
 
 
 def prefixes(length: int, height: int) -> list[str]:
-    """All words that close nothing that is not open, with so many brackets open at their end."""
-    found = []
+    """All prefixes of balanced words with this length, and this many brackets open at the end."""
+    words = []
     for letters in product("()[]", repeat=length):
         stack: list[str] = []
         for letter in letters:
@@ -96,8 +97,8 @@ def prefixes(length: int, height: int) -> list[str]:
                 break
         else:
             if len(stack) == height:
-                found.append("".join(letters))
-    return found
+                words.append("".join(letters))
+    return words
 
 
 def test_what_lies_between_is_any_balanced_word() -> None:
@@ -110,7 +111,7 @@ def test_what_lies_between_is_any_balanced_word() -> None:
 
 
 def test_what_stands_before_is_any_word_of_its_height() -> None:
-    """One by one where all have one length, and those with a step more that distance and depth ask for."""
+    """For several distances and depths, some of which need one more token."""
     task = Dyck(length=6, deepest=4)
     shown = show(task, draw(task, 60_000))
     for distance, depth, before in ((1, 2, 5), (1, 4, 5), (1, 3, 6), (3, 2, 3), (5, 2, 1)):

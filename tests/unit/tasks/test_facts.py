@@ -1,4 +1,4 @@
-"""recall and mqar, looked up in dictionaries built from the text."""
+"""recall and mqar against dictionaries built from the text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.unit.tasks.shown import Shown, assert_even, assert_shares, draw, ever
 
 
 def looked_up(one: Shown, slots: int, pairs: int) -> tuple[list[str], int]:
-    """The queried key and its value, and how many tokens back that key stands."""
+    """The queried key with its value, and the distance of the key from the query."""
     *facts, query = one.source
     assert len(facts) == 2 * slots
     values, places = {}, {}
@@ -49,7 +49,7 @@ def test_recall_against_a_dictionary(farthest: int | None) -> None:
 
 
 def test_recall_draws_distances_places_keys_and_values_evenly() -> None:
-    """All but the queried place is drawn evenly among the places that are left."""
+    """The other pairs are uniform over the remaining slots."""
     task = Recall(slots=5, pairs=3, keys=4, values=3)
     shown = show(task, draw(task, 20_000))
     assert_even(Counter(one.axes["distance"] for one in shown), [2, 4, 6, 8, 10])
@@ -70,8 +70,8 @@ def test_recall_with_every_slot_taken_and_with_one() -> None:
             assert looked_up(one, slots, pairs) == (one.target, one.axes["distance"])
 
 
-def asked(one: Shown, length: int, random_fillers: bool) -> list[int]:
-    """The places of the questions, in twos after the facts. Asserts everything else that is said of a source."""
+def query_positions(one: Shown, length: int, random_fillers: bool) -> list[int]:
+    """Positions of the queries after the facts, in pairs of tokens. Asserts every other property of a source."""
     pairs, words = one.axes["pairs"], one.source
     assert len(words) == length
     facts, rest = words[: 2 * pairs], words[2 * pairs :]
@@ -79,14 +79,14 @@ def asked(one: Shown, length: int, random_fillers: bool) -> list[int]:
     assert len(values) == pairs, "each key has one fact"
     assert len(set(values.values())) == pairs
     assert all(key[0] == "k" and value[0] == "v" for key, value in values.items())
-    questions = [(place, word) for place, word in enumerate(rest) if word in values]
-    assert sorted(word for _, word in questions) == sorted(values), "each key is asked for once"
-    assert all(place % 2 == 0 for place, _ in questions)
-    told = [word for _, key in questions for word in (key, values[key])]
-    assert one.target == told, "facts in the order of the questions"
+    queries = [(place, word) for place, word in enumerate(rest) if word in values]
+    assert sorted(word for _, word in queries) == sorted(values), "each key is queried once"
+    assert all(place % 2 == 0 for place, _ in queries)
+    expected = [word for _, key in queries for word in (key, values[key])]
+    assert one.target == expected, "facts in the order of the queries"
     fillers = [word for word in rest if word not in values]
     assert all((word[0] in "kv") if random_fillers else (word == ".") for word in fillers)
-    return [place // 2 for place, _ in questions]
+    return [place // 2 for place, _ in queries]
 
 
 @pytest.mark.parametrize("random_fillers", [False, True])
@@ -98,17 +98,17 @@ def test_mqar_against_a_dictionary(random_fillers: bool) -> None:
     for _, split in splits(task.load()):
         shown = show(task, split)
         for one in shown:
-            asked(one, 24, random_fillers)
+            query_positions(one, 24, random_fillers)
         assert {one.axes["pairs"] for one in shown} == {2, 3, 4, 5}
     assert task.train_range == {"pairs": (2, 5)}
 
 
 @pytest.mark.parametrize("random_fillers", [False, True])
 def test_mqar_as_full_as_can_be(random_fillers: bool) -> None:
-    """As many facts as there is room for, and all keys but one."""
+    """As many facts as fit, and all keys except one."""
     task = Mqar(length=12, pairs=3, vocabulary=8, random_fillers=random_fillers)
     for one in every(task, 500):
-        assert len(asked(one, 12, random_fillers)) == one.axes["pairs"] == 3
+        assert len(query_positions(one, 12, random_fillers)) == one.axes["pairs"] == 3
     assert {word for one in every(task) for word in one.source if word != "."} == {
         f"{k}{i}" for k in "kv" for i in range(4)
     }
@@ -125,7 +125,7 @@ def test_random_fillers_are_even_among_what_may_be_one() -> None:
 
 @pytest.mark.parametrize("pairs", [2, 9])
 def test_mqar_draws_numbers_keys_and_values_evenly(pairs: int) -> None:
-    """With few facts and with so many that keys are ordered at random instead of being drawn until they differ."""
+    """With few facts, and with so many that random keys are ranked instead of redrawn until they differ."""
     task = Mqar(length=4 * pairs, pairs=pairs, fewest_pairs=1, vocabulary=40, random_fillers=False)
     shown = show(task, draw(task, 8_000))
     assert_even(Counter(one.axes["pairs"] for one in shown), list(range(1, pairs + 1)))
@@ -135,9 +135,9 @@ def test_mqar_draws_numbers_keys_and_values_evenly(pairs: int) -> None:
 
 
 @pytest.mark.parametrize("power", [0.01, 0.5, 1.0])
-def test_questions_are_placed_by_the_power_law(power: float) -> None:
-    """The first fact's question at place i with a probability like i ** (power - 1), the second's likewise among the
-    places that are left."""
+def test_queries_are_placed_by_the_power_law(power: float) -> None:
+    """The query of the first fact is at position i with probability proportional to i ** (power - 1), that of the
+    second likewise among the remaining positions."""
     task = Mqar(length=18, pairs=2, vocabulary=20, random_fillers=False, power=power)
     shown = show(task, draw(task, 20_000))
     weights = np.arange(1, 8) ** (power - 1.0)
@@ -159,15 +159,15 @@ def test_the_chance_of_all_answers_is_the_mean_over_their_numbers() -> None:
 
 
 def test_many_distinct_numbers_are_drawn_in_no_time() -> None:
-    """Drawing rows again until no number comes twice would never end here."""
-    found = distinct_integers(np.random.default_rng(0), 50, high=4096, size=1000)
-    assert found.shape == (50, 1000) and all(len(set(row)) == 1000 for row in found.tolist())
-    assert found.min() >= 0 and found.max() < 4096
+    """Redrawing rows until none has a repetition would never end here."""
+    rows = distinct_integers(np.random.default_rng(0), 50, high=4096, size=1000)
+    assert rows.shape == (50, 1000) and all(len(set(row)) == 1000 for row in rows.tolist())
+    assert rows.min() >= 0 and rows.max() < 4096
 
 
 def test_distinct_numbers_are_distinct_in_every_row_and_even() -> None:
-    """Examples again and again where a number comes twice, to the last row."""
+    """Rows with a repetition are redrawn until none is left."""
     for seed in range(30):
-        found = distinct_integers(np.random.default_rng(seed), 300, high=40, size=8)
-        assert all(len(set(row)) == 8 for row in found.tolist())
-        assert_even(Counter(found.flatten().tolist()), list(range(40)))
+        rows = distinct_integers(np.random.default_rng(seed), 300, high=40, size=8)
+        assert all(len(set(row)) == 8 for row in rows.tolist())
+        assert_even(Counter(rows.flatten().tolist()), list(range(40)))

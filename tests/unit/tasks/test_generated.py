@@ -55,7 +55,7 @@ each_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 
 
 def equal(one: TaskData, other: TaskData) -> None:
-    """Asserts that all of two data is equal, bit for bit."""
+    """Asserts that two data are equal, bit for bit."""
     assert one.checksums == other.checksums and one.counts == other.counts and one.notes == other.notes
     for (name, ours), (other_name, theirs) in zip(splits(one), splits(other), strict=True):
         assert name == other_name
@@ -68,7 +68,7 @@ def equal(one: TaskData, other: TaskData) -> None:
 
 
 def sources(drawn) -> list[bytes]:
-    """Each source as it is, not by a hash."""
+    """Each source as bytes; not its hash."""
     return [drawn.src[i].tobytes() for i in range(len(drawn.src))]
 
 
@@ -88,7 +88,7 @@ def test_tasks_of_one_kind_draw_different_strings() -> None:
 
 
 def test_every_chunk_of_every_split_has_a_generator_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seeded by what it is for: the two test sets, which draw from one share of all sources, differ too."""
+    """The two test sets, which draw from one share of all sources, have different seeds too."""
     seeds: list[tuple] = []
     original = drawing.numpy_generator
     for module in (drawing, generated):
@@ -105,7 +105,7 @@ def test_every_chunk_of_every_split_has_a_generator_of_its_own(monkeypatch: pyte
 
 @each_task
 def test_a_larger_split_begins_with_the_smaller_one(task: Generated) -> None:
-    """Which chunk an example comes from decides it, not how many there are."""
+    """An example depends on its chunk, not on the size of the split."""
     small = dict(splits(task.load()))
     large = dict(splits(replace(task, train_size=2 * CHUNK, valid_size=21, test_size=26).load()))
     for name, drawn in small.items():
@@ -115,7 +115,7 @@ def test_a_larger_split_begins_with_the_smaller_one(task: Generated) -> None:
 
 @pytest.mark.parametrize("name", ["parity", "adding"])
 def test_three_processes_draw_what_one_does(name: str) -> None:
-    """Several chunks a split, held-out sources that come twice, and values."""
+    """With several chunks a split, repeated held-out sources, and real values."""
     sizes = {"train_size": 3 * CHUNK, "valid_size": 300, "test_size": 300}
     task = replace(TASKS[name], **sizes)
     equal(generate(task, workers=3), generate(task, workers=1))
@@ -139,7 +139,7 @@ class Pool:
     map = staticmethod(map)
 
 
-def test_the_environment_says_how_many_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_variable_sets_the_number_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generated, "ProcessPoolExecutor", Pool)
     task = TASKS["reverse"]
     Pool.sizes.clear()
@@ -153,31 +153,31 @@ def test_the_environment_says_how_many_processes(monkeypatch: pytest.MonkeyPatch
     assert Pool.sizes == [3]
 
 
-@pytest.mark.parametrize("said", ["0", "-1", "two", "1.5", "", " 2"])
-def test_another_number_of_processes_is_refused(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BENCH_WORKERS", said)
+@pytest.mark.parametrize("value", ["0", "-1", "two", "1.5", "", " 2"])
+def test_another_number_of_processes_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_WORKERS", value)
     with pytest.raises(UserError) as caught:
         TASKS["reverse"].load()
-    assert str(caught.value) == f"BENCH_WORKERS must be a whole number above 0, got {said!r}"
+    assert str(caught.value) == f"BENCH_WORKERS must be a whole number above 0, got {value!r}"
 
 
 @pytest.mark.parametrize("task", [*TASKS.values(), *TINY.values()], ids=[*TASKS, *TINY])
 def test_no_source_is_in_two_splits_and_none_is_held_out_twice(task: Generated) -> None:
     data = task.load()
-    found = {name: sources(drawn) for name, drawn in splits(data)}
-    assert {name: len(own) for name, own in found.items()} == {part.name: part.size for part in task.split_specs()}
-    for name, own in found.items():
+    by_split = {name: sources(drawn) for name, drawn in splits(data)}
+    assert {name: len(own) for name, own in by_split.items()} == {part.name: part.size for part in task.split_specs()}
+    for name, own in by_split.items():
         assert data.counts[f"{name}_examples"] == len(own)
         assert data.counts[f"{name}_distinct"] == len(set(own))
         assert name == "train" or len(set(own)) == len(own)
         if name != "train":
             assert data.counts[f"{name}_also_in_train"] == 0
-            assert not set(own) & set(found["train"])
-    held = [source for name, own in found.items() if name != "train" for source in own]
-    assert len(set(held)) == len(held)
+            assert not set(own) & set(by_split["train"])
+    held_out = [source for name, own in by_split.items() if name != "train" for source in own]
+    assert len(set(held_out)) == len(held_out)
     assert sorted(data.counts) == sorted(
-        [f"{name}_{what}" for name in found for what in ("examples", "distinct")]
-        + [f"{name}_also_in_train" for name in found if name != "train"]
+        [f"{name}_{what}" for name in by_split for what in ("examples", "distinct")]
+        + [f"{name}_also_in_train" for name in by_split if name != "train"]
     )
 
 
@@ -195,7 +195,7 @@ def test_the_note_of_training_counts_its_sources(task: Generated) -> None:
 
 
 def available(share: str, longest: int) -> list[int]:
-    """How many strings over two symbols a split may have of each length, from 0 on."""
+    """For each length from 0 on, the number of strings over two symbols that hash into the share."""
     ids = (FIRST_FREE_ID, FIRST_FREE_ID + 1)
     return [
         int(belongs(share, source_hashes(Ragged.of(product(ids, repeat=length)))).sum())
@@ -204,26 +204,26 @@ def available(share: str, longest: int) -> list[int]:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_what_a_note_says_of_lengths_that_ran_out(seed: int) -> None:
-    """Against a count of all strings: up to the length it names there are too few, and after it there are enough."""
+def test_the_note_on_lengths_with_too_few_sources(seed: int) -> None:
+    """Against a count of all strings: too few up to the length in the note, enough beyond it."""
     task = Parity(train_longest=16, test_longest=None, train_size=50, valid_size=400, test_size=800, data_seed=seed)
     data = task.load()
     for name, split in (("valid", data.valid), ("test", data.tests["test"])):
         counts, there = Counter(split.src.lengths.tolist()), available(name, 16)
         assert all(counts[length] <= there[length] for length in range(1, 17))
-        said = re.fullmatch(
+        note = re.fullmatch(
             r"length up to (\d+): too few distinct sources for an equal share; drawn without replacement, "
             r"([\d,]+) of ([\d,]+) examples",
             data.notes[name],
         )
-        last, held, size = (int(each.replace(",", "")) for each in said.groups())
-        assert (held, size) == (sum(counts[length] for length in range(1, last + 1)), len(split))
-        # What is left to the lengths after it, equally shared.
-        share = (size - held) / (16 - last)
+        last, affected, size = (int(each.replace(",", "")) for each in note.groups())
+        assert (affected, size) == (sum(counts[length] for length in range(1, last + 1)), len(split))
+        # The number of examples of each longer length, if they are equal.
+        share = (size - affected) / (16 - last)
         assert there[last] < share < there[last + 2]
-        assert 0.85 * sum(there[1 : last + 1]) <= held
+        assert 0.85 * sum(there[1 : last + 1]) <= affected
         for length in range(last + 3, 17):
-            assert near(counts[length], size - held, 1 / (16 - last))
+            assert near(counts[length], size - affected, 1 / (16 - last))
 
 
 def test_there_is_no_note_where_nothing_ran_out() -> None:
@@ -237,8 +237,8 @@ def test_lengths_stay_even_after_the_splits_are_taken_apart() -> None:
         assert_even(Counter(drawn.axes["distance"].tolist()), list(range(2, 17, 2)))
 
 
-def test_all_there_are_can_be_asked_for_and_not_one_more() -> None:
-    """1,638 or so of 16,384 strings are for the test: every one is found by drawing until none is missing."""
+def test_a_split_can_have_all_sources_but_not_one_more() -> None:
+    """About 1,638 of 16,384 strings belong to the test split; drawing goes on until it has all of them."""
     there = {share: available(share, 14)[14] for share in ("valid", "test")}
     task = Parity(train_shortest=14, train_longest=14, test_longest=None, train_size=10, valid_size=5)
     data = replace(task, test_size=there["test"]).load()
@@ -253,7 +253,7 @@ def test_all_there_are_can_be_asked_for_and_not_one_more() -> None:
 
 @pytest.mark.parametrize("share", ["valid", "test"])
 def test_too_much_is_refused_in_one_line_and_soon(share: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a few times what a full split would take, not after forty."""
+    """After about three times the chunks of a full split, not forty times."""
     task = Parity(train_longest=10, test_longest=None, train_size=10, valid_size=10, test_size=10)
     drawn: list[str] = []
     own = Parity.draw
@@ -269,7 +269,7 @@ def test_too_much_is_refused_in_one_line_and_soon(share: str, monkeypatch: pytes
 
 
 def test_the_second_test_set_is_refused_by_its_own_name() -> None:
-    """A tenth of 240 sources is enough for the first, a tenth of 120 is not for the second."""
+    """A tenth of 240 sources is enough for the first test set; a tenth of 120 is not enough for the second."""
     task = Recall(slots=3, pairs=1, keys=3, values=40, train_farthest=4, train_size=10, valid_size=5, test_size=18)
     with pytest.raises(
         UserError, match=r"task.test_size=18 asks .* with distance 6-6 than .* drawn for split test_farther;"
@@ -278,7 +278,7 @@ def test_the_second_test_set_is_refused_by_its_own_name() -> None:
 
 
 def test_training_on_nothing_is_refused() -> None:
-    """Two sources in all, neither of which is for training."""
+    """Two possible sources, neither of which belongs to training."""
     for blanks in range(1, 200):
         task = CopyMemory(items=1, symbols=2, train_shortest=blanks, train_longest=blanks, test_longest=None, **FEW)
         both = Ragged.of(task.source_ids(f"{item} {'. ' * blanks}:") for item in "ab")
@@ -321,5 +321,5 @@ PINNED = {
 
 @pytest.mark.parametrize("name", PINNED)
 def test_the_generators_still_draw_what_they_drew(name: str) -> None:
-    """Records name their data by checksums: a change here parts new records from old ones, and has to be meant."""
+    """Records identify data by checksums, so a change here separates new records from old ones."""
     assert TASKS[name].load().checksums["test"] == PINNED[name]

@@ -112,10 +112,10 @@ def test_lengths_and_symbols_are_even(kind: type) -> None:
 )
 def test_the_chance_is_one_of_the_answers_there_are(kind: type, answers: int) -> None:
     task = kind(train_shortest=12, train_longest=39, test_longest=None)
-    given = Counter(one.target[0] for one in show(task, draw(task, 10_000)))
-    assert len(given) == answers and task.chance == {"exact_match": 1 / answers}
+    counts = Counter(one.target[0] for one in show(task, draw(task, 10_000)))
+    assert len(counts) == answers and task.chance == {"exact_match": 1 / answers}
     # Products make 0 a little more frequent; all else comes as often as the chance says.
-    assert all(abs(count / 10_000 - 1 / answers) < 0.03 for count in given.values()), given
+    assert all(abs(count / 10_000 - 1 / answers) < 0.03 for count in counts.values()), counts
 
 
 def test_bucket_sort_of_few_symbols_and_of_many() -> None:

@@ -121,13 +121,13 @@ def test_adding_shows_what_it_holds() -> None:
 
 def test_adding_marks_any_two_places_and_draws_numbers_evenly() -> None:
     task = Adding(train_shortest=3, train_longest=5, test_longest=None)
-    found = values(task, draw(task, 9_000))
-    assert_even(Counter(len(source) for source, _, _ in found), [3, 4, 5])
+    examples = values(task, draw(task, 9_000))
+    assert_even(Counter(len(source) for source, _, _ in examples), [3, 4, 5])
     for length in (3, 5):
-        sources = [source for source, _, _ in found if len(source) == length]
+        sources = [source for source, _, _ in examples if len(source) == length]
         marked = Counter(tuple(place for place, (_, marker) in enumerate(source) if marker) for source in sources)
         assert_even(marked, list(combinations(range(length), 2)))
-    assert_even(Counter(int(10 * number) for source, _, _ in found for number, _ in source[:1]), list(range(10)))
+    assert_even(Counter(int(10 * number) for source, _, _ in examples for number, _ in source[:1]), list(range(10)))
 
 
 def test_the_best_constant_has_the_error_that_is_the_chance_line() -> None:

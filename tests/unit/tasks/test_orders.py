@@ -1,4 +1,4 @@
-"""Places in the order of keys: those a stable sort gives, whatever the processor."""
+"""Ranks of keys: those of a stable sort, on every processor."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def test_as_python_sorts(keys: list[float], data: st.DataObject) -> None:
     if first is not None:
         keys[first] = -1.0
     wanted = sorted(range(len(keys)), key=lambda place: keys[place])[:count]
-    found = lowest_indices(np.array([keys, keys], dtype=np.float32), count)
-    assert found.tolist() == [wanted, wanted] and found.dtype == np.int64
+    indices = lowest_indices(np.array([keys, keys], dtype=np.float32), count)
+    assert indices.tolist() == [wanted, wanted] and indices.dtype == np.int64
 
 
 @pytest.mark.parametrize("count", [None, 7])

@@ -47,9 +47,9 @@ def all_strings(symbols: int, longest: int) -> Ragged:
 
 @given(st.lists(st.lists(st.integers(0, 2**31 - 1), max_size=5), max_size=5))
 def test_hashes_in_pythons_integers(sequences: list[list[int]]) -> None:
-    found = source_hashes(Ragged.of(sequences))
-    assert found.dtype == np.uint64
-    assert found.tolist() == [hashed([(each,) for each in sequence]) for sequence in sequences]
+    hashes = source_hashes(Ragged.of(sequences))
+    assert hashes.dtype == np.uint64
+    assert hashes.tolist() == [hashed([(each,) for each in sequence]) for sequence in sequences]
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=5), st.randoms(use_true_random=False))
@@ -57,9 +57,9 @@ def test_hashes_of_values_are_of_their_bits(lengths: list[int], random) -> None:
     rows = np.array(
         [[[random.random(), random.choice((0.0, 1.0))] for _ in range(5)] for _ in lengths], dtype=np.float32
     )
-    found = source_hashes(Ragged.of_rows(rows, np.array(lengths)))
+    hashes = source_hashes(Ragged.of_rows(rows, np.array(lengths)))
     bits = rows.view(np.uint32).tolist()
-    assert found.tolist() == [
+    assert hashes.tolist() == [
         hashed(list(map(tuple, row[:length]))) for row, length in zip(bits, lengths, strict=True)
     ]
 
