@@ -1,4 +1,4 @@
-"""What an arm's name says: its kind, its twin without attention, its place in every list, a sentence for readers."""
+"""Names of arms: the kind of an arm, its twin without attention, the order of arms in lists, and descriptions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ORDER = (
     "lstm_multihead", "lstm_feeding", "lstm_none", "gru_none", "rnn_none", "residual_lstm", "residual_gru",
     "residual_rnn", "minlstm", "mingru", "transformer_encoder",
 )  # fmt: skip
-"""The same order in every table, figure and list; an arm that is not here comes after these, by name."""
+"""The order of arms in every table, figure and list. Other arms follow by name."""
 
 CELLS = ("lstm", "gru", "rnn")
 MINIMAL = ("minlstm", "mingru")
@@ -22,12 +22,12 @@ ANY_RECURRENT = (ATTENTIVE, PLAIN, RECURRENT)
 
 
 def base(name: str) -> str:
-    """The arm without its options in brackets."""
+    """A name without its options in brackets."""
     return name.split(" [")[0]
 
 
 def options(name: str) -> dict[str, str]:
-    """What the brackets say.
+    """The options in brackets.
 
     >>> options("transformer [positions=none, lr=0.002]")
     {'positions': 'none', 'lr': '0.002'}
@@ -37,8 +37,10 @@ def options(name: str) -> dict[str, str]:
 
 
 def kind(name: str) -> str:
-    """TRANSFORMER, ATTENTIVE, PLAIN; RECURRENT where a recurrent arm's name does not say whether it attends, so that
-    rules about attention leave it out rather than guess; else OTHER. Options in brackets do not change the kind."""
+    """The kind of an arm: TRANSFORMER, ATTENTIVE, PLAIN, RECURRENT or OTHER. Options in brackets do not change it.
+
+    RECURRENT is a recurrent arm whose name does not say whether it has attention. Rules about attention leave it out.
+    """
     stem = base(name)
     if stem == "transformer":
         return TRANSFORMER
@@ -53,24 +55,24 @@ def kind(name: str) -> str:
 
 
 def without_attention(name: str) -> str | None:
-    """The arm with the same cell and no attention, for an arm with attention; None for every other arm.
+    """The arm with the same cell and no attention, if this arm has attention; else None.
 
     >>> without_attention("lstm_dot"), without_attention("lstm_none")
     ('lstm_none', None)
     """
     if kind(name) != ATTENTIVE:
         return None
-    own, bracket, variant = name.partition(" [")
-    return own.rpartition("_")[0] + "_none" + bracket + variant
+    stem, bracket, variant = name.partition(" [")
+    return stem.rpartition("_")[0] + "_none" + bracket + variant
 
 
 def ordered(names: Iterable[str]) -> list[str]:
-    """Distinct names in the fixed order."""
-    return sorted(set(names), key=_place)
+    """Distinct names in the order of ORDER."""
+    return sorted(set(names), key=_position)
 
 
 def describe(name: str) -> Text:
-    """One line for the glossary."""
+    """A description of an arm in one line."""
     own, _, variant = name.partition(" [")
     stem = own.removeprefix("residual_")
     inside = Message("arms.inside") if own.startswith("residual_") else ""
@@ -80,8 +82,8 @@ def describe(name: str) -> Text:
     elif cell in CELLS and attention == "none":
         text = Message("arms.plain", cell=Message(f"arms.cells.{cell}"), inside=inside)
     elif cell in CELLS and attention in ATTENTION:
-        seen = Message(f"arms.attention.{attention}")
-        text = Message("arms.attentive", cell=Message(f"arms.cells.{cell}"), inside=inside, attention=seen)
+        mechanism = Message(f"arms.attention.{attention}")
+        text = Message("arms.attentive", cell=Message(f"arms.cells.{cell}"), inside=inside, attention=mechanism)
     elif stem in CELLS:
         text = Message("arms.recurrent", cell=Message(f"arms.cells.{stem}"), inside=inside)
     elif own in MINIMAL:
@@ -91,6 +93,6 @@ def describe(name: str) -> Text:
     return Message("arms.variant", arm=text, options=variant.rstrip("]")) if variant else text
 
 
-def _place(name: str) -> tuple[int, str]:
+def _position(name: str) -> tuple[int, str]:
     own = base(name)
     return (ORDER.index(own) if own in ORDER else len(ORDER), name)

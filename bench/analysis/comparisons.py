@@ -1,17 +1,17 @@
-"""Two arms compared over seeds, and the family in which a report's comparisons are called.
+"""Comparisons of two arms over seeds, the family in which they are tested, and their description in words.
 
-Each comparison is a Welch t test whose variances are moderated by those of the other arms measured in the same way (Smyth
+Each comparison is a Welch t test with variances moderated by those of the other arms measured in the same way (Smyth
 2004). No permutation of three seeds against three gives a p below 0.1, and pairing by seed would halve the degrees of
-freedom for nothing: two architectures share no more than a seed's number. All comparisons of a report are one family for
-Holm's correction, so that any false call among all of them stays at 5 %.
+freedom in vain, because two architectures share no more than the number of a seed. All comparisons of a report form
+one family for Holm's correction, so that the probability of any false call among them is at most 5 %.
 
-Measured by simulation (tests/unit/null_sets.py): of 200 result sets without a true difference (3 to 5 seeds, 134
-comparisons, spreads of 0.2 to 20 points, unequal between arms in half of the sets, with heavy tails in a third) 9 held a
-false call and 1 a false verdict, and 20 points at three seeds with a spread of 1 to 2 were found in 11 of 12 sets, 5
-points at five seeds with a spread of 1 in all 12; Welch's test without moderation made false calls in 2
-of 200, and found 12 of 30 and 24 of 30. Noise that is far from normal breaks it: two arms whose
-seeds solve a task by the toss of a coin come out three against none once in 32.
-"""
+Measured by simulation (tests/unit/null_sets.py). Without a true difference (200 result sets of 3 to 5 seeds and 134
+comparisons, spreads of 0.2 to 20 points, unequal between arms in half of the sets, with heavy tails in a third), 9
+sets had a false call and 1 had a false verdict; Welch's test without moderation made false calls in 2. A difference of
+20 points at three seeds with a spread of 1 to 2 was detected in 11 of 12 sets, one of 5 points at five seeds with a
+spread of 1 in all 12; without moderation, in 12 of 30 and 24 of 30. Noise that is far from normal breaks the test: if
+the seeds of two arms solve a task by the toss of a coin, all three of one arm and none of the other solve it once in
+32 times."""
 
 from __future__ import annotations
 
@@ -20,34 +20,42 @@ import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bench.analysis.evidence import Setting
 from bench.analysis.messages import Joined, Message, Text
-from bench.analysis.stats import OF_SEEDS, ONE_SEED, Spread, Unpaired, common_spread, holm, welch
+from bench.analysis.settings import Setting
+from bench.analysis.stats import ONE_SEED, holm
+from bench.analysis.welch import VariancePrior, WelchDifference, variance_prior, welch
 from bench.metrics import LESS_IS_BETTER
 
 MIN_SEEDS = 3
 MARGIN = {"share": 0.02, "points": 0.5, "squared error": 0.005, "nats a position": 0.02}
 RATIO = 1.05
 FALSE_CALLS = 0.05
+
 LEAST_SPREAD = 0.05
-"""Of the margin: a standard deviation over seeds below it is taken for it."""
+"""The smallest standard deviation over seeds that counts, as a share of the margin."""
 
 ABOVE, BELOW, LEVEL, OPEN = "above", "below", "level", "open"
 
 RATIOS = "ratio"
-"""The unit of speeds and costs: values are logarithms, shown as ratios."""
+"""Unit of speeds and costs: values are logarithms, shown as ratios."""
 
 CRITERION = Message(
-    "called.how", seeds=MIN_SEEDS, share=MARGIN["share"], points=MARGIN["points"], error=MARGIN["squared error"],
+    "called.criterion", seeds=MIN_SEEDS, share=MARGIN["share"], points=MARGIN["points"], error=MARGIN["squared error"],
     ratio=RATIO, p=FALSE_CALLS,
 )  # fmt: skip
-"""What "higher" and "lower" mean in every rule."""
+"""The meaning of "higher" and "lower" in every rule."""
+
+GATED = Message("difference.gated")
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """first minus second, by seed, with the sign that makes more better. split, metric, search: what is compared; `metric`
-    is a column of the cells where it is a speed or a cost. part: of the split, "" for all of it. unit: of the values."""
+    """First arm against second arm.
+
+    ours, theirs: values of the first and the second arm by seed, with errors negated, so that more is better. split,
+    metric, search: of the scores; `metric` is a column of the cells if it is a speed or a cost. part: of the split, ""
+    for all of it. unit: of the values.
+    """
 
     setting: Setting
     first: str
@@ -62,7 +70,7 @@ class Comparison:
 
     @property
     def key(self) -> tuple:
-        """Equal for one comparison that two claims make, whichever arm comes first."""
+        """Equal for the same comparison in two claims, whichever arm comes first."""
         return (self.setting, *sorted((self.first, self.second)), self.split, self.metric, self.search, self.part)
 
     @property
@@ -72,17 +80,17 @@ class Comparison:
 
     @property
     def margin(self) -> float:
-        """The least difference that counts."""
+        """The smallest difference that counts."""
         return math.log(RATIO) if self.unit == RATIOS else MARGIN.get(self.unit, 0.0)
 
     @property
-    def known(self) -> bool:
-        """Whether both arms have a value that may be trusted."""
+    def has_values(self) -> bool:
+        """Whether both arms have a value that passes the sanity gates."""
         return bool(self.ours and self.theirs)
 
     @property
     def testable(self) -> bool:
-        """Whether it can be called at all, and so is one of the family."""
+        """Whether it has enough seeds to be tested and so belongs to the family."""
         return min(len(self.ours), len(self.theirs)) >= MIN_SEEDS
 
     @property
@@ -92,30 +100,22 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A comparison in its family. difference: None where an arm has no value; p_holm: None outside the family, for want
-    of seeds; call: ABOVE, BELOW, LEVEL or OPEN; family: how many comparisons it holds."""
+class Judgement:
+    """A comparison, tested in its family.
+
+    difference: None if an arm has no value; p_holm: adjusted p, None without enough seeds; call: ABOVE, BELOW, LEVEL
+    or OPEN (not decided); family: number of comparisons in the family."""
 
     comparison: Comparison
-    difference: Unpaired | None
+    difference: WelchDifference | None
     p_holm: float | None
     call: str
     family: int
 
-    def row(self) -> dict[str, object]:
-        """All of it as plain data."""
-        asked, found = self.comparison, self.difference
-        low, high = (None, None) if found is None or found.interval is None else found.interval
-        return {
-            "setting": str(asked.setting), "first": asked.first, "second": asked.second, "split": asked.split,
-            "metric": asked.metric, "search": asked.search, "part": asked.part, "unit": asked.unit,
-            "resampled": OF_SEEDS if found is None else found.unit,
-            "n_first": 0 if found is None else found.n[0], "n_second": 0 if found is None else found.n[1],
-            "mean_difference": None if found is None else found.mean, "low": low, "high": high,
-            "effect": None if found is None else found.effect, "p": None if found is None else found.p,
-            "p_holm": self.p_holm, "call": self.call, "family": self.family,
-            "reason": UNKNOWN if found is None else found.reason,
-        }  # fmt: skip
+    @property
+    def mean(self) -> float:
+        """The mean difference; NaN if an arm has no value."""
+        return math.nan if self.difference is None else self.difference.mean
 
 
 class Family:
@@ -123,119 +123,125 @@ class Family:
 
     def __init__(self, comparisons: Iterable[Comparison]) -> None:
         distinct = {each.key: each for each in comparisons if each.testable}
-        alike: dict[tuple, list[Comparison]] = {}
+        by_measure: dict[tuple, list[Comparison]] = {}
         for each in distinct.values():
-            alike.setdefault(each.measure, []).append(each)
-        self._spreads = {measure: _spread(group) for measure, group in alike.items()}
-        self._gaps: dict[tuple, Unpaired | None] = {}
-        gaps = [self._difference(each) for each in distinct.values()]
-        within = [gap.within(each.margin) for each, gap in zip(distinct.values(), gaps)]
-        self._different = dict(zip(distinct, holm([gap.p for gap in gaps])))
-        self._level = dict(zip(distinct, holm(within)))
+            by_measure.setdefault(each.measure, []).append(each)
+        self._priors = {measure: _prior(group) for measure, group in by_measure.items()}
+        self._differences: dict[tuple, WelchDifference | None] = {}
+        different, equivalent = [], []
+        for each in distinct.values():
+            difference = self._difference(each)
+            assert difference is not None and difference.p is not None
+            equivalence_p = difference.equivalence_p(each.margin)
+            assert equivalence_p is not None
+            different.append(difference.p)
+            equivalent.append(equivalence_p)
+        self._different = dict(zip(distinct, holm(different)))
+        self._equivalent = dict(zip(distinct, holm(equivalent)))
 
-    def judge(self, comparison: Comparison) -> Judged:
-        """A comparison that the family was made with."""
-        gap, size = self._difference(comparison), len(self._different)
-        if not comparison.testable:
-            return Judged(comparison, gap, None, OPEN, size)
+    def judge(self, comparison: Comparison) -> Judgement:
+        """The judgement of a comparison of this family, or of one with too few seeds."""
+        difference, size = self._difference(comparison), len(self._different)
+        if difference is None or not comparison.testable:
+            return Judgement(comparison, difference, None, OPEN, size)
         adjusted = self._different[comparison.key]
-        if adjusted <= FALSE_CALLS and abs(gap.mean) >= comparison.margin:
-            call = ABOVE if gap.mean > 0 else BELOW
+        if adjusted <= FALSE_CALLS and abs(difference.mean) >= comparison.margin:
+            call = ABOVE if difference.mean > 0 else BELOW
         else:
-            call = LEVEL if self._level[comparison.key] <= FALSE_CALLS else OPEN
-        return Judged(comparison, gap, adjusted, call, size)
+            call = LEVEL if self._equivalent[comparison.key] <= FALSE_CALLS else OPEN
+        return Judgement(comparison, difference, adjusted, call, size)
 
-    def _difference(self, comparison: Comparison) -> Unpaired | None:
-        asked = comparison.key, comparison.first
-        if asked not in self._gaps:
-            spread = self._spreads.get(comparison.measure) or _spread([comparison])
+    def _difference(self, comparison: Comparison) -> WelchDifference | None:
+        key = comparison.key, comparison.first
+        if key not in self._differences:
+            prior = self._priors.get(comparison.measure) or _prior([comparison])
             ours, theirs = list(comparison.ours.values()), list(comparison.theirs.values())
-            self._gaps[asked] = welch(ours, theirs, spread=spread)
-        return self._gaps[asked]
+            self._differences[key] = welch(ours, theirs, prior=prior)
+        return self._differences[key]
 
 
-def _spread(comparisons: list[Comparison]) -> Spread:
-    """What the arms of comparisons in one unit say of the spread over seeds, each arm's values counted once."""
+def _prior(comparisons: list[Comparison]) -> VariancePrior:
+    """The prior of the variance over seeds from comparisons in one unit, each arm's values counted once."""
     samples = {}
     for each in comparisons:
         for arm, values in ((each.first, each.ours), (each.second, each.theirs)):
             samples[each.setting, arm] = list(values.values())
-    return common_spread(samples.values(), LEAST_SPREAD * comparisons[0].margin or 1e-12)
-
-
-UNKNOWN = Message("difference.gated")
+    return variance_prior(samples.values(), LEAST_SPREAD * comparisons[0].margin or 1e-12)
 
 
 def score_format(unit: str) -> str:
-    """How a score in this unit is written."""
+    """The format of a score in this unit."""
     return "{:.3g}" if unit in LESS_IS_BETTER else "{:.3f}" if unit == "share" else "{:.2f}"
 
 
 def format_score(value: float, unit: str) -> str:
-    """A score with the digits its unit deserves."""
+    """A score with the digits of its unit."""
     return score_format(unit).format(value)
 
 
-def signed(value: float, unit: str) -> str:
+def format_difference(value: float, unit: str) -> str:
     """A difference with its sign; a ratio has none."""
     if unit == RATIOS:
         return f"{math.exp(value):.2f}"
     return ("+" if value >= 0 else "-") + format_score(abs(value), unit)
 
 
-def chance(value: float) -> str:
+def format_p(value: float) -> str:
     """A p with two digits."""
     return f"{value:.2g}" if value >= 1e-4 else Message("difference.tiny")
 
 
-def seeds(differences: Iterable[Unpaired]) -> Text:
-    """How many seeds the arms have: `n = 3 seeds`."""
+def seed_counts(differences: Iterable[WelchDifference]) -> Text:
+    """The number of seeds of the arms: `n = 3 seeds`."""
     counts = sorted({count for each in differences for count in each.n})
     low, high = counts[0], counts[-1]
     if high == 1:
         return Message("difference.of_seeds.one")
-    return Message(
-        "difference.of_seeds.many", count=low if low == high else Message("difference.range", low=low, high=high)
-    )
+    count = low if low == high else Message("difference.range", low=low, high=high)
+    return Message("difference.of_seeds.many", count=count)
 
 
-def few(differences: Iterable[Unpaired]) -> Text:
-    """What is said of comparisons that cannot be called."""
-    found = list(differences)
-    if all(each.reason == ONE_SEED for each in found):
+def too_few_seeds(differences: Iterable[WelchDifference]) -> Text:
+    """Why these comparisons are not tested."""
+    every = list(differences)
+    if all(each.reason == ONE_SEED for each in every):
         return Message("difference.one_seed")
-    return Message("difference.few", seeds=seeds(found), least=MIN_SEEDS)
+    return Message("difference.few", seeds=seed_counts(every), least=MIN_SEEDS)
 
 
-def spoken(judged: Judged) -> Text:
+def describe(judgement: Judgement) -> Text:
     """A difference in words: size, interval, effect size, p, p by Holm, number of seeds."""
-    gap, unit = judged.difference, judged.comparison.unit
-    if gap is None:
-        return Message("difference.not_known", why=UNKNOWN)
-    size = signed(gap.mean, unit)
-    if judged.p_holm is None:
-        return Message("difference.not_tested", size=size, why=few([gap]))
-    effect = (
-        Message("difference.no_spread") if gap.effect is None else Message("difference.effect", g=f"{gap.effect:.1f}")
-    )
-    return Message("difference.tested", size=size, effect=effect, seeds=seeds([gap]), **_tested(judged))
+    difference, unit = judgement.difference, judgement.comparison.unit
+    if difference is None:
+        return Message("difference.not_known", why=GATED)
+    size = format_difference(difference.mean, unit)
+    if judgement.p_holm is None:
+        return Message("difference.not_tested", size=size, why=too_few_seeds([difference]))
+    g = difference.effect
+    effect = Message("difference.no_spread") if g is None else Message("difference.effect", g=f"{g:.1f}")
+    seeds = seed_counts([difference])
+    return Message("difference.tested", size=size, effect=effect, seeds=seeds, **_test(judgement))
 
 
-def listed(group: Mapping[str, Judged]) -> Text:
-    """Differences by the arm they are named after, in brackets interval, p and p by Holm, and one count of seeds."""
+def describe_all(judgements: Mapping[str, Judgement]) -> Text:
+    """Differences by arm, in brackets interval, p and p by Holm, and one count of seeds. All arms have values."""
     parts = []
-    for arm, judged in group.items():
-        size = signed(judged.difference.mean, judged.comparison.unit)
-        if judged.p_holm is None:
+    for arm, judgement in judgements.items():
+        size = format_difference(judgement.mean, judgement.comparison.unit)
+        if judgement.p_holm is None:
             parts.append(Message("difference.of_arm", arm=arm, size=size))
         else:
-            parts.append(Message("difference.of_arm_tested", arm=arm, size=size, **_tested(judged)))
-    gaps = [judged.difference for judged in group.values()]
-    tested = any(judged.p_holm is not None for judged in group.values())
-    return Message("difference.several", differences=Joined(parts), seeds=seeds(gaps) if tested else few(gaps))
+            parts.append(Message("difference.of_arm_tested", arm=arm, size=size, **_test(judgement)))
+    differences = [each.difference for each in judgements.values() if each.difference is not None]
+    tested = any(judgement.p_holm is not None for judgement in judgements.values())
+    seeds = seed_counts(differences) if tested else too_few_seeds(differences)
+    return Message("difference.several", differences=Joined(parts), seeds=seeds)
 
 
-def _tested(judged: Judged) -> dict[str, str]:
-    gap = judged.difference
-    low, high = (signed(end, judged.comparison.unit) for end in gap.interval)
-    return {"low": low, "high": high, "p": chance(gap.p), "holm": chance(judged.p_holm)}
+def _test(judgement: Judgement) -> dict[str, str]:
+    """Placeholders of a tested difference: both ends of the interval, p, p by Holm."""
+    difference, p_holm = judgement.difference, judgement.p_holm
+    assert difference is not None and difference.interval is not None and difference.p is not None
+    assert p_holm is not None
+    low, high = (format_difference(end, judgement.comparison.unit) for end in difference.interval)
+    return {"low": low, "high": high, "p": format_p(difference.p), "holm": format_p(p_holm)}

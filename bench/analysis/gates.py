@@ -1,10 +1,9 @@
-"""Sanity gates: what a cell has to pass before it may enter a verdict, and what is only said beside it.
+"""Sanity gates: checks of every finished cell, with the same thresholds for all.
 
-Thresholds are the same for all cells. A gate excludes where failing it points to a broken run: then the numbers say nothing
-about an architecture. It labels where an intact model can fail it honestly: a model at chance, or one that repeats itself,
-may be the finding; leaving it out would hide just what a report is for. What tells a broken decoder from a weak model is
-the contradiction of ranks, and that excludes.
-"""
+A gate that excludes keeps a cell out of verdicts: failing it points to a broken run, whose numbers say nothing about
+an architecture. A gate that labels only adds a remark, because an intact model can fail it: a model at chance, or one
+that repeats itself, may be the finding, and leaving it out would hide what the report is about. A broken decoder
+differs from a weak model by a contradiction of ranks, a good loss with a bad BLEU, and that excludes."""
 
 from __future__ import annotations
 
@@ -19,20 +18,29 @@ from bench.metrics import LESS_IS_BETTER
 
 PASSED, FAILED, NOT_RECORDED, NOT_APPLICABLE = "passed", "failed", "not recorded", "does not apply"
 
-LOW_SHARE, LENGTH_RATIO = 0.5, (0.8, 1.2)
 ONE_BATCH = 0.5
+"""The loss on one batch, after training on it alone, must fall to this share of the first loss."""
+
+MIN_SHARE = 0.5
+"""Outputs that must end by themselves and that must not be empty."""
+
+LENGTH_RATIO = (0.8, 1.2)
 AT_CHANCE = 0.05
-REPEATED, SAME, UNKNOWN = 0.1, 0.05, 0.1
+MAX_REPETITIVE, MAX_SHARED, MAX_UNKNOWN = 0.1, 0.05, 0.1
 CONTRADICTION = 0.5
-STILL_FALLING, LAST = 0.01, 5
-"""LAST: the last one in so many validations is the end of a training."""
+
+STILL_FALLING, END = 0.01, 5
+"""The end of a training is the last of every END validations."""
 
 
 @dataclass(frozen=True)
 class CellSummary:
-    """What the gates see of a cell. row: of the records' table; losses: of validation, in order; headline: metric, unit
-    and value on the whole first split, None without scores; bleu: search -> BLEU on the first split with one; others:
-    loss and `bleu` of the finished cells beside it in its setting."""
+    """What gates read of a cell.
+
+    row: of the records' table; losses: of validation, in order; headline: metric, unit and value on the whole first
+    split, None without scores; bleu: search -> BLEU on the first split that has it; others: lowest validation loss and
+    `bleu` of the other finished cells of its setting.
+    """
 
     row: Mapping[str, object]
     losses: list[float]
@@ -48,10 +56,13 @@ class CellSummary:
 
 @dataclass(frozen=True)
 class Gate:
-    """name: also of its words, under `gates.each` in the texts: a question that is answered with yes where it passes,
-    its threshold, and what is said of a cell that fails, with the value. excludes: from verdicts, else it is a label;
-    threshold: the numbers in its words; needed: whether a cell without the value fails too; shown: how the value is
-    written."""
+    """One check.
+
+    name: also the key of its words under `gates.each` in the texts: a question that is answered with yes if the cell
+    passes, the threshold, and a message for a cell that fails. excludes: from verdicts, else the gate is a label;
+    threshold: the numbers in the words; needed: whether a cell without the value fails too; applies: to which cells;
+    template: format of the value.
+    """
 
     name: str
     excludes: bool
@@ -59,7 +70,7 @@ class Gate:
     passes: Callable[[float], bool]
     threshold: Mapping[str, str] = field(default_factory=dict)
     needed: bool = False
-    applies: Callable[[CellSummary], bool] = lambda seen: True
+    applies: Callable[[CellSummary], bool] = lambda cell: True
     template: str = "{:.2f}"
 
     @property
@@ -68,88 +79,89 @@ class Gate:
 
     @property
     def question(self) -> Text:
-        return Message(f"gates.each.{self.name}.asks")
+        return Message(f"gates.each.{self.name}.question")
 
     @property
     def limit(self) -> Text:
         return Message(f"gates.each.{self.name}.limit", **self.threshold)
 
-    def told(self, value: float) -> Text:
-        """Of a cell that fails."""
-        return Message(f"gates.each.{self.name}.told", value=format_value(self.template, value))
+    def failure(self, value: float) -> Text:
+        """The message for a cell that fails with this value."""
+        return Message(f"gates.each.{self.name}.failure", value=format_value(self.template, value))
 
 
 @dataclass(frozen=True)
 class GateResult:
-    """One gate's answer for one cell. value None where not recorded or not asked; told: "" unless it fails."""
+    """The result of one gate for one cell. value: None if not recorded or not applicable; message: "" unless it counts
+    as a failure."""
 
     cell: str
     gate: Gate
     outcome: str
     value: float | None = None
-    told: str | Text = ""
+    message: str | Text = ""
 
 
 def format_value(template: str, value: float) -> str:
-    """With a space before the sign of percent."""
+    """A value with a space before a percent sign."""
     return re.sub(r"(\d)%", r"\1 %", template.format(value))
 
 
 def recorded(name: str) -> Callable[[CellSummary], float | None]:
-    """A gate's value that stands in the record."""
-    return lambda seen: seen.number(f"sanity.{name}")
+    """A measure that the record contains."""
+    return lambda cell: cell.number(f"sanity.{name}")
 
 
-def overfit_to(seen: CellSummary) -> float | None:
-    """The loss on one batch, trained on again and again, over what it was at first; None where the check had no time to
-    tell."""
-    first, last = (seen.number(f"sanity.overfit.loss_{name}") for name in ("first", "last"))
+def overfit_loss(cell: CellSummary) -> float | None:
+    """The last loss over the first when training on one batch alone. None if the check ran out of time before it could
+    decide."""
+    first, last = (cell.number(f"sanity.overfit.loss_{name}") for name in ("first", "last"))
     if first is None or last is None or not first > 0:
         return None
     share = last / first
-    return None if seen.row.get("sanity.overfit.stopped") == "time" and share > ONE_BATCH else share
+    return None if cell.row.get("sanity.overfit.stopped") == "time" and share > ONE_BATCH else share
 
 
-def translates(seen: CellSummary) -> bool:
+def translates(cell: CellSummary) -> bool:
     """Whether the cell is scored by BLEU."""
-    return bool(seen.bleu)
+    return bool(cell.bleu)
 
 
-def has_rivals(seen: CellSummary) -> bool:
-    """Whether there is a cell whose validation loss is no better."""
-    return any(loss >= min(seen.losses, default=0.0) for loss, _ in seen.others)
+def has_rivals(cell: CellSummary) -> bool:
+    """Whether another cell has a validation loss that is no better."""
+    return any(loss >= min(cell.losses, default=0.0) for loss, _ in cell.others)
 
 
-def above_chance(seen: CellSummary) -> float | None:
-    """How far the headline metric lies above chance; of an error, below it as a share of it."""
-    if seen.headline is None:
+def above_chance(cell: CellSummary) -> float | None:
+    """Distance of the headline metric above chance; for an error, below chance as a share of it."""
+    if cell.headline is None:
         return None
-    metric, unit, value = seen.headline
-    chance = seen.number(f"data.chance.{metric}")
+    metric, unit, value = cell.headline
+    chance = cell.number(f"data.chance.{metric}")
     if chance is None:
         return None
     return value - chance if unit not in LESS_IS_BETTER else (chance - value) / chance if chance > 0 else None
 
 
-def share_of_worse(seen: CellSummary) -> float | None:
-    """The cell's BLEU over the highest BLEU among cells whose validation loss is no better; the lowest over searches."""
-    if not seen.losses:
+def share_of_worse(cell: CellSummary) -> float | None:
+    """The cell's BLEU over the highest BLEU of cells whose validation loss is no better; the lowest over searches."""
+    if not cell.losses:
         return None
     shares = [
         own / max(rivals)
-        for search, own in seen.bleu.items()
-        if (rivals := [bleu[search] for loss, bleu in seen.others if loss >= min(seen.losses) and search in bleu])
+        for search, own in cell.bleu.items()
+        if (rivals := [bleu[search] for loss, bleu in cell.others if loss >= min(cell.losses) and search in bleu])
         and max(rivals) > 0
     ]
     return min(shares, default=None)
 
 
-def still_falling(seen: CellSummary) -> float | None:
-    """How far the best validation loss of the end lies below the best before it, as a share of the first loss."""
-    end = len(seen.losses) // LAST
-    if not end or not seen.losses[0] > 0:
+def still_falling(cell: CellSummary) -> float | None:
+    """Improvement of the best validation loss of the end over the best before it, as a share of the first loss."""
+    end = len(cell.losses) // END
+    if not end or not cell.losses[0] > 0:
         return None
-    return (min(seen.losses[:-end]) - min(seen.losses[-end:])) / seen.losses[0]
+    return (min(cell.losses[:-end]) - min(cell.losses[-end:])) / cell.losses[0]
 
 
 def _percent(share: float) -> dict[str, str]:
@@ -157,56 +169,56 @@ def _percent(share: float) -> dict[str, str]:
 
 
 GATES = (
-    Gate("overfits one batch", True, overfit_to, lambda value: value <= ONE_BATCH, _percent(ONE_BATCH),
+    Gate("overfits one batch", True, overfit_loss, lambda value: value <= ONE_BATCH, _percent(ONE_BATCH),
          template="{:.0%}"),
     Gate("loss finite", True, recorded("loss_finite"), bool, needed=True, template="{:.0f}"),
     Gate("loss falling", True, recorded("loss_fell"), bool, needed=True, template="{:.0f}"),
     Gate("above chance", False, above_chance, lambda value: value > AT_CHANCE,
          {"above": f"{AT_CHANCE:g}"} | _percent(AT_CHANCE), template="{:+.2f}"),
-    Gate("outputs end", True, recorded("eos_share"), lambda value: value >= LOW_SHARE, _percent(LOW_SHARE), needed=True,
-         template="{:.0%}"),
-    Gate("outputs not empty", True, recorded("empty_share"), lambda value: value < LOW_SHARE, _percent(LOW_SHARE),
+    Gate("outputs end", True, recorded("eos_share"), lambda value: value >= MIN_SHARE, _percent(MIN_SHARE),
+         needed=True, template="{:.0%}"),
+    Gate("outputs not empty", True, recorded("empty_share"), lambda value: value < MIN_SHARE, _percent(MIN_SHARE),
          template="{:.0%}"),
     Gate("length ratio", True, recorded("length_ratio"), lambda value: LENGTH_RATIO[0] <= value <= LENGTH_RATIO[1],
          {"low": str(LENGTH_RATIO[0]), "high": str(LENGTH_RATIO[1])}, applies=translates),
-    Gate("no repetition", False, recorded("repeated_share"), lambda value: value <= REPEATED, _percent(REPEATED),
+    Gate("no repetition", False, recorded("repeated_share"), lambda value: value <= MAX_REPETITIVE,
+         _percent(MAX_REPETITIVE), applies=translates, template="{:.0%}"),
+    Gate("outputs differ", False, recorded("same_share"), lambda value: value <= MAX_SHARED, _percent(MAX_SHARED),
          applies=translates, template="{:.0%}"),
-    Gate("outputs differ", False, recorded("same_share"), lambda value: value <= SAME, _percent(SAME),
-         applies=translates, template="{:.0%}"),
-    Gate("few unknown tokens", False, recorded("unknown_share"), lambda value: value <= UNKNOWN, _percent(UNKNOWN),
-         applies=translates, template="{:.0%}"),
+    Gate("few unknown tokens", False, recorded("unknown_share"), lambda value: value <= MAX_UNKNOWN,
+         _percent(MAX_UNKNOWN), applies=translates, template="{:.0%}"),
     Gate("loss and BLEU agree", True, share_of_worse, lambda value: value >= CONTRADICTION,
          {"part": f"{CONTRADICTION:g}"},
-         applies=lambda seen: translates(seen) and has_rivals(seen)),
+         applies=lambda cell: translates(cell) and has_rivals(cell)),
     Gate("converged", False, still_falling, lambda value: value <= STILL_FALLING, _percent(STILL_FALLING),
-         template="{:.1%}", applies=lambda seen: seen.row.get("budget.stopped") != "patience"),
+         template="{:.1%}", applies=lambda cell: cell.row.get("budget.stopped") != "patience"),
 )  # fmt: skip
 
 
-def read(seen: CellSummary) -> list[GateResult]:
-    """Every gate's answer for one finished cell."""
-    found = []
-    for gate in GATES:
-        cell = str(seen.row["cell"])
-        if not gate.applies(seen):
-            found.append(GateResult(cell, gate, NOT_APPLICABLE))
-        elif (value := gate.measure(seen)) is None:
-            unknown = Message("gates.unknown", gate=gate.title) if gate.needed else ""
-            found.append(GateResult(cell, gate, NOT_RECORDED, told=unknown))
-        elif gate.passes(value):
-            found.append(GateResult(cell, gate, PASSED, value))
-        else:
-            found.append(GateResult(cell, gate, FAILED, value, gate.told(value)))
-    return found
+def check(cell: CellSummary) -> list[GateResult]:
+    """The result of every gate for one finished cell."""
+    return [_check(gate, cell, str(cell.row["cell"])) for gate in GATES]
 
 
-def reasons(readings: Iterable[GateResult], excludes: bool) -> Text:
-    """Why a cell may not enter a verdict, or else its labels; empty for neither."""
-    return Joined((each.told for each in readings if each.told and each.gate.excludes == excludes), "reasons")
+def _check(gate: Gate, cell: CellSummary, name: str) -> GateResult:
+    if not gate.applies(cell):
+        return GateResult(name, gate, NOT_APPLICABLE)
+    value = gate.measure(cell)
+    if value is None:
+        message = Message("gates.unknown", gate=gate.title) if gate.needed else ""
+        return GateResult(name, gate, NOT_RECORDED, message=message)
+    if gate.passes(value):
+        return GateResult(name, gate, PASSED, value)
+    return GateResult(name, gate, FAILED, value, gate.failure(value))
 
 
-def look(cells: pd.DataFrame, scores: pd.DataFrame, curves: pd.DataFrame) -> dict[str, list[GateResult]]:
-    """cell -> every gate's answer, for the finished cells. cells: with `setting`; scores, curves: of the records."""
+def reasons(results: Iterable[GateResult], excludes: bool) -> Text:
+    """Why a cell may not enter a verdict, or, if not `excludes`, its labels; empty for neither."""
+    return Joined((each.message for each in results if each.message and each.gate.excludes == excludes), "reasons")
+
+
+def check_cells(cells: pd.DataFrame, scores: pd.DataFrame, curves: pd.DataFrame) -> dict[str, list[GateResult]]:
+    """cell -> the result of every gate, for finished cells. cells: with `setting`; scores, curves: of the records."""
     done = cells[cells["status"] == "done"]
     whole = scores.assign(value=pd.to_numeric(scores["value"], errors="coerce"))
     whole = whole[whole["axis"].isna() & whole["value"].notna()]
@@ -221,14 +233,15 @@ def look(cells: pd.DataFrame, scores: pd.DataFrame, curves: pd.DataFrame) -> dic
         str(cell): pd.to_numeric(part, errors="coerce").dropna().tolist()
         for cell, part in curves.groupby("cell", sort=False)["valid_loss"]
     }
-    beside: dict[object, list[str]] = {}
+    translating: dict[object, list[str]] = {}
     for cell, setting in zip(done["cell"], done["setting"]):
         if losses.get(cell) and cell in bleu:
-            beside.setdefault(setting, []).append(cell)
-    found = {}
+            translating.setdefault(setting, []).append(cell)
+    results = {}
     for row in done.to_dict("records"):
         cell = str(row["cell"])
-        others = [(min(losses[each]), bleu[each]) for each in beside.get(row["setting"], ()) if each != cell]
-        seen = CellSummary(row, losses.get(cell, []), headlines.get(cell), bleu.get(cell, {}), others)
-        found[cell] = read(seen)
-    return found
+        rivals = [other for other in translating.get(row["setting"], ()) if other != cell]
+        others = [(min(losses[other]), bleu[other]) for other in rivals]
+        summary = CellSummary(row, losses.get(cell, []), headlines.get(cell), bleu.get(cell, {}), others)
+        results[cell] = check(summary)
+    return results

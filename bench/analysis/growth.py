@@ -1,4 +1,4 @@
-"""How a cost grows with length, and where one arm's cost passes another's: pure functions of (length, cost) pairs."""
+"""Growth of a cost with length, and the length at which two costs cross. Pure functions of length -> cost."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 Costs = Mapping[int, float]
-"""Length to cost; a cost that is not above zero has no logarithm and is left out."""
+"""Length -> cost. A cost of zero or below has no logarithm and is ignored."""
 
 
 @dataclass(frozen=True)
 class Slope:
-    """value: the power of length that the cost grows with, fitted to `n` lengths from `low` to `high`."""
+    """value: exponent of the power of length that the cost grows with, fitted to n lengths from low to high."""
 
     value: float
     low: int
@@ -23,14 +23,15 @@ class Slope:
 
 
 def slope(costs: Costs) -> Slope | None:
-    """The log-log slope by least squares over the upper half of the lengths (the middle one included), where what is
-    the same at every length weighs least; None where that leaves fewer than two.
+    """The log-log slope by least squares over the upper half of the lengths, the middle one included.
+
+    There, costs that do not depend on length weigh least. None with fewer than two such lengths.
 
     >>> round(slope({1: 7.0, 2: 7.0, 4: 3 * 4.0**2, 8: 3 * 8.0**2}).value, 6)
     2.0
     """
-    known = sorted((length, cost) for length, cost in costs.items() if cost > 0)
-    upper = known[len(known) // 2 :]
+    positive = sorted((length, cost) for length, cost in costs.items() if cost > 0)
+    upper = positive[len(positive) // 2 :]
     if len(upper) < 2:
         return None
     lengths, values = np.log(np.array(upper, dtype=float)).T
@@ -43,11 +44,11 @@ ALWAYS, NEVER, FROM, BELOW = "always", "never", "from", "below"
 
 @dataclass(frozen=True)
 class Crossover:
-    """Where one cost is above another within the lengths `low` to `high` that both are known at.
+    """The lengths at which one cost is above another, within the common lengths from low to high.
 
-    kind: ALWAYS or NEVER within them; FROM `length` on, up to the longest; BELOW `length` and not at the longest.
-    length is interpolated, None for the first two. changes: how often the order of the two changes; more than once
-    means that they are close, or that the answer is not simple.
+    kind: ALWAYS or NEVER within them; FROM `length` on, up to the longest; BELOW `length`, but not at the longest.
+    length: interpolated, None for ALWAYS and NEVER. changes: how often the order of the two costs changes; more than
+    once means that they are close or that there is no simple answer.
     """
 
     kind: str
@@ -68,10 +69,10 @@ class Crossover:
 
 
 def crossover(ours: Costs, theirs: Costs) -> Crossover | None:
-    """Where `ours` is above `theirs`; None where they have no length in common.
+    """The lengths at which `ours` is above `theirs`; None without a common length.
 
-    Between two lengths both are taken as powers of the length. Where the order changes several times, the last change
-    counts. Equal is not above.
+    Between two lengths both costs are interpolated as powers of the length. If the order changes several times, the
+    last change counts. Equal is not above.
     """
     common = sorted(length for length in ours.keys() & theirs.keys() if ours[length] > 0 and theirs[length] > 0)
     if not common:
@@ -87,6 +88,6 @@ def crossover(ours: Costs, theirs: Costs) -> Crossover | None:
 
 
 def _zero(lengths: Sequence[int], gaps: Sequence[float]) -> float:
-    """Where the line through two points (log length, gap) is zero; the gaps differ in sign, or one is zero."""
+    """The zero of the line through two points (log length, gap). The gaps differ in sign, or one is zero."""
     (before, after), (first, second) = map(math.log, lengths), gaps
     return math.exp(before + (after - before) * first / (first - second))

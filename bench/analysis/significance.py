@@ -1,9 +1,8 @@
-"""Whether two trained cells differ on one test set: paired bootstrap and paired approximate randomisation, both
-sacrebleu's own (Koehn 2004; Riezler and Maxwell 2005; Post 2018). No torch here.
+"""Whether two trained cells differ on one test set: paired bootstrap and paired approximate randomisation.
 
-The unit of resampling is the segment, so the answer is about two trained systems and not about two architectures:
-another seed of the same arm is another system. For architectures see `bench.analysis.stats`, whose unit is the seed.
-"""
+Both tests are sacrebleu's own (Koehn 2004; Riezler and Maxwell 2005; Post 2018). The unit of resampling is the
+segment, so a result is about two trained systems, not about two architectures: another seed of the same arm is another
+system. For architectures see `bench.analysis.comparisons`, whose unit is the seed. Does not import torch."""
 
 from __future__ import annotations
 
@@ -12,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import sacrebleu
 from sacrebleu.metrics import BLEU, CHRF
@@ -19,20 +19,21 @@ from sacrebleu.significance import PairedTest
 
 from bench.errors import UserError
 from bench.records import store
-from bench.records.hypotheses import Answers, of_cell
+from bench.records.hypotheses import SplitOutputs, read_cell
 
 UNIT = "segment"
 
 
 METRICS = {"bleu": BLEU, "chrf": CHRF}
-"""By their names in records, and as `bench.metrics` computes them. Not exact match: its differences take few values,
-and sacrebleu, which counts draws with a greater difference and none with an equal one, would call chance a finding."""
+"""Metrics by their names in records, computed as in `bench.metrics`. Exact match is not tested: its differences take
+few values, and sacrebleu counts draws with a greater difference but none with an equal one, so chance would look like
+an effect."""
 
 
 @dataclass(frozen=True)
-class Tested:
-    """One metric. first, second: the systems' scores; means, halves: of each one's bootstrapped score the mean and half
-    the width of the 95 % interval; p by test; signatures likewise, with seed and number."""
+class MetricTest:
+    """Both tests of one metric. first, second: scores of the systems; means, halves: mean and half width of the 95 %
+    interval of each bootstrapped score; signatures: of each test, with seed and number of draws."""
 
     metric: str
     first: float
@@ -46,8 +47,8 @@ class Tested:
 
 
 @dataclass(frozen=True)
-class Compared:
-    """Two cells on one split under one search. differing: segments that they do not answer alike; tested: a row a
+class CellComparison:
+    """Two cells on one split under one search. differing: segments with different outputs; tested: a row for each
     metric."""
 
     cells: tuple[str, str]
@@ -58,7 +59,7 @@ class Compared:
     seed: int
     resamples: int
     trials: int
-    tested: list[Tested]
+    tested: list[MetricTest]
     unit: str = UNIT
     sacrebleu: str = sacrebleu.__version__
 
@@ -73,12 +74,12 @@ def compare(
     seed: int,
     resamples: int,
     trials: int,
-) -> Compared:
-    """Test the difference of two cells' scores. split None: the first; no metrics: all of METRICS that the cells have.
+) -> CellComparison:
+    """Test the difference of two cells' scores.
 
-    seed: at least 1, for sacrebleu takes 0 to mean none; resamples of the bootstrap, trials of the randomisation.
-    Raises UserError for cells, splits, searches or metrics that are not there, and for cells whose sources or
-    references are not the same.
+    split: the first by default; metrics: by default all of METRICS that both cells have; seed: at least 1, because
+    sacrebleu reads 0 as none; resamples: of the bootstrap; trials: of the randomisation. Raises UserError for cells,
+    splits, searches or metrics that do not exist, and for cells with different sources or references.
     """
     assert seed > 0
     if first.resolve() == second.resolve():
@@ -86,8 +87,8 @@ def compare(
     split, ours = _answers(first, split, search)
     _, theirs = _answers(second, split, search)
     _check_same(first, second, split, ours, theirs)
-    chosen = _metrics((first, second), split, search, metrics)
-    return Compared(
+    names = _metrics((first, second), split, search, metrics)
+    return CellComparison(
         cells=(str(first), str(second)),
         split=split,
         search=search,
@@ -96,60 +97,61 @@ def compare(
         seed=seed,
         resamples=resamples,
         trials=trials,
-        tested=[_tested(name, ours, theirs, seed, resamples, trials) for name in chosen],
+        tested=[_test(name, ours, theirs, seed, resamples, trials) for name in names],
     )
 
 
-def _answers(cell: Path, split: str | None, search: str) -> tuple[str, Answers]:
-    found = of_cell(cell)
-    splits = list(dict.fromkeys(name for name, _ in found))
+def _answers(cell: Path, split: str | None, search: str) -> tuple[str, SplitOutputs]:
+    """The name of the split, the first by default, and the cell's outputs on it."""
+    answers = read_cell(cell)
+    splits = list(dict.fromkeys(name for name, _ in answers))
     split = splits[0] if split is None else split
     if split not in splits:
         raise UserError(f"{cell} has no split {split!r}; it has {', '.join(splits)}")
-    searches = [how for name, how in found if name == split]
+    searches = [own for name, own in answers if name == split]
     if search not in searches:
         raise UserError(f"{cell} has no search {search!r} of {split}; it has {', '.join(searches)}")
-    return split, found[split, search]
+    return split, answers[split, search]
 
 
-def _check_same(first: Path, second: Path, split: str, ours: Answers, theirs: Answers) -> None:
-    """Raises UserError where two cells did not answer the same examples."""
+def _check_same(first: Path, second: Path, split: str, ours: SplitOutputs, theirs: SplitOutputs) -> None:
+    """Raises UserError if two cells did not answer the same examples."""
     counts = len(ours.references), len(theirs.references)
     if counts[0] != counts[1]:
         raise UserError(
             f"{split} has {counts[0]} examples in {first} and {counts[1]} in {second}: not the same test set"
         )
-    for what in ("references", "sources"):
-        pairs = zip(getattr(ours, what), getattr(theirs, what), strict=True)
+    for part in ("references", "sources"):
+        pairs = zip(getattr(ours, part), getattr(theirs, part), strict=True)
         for number, (one, other) in enumerate(pairs, start=1):
             if one != other:
                 raise UserError(
-                    f"the {what} of {split} differ between {first} and {second}, first in line {number}: "
+                    f"the {part} of {split} differ between {first} and {second}, first in line {number}: "
                     "not the same test set"
                 )
 
 
-def _metrics(cells: Sequence[Path], split: str, search: str, asked: Sequence[str]) -> list[str]:
-    """The metrics to test: those asked for, which each cell must have been scored by, or all there are."""
-    for name in asked:
+def _metrics(cells: Sequence[Path], split: str, search: str, wanted: Sequence[str]) -> list[str]:
+    """The metrics to test: the wanted ones, which both cells must have, or by default all that both have."""
+    for name in wanted:
         if name not in METRICS:
             raise UserError(f"no test for the metric {name!r}; there are {', '.join(METRICS)}")
-    scored = [_scored(cell, split, search) for cell in cells]
-    common = [name for name in METRICS if all(name in names for names in scored)]
+    recorded = [_recorded_metrics(cell, split, search) for cell in cells]
+    common = [name for name in METRICS if all(name in names for names in recorded)]
     if not common:
         raise UserError(
             f"{split} of {cells[0]} and {cells[1]} is not scored by {' or '.join(METRICS)}, and these tests are for "
             "translations"
         )
-    for name in asked:
+    for name in wanted:
         if name not in common:
             raise UserError(
                 f"{split} of {cells[0]} and {cells[1]} is not scored by {name}, but by {', '.join(common)}"
             )
-    return list(dict.fromkeys(asked)) or common
+    return list(dict.fromkeys(wanted)) or common
 
 
-def _scored(cell: Path, split: str, search: str) -> set[str]:
+def _recorded_metrics(cell: Path, split: str, search: str) -> set[str]:
     try:
         scores = store.read(cell).get("scores") or []
     except (OSError, ValueError) as error:
@@ -157,40 +159,42 @@ def _scored(cell: Path, split: str, search: str) -> set[str]:
     return {score["metric"] for score in scores if (score["split"], score["search"]) == (split, search)}
 
 
-def _tested(name: str, ours: Answers, theirs: Answers, seed: int, resamples: int, trials: int) -> Tested:
-    systems = [("A", ours.hypotheses), ("B", theirs.hypotheses)]
-    found = []
+def _test(name: str, ours: SplitOutputs, theirs: SplitOutputs, seed: int, resamples: int, trials: int) -> MetricTest:
+    systems: list[tuple[str, Sequence[str]]] = [("A", ours.hypotheses), ("B", theirs.hypotheses)]
+    results: list[Any] = []  # sacrebleu declares its results as str or Result
+    signatures = []
     for kind, count in (("bs", resamples), ("ar", trials)):
-        with _seeded(seed):
+        with _sacrebleu_seed(seed):
             test = PairedTest(systems, {name: METRICS[name]()}, [ours.references], test_type=kind, n_samples=count)
-            signatures, results = test()
-        ((key, signature),) = signatures.items()
-        found.append((results[key], str(signature)))
-    ((one, other), bootstrap), ((_, shuffled), randomisation) = found
+            by_name, scores = test()
+        ((key, signature),) = by_name.items()
+        results.append(scores[key])
+        signatures.append(str(signature))
+    (one, other), (_, shuffled) = results
     differing = _differing(ours, theirs)
-    return Tested(
+    return MetricTest(
         metric=name,
         first=float(one.score),
         second=float(other.score),
         means=(float(one.mean), float(other.mean)),
         halves=(float(one.ci), float(other.ci)),
         bootstrap_p=float(other.p_value) if differing else 1.0,
-        # Of the 2^N ways to swap N answers two give the difference as it is. sacrebleu counts greater ones alone and
-        # leaves these out; that matters where N is small.
+        # Two of the 2^N ways to swap N outputs leave the difference as it is. sacrebleu counts only greater
+        # differences and omits these two, which matters if N is small.
         randomisation_p=max(float(shuffled.p_value), min(1.0, 2.0 ** (1 - differing))),
-        bootstrap_signature=bootstrap,
-        randomisation_signature=randomisation,
+        bootstrap_signature=signatures[0],
+        randomisation_signature=signatures[1],
     )
 
 
-def _differing(ours: Answers, theirs: Answers) -> int:
-    """Segments that are not answered alike."""
+def _differing(ours: SplitOutputs, theirs: SplitOutputs) -> int:
+    """Number of segments with different outputs."""
     return sum(one != other for one, other in zip(ours.hypotheses, theirs.hypotheses, strict=True))
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """sacrebleu reads its seed from the environment alone."""
+def _sacrebleu_seed(seed: int) -> Iterator[None]:
+    """Set sacrebleu's seed, which it reads from the environment alone."""
     name = "SACREBLEU_SEED"
     before = os.environ.get(name)
     os.environ[name] = str(seed)
@@ -202,13 +206,13 @@ def _seeded(seed: int) -> Iterator[None]:
             os.environ[name] = before
 
 
-def told(compared: Compared) -> Iterator[str]:
+def lines(comparison: CellComparison) -> Iterator[str]:
     """A comparison in lines of text."""
-    counts = f"{compared.segments:,} segments, {compared.differing:,} of them not answered alike"
-    yield f"{compared.split}, {compared.search} search, {counts}"
-    for letter, cell in zip("AB", compared.cells):
+    counts = f"{comparison.segments:,} segments, {comparison.differing:,} with different outputs"
+    yield f"{comparison.split}, {comparison.search} search, {counts}"
+    for letter, cell in zip("AB", comparison.cells):
         yield f"{letter} = {cell}"
-    for row in compared.tested:
+    for row in comparison.tested:
         sides = [
             f"{letter} {score:.2f} [{mean - half:.2f}, {mean + half:.2f}]"
             for letter, score, mean, half in zip("AB", (row.first, row.second), row.means, row.halves)
@@ -218,12 +222,12 @@ def told(compared: Compared) -> Iterator[str]:
             f"by paired bootstrap, {row.randomisation_p:.4f} by paired approximate randomisation"
         )
     yield (
-        f"Brackets: 95 % bootstrap interval of each. Seed {compared.seed}, {compared.resamples} resamples, "
-        f"{compared.trials} trials; p is not corrected for several comparisons."
+        f"Brackets: 95 % bootstrap interval of each score. Seed {comparison.seed}, {comparison.resamples} resamples, "
+        f"{comparison.trials} trials; p is not corrected for multiple comparisons."
     )
     yield (
-        f"Unit of resampling: the {compared.unit}. This is about these two trained systems on this test set; about "
-        "their architectures only several seeds of each can tell."
+        f"Unit of resampling: the {comparison.unit}. The result is about these two trained systems on this test set; "
+        "a statement about their architectures needs several seeds of each."
     )
-    for row in compared.tested:
+    for row in comparison.tested:
         yield f"{row.metric}: {row.bootstrap_signature}; {row.randomisation_signature}"

@@ -1,4 +1,4 @@
-"""All scores of a results folder as one tidy table: `bench.load` returns it, `results.csv` holds it. No torch here."""
+"""All scores of a results folder as one tidy table, for `bench.load` and `results.csv`. Does not import torch."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.analysis.evidence import Evidence, column, is_present
+from bench.analysis.columns import column, is_present
+from bench.analysis.evidence import Evidence
 from bench.errors import UserError
 from bench.records import store
 
 TEXT, WHOLE, REAL = "text", "whole", "real"
-"""Kinds of columns: objects that are str or None; Int64; float64. The same in every folder, whatever it holds."""
+"""Kinds of columns: str or None as objects; Int64; float64. They do not depend on the folder."""
 
-OF_SCORES = {
+SCORE_COLUMNS = {
     "split": TEXT, "search": TEXT, "metric": TEXT, "value": REAL, "unit": TEXT, "n": WHOLE, "axis": TEXT, "at": REAL,
     "signature": TEXT,
 }  # fmt: skip
 
-OF_CELLS = {
+CELL_COLUMNS = {
     "seed": ("seed", WHOLE),
     "suite": ("suite", TEXT),
     "task": ("task", TEXT),
@@ -49,23 +50,22 @@ OF_CELLS = {
     "version": ("code.version", TEXT),
     "commit": ("code.commit", TEXT),
 }
-"""Columns that are the same in all rows of a cell: the record's key, dots for nesting, and the kind."""
+"""Columns that are equal in all rows of a cell: the dotted key of the record, and the kind."""
 
 IDENTITY = ("suite", "task", "setting", "arm", "model", "budget_name", "seed")
-COLUMNS = ("cell", *IDENTITY, *OF_SCORES, "chance", *(name for name in OF_CELLS if name not in IDENTITY))
+COLUMNS = ("cell", *IDENTITY, *SCORE_COLUMNS, "chance", *(name for name in CELL_COLUMNS if name not in IDENTITY))
 
 
 def load(folder: Path | str) -> pd.DataFrame:
-    """A row for each finished cell and score of a results folder, in COLUMNS; results/README.md describes them.
+    """A row for each score of a finished cell, with the columns COLUMNS; results/README.md describes them.
 
-    Cells that did not finish have no scores and no rows; `bench.records.load(folder).cells` has them, with reasons.
-    Raises UserError where the folder holds no results or a record cannot be read.
-    """
+    Cells that did not finish have no rows; `bench.records.load(folder).cells` lists them with reasons. Raises
+    UserError if the folder has no results or a record cannot be read."""
     return table(Evidence(read(Path(folder))))
 
 
 def read(folder: Path) -> store.Records:
-    """The records under a folder. Raises UserError where there are none, or one cannot be read."""
+    """The records in a folder. Raises UserError if there are none or one cannot be read."""
     try:
         return store.load(folder)
     except (FileNotFoundError, ValueError) as error:
@@ -73,16 +73,16 @@ def read(folder: Path) -> store.Records:
 
 
 def table(evidence: Evidence) -> pd.DataFrame:
-    """The tidy table of what has been read; in the order of cells and of their records."""
+    """The tidy table, in the order of cells and of their records."""
     scores = pd.concat([evidence.scores, evidence.phenomena]).sort_index().reset_index(drop=True)
     cells = evidence.cells.drop_duplicates("cell")
-    every = pd.DataFrame({name: _of_kind(column(cells, key), kind) for name, (key, kind) in OF_CELLS.items()})
+    of_cells = pd.DataFrame({name: _of_kind(column(cells, key), kind) for name, (key, kind) in CELL_COLUMNS.items()})
     chances = {metric: _of_kind(column(cells, f"data.chance.{metric}"), REAL) for metric in set(scores["metric"])}
-    place = pd.Series(range(len(cells)), index=cells["cell"])[scores["cell"]]
-    parts = {name: _of_kind(scores[name], kind) for name, kind in OF_SCORES.items()}
-    parts |= {name: values.reset_index(drop=True) for name, values in every.iloc[place].items()}
+    position = pd.Series(range(len(cells)), index=cells["cell"])[scores["cell"]]
+    parts = {name: _of_kind(scores[name], kind) for name, kind in SCORE_COLUMNS.items()}
+    parts |= {name: values.reset_index(drop=True) for name, values in of_cells.iloc[position].items()}
     parts["cell"] = _of_kind(scores["cell"], TEXT)
-    chance = [chances[metric][where] for metric, where in zip(scores["metric"], place, strict=True)]
+    chance = [chances[metric][place] for metric, place in zip(scores["metric"], position, strict=True)]
     parts["chance"] = pd.Series(chance, dtype=float)
     return pd.DataFrame({name: parts[name] for name in COLUMNS})
 

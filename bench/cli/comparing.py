@@ -33,6 +33,6 @@ def compare(first: Path, second: Path, segments: bool, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(asdict(comparison), indent=1, ensure_ascii=False, allow_nan=False))
     else:
-        for line in words.told(comparison):
+        for line in words.lines(comparison):
             click.echo(line)
     return EXIT_OK

@@ -118,7 +118,7 @@ def significance(
     if as_json:
         click.echo(json.dumps(asdict(comparison), indent=1, ensure_ascii=False))
     else:
-        for line in testing.told(comparison):
+        for line in testing.lines(comparison):
             click.echo(line)
     return EXIT_OK
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bench.analysis import stats
 from bench.analysis.welch import hedges_g, welch
 from bench.data.examples import BOS, EOS, PAD, UNK, Split
-from bench.data.ragged import Ragged, closed_lengths
+from bench.data.ragged import Ragged, lengths_with_end
 from bench.data.subwords import Subwords, _train
 from bench.metrics import METRICS
 from bench.training.batches import Batcher
@@ -60,11 +60,11 @@ def test_an_epoch_has_every_example_once_within_the_budget(lengths, budget, mixe
     generator = None if seed is None else np.random.default_rng(seed)
     plan = batcher.plan(generator, mixed)
     assert Counter(np.concatenate(plan).tolist()) == Counter(range(len(lengths)))
-    longest = np.maximum(closed_lengths(split.src), closed_lengths(split.tgt))
+    longest = np.maximum(lengths_with_end(split.src), lengths_with_end(split.tgt))
     for rows in plan:
         batch = batcher.make(rows)
         assert len(rows) == 1 or len(rows) * longest[rows].max() <= budget
-        assert batch.src.shape[1] == closed_lengths(split.src)[rows].max()
+        assert batch.src.shape[1] == lengths_with_end(split.src)[rows].max()
         mask = torch.ones_like(batch.src, dtype=torch.bool) if batch.src_mask is None else batch.src_mask
         assert torch.equal(mask, batch.src != PAD), "padding and nothing else is masked"
         real = torch.zeros(batch.tgt_out.numel(), dtype=torch.bool)

@@ -8,14 +8,14 @@ import pytest
 from scipy.stats import binom
 
 from bench.analysis.claims import judge
-from bench.analysis.comparisons import ABOVE, BELOW, Judged
+from bench.analysis.comparisons import ABOVE, BELOW, Judgement
 from bench.records.store import Records
 from tests.unit import null_sets
 
 SETS = 200
 
 
-def compared(records: Records, letter: str) -> list[Judged]:
+def compared(records: Records, letter: str) -> list[Judgement]:
     return next(found.comparisons for found in judge.verdicts(records) if found.letter == letter)
 
 
@@ -52,21 +52,22 @@ def test_planted_everywhere_it_is_the_verdict():
     attention = {(task, arm): 0.2 for task in null_sets.SPLITS for arm in ("lstm_dot", "gru_dot")}
     found = {each.letter: each for each in judge.verdicts(null_sets.made(4, 3, attention, (0.01, 0.02)))}
     assert found["G"].verdict == "supported" and found["C"].verdict == "refuted" and found["H"].verdict == "refuted"
-    row = found["G"].comparisons[0].row()
-    assert row["first"] == "lstm_dot" and row["second"] == "lstm_none" and row["call"] == ABOVE
-    assert row["p"] <= row["p_holm"] <= 0.05 and row["low"] < row["mean_difference"] < row["high"]
-    assert (row["n_first"], row["n_second"], row["resampled"]) == (3, 3, "seed") and row["effect"] > 1
+    judged = found["G"].comparisons[0]
+    difference = judged.difference
+    assert (judged.comparison.first, judged.comparison.second, judged.call) == ("lstm_dot", "lstm_none", ABOVE)
+    assert difference.p <= judged.p_holm <= 0.05 and difference.interval[0] < difference.mean < difference.interval[1]
+    assert (difference.n, difference.unit) == ((3, 3), "seed") and difference.effect > 1
     assert "by Holm" in found["G"].evidence[0] and "Hedges' g" in found["G"].evidence[0]
-    assert f"{row['family']} comparisons of this report" in found["C"].evidence[0]
+    assert f"{judged.family} comparisons of this report" in found["C"].evidence[0]
 
 
 def test_one_seed_decides_nothing():
     attention = {(task, arm): 0.2 for task in null_sets.SPLITS for arm in ("lstm_dot", "gru_dot")}
     found = judge.verdicts(null_sets.made(4, 1, attention))
     assert {each.verdict for each in found if each.letter != "B"} == {"inconclusive"}
-    rows = [judged.row() for each in found for judged in each.comparisons]
-    assert rows and all(row["low"] is None and row["p"] is None and row["p_holm"] is None for row in rows)
-    assert {row["reason"] for row in rows} == {"one seed: no interval over seeds"}
+    judged = [one for each in found for one in each.comparisons]
+    assert judged and all(one.p_holm is one.difference.p is one.difference.interval is None for one in judged)
+    assert {one.difference.reason for one in judged} == {"one seed: no interval over seeds"}
 
 
 def test_every_comparison_counts_once_in_the_family():

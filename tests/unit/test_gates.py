@@ -180,7 +180,7 @@ def test_a_gated_cell_changes_no_verdict(broken):
         for seed, (level, change) in enumerate(cells, start=5):
             made.arm("lstm_dot", level, seeds=(seed,), change=change)
         found = judge.verdicts(made.records())
-        return [(each.letter, each.verdict, [judged.row() for judged in each.comparisons]) for each in found]
+        return [(each.letter, each.verdict, [(judged.call, judged.difference, judged.p_holm) for judged in each.comparisons]) for each in found]
 
     assert verdicts((0.0, broken)) == verdicts()
     assert verdicts((0.0, {})) != verdicts(), "the same cell, were it trusted"

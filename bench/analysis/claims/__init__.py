@@ -1,1 +1,2 @@
-"""The claims of the article: the rule of each, and the verdict that the evidence gives it."""
+"""The article's claims: one module `claim_LETTER_SUBJECT.py` with the rule of each, and `judge`, which gives the
+verdicts."""

@@ -1,4 +1,4 @@
-"""What the models of a folder are made of and hand on, in words: read off the records."""
+"""Inspected models in words: their hidden layers and decoder states, read from the records."""
 
 from __future__ import annotations
 
@@ -6,23 +6,38 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from bench.analysis.evidence import column
+from bench.analysis.columns import column
 from bench.analysis.messages import Joined, Message, Text
 
 KINDS = ("feed_forward", "recurrent")
 
 
 def first_inspected(cells: pd.DataFrame) -> tuple[Mapping, float] | None:
-    """The `architecture` of the first of these cells that has one, and its parameters; None where none was looked into."""
-    both = zip(column(cells, "architecture"), column(cells, "parameters.total"), strict=True)
-    return next(((found, total) for found, total in both if isinstance(found, Mapping)), None)
+    """`architecture` and number of parameters of the first inspected cell; None if no cell was inspected."""
+    pairs = zip(column(cells, "architecture"), column(cells, "parameters.total"), strict=True)
+    return next(((inspected, total) for inspected, total in pairs if isinstance(inspected, Mapping)), None)
 
 
-def layers_told(found: Mapping, total: float) -> Text:
-    """The hidden layers of a model, those of a kind together. total: all its parameters."""
+def describe(arm: str, inspected: Mapping, total: float) -> Text:
+    """A model in sentences: its hidden layers, the model without its feed-forward layers, its decoder state.
+
+    total: all parameters of the model.
+    """
+    sentences = [Message("architecture.has", arm=arm, layers=hidden_layers(inspected, total))]
+    without = inspected["without_feed_forward"]
+    if without is not None and without["runs"]:
+        sentences.append(Message("architecture.without.runs", parameters=f"{without['parameters']:,}"))
+    elif without is not None:
+        sentences.append(Message("architecture.without.fails"))
+    state = Message("architecture.handed_on", state=decoder_state(inspected["state"]))
+    return Joined([*sentences, state], "sentences")
+
+
+def hidden_layers(inspected: Mapping, total: float) -> Text:
+    """The hidden layers of a model by kind. total: all its parameters."""
     parts = []
     for kind in KINDS:
-        layers = [layer for layer in found["hidden_layers"] if layer["kind"] == kind]
+        layers = [layer for layer in inspected["hidden_layers"] if layer["kind"] == kind]
         if layers:
             units = sorted({layer["units"] for layer in layers})
             parameters = sum(layer["parameters"] for layer in layers)
@@ -36,25 +51,13 @@ def layers_told(found: Mapping, total: float) -> Text:
     return Joined(parts, "and") if parts else Message("architecture.no_layers")
 
 
-def state_told(state: Mapping) -> Text:
-    """What a decoder hands on from one position to the next."""
+def decoder_state(state: Mapping) -> Text:
+    """The state that a decoder passes from one position to the next: its size, and how much of it changes."""
     if not state["last"]:
         return Message("architecture.nothing")
-    standing = Message(
-        "architecture.standing", kept=f"{100 * state['kept']:.0f}", changed=f"{100 * state['changed']:.0f}"
-    )
+    unchanged, changed = (f"{100 * state[name]:.0f}" for name in ("kept", "changed"))
+    standing = Message("architecture.standing", kept=unchanged, changed=changed)
     size = {"last": f"{state['last']:,}", "tokens": state["tokens"]}
     if state["grows"]:
         return Message("architecture.growing", first=f"{state['first']:,}", standing=standing, **size)
     return Message("architecture.fixed", standing=standing, **size)
-
-
-def told(arm: str, found: Mapping, total: float) -> Text:
-    """A model in sentences: its hidden layers, what it is without the feed-forward ones, what it hands on."""
-    said = [Message("architecture.has", arm=arm, layers=layers_told(found, total))]
-    without = found["without_feed_forward"]
-    if without is not None and without["runs"]:
-        said.append(Message("architecture.without.runs", parameters=f"{without['parameters']:,}"))
-    elif without is not None:
-        said.append(Message("architecture.without.fails"))
-    return Joined([*said, Message("architecture.handed_on", state=state_told(found["state"]))], "sentences")

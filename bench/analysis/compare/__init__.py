@@ -1,1 +1,1 @@
-"""Two results folders side by side: what only one has, what was changed, which scores differ. From records alone."""
+"""Two results folders compared from records alone: what only one has, what changed, which scores differ."""

@@ -1,9 +1,8 @@
-"""Scores and speeds that two results folders both have: values, differences, and whether those are significant.
+"""Scores and speeds that two results folders both have: values, differences and their significance.
 
-The unit is the seed. Where both have at least three seeds in common, values are paired by seed (Student's t); else,
-where both have three seeds, they are not (Welch). Below that nothing is tested. All tests of a comparison are one
-family (Holm).
-"""
+The unit is the seed. With at least three seeds in common, values are paired by seed (Student's t). Otherwise, with at
+least three seeds in each folder, Welch's test compares them unpaired. With fewer seeds nothing is tested. All tests of
+a comparison form one family (Holm)."""
 
 from __future__ import annotations
 
@@ -17,10 +16,13 @@ from scipy import stats as distributions
 
 from bench.analysis import arms
 from bench.analysis.claims.costs import SPEEDS
+from bench.analysis.columns import column
 from bench.analysis.compare.pairs import Side
 from bench.analysis.comparisons import MIN_SEEDS
-from bench.analysis.evidence import MACHINE, Setting, column
-from bench.analysis.stats import Interval, holm, paired_difference, summary, welch
+from bench.analysis.evidence import MACHINE
+from bench.analysis.settings import Setting
+from bench.analysis.stats import Interval, holm, paired_difference, summary
+from bench.analysis.welch import welch
 
 LEVEL = 0.05
 PAIRED, WELCH = "paired by seed", "Welch"
@@ -29,7 +31,7 @@ KEYS = ("split", "search", "metric", "unit")
 
 @dataclass(frozen=True)
 class Value:
-    """Of one folder: mean and bootstrap interval over seeds; doubtful: cells among them that fail a sanity gate."""
+    """Mean and bootstrap interval over the seeds of one folder. doubtful: number of cells that fail a sanity gate."""
 
     mean: float
     interval: Interval | None
@@ -39,8 +41,11 @@ class Value:
 
 @dataclass(frozen=True)
 class Score:
-    """difference: second minus first, over common seeds where there are any. test: PAIRED, WELCH or None, and then p,
-    adjusted (Holm) and significant are None. interval: of the difference, None for one seed."""
+    """A score in both folders.
+
+    difference: second minus first, over common seeds if there are any; interval: of the difference, None for one seed.
+    test: PAIRED, WELCH, or None without a test; then p, adjusted (by Holm) and significant are None.
+    """
 
     setting: str
     arm: str
@@ -64,7 +69,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Speed:
-    """ratio: second over first, geometric mean; interval: over common seeds."""
+    """ratio: second over first, geometric mean over common seeds; interval: of the ratio."""
 
     setting: str
     arm: str
@@ -75,34 +80,34 @@ class Speed:
 
 
 def scores(first: Side, second: Side, matched: Mapping[Setting, Setting]) -> list[Score]:
-    """Every whole-split score that both have."""
-    found = []
+    """Every score on a whole split that both folders have."""
+    every = []
     for ours, theirs in matched.items():
         one, other = _grouped(first, ours), _grouped(second, theirs)
-        found += [_score(first.evidence.name(ours), key, one[key], other[key]) for key in one if key in other]
-    corrected = iter(holm([score.p for score in found if score.p is not None]))
-    return [score if score.p is None else _judged(score, next(corrected)) for score in found]
+        every += [_score(first.evidence.name(ours), key, one[key], other[key]) for key in one if key in other]
+    adjusted = iter(holm([score.p for score in every if score.p is not None]))
+    return [score if score.p is None else _with_adjusted_p(score, next(adjusted)) for score in every]
 
 
-def _judged(score: Score, p: float) -> Score:
+def _with_adjusted_p(score: Score, p: float) -> Score:
     return replace(score, adjusted=p, significant=p < LEVEL)
 
 
 def only(own: Side, other: Side, matched: Mapping[Setting, Setting]) -> list[str]:
-    """Scores that `own` has of an arm which `other` has finished too, and `other` has not. matched: own's settings with
-    other's."""
-    found = []
+    """Scores that only `own` has, of arms that both have finished. matched: settings of own -> other."""
+    entries = []
     for ours, theirs in matched.items():
         one, rest, finished = _grouped(own, ours), _grouped(other, theirs), set(other.finished(theirs)["arm"])
-        found += [
+        entries += [
             f"{own.evidence.name(ours)}, {', '.join(key[:4])}" for key in one if key not in rest and key[0] in finished
         ]
-    return found
+    return entries
 
 
 def speeds(first: Side, second: Side, matched: Mapping[Setting, Setting]) -> tuple[list[Speed], list[str]]:
-    """Ratios, and the arms whose speeds are not compared because they were measured on unlike machines."""
-    found, unlike = [], []
+    """Ratios of speeds, and the arms whose speeds are not compared because the machines differ."""
+    ratios: list[Speed] = []
+    unlike: list[str] = []
     for ours, theirs in matched.items():
         one, other, name = first.finished(ours), second.finished(theirs), first.evidence.name(ours)
         common = [arm for arm in arms.ordered(one["arm"]) if arm in set(other["arm"])]
@@ -116,12 +121,12 @@ def speeds(first: Side, second: Side, matched: Mapping[Setting, Setting]) -> tup
                 gap = paired_difference(logs[1], logs[0])
                 if gap is not None:
                     ends = None if gap.outer is None else (math.exp(gap.outer[0]), math.exp(gap.outer[1]))
-                    found.append(Speed(name, arm, what, math.exp(gap.mean), ends, gap.n))
-    return found, unlike
+                    ratios.append(Speed(name, arm, what, math.exp(gap.mean), ends, gap.n))
+    return ratios, unlike
 
 
 def _grouped(side: Side, setting: Setting) -> dict[tuple[str, ...], pd.DataFrame]:
-    """Rows by arm, split, search, metric and unit, arms in their fixed order."""
+    """Rows by arm, split, search, metric and unit, arms in the fixed order."""
     rows = side.scores(setting)
     return {
         (arm, *map(str, key)): part
@@ -132,7 +137,9 @@ def _grouped(side: Side, setting: Setting) -> dict[tuple[str, ...], pd.DataFrame
 
 def _score(setting: str, key: tuple[str, ...], one: pd.DataFrame, other: pd.DataFrame) -> Score:
     first, second = (_by_seed(rows) for rows in (one, other))
-    test, p = None, None
+    test: str | None = None
+    p: float | None = None
+    interval: Interval | None
     gap = paired_difference(second, first)
     if gap is not None:
         difference, interval = gap.mean, gap.outer
@@ -141,21 +148,36 @@ def _score(setting: str, key: tuple[str, ...], one: pd.DataFrame, other: pd.Data
     if gap is not None and gap.n >= MIN_SEEDS:
         test, p = PAIRED, _paired([second[seed] - first[seed] for seed in first if seed in second])
     elif min(len(first), len(second)) >= MIN_SEEDS:
-        test, p, interval = WELCH, *_welch(list(second.values()), list(first.values()))
+        test = WELCH
+        p, interval = _welch(list(second.values()), list(first.values()))
         difference = _mean(second) - _mean(first)
-    arm, *rest = key
-    return Score(setting, arm, *rest, _value(first, one), _value(second, other), difference, interval, test, p)
+    arm, split, search, metric, unit = key
+    return Score(
+        setting,
+        arm,
+        split,
+        search,
+        metric,
+        unit,
+        _value(first, one),
+        _value(second, other),
+        difference,
+        interval,
+        test,
+        p,
+    )
 
 
 def _by_seed(rows: pd.DataFrame) -> dict[int, float]:
-    """The mean where a seed has several cells; a cell without a seed counts as seed -1."""
+    """seed -> value; the mean if a seed has several cells. A cell without a seed has seed -1."""
     seeds = pd.to_numeric(rows["seed"], errors="coerce").fillna(-1).astype(int)
     return {int(seed): float(value) for seed, value in rows["value"].groupby(seeds).mean().items()}
 
 
 def _value(values: Mapping[int, float], rows: pd.DataFrame) -> Value:
-    found = summary(list(values.values()))
-    return Value(found.mean, found.interval, found.n, int((rows["doubt"] != "").sum()))
+    description = summary(list(values.values()))
+    assert description is not None
+    return Value(description.mean, description.interval, description.n, int((rows["doubt"] != "").sum()))
 
 
 def _mean(values: Mapping[int, float]) -> float:
@@ -163,8 +185,10 @@ def _mean(values: Mapping[int, float]) -> float:
 
 
 def _paired(gaps: list[float]) -> float:
-    """p of Student's test that the mean of the differences is zero. Where all are alike it has no spread to judge by: 1
-    for no difference, 0 for the same one every time."""
+    """p of Student's t test that the mean of the differences is zero.
+
+    Equal differences have no spread to test against: p is 1 if they are zero, else 0.
+    """
     if np.ptp(gaps) <= 1e-12 * max(1.0, float(np.abs(gaps).max())):
         return 1.0 if abs(gaps[0]) <= 1e-12 else 0.0
     return float(distributions.ttest_1samp(gaps, 0.0).pvalue)
@@ -174,8 +198,9 @@ def _welch(first: list[float], second: list[float]) -> tuple[float, Interval]:
     if np.ptp(first) == np.ptp(second) == 0:
         gap = first[0] - second[0]
         return (1.0 if gap == 0 else 0.0), (gap, gap)
-    found = welch(first, second)
-    return found.p, found.interval
+    difference = welch(first, second)
+    assert difference is not None and difference.p is not None and difference.interval is not None
+    return difference.p, difference.interval
 
 
 def _same_machine(*cells: pd.DataFrame) -> bool:

@@ -1,8 +1,8 @@
-"""Pairs of cells that two results folders both have, tested over segments of their test sets (`bench.analysis.significance`)."""
+"""Tests over segments of the cells that two results folders both have (see `bench.analysis.significance`)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,9 +14,9 @@ from bench.records import hypotheses
 
 
 @dataclass(frozen=True)
-class Tested:
-    """Two trained cells on one split under one search. p of the paired bootstrap and of the paired approximate
-    randomisation, each corrected by Holm over all of this comparison's."""
+class SegmentTest:
+    """Tests of two trained cells on one split under one search. bootstrap_p, randomisation_p: of the paired bootstrap
+    and the paired approximate randomisation, each corrected by Holm over all tests of its kind in this comparison."""
 
     cell: str
     split: str
@@ -31,43 +31,51 @@ class Tested:
     signatures: tuple[str, str]
 
 
-def tested(
+def compare_segments(
     first: Path, second: Path, pairs: Mapping[Key, tuple[str, str]], *, seed: int, resamples: int, trials: int
-) -> tuple[list[Tested], list[str]]:
-    """Every split, search and metric of `significance.METRICS` that both cells of a pair have; and, in words, what was
-    left out. pairs: the names of the two folders' cells."""
-    found: list[Tested] = []
+) -> tuple[list[SegmentTest], list[str]]:
+    """Tests of every split, search and metric of `significance.METRICS` that both cells of a pair have, and a sentence
+    on everything that was left out. pairs: names of the cells in the two folders."""
+    rows: list[SegmentTest] = []
     left_out: list[str] = []
     for key, (one, other) in pairs.items():
         cells = first / one, second / other
         try:
-            answered = [hypotheses.of_cell(cell) for cell in cells]
+            outputs = [hypotheses.read_cell(cell) for cell in cells]
         except UserError as error:
             left_out.append(f"{key}: {error}")
             continue
-        for split, search in (place for place in answered[0] if place in answered[1]):
+        for split, search in (place for place in outputs[0] if place in outputs[1]):
             try:
-                compared = significance.compare(
+                comparison = significance.compare(
                     *cells, split=split, search=search, seed=seed, resamples=resamples, trials=trials
                 )
             except UserError as error:
                 left_out.append(f"{key}, {split}, {search}: {error}")
                 continue
-            found += [_of(str(key), compared, row) for row in compared.tested]
-    return _corrected(found), left_out
+            rows += [_row(str(key), comparison, row) for row in comparison.tested]
+    return _corrected(rows), left_out
 
 
-def _of(cell: str, compared: significance.Compared, row: significance.Tested) -> Tested:
-    return Tested(
-        cell, compared.split, compared.search, row.metric, row.first, row.second, compared.segments, compared.differing,
-        row.bootstrap_p, row.randomisation_p, (row.bootstrap_signature, row.randomisation_signature),
-    )  # fmt: skip
-
-
-def _corrected(rows: Sequence[Tested]) -> list[Tested]:
-    columns: Iterable[list[float]] = (
-        holm([getattr(row, name) for row in rows]) for name in ("bootstrap_p", "randomisation_p")
+def _row(cell: str, comparison: significance.CellComparison, test: significance.MetricTest) -> SegmentTest:
+    return SegmentTest(
+        cell=cell,
+        split=comparison.split,
+        search=comparison.search,
+        metric=test.metric,
+        first=test.first,
+        second=test.second,
+        segments=comparison.segments,
+        differing=comparison.differing,
+        bootstrap_p=test.bootstrap_p,
+        randomisation_p=test.randomisation_p,
+        signatures=(test.bootstrap_signature, test.randomisation_signature),
     )
+
+
+def _corrected(rows: Sequence[SegmentTest]) -> list[SegmentTest]:
+    bootstrap, randomisation = holm([row.bootstrap_p for row in rows]), holm([row.randomisation_p for row in rows])
     return [
-        replace(row, bootstrap_p=one, randomisation_p=other) for row, one, other in zip(rows, *columns, strict=True)
+        replace(row, bootstrap_p=one, randomisation_p=other)
+        for row, one, other in zip(rows, bootstrap, randomisation, strict=True)
     ]

@@ -1,69 +1,70 @@
-"""A comparison in lines of text, for people."""
+"""A comparison in lines of text."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from bench.analysis.compare.pairs import Change
 from bench.analysis.compare.scores import LEVEL, Score, Speed, Value
-from bench.analysis.compare.segments import Tested
+from bench.analysis.compare.segments import SegmentTest
 from bench.analysis.compare.sets import Comparison
 from bench.analysis.comparisons import MIN_SEEDS, format_score
 from bench.analysis.significance import UNIT
 
 SHOWN = 3
-"""So many cells of a change are named; the JSON has all."""
+"""Cells of a change that are printed; the JSON lists all."""
 
 LONG = 60
-"""Longer values are cut in the middle; the JSON has all."""
+"""Longer values are cut in the middle; the JSON has them in full."""
 
 METHOD = (
-    f"Unit: the seed. Where both have at least {MIN_SEEDS} seeds in common, values are paired by seed (Student's t; "
-    "the interval is the wider of that and the bootstrap's), else, where both have as many, they are not (Welch); with "
-    "fewer nothing is tested. p is corrected by Holm over all {count} tests; significant: below {level}."
+    f"Unit: the seed. With at least {MIN_SEEDS} seeds in common, values are paired by seed (Student's t; the interval "
+    f"covers both its own and the bootstrap's); otherwise, with at least {MIN_SEEDS} seeds in each folder, they are "
+    "compared unpaired (Welch); with fewer seeds nothing is tested. p is corrected by Holm over all {count} tests; "
+    "significant: below {level}."
 )
-NO_CHANGE = "No change: both have the same cells, configurations and scores."
+NO_CHANGE = "No change: both folders have the same cells, configurations and scores."
 NOT_TESTED = f"not tested: fewer than {MIN_SEEDS} seeds"
-UNLIKE = "Speeds measured on unlike machines, with other threads or neighbours, are not compared: {}."
+UNLIKE = "Speeds are not compared where machine, threads or concurrent cells differ: {}."
 SEGMENTS = (
-    f"Unit: the {UNIT}. This is about pairs of trained cells on a test set; about architectures only several seeds "
-    "tell. p is corrected by Holm over all tests of a kind here."
+    f"Unit: the {UNIT}. These tests are about pairs of trained cells on a test set; a statement about architectures "
+    "needs several seeds. p is corrected by Holm over all tests of a kind."
 )
 
 
-def told(found: Comparison) -> Iterator[str]:
-    """All that is to be said, line by line; a score that both have alike is only counted."""
-    for letter, folder, statuses in zip("AB", found.folders, found.statuses, strict=True):
+def lines(comparison: Comparison) -> Iterator[str]:
+    """The comparison, line by line. Equal scores are only counted."""
+    for letter, folder, statuses in zip("AB", comparison.folders, comparison.statuses, strict=True):
         yield f"{letter} = {folder}: {', '.join(f'{count} {status}' for status, count in sorted(statuses.items()))}"
-    alike = sum(score.same for score in found.scores)
-    if not any((*found.only, found.changes)) and alike == len(found.scores):
+    alike = sum(score.same for score in comparison.scores)
+    if not any((*comparison.only, comparison.changes)) and alike == len(comparison.scores):
         yield NO_CHANGE
-    for letter, missing in zip("AB", found.only, strict=True):
+    for letter, missing in zip("AB", comparison.only, strict=True):
         yield from _section(f"Only in {letter}", missing)
-    yield from _section("Changed from A to B", map(_change, found.changes))
-    if found.scores:
-        yield from _scores(found.scores, alike)
-    yield from _section("Speeds, B over A", _speeds(found.speeds))
-    if found.unlike:
+    yield from _section("Changed from A to B", map(_change, comparison.changes))
+    if comparison.scores:
+        yield from _scores(comparison.scores, alike)
+    yield from _section("Speeds, B over A", _speeds(comparison.speeds))
+    if comparison.unlike:
         yield ""
-        yield UNLIKE.format("; ".join(found.unlike))
-    if found.segments is not None:
-        yield from _section("Over segments", [*map(_tested, found.segments), SEGMENTS])
-        yield from _section("Not tested over segments", found.left_out)
+        yield UNLIKE.format("; ".join(comparison.unlike))
+    if comparison.segments is not None:
+        yield from _section("Over segments", [*map(_tested, comparison.segments), SEGMENTS])
+        yield from _section("Not tested over segments", comparison.left_out)
 
 
-def _section(title: str, lines: Iterator[str] | list[str]) -> Iterator[str]:
-    lines = list(lines)
-    if lines:
+def _section(title: str, entries: Iterable[str]) -> Iterator[str]:
+    listed = list(entries)
+    if listed:
         yield ""
         yield f"{title}:"
-        yield from (f"  {line}" for line in lines)
+        yield from (f"  {entry}" for entry in listed)
 
 
 def _scores(scores: list[Score], alike: int) -> Iterator[str]:
     yield ""
-    yield f"Scores that both have: {len(scores)}, of which {alike} are the same."
+    yield f"Scores in both folders: {len(scores)}, of which {alike} are equal."
     differing = [score for score in scores if not score.same]
     for (setting, split, search, metric, unit), part in groupby(sorted(differing, key=_place), key=_place):
         yield f"  {setting}, {split}, {search}, {metric} ({unit})"
@@ -84,7 +85,8 @@ def _value(value: Value, unit: str) -> str:
     if value.interval is None:
         text += " (one seed: no interval)"
     else:
-        text += f" [{format_score(value.interval[0], unit)}, {format_score(value.interval[1], unit)}] ({value.seeds} seeds)"
+        low, high = (format_score(end, unit) for end in value.interval)
+        text += f" [{low}, {high}] ({value.seeds} seeds)"
     return text + (f", {value.doubtful} failing a sanity gate" if value.doubtful else "")
 
 
@@ -109,7 +111,7 @@ def _change(change: Change) -> str:
 
 
 def _speeds(speeds: list[Speed]) -> Iterator[str]:
-    """A line an arm."""
+    """A line for each arm."""
     for (setting, arm), part in groupby(speeds, key=lambda speed: (speed.setting, speed.arm)):
         ratios = [
             f"{speed.what} {speed.ratio:.2f}"
@@ -120,12 +122,12 @@ def _speeds(speeds: list[Speed]) -> Iterator[str]:
         yield f"{setting}, {arm}: {', '.join(ratios)}"
 
 
-def _tested(row: Tested) -> str:
+def _tested(row: SegmentTest) -> str:
     return (
         f"{row.cell}, {row.split}, {row.search}, {row.metric}: A {row.first:.2f}, B {row.second:.2f}, B - A "
         f"{row.second - row.first:+.2f}; corrected p {row.bootstrap_p:.4f} by paired bootstrap, "
-        f"{row.randomisation_p:.4f} by paired approximate randomisation ({row.segments:,} segments, {row.differing:,} not "
-        "answered alike)"
+        f"{row.randomisation_p:.4f} by paired approximate randomisation ({row.segments:,} segments, "
+        f"{row.differing:,} with different outputs)"
     )
 
 
