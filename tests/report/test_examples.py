@@ -72,4 +72,4 @@ def test_both_pages_mark_and_escape(folder):
     pages = [(folder.path / name).read_text(encoding="utf-8") for name in ("report.html", "report.md")]
     for text, marks in zip(pages, ("*x* &lt;i&gt;y&lt;/i&gt;", r"\*x\* &lt;i&gt;y&lt;/i&gt;")):
         assert text.count(f"a <ins>{marks}</ins> b") == 3 and text.count("<del>a</del> b") == 3
-        assert "Underlined: words that the reference does not have there." in text
+        assert "Underlined: words that the reference does not have at this position." in text

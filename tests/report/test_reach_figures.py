@@ -131,7 +131,7 @@ def test_the_axis_of_shares_ends_where_there_is_nothing_more_to_see(share, low, 
     reach_rows.write(folder.path / cell, curves({0: 1.0}, share))
     figure, _ = drawn(folder, tmp_path / "figures")
     assert axes[0].get_ylim()[0] == pytest.approx(low, rel=0.5)
-    assert ("lies below the figure" in figure.caption) == (min(share.values()) < 1e-6)
+    assert ("are below the figure" in figure.caption) == (min(share.values()) < 1e-6)
 
 
 def test_the_page_shows_them_and_a_hostile_name_is_shown_as_text(folder):

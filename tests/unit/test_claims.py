@@ -113,7 +113,7 @@ def test_a_needs_attention_and_transformer_to_differ(attentive, expected):
     found = made.verdict("A")
     assert found.verdict == expected
     assert "+0.9" in text(found) and "n = 4 seeds" in text(found) and "Hedges' g" in text(found)
-    assert ("not the Transformer as such" in text(found)) == (attentive is steady)
+    assert ("not from the Transformer as such" in text(found)) == (attentive is steady)
     instead = {fading: "with and without attention, lost theirs", steady: "alike", None: "is not decided here"}
     assert instead[attentive] in found.corrected
 

@@ -180,7 +180,14 @@ def test_a_gated_cell_changes_no_verdict(broken):
         for seed, (level, change) in enumerate(cells, start=5):
             made.arm("lstm_dot", level, seeds=(seed,), change=change)
         found = judge.verdicts(made.records())
-        return [(each.letter, each.verdict, [(judged.call, judged.difference, judged.p_holm) for judged in each.comparisons]) for each in found]
+        return [
+            (
+                each.letter,
+                each.verdict,
+                [(judged.call, judged.difference, judged.p_holm) for judged in each.comparisons],
+            )
+            for each in found
+        ]
 
     assert verdicts((0.0, broken)) == verdicts()
     assert verdicts((0.0, {})) != verdicts(), "the same cell, were it trusted"
@@ -191,8 +198,8 @@ def test_the_tables_show_every_gate_and_every_mark():
     evidence = Evidence(made.records())
     summary = {row[0].text: [cell.text for cell in row] for row in sanity.summary(evidence).rows}
     assert list(summary) == [gate.name for gate in gates.GATES]
-    assert summary["outputs end"][3:] == ["out of the verdicts", "4", "1", "0", "0", "10 % to 100 %"]
-    assert summary["overfits one batch"][3:] == ["out of the verdicts", "0", "0", "5", "0", "-"]
+    assert summary["outputs end"][3:] == ["excluded from verdicts", "4", "1", "0", "0", "10 % to 100 %"]
+    assert summary["overfits one batch"][3:] == ["excluded from verdicts", "0", "0", "5", "0", "-"]
     (marked,) = [[cell.text for cell in row] for row in sanity.marked_cells(evidence).rows]
     assert marked[1:] == ["lstm_none", "quick", "1", "only 10 % of outputs ended by themselves",
                           "at chance: budget-limited or unable"]  # fmt: skip

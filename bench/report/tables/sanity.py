@@ -46,7 +46,7 @@ def summary(evidence: Evidence) -> Table:
         cells = [number_cell(counts[outcome]) for outcome in OUTCOMES]
         rows.append([gate.title, gate.question, gate.limit, effect, *cells, _range(gate, values)])
     outcomes = [Message(f"gates.outcomes.{outcome}") for outcome in OUTCOMES]
-    heads = [*columns("gate", "asks", "limit", "otherwise"), *outcomes, Message("columns.values")]
+    heads = [*columns("gate", "question", "limit", "otherwise"), *outcomes, Message("columns.values")]
     return table("gates", Message("gates.table.title"), Message("gates.table.note"), heads, rows)
 
 
