@@ -1,4 +1,4 @@
-"""Scores of hypotheses against references, as text. A score never travels without its signature."""
+"""Metrics of hypotheses against references, both as text. Every score comes with a signature of how it was made."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ import numpy as np
 from bench.data import moses
 
 LESS_IS_BETTER = ("squared error", "nats a position")
-"""Units of scores that are errors. Of all others, more is better."""
+"""Units of errors, for which lower is better. For all other units higher is better."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """score(hypotheses, references) -> (value, signature); unit: `share` (0-1), `points` (0-100) or one of
-    LESS_IS_BETTER."""
+    """A metric. unit: `share` (0-1), `points` (0-100) or one of LESS_IS_BETTER; score(hypotheses, references) returns
+    (value, signature) and raises ValueError without segments."""
 
     unit: str
     score: Callable[[Sequence[str], Sequence[str]], tuple[float, str]]
 
 
-def _check(references: Sequence[str]) -> None:
-    """Raises ValueError where there is nothing to score, of which every score could be said."""
+def _require_segments(references: Sequence[str]) -> None:
+    """Raises ValueError without segments, for which no score is defined."""
     if not len(references):
-        raise ValueError("there is nothing to score: no segments")
+        raise ValueError("no segments to score; the split must have at least one example")
 
 
 def correct(hypotheses: Sequence[str], references: Sequence[str]) -> np.ndarray:
-    """(N,) bool: the whole line is right.
+    """(N,) bool: whether the hypothesis equals the reference.
 
     >>> correct(["a b", "a"], ["a b", "b"]).tolist()
     [True, False]
@@ -41,19 +41,19 @@ def correct(hypotheses: Sequence[str], references: Sequence[str]) -> np.ndarray:
 
 
 def exact_match(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
-    """Share of lines that are right from the first to the last character."""
-    _check(references)
+    """Share of hypotheses that equal their reference."""
+    _require_segments(references)
     return float(correct(hypotheses, references).mean()), "exact_match|whole line"
 
 
 def token_accuracy(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
-    """Share of the references' tokens (split at spaces) that the hypothesis has at the same position; tokens beyond
-    the reference's end count as wrong.
+    """Share of the references' tokens (split at spaces) that the hypothesis has at the same position. Tokens beyond
+    the end of the reference count as wrong.
 
     >>> token_accuracy(["a b", "a b c"], ["a c", "a b"])[0]
     0.6
     """
-    _check(references)
+    _require_segments(references)
     right = total = 0
     for hypothesis, reference in zip(hypotheses, references, strict=True):
         ours, theirs = hypothesis.split(), reference.split()
@@ -63,12 +63,12 @@ def token_accuracy(hypotheses: Sequence[str], references: Sequence[str]) -> tupl
 
 
 def facts(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
-    """Share of the references' facts, pairs of neighbouring tokens, that the hypothesis has at the same place.
+    """Share of the references' facts (a key token and its value token) that the hypothesis has at the same position.
 
     >>> facts(["k1 v1 k2 v5", "k3 v3"], ["k1 v1 k2 v2", "k3 v3"])[0]
     0.6666666666666666
     """
-    _check(references)
+    _require_segments(references)
     right = total = 0
     for hypothesis, reference in zip(hypotheses, references, strict=True):
         ours, theirs = (list(zip(words[::2], words[1::2])) for words in (hypothesis.split(), reference.split()))
@@ -78,8 +78,8 @@ def facts(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, 
 
 
 def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
-    """sacreBLEU's default corpus BLEU: 13a tokenisation, cased (Papineni et al. 2002; Post 2018)."""
-    _check(references)
+    """Corpus BLEU with sacreBLEU's defaults: 13a tokenisation, cased (Papineni et al. 2002; Post 2018)."""
+    _require_segments(references)
     from sacrebleu.metrics import BLEU
 
     metric = BLEU()
@@ -88,23 +88,25 @@ def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, s
 
 
 def literature_bleu(hypotheses: Sequence[str], references: Sequence[str], language: str) -> tuple[float, str]:
-    """Corpus BLEU as papers on Multi30k give it: of lowercased, normalised tokens, which `bench.data.moses` makes of both
-    raw sides. Not to be compared with `bleu`."""
-    _check(references)
+    """Corpus BLEU as papers on Multi30k report it: on lowercased, normalised tokens of both sides
+    (`bench.data.moses`). Not comparable with `bleu`."""
+    _require_segments(references)
     from importlib.metadata import version
 
     from sacrebleu.metrics import BLEU
 
-    ours, theirs = ([moses.tokenised(line, language) for line in lines] for lines in (hypotheses, references))
-    metric = BLEU(lowercase=True, tokenize="none", force=True)  # force: tokens are meant, so no warning about them
+    ours, theirs = ([moses.tokenise(line, language) for line in lines] for lines in (hypotheses, references))
+    metric = BLEU(
+        lowercase=True, tokenize="none", force=True
+    )  # force: no warning about tokenised input, which is intended
     score = metric.corpus_score(ours, [theirs])
-    made = f"moses:lowercase+normalize-punctuation+tokenizer|lang:{language}|sacremoses:{version('sacremoses')}"
-    return float(score.score), f"{made}|{metric.get_signature()}"
+    tokens = f"moses:lowercase+normalize-punctuation+tokenizer|lang:{language}|sacremoses:{version('sacremoses')}"
+    return float(score.score), f"{tokens}|{metric.get_signature()}"
 
 
 def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
-    """sacreBLEU's default corpus chrF2 (Popovic 2015)."""
-    _check(references)
+    """Corpus chrF2 with sacreBLEU's defaults (Popovic 2015)."""
+    _require_segments(references)
     from sacrebleu.metrics import CHRF
 
     metric = CHRF()
@@ -113,11 +115,11 @@ def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, s
 
 
 TOLERANCE = 0.04
-"""A number off by less counts as right (Hochreiter and Schmidhuber 1997, experiment 4)."""
+"""A number with a smaller absolute error is correct (Hochreiter and Schmidhuber 1997, experiment 4)."""
 
 
 def errors(hypotheses: Sequence[str], references: Sequence[str]) -> np.ndarray:
-    """(all numbers,) hypothesis minus reference, of lines that hold numbers with spaces between.
+    """(all numbers of all lines,) hypothesis minus reference; a line is numbers separated by spaces.
 
     >>> errors(["1.5", "0.25 1"], ["1", "0.25 2"]).tolist()
     [0.5, 0.0, -1.0]
@@ -128,18 +130,18 @@ def errors(hypotheses: Sequence[str], references: Sequence[str]) -> np.ndarray:
 
 def mse(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
     """Mean squared error of numbers."""
-    _check(references)
+    _require_segments(references)
     return float((errors(hypotheses, references) ** 2).mean()), "mse|free-running"
 
 
 def close(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
     """Share of numbers within TOLERANCE of the reference."""
-    _check(references)
+    _require_segments(references)
     return float((np.abs(errors(hypotheses, references)) < TOLERANCE).mean()), f"close|within {TOLERANCE}"
 
 
 LITERATURE = "bleu_lit_"
-"""Literature-style BLEU is named by the language of the references: `bleu_lit_de`."""
+"""Prefix of literature-style BLEU; the language of the references follows: `bleu_lit_de`."""
 
 METRICS: dict[str, Metric] = {
     "exact_match": Metric("share", exact_match),

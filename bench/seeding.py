@@ -1,4 +1,4 @@
-"""Seeds from names: every random choice has a generator of its own, and none touches a global one."""
+"""Seeds derived from names: every random choice has its own generator, and no global generator is used."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def derive(base_seed: int, *names: str | int) -> int:
-    """A seed in [0, 2**63) for the purpose that the names spell.
+    """A seed in [0, 2**63), hashed from the base seed and the names of its purpose.
 
-    The same on every machine and Python; seed 0 is a seed like any other.
+    It is the same on every machine and Python version. Seed 0 is a seed like any other.
 
     >>> derive(0, "order", 3) == derive(0, "order", 3) != derive(0, "order", 4)
     True
@@ -26,12 +26,12 @@ def derive(base_seed: int, *names: str | int) -> int:
 
 
 def numpy_generator(base_seed: int, *names: str | int) -> np.random.Generator:
-    """A NumPy generator for the purpose that the names spell."""
+    """A NumPy generator, seeded by `derive`."""
     return np.random.default_rng(derive(base_seed, *names))
 
 
 def torch_generator(base_seed: int, *names: str | int, device: str = "cpu") -> torch.Generator:
-    """A torch generator for the purpose that the names spell."""
+    """A torch generator, seeded by `derive`."""
     import torch
 
     return torch.Generator(device=device).manual_seed(derive(base_seed, *names))
@@ -39,7 +39,8 @@ def torch_generator(base_seed: int, *names: str | int, device: str = "cpu") -> t
 
 @contextlib.contextmanager
 def seeded_initialisation(base_seed: int, *names: str | int) -> Iterator[None]:
-    """`torch.nn` initialises from the global generator; inside this block it is seeded, and put back afterwards."""
+    """Seed the global CPU generator, from which `torch.nn` initialises, inside the block; its state is restored
+    after."""
     import torch
 
     with torch.random.fork_rng(devices=[]):

@@ -1,4 +1,4 @@
-"""Which pairs of a parallel text are trained on. What is left out is counted; held-out text is never touched."""
+"""Cleaning of the training pairs of a parallel text. Removed pairs are counted; held-out text is never changed."""
 
 from __future__ import annotations
 
@@ -8,22 +8,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.data.text import EMPTY, Parallel, paired
+from bench.data.text import DROPPED_EMPTY, ParallelText
 
 SIDES = {"source": (0,), "either": (0, 1)}
-"""For each value of `Cleaning.overlap`, the sides of a training pair that are compared with held-out text."""
+"""The sides of a training pair that are compared with held-out text, for each value of `Cleaning.overlap`."""
 
-MOST_RATIO = 1_000_000
+MAX_RATIO = 1_000_000
 
 
 @dataclass(frozen=True)
 class Cleaning:
-    """What is left out of training.
+    """Rules by which pairs are removed from training.
 
-    overlap: pairs of which the `source`, or `either` side, is also there in held-out text. duplicates: whether a pair
-    may stand there twice. max_length, max_ratio: subwords of the longer side; subwords of the longer side for each of
-    the shorter one. None: any. Raises ValueError for a value that cannot be.
-    """
+    overlap: remove pairs whose `source`, or `either` side, also occurs in held-out text. duplicates: whether equal
+    pairs stay. max_length: upper limit of the longer side, in subwords. max_ratio: upper limit of the longer side's
+    subwords divided by the shorter side's, None for no limit. Raises ValueError for an impossible value."""
 
     overlap: str
     duplicates: bool
@@ -32,32 +31,34 @@ class Cleaning:
 
     def __post_init__(self) -> None:
         if self.overlap not in SIDES:
-            raise ValueError(f"overlap={self.overlap!r}: not one of {', '.join(SIDES)}")
+            raise ValueError(f"overlap={self.overlap!r} must be one of {', '.join(SIDES)}")
         if not isinstance(self.duplicates, bool):
-            raise ValueError(f"duplicates={self.duplicates!r}: not true or false")
+            raise ValueError(f"duplicates={self.duplicates!r} must be true or false")
         if not isinstance(self.max_length, int) or isinstance(self.max_length, bool) or self.max_length < 1:
-            raise ValueError(f"max_length={self.max_length!r}: not a positive whole number")
-        if self.max_ratio is not None and not 1 <= self.max_ratio <= MOST_RATIO:
-            raise ValueError(f"max_ratio={self.max_ratio!r}: not a number from 1 to {MOST_RATIO}, or null")
+            raise ValueError(f"max_length={self.max_length!r} must be a positive whole number")
+        if self.max_ratio is not None and not 1 <= self.max_ratio <= MAX_RATIO:
+            raise ValueError(f"max_ratio={self.max_ratio!r} must be a number from 1 to {MAX_RATIO}, or null")
 
 
-def tidied(text: Parallel, counts: Counter[str]) -> Parallel:
-    """The text with runs of white space made one space, and none at the ends of a line; lines changed are counted."""
-    tidy = Parallel(*([" ".join(line.split()) for line in side] for side in text))
-    counts["lines_tidied"] += sum(a != b for old, new in zip(text, tidy) for a, b in zip(old, new))
-    return tidy
+def normalise_spaces(text: ParallelText, counts: Counter[str]) -> ParallelText:
+    """The text with runs of white space replaced by one space and lines stripped; changed lines are counted."""
+    normalised = ParallelText(*([" ".join(line.split()) for line in side] for side in text))
+    counts["lines_tidied"] += sum(a != b for old, new in zip(text, normalised) for a, b in zip(old, new))
+    return normalised
 
 
-def apart(train: Parallel, held_out: Mapping[str, Parallel], rules: Cleaning, counts: Counter[str]) -> Parallel:
-    """The training pairs that may be trained on by their text: `overlap` and `duplicates`.
+def select_by_text(
+    train: ParallelText, held_out: Mapping[str, ParallelText], rules: Cleaning, counts: Counter[str]
+) -> ParallelText:
+    """The training pairs that satisfy the rules `overlap` and `duplicates`.
 
-    held_out: by name. Counted: pairs as they came, of each held-out text the sources that are also in training, pairs
-    that stand there more than once, and what is left out.
+    held_out: held-out texts by name. Counts all training pairs, the sources of each held-out text that also occur in
+    training, repeated training pairs, and the removed pairs.
     """
-    known = set(train.sources)
+    sources = set(train.sources)
     for name, text in held_out.items():
-        counts[f"train_overlap_{name}"] = sum(line in known for line in text.sources)
-    counts[EMPTY] += 0
+        counts[f"train_overlap_{name}"] = sum(line in sources for line in text.sources)
+    counts[DROPPED_EMPTY] += 0
     counts["train_pairs"] = len(train.sources)
     counts["train_duplicate_pairs"] = len(train.sources) - len(set(zip(*train)))
     lines = [{line for text in held_out.values() for line in text[side]} for side in (0, 1)]
@@ -68,15 +69,15 @@ def apart(train: Parallel, held_out: Mapping[str, Parallel], rules: Cleaning, co
     if not rules.duplicates:
         pairs = dict.fromkeys(zip(*kept))
         counts["train_removed_duplicates"] = len(kept.sources) - len(pairs)
-        kept = paired(pairs)
+        kept = ParallelText.of_pairs(pairs)
     return kept
 
 
-def fitting(sources: np.ndarray, targets: np.ndarray, rules: Cleaning, counts: Counter[str]) -> np.ndarray:
-    """(N,) bool: the pairs that may be trained on by their lengths in subwords, `max_length` and `max_ratio`.
+def select_by_length(sources: np.ndarray, targets: np.ndarray, rules: Cleaning, counts: Counter[str]) -> np.ndarray:
+    """(N,) bool: the training pairs that satisfy the rules `max_length` and `max_ratio`.
 
-    sources, targets: (N,) lengths. Counted: pairs too long, of the others those too uneven, and what is left.
-    """
+    sources, targets: (N,) lengths in subwords. Counts the pairs that are too long, those of the others whose ratio is
+    too high, and the remaining pairs."""
     longer, shorter = np.maximum(sources, targets), np.minimum(sources, targets)
     short = longer <= rules.max_length
     even = np.ones(len(longer), dtype=bool) if rules.max_ratio is None else longer <= rules.max_ratio * shorter

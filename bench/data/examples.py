@@ -1,4 +1,4 @@
-"""Examples as arrays of ids: the special ids, a split, its annotations, and all the data of a task."""
+"""Examples as arrays of ids: special ids, splits, their annotations, and all data of a task."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bench.data.ragged import Ragged, closed_lengths
+from bench.data.ragged import Ragged, lengths_with_end
 
 PAD, BOS, EOS, UNK = 0, 1, 2, 3
 
@@ -19,42 +19,42 @@ SPECIALS = ("<pad>", "<s>", "</s>", "<unk>")
 FIRST_FREE_ID = len(SPECIALS)
 
 
-LONGEST = 8192
-"""Tokens of a source or a target, at most. What attention costs grows with the square: over so many, the distances of
-ALiBi are a gigabyte."""
+MAX_LENGTH = 8192
+"""Upper limit of the tokens of a source or a target. The cost of attention grows with the square: at this length the
+distances of ALiBi take a gigabyte."""
 
 
 ABSENT = -1
-"""Of an example that lacks a phenomenon; see `Marks`."""
+"""The annotation of an example that lacks a phenomenon; see `Marks`."""
 
 
 @dataclass(frozen=True)
 class Marks:
-    """Annotations of one phenomenon, each (N,) int64: target index of the decisive word, its distance from the word that
-    determines it, and the id of the incorrect alternative (foil). All are ABSENT where an example lacks it."""
+    """Annotations of one phenomenon, each (N,) int64: target index of the decisive word, its distance from the word
+    that determines it, and the id of the incorrect alternative (foil). All are ABSENT where an example lacks it."""
 
     at: np.ndarray
     distance: np.ndarray
     foil: np.ndarray
 
-    def take(self, places: np.ndarray) -> Marks:
-        """Those of the examples at these places, or where a mask is True."""
-        return Marks(self.at[places], self.distance[places], self.foil[places])
+    def take(self, indices: np.ndarray) -> Marks:
+        """The annotations of the examples at these indices, or where a boolean mask is True."""
+        return Marks(self.at[indices], self.distance[indices], self.foil[indices])
 
     @classmethod
     def joined(cls, parts: Sequence[Marks]) -> Marks:
-        """Those of all examples of the parts, in order."""
+        """The annotations of all examples of the parts, in order."""
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("at", "distance", "foil")))
 
 
 @dataclass(frozen=True)
 class Split:
-    """Examples of one split. src and tgt hold no start and no end token; batches add them.
+    """Examples of one split. src and tgt have no start and end tokens; batches add them.
 
-    axes: for each axis a score is broken down by, one integer an example (already binned: a score is reported for
-    each distinct value). `length` and `distance` are the usual ones, in source tokens.
-    marks: by phenomenon, the word that decides whether an example shows it rightly; scored by distance.
-    sources, references: the text shown and scored where it is not simply the tokens written out (raw corpus lines).
+    axes: by axis, one integer an example. Scores are broken down by these, one score for each distinct value, so the
+    values are already binned. The usual axes are `length` and `distance`, in source tokens.
+    marks: by phenomenon, the decisive word of each example; scored by distance.
+    sources, references: the text that is shown and scored (raw corpus lines); None where it is the tokens written out.
     """
 
     name: str
@@ -71,8 +71,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of a task's vocabularies, in ids, specials included; of a side that is made of `values`, its channels. shared:
-    source and target use one vocabulary."""
+    """Sizes of a task's vocabularies with special ids; the number of channels for a side of `values`.
+
+    shared: whether source and target use one vocabulary. inputs, outputs: `tokens` or `values`.
+    """
 
     source: int
     target: int
@@ -83,13 +85,12 @@ class Sizes:
 
 @dataclass(frozen=True)
 class TaskData:
-    """All that training and evaluation need of a task.
+    """All data of a task, for training and evaluation.
 
-    tests: by name, in the order of reports; the first is the in-distribution one. shared: source and target use one
-    vocabulary. checksums: name to SHA-256, of files or of generated arrays. counts: facts for the record (sizes,
-    overlaps found and removed). notes: what a reader has to know of a split, by its name. vocabulary: what the task
-    learnt to write ids as text with, in its own form, so that it need not be learnt again; empty where it learns none.
-    """
+    tests: test splits by name, in the order of reports; the first is the in-distribution one. shared: whether source
+    and target use one vocabulary. checksums: name to SHA-256 of files or of generated arrays. counts: counts for the
+    record (sizes, overlaps, removed pairs). notes: remarks on a split for readers, by its name. vocabulary: the learnt
+    vocabulary in the task's own form, so that it need not be learnt again; empty for tasks without one."""
 
     train: Split
     valid: Split
@@ -104,24 +105,25 @@ class TaskData:
 
     @property
     def sizes(self) -> Sizes:
-        """Of the vocabularies that the ids are of."""
+        """Sizes of the vocabularies, as models need them."""
         return Sizes(self.src_size, self.tgt_size, self.shared, self.train.src.kind, self.train.tgt.kind)
 
     @property
     def mean_lengths(self) -> tuple[int, int]:
-        """Of a training source and target, in tokens with the end token, rounded: where FLOPs are counted."""
-        source, target = (float(closed_lengths(side).mean()) for side in (self.train.src, self.train.tgt))
+        """Mean lengths of training sources and targets with the end token, rounded; FLOPs are counted at these
+        lengths."""
+        source, target = (float(lengths_with_end(side).mean()) for side in (self.train.src, self.train.tgt))
         return max(1, round(source)), max(1, round(target))
 
 
 Redraw = Callable[[np.random.Generator], Split]
-"""Makes the training data of one epoch with the generator: as many examples as in every other, in the same order."""
+"""Makes the training data of one epoch with a generator: the same number of examples every time, in the same order."""
 
 
 def fingerprint(split: Split) -> str:
-    """SHA-256 of a split's ids or values, so that two machines can tell whether they trained on the same data."""
+    """SHA-256 of a split's ids or values, by which two machines can check that they trained on the same data."""
     digest = hashlib.sha256()
     for ragged in (split.src, split.tgt):
-        digest.update(np.ascontiguousarray(ragged.offsets, dtype="<i8"))
-        digest.update(np.ascontiguousarray(ragged.tokens, dtype="<f4" if ragged.kind == "values" else "<i4"))
+        digest.update(ragged.offsets.astype("<i8").tobytes())
+        digest.update(ragged.tokens.astype("<f4" if ragged.kind == "values" else "<i4").tobytes())
     return digest.hexdigest()

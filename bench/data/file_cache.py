@@ -1,8 +1,7 @@
-"""Files that were costly to make, kept in a cache folder: `<key>-<SHA-256 of the content><suffix>`.
+"""A cache folder for files that are costly to make, named `<key>-<SHA-256 of the content><suffix>`.
 
-A file is read only where its content has the checksum in its name, so one that was cut off or changed is made anew. A
-cache that cannot be written costs time at every run, and nothing else.
-"""
+A file is used only if its content has the checksum in its name, so a file that was cut off or changed is made again.
+If the cache cannot be written, every run makes the files again, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ from bench.system.files import replacing
 
 
 def find(folder: Path, key: str, suffix: str) -> bytes | None:
-    """What was kept under a key; None where nothing whole is there. Being found makes it the newest of its folder."""
+    """The content stored under a key; None without an intact file. Also marks the file as the last one used."""
     for path in sorted(folder.glob(f"{key}-*{suffix}")):
         with contextlib.suppress(OSError):
             content = path.read_bytes()
@@ -28,10 +27,10 @@ def find(folder: Path, key: str, suffix: str) -> bytes | None:
     return None
 
 
-def keep(folder: Path, key: str, suffix: str, content: bytes, limit: int | None = None) -> None:
-    """Keep content under a key, whole or not at all.
+def store(folder: Path, key: str, suffix: str, content: bytes, limit: int | None = None) -> None:
+    """Store content under a key atomically.
 
-    limit: bytes; where the folder's files of this suffix come to more, those not used for longest go.
+    limit: bytes; if the folder's files of this suffix exceed it, the least recently used ones are deleted.
     """
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
@@ -42,8 +41,8 @@ def keep(folder: Path, key: str, suffix: str, content: bytes, limit: int | None 
 
 
 @contextlib.contextmanager
-def alone(folder: Path, key: str) -> Iterator[None]:
-    """Inside, no other process is inside with the same folder and key, where the folder can be written to."""
+def exclusive(folder: Path, key: str) -> Iterator[None]:
+    """Hold the lock of a key during the block; without a lock if the folder cannot be written."""
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):
             stack.enter_context(locks.exclusive(folder / f".{key}.lock"))
@@ -55,9 +54,10 @@ def _name(key: str, content: bytes, suffix: str) -> str:
 
 
 def _trim(folder: Path, suffix: str, limit: int) -> None:
-    held = sorted(((path.stat(), path) for path in folder.glob(f"*{suffix}")), key=lambda one: -one[0].st_mtime_ns)
+    """Delete the least recently used files beyond the limit; the most recently used one always stays."""
+    files = [(path.stat(), path) for path in folder.glob(f"*{suffix}")]
     total = 0
-    for number, (about, path) in enumerate(held):
-        total += about.st_size
-        if number and total > limit:
+    for rank, (status, path) in enumerate(sorted(files, key=lambda file: -file[0].st_mtime_ns)):
+        total += status.st_size
+        if rank and total > limit:
             path.unlink(missing_ok=True)

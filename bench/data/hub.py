@@ -1,17 +1,27 @@
-"""Parallel text out of a data set of the Hugging Face Hub (https://huggingface.co/docs/datasets), by its own library.
+"""Reads parallel text from data sets of the Hugging Face Hub (https://huggingface.co/docs/datasets).
 
-The library is optional: pip install 'seq2seq-bench[datasets]'.
+The library `datasets` is optional: pip install 'seq2seq-bench[datasets]'.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
+from typing import Any, Protocol
 
-from bench.data.text import Parallel, side_by_side
-from bench.errors import DataError, DataUnavailable, UserError
+from bench.data.text import ParallelText, align
+from bench.errors import DataError, DataUnavailable, UserError, reason
 
 NESTED = "translation"
-"""The column in which translation data sets keep one text for each language."""
+"""The column of translation data sets that has one text for each language."""
+
+
+class Rows(Protocol):
+    """The part of `datasets.Dataset` that is used here; columns may have values of any type."""
+
+    column_names: Iterable[str]
+
+    def __getitem__(self, column: str) -> Iterable[Any]: ...
 
 
 def read_split(
@@ -21,13 +31,12 @@ def read_split(
     split: str,
     fields: tuple[str, str],
     counts: Counter[str],
-    blank: bool,
-) -> Parallel:
-    """Two fields of one split at one commit; each is a column, or a language of the column `translation`.
+    allow_blank: bool,
+) -> ParallelText:
+    """Two fields of one split at one commit. A field is a column, or a language of the column `translation`.
 
-    counts, blank: as of `bench.data.text.read_pair`. Raises UserError where the library is not there or the data set
-    has no such split or field, DataUnavailable where it cannot be had.
-    """
+    counts, allow_blank: see `bench.data.text.read_pair`. Raises UserError if the library is not installed or the data
+    set has no such split or field, and DataUnavailable if it cannot be loaded."""
     try:
         import datasets
     except ImportError as error:
@@ -38,30 +47,26 @@ def read_split(
     try:
         rows = datasets.load_dataset(dataset, subset, split=split, revision=revision)
     except ValueError as error:
-        raise UserError(f"{where}: {_line(error)}") from error
-    except Exception as error:  # of network, Hub or a file's format: they have no common base
-        raise DataUnavailable(f"{where}: cannot be had ({type(error).__name__}: {_line(error)})") from error
+        raise UserError(f"{where}: {reason(error)}") from error
+    except Exception as error:  # of the network, the Hub or a file format: they have no common base class
+        raise DataUnavailable(f"{where}: cannot be loaded ({type(error).__name__}: {reason(error)})") from error
     sides = [_column(rows, field, where, counts) for field in fields]
-    return side_by_side(sides, (f"{where}, {fields[0]}", f"{where}, {fields[1]}"), counts, blank)
+    return align(sides, (f"{where}, {fields[0]}", f"{where}, {fields[1]}"), counts, allow_blank)
 
 
-def _column(rows, field: str, where: str, counts: Counter[str]) -> list[str]:
-    there = list(rows.column_names)
-    if field in there:
+def _column(rows: Rows, field: str, where: str, counts: Counter[str]) -> list[str]:
+    columns = list(rows.column_names)
+    if field in columns:
         values = list(rows[field])
     else:
-        nested = list(rows[NESTED]) if NESTED in there else []
+        nested = list(rows[NESTED]) if NESTED in columns else []
         if not nested or field not in (nested[0] or {}):
             languages = [f"{NESTED}.{key}" for key in (nested[0] or {})] if nested else []
-            raise UserError(f"{where}: there is no field {field!r}; there are {', '.join([*there, *languages])}")
+            raise UserError(f"{where}: there is no field {field!r}; there are {', '.join([*columns, *languages])}")
         values = [(row or {}).get(field) for row in nested]
     lines = ["" if value is None else value for value in values]
     for number, line in enumerate(lines, start=1):
         if not isinstance(line, str):
-            raise DataError(f"{where}, row {number}: {field} is no text but {type(line).__name__}")
+            raise DataError(f"{where}, row {number}: {field} must be text, got {type(line).__name__}")
     counts["tabs"] += sum("\t" in line for line in lines)
     return lines
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

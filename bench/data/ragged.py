@@ -1,4 +1,4 @@
-"""Sequences of different lengths in one array: how a split holds its sources and its targets."""
+"""Sequences of different lengths in one array: the form of the sources and targets of a split."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Ragged:
-    """Sequences of different lengths, end to end. tokens (N,) int32, or (N, C) float32 for real-valued sequences of C
-    channels; offsets (M + 1,) int64; sequence i is tokens[offsets[i]:offsets[i + 1]]."""
+    """M sequences, concatenated. tokens: (N,) int32 ids, or (N, C) float32 values of C channels; offsets: (M + 1,)
+    int64; sequence i is tokens[offsets[i]:offsets[i + 1]]."""
 
     tokens: np.ndarray
     offsets: np.ndarray
 
     @classmethod
     def of(cls, sequences: Iterable[Sequence[int] | np.ndarray]) -> Ragged:
-        """From any sequences of ids."""
+        """From sequences of ids."""
         arrays = [np.asarray(sequence, dtype=np.int32) for sequence in sequences]
         offsets = np.zeros(len(arrays) + 1, dtype=np.int64)
         np.cumsum([len(array) for array in arrays], out=offsets[1:])
@@ -26,7 +26,8 @@ class Ragged:
 
     @classmethod
     def of_rows(cls, rows: np.ndarray, lengths: np.ndarray | None = None) -> Ragged:
-        """From rows of equal width, (M, L) ids or (M, L, C) values; of row i the first lengths[i] count; None: all."""
+        """From rows of equal width, (M, L) ids or (M, L, C) values: the first lengths[i] elements of row i, all if
+        None."""
         if lengths is None:
             lengths = np.full(len(rows), rows.shape[1], dtype=np.int64)
         offsets = np.zeros(len(rows) + 1, dtype=np.int64)
@@ -36,12 +37,12 @@ class Ragged:
 
     @classmethod
     def joined(cls, parts: Sequence[Ragged]) -> Ragged:
-        """All sequences of the parts, in order."""
+        """The sequences of all parts, in order."""
         lengths = np.concatenate([part.lengths for part in parts])
         return cls(np.concatenate([part.tokens for part in parts]), np.concatenate([[0], np.cumsum(lengths)]))
 
     def take(self, places: np.ndarray) -> Ragged:
-        """The sequences at these places (or where a boolean mask is True), in their order."""
+        """The sequences at these indices, in this order, or those where a boolean mask is True."""
         if places.dtype == bool:
             places = np.flatnonzero(places)
         lengths = self.lengths[places]
@@ -51,12 +52,12 @@ class Ragged:
 
     @property
     def lengths(self) -> np.ndarray:
-        """(M,) int64."""
+        """(M,) int64: length of each sequence."""
         return np.diff(self.offsets)
 
     @property
     def kind(self) -> str:
-        """`tokens` or `values`: what a sequence is made of."""
+        """Type of the elements: `tokens` (ids) or `values` (real numbers)."""
         return "values" if self.tokens.ndim == 2 else "tokens"
 
     def __len__(self) -> int:
@@ -66,6 +67,6 @@ class Ragged:
         return self.tokens[self.offsets[index] : self.offsets[index + 1]]
 
 
-def closed_lengths(ragged: Ragged) -> np.ndarray:
-    """(M,) int64: lengths with the end token, which sequences of values do not have."""
+def lengths_with_end(ragged: Ragged) -> np.ndarray:
+    """(M,) int64: lengths including the end token, which sequences of values do not have."""
     return ragged.lengths + (ragged.kind == "tokens")

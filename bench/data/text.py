@@ -1,4 +1,4 @@
-"""Parallel text as files hold it: read strictly, and two sides never shifted against each other."""
+"""Reads parallel text from files strictly, so that the two sides never shift against each other."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import IO, NamedTuple
 
-from bench.errors import DataError
+from bench.errors import DataError, reason
 
-EMPTY = "train_dropped_empty"
-"""In `counts`: pairs left out because a side has no text."""
+DROPPED_EMPTY = "train_dropped_empty"
+"""Key of `counts`: pairs that are left out because a side has no text."""
 
-LARGEST = 1 << 30
-"""Bytes of a text as it is when unpacked: the largest side of a corpus here, of WMT 2014, has a third of that. More is
-not a text, but a small file that was made to fill the memory."""
+MAX_TEXT_BYTES = 1 << 30
+"""Upper limit of an unpacked text. The largest side of a corpus here (WMT 2014) has a third of it. A larger one is not
+a text, but a small file made to fill the memory."""
 
-MEMBERS = 8
-"""An archive is not read beyond so many times LARGEST: those here hold two sides of a few languages."""
+MAX_ARCHIVE_TEXTS = 8
+"""An archive is read up to this number of times MAX_TEXT_BYTES: those here have two sides of a few languages."""
 
 _BROKEN = (
     *(zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, struct.error),
@@ -37,124 +37,133 @@ _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 
 
-class Parallel(NamedTuple):
-    """Two sides of a text: target i is a translation of source i."""
+class ParallelText(NamedTuple):
+    """The two sides of a parallel text: target i is the translation of source i."""
 
     sources: list[str]
     targets: list[str]
 
+    @classmethod
+    def of_pairs(cls, pairs: Iterable[tuple[str, str]]) -> ParallelText:
+        """From (source, target) pairs."""
+        pairs = list(pairs)
+        return cls([source for source, _ in pairs], [target for _, target in pairs])
+
     @property
-    def turned(self) -> Parallel:
-        """The same for the other direction."""
-        return Parallel(self.targets, self.sources)
+    def swapped(self) -> ParallelText:
+        """The same text in the other direction."""
+        return ParallelText(self.targets, self.sources)
 
-    def where(self, kept: Iterable[bool]) -> Parallel:
-        """The pairs for which `kept` is true, in their order."""
-        return paired((pair for pair, keep in zip(zip(*self), kept, strict=True) if keep))
+    def where(self, mask: Iterable[bool]) -> ParallelText:
+        """The pairs for which the mask is true, in their order."""
+        return self.of_pairs(pair for pair, keep in zip(zip(*self), mask, strict=True) if keep)
 
-    def joined(self, other: Parallel) -> Parallel:
-        """These pairs and then the others."""
-        return Parallel(self.sources + other.sources, self.targets + other.targets)
-
-
-def paired(pairs: Iterable[tuple[str, str]]) -> Parallel:
-    """The sides of these pairs."""
-    held = list(pairs)
-    return Parallel([source for source, _ in held], [target for _, target in held])
+    def joined(self, other: ParallelText) -> ParallelText:
+        """These pairs, followed by those of the other text."""
+        return ParallelText(self.sources + other.sources, self.targets + other.targets)
 
 
-def read_lines(path: Path | str, counts: Counter[str] | None = None, blank: bool = False) -> list[str]:
-    """The lines of a UTF-8 text file, gzip-compressed where its name ends in `.gz`, without their ends.
+def read_lines(path: Path | str, counts: Counter[str] | None = None, allow_blank: bool = False) -> list[str]:
+    """The lines of a UTF-8 text file without their ends; gzip-compressed if the name ends in `.gz`.
 
-    A byte order mark at the start is left out and `\\r\\n` ends a line like `\\n`: both say nothing about the text. A
-    tab becomes a space, because results are tab-separated; `counts["tabs"]` grows by the lines this changed. Anything
-    else wrong is an error, a NUL too: what is not read strictly shifts one side of a parallel text against the other.
+    A byte order mark is removed and `\\r\\n` ends a line like `\\n`; neither is part of the text. A tab becomes a
+    space, because results are tab-separated, and `counts["tabs"]` grows by the number of changed lines. Everything
+    else that is wrong is an error, a NUL too: lenient reading would shift one side of a parallel text against the
+    other.
 
-    blank: a line without text is no error. Raises DataError for a file that is missing, empty, truncated or not UTF-8,
-    and for a line without text.
-    """
-    return lines_of(_content(path), str(path), counts, blank)
+    allow_blank: whether lines without text are allowed. Raises DataError for a file that is missing, empty, truncated
+    or not UTF-8, and for a line without text unless allowed."""
+    return parse_lines(_content(path), str(path), counts, allow_blank)
 
 
 def read_pair(
-    source_path: Path | str, target_path: Path | str, counts: Counter[str] | None = None, blank: bool = False
-) -> Parallel:
-    """Both sides of a parallel text, line i a translation of line i; `counts` as in `read_lines`.
+    source_path: Path | str, target_path: Path | str, counts: Counter[str] | None = None, allow_blank: bool = False
+) -> ParallelText:
+    """Both sides of a parallel text from two files, line i a translation of line i; `counts` as in `read_lines`.
 
-    blank: a pair with a side that has no text is left out and counted, see EMPTY. Raises DataError where the two have
-    different numbers of lines, and as `read_lines` does.
-    """
-    sides = [read_lines(path, counts, blank=True) for path in (source_path, target_path)]
-    return side_by_side(sides, (str(source_path), str(target_path)), counts, blank)
+    allow_blank: leave out pairs in which a side has no text, and count them under DROPPED_EMPTY. Raises DataError if
+    the numbers of lines differ, and the errors of `read_lines`."""
+    sides = [read_lines(path, counts, allow_blank=True) for path in (source_path, target_path)]
+    return align(sides, (str(source_path), str(target_path)), counts, allow_blank)
 
 
 def read_table(
-    path: Path | str, columns: tuple[int, int], counts: Counter[str] | None = None, blank: bool = False
-) -> Parallel:
-    """Two columns (counted from 1) of a file with tabs between columns; else as `read_pair`.
+    path: Path | str, columns: tuple[int, int], counts: Counter[str] | None = None, allow_blank: bool = False
+) -> ParallelText:
+    """Two columns (counted from 1) of a tab-separated file; otherwise like `read_pair`.
 
-    Raises DataError where the lines have too few columns or not all as many, too: a tab inside a text moves the others.
+    Also raises DataError if the lines have too few columns, or different numbers of columns: a tab inside a text would
+    shift the others.
     """
-    return table_of(_content(path), str(path), columns, counts, blank)
+    return parse_table(_content(path), str(path), columns, counts, allow_blank)
 
 
-def archived(path: Path | str, member: str) -> bytes:
-    """A file inside an archive, zip where its name says so and tar else, read without writing it or another anywhere.
+def read_member(path: Path | str, member: str) -> bytes:
+    """The content of a file in an archive: zip if the name ends in `.zip`, else tar. Nothing is unpacked to the disk.
 
-    Raises DataError for an archive that is broken, lacks the file or has a link or a device under its name, and for more
-    than LARGEST bytes.
-    """
+    Raises DataError if the archive is broken, has no such file, has a link or a device under its name, or if the file
+    has more than MAX_TEXT_BYTES."""
     try:
         return (_of_zip if str(path).endswith(".zip") else _of_tar)(path, member)
     except KeyError as error:
         raise DataError(f"{path}: there is no {member} in it") from error
     except _BROKEN as error:
-        reason = str(error).split("\n", 1)[0].rstrip(":")
-        raise DataError(f"{path}: not a whole archive ({reason}); delete it and fetch it again") from error
+        cause = str(error).split("\n", 1)[0].rstrip(":")
+        raise DataError(f"{path}: not a whole archive ({cause}); delete it and fetch it again") from error
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+        raise DataError(f"{path}: cannot be read ({reason(error)})") from error
 
 
 def _of_zip(path: Path | str, member: str) -> bytes:
     with zipfile.ZipFile(path) as archive:
-        about = archive.getinfo(member)
-        if about.is_dir() or stat.S_ISLNK(about.external_attr >> 16):
-            raise DataError(f"{path}: {member} in it is no plain file; delete it and fetch it again")
-        with archive.open(about) as file:
-            return _bounded(file, f"{path}, {member}")
+        entry = archive.getinfo(member)
+        if entry.is_dir() or stat.S_ISLNK(entry.external_attr >> 16):
+            raise _not_a_plain_file(path, member)
+        with archive.open(entry) as file:
+            return _read_bounded(file, f"{path}, {member}")
 
 
 def _of_tar(path: Path | str, member: str) -> bytes:
     with open(path, "rb") as raw:
-        packed = raw.read(len(_GZIP)) == _GZIP  # whatever its name says
-    with gzip.open(path) if packed else open(path, "rb") as file:
-        bounded = _Bounded(file, str(path))
+        compressed = raw.read(len(_GZIP)) == _GZIP  # the name does not count
+    with _open(path, compressed) as file:
+        bounded = _BoundedArchive(file, str(path))
         with tarfile.open(fileobj=bounded, mode="r:") as archive:
-            for about in archive:  # never sought by links: those of an archive may go round
-                if about.name == member:
+            for entry in archive:  # links are never followed: those of an archive may form a circle
+                if entry.name == member:
                     break
             else:
                 raise KeyError
-            if not about.isreg():
-                raise DataError(f"{path}: {member} in it is no plain file; delete it and fetch it again")
-            content = _bounded(archive.extractfile(about), f"{path}, {member}")
-        while bounded.read(_PIECE):  # the checksum of what is compressed stands at its end
+            extracted = archive.extractfile(entry) if entry.isreg() else None
+            if extracted is None:
+                raise _not_a_plain_file(path, member)
+            content = _read_bounded(extracted, f"{path}, {member}")
+        while bounded.read(_PIECE):  # to the end, where gzip checks its checksum
             pass
         return content
 
 
-def _bounded(file: BinaryIO, where: str) -> bytes:
-    """All that a file holds. Raises DataError, before more is in memory, where that is more than LARGEST bytes."""
-    content = file.read(LARGEST + 1)
-    if len(content) > LARGEST:
-        raise DataError(f"{where}: unpacked it has more than {LARGEST:,} bytes, which no text here has; delete it")
+def _open(path: Path | str, compressed: bool) -> IO[bytes]:
+    # GzipFile lacks a few rarely used methods of IO, so mypy does not accept it as one.
+    return gzip.open(path) if compressed else open(path, "rb")  # type: ignore[return-value]
+
+
+def _not_a_plain_file(path: Path | str, member: str) -> DataError:
+    return DataError(f"{path}: {member} in it is no plain file; delete it and fetch it again")
+
+
+def _read_bounded(file: IO[bytes], where: str) -> bytes:
+    """The whole content of a file. Raises DataError, without reading more, if it exceeds MAX_TEXT_BYTES."""
+    content = file.read(MAX_TEXT_BYTES + 1)
+    if len(content) > MAX_TEXT_BYTES:
+        raise DataError(f"{where}: unpacked it has more than {MAX_TEXT_BYTES:,} bytes, too many for a text; delete it")
     return content
 
 
-class _Bounded(io.RawIOBase):
-    """What tarfile reads of an archive; what it skips and what it takes in at once are bounded too."""
+class _BoundedArchive(io.RawIOBase):
+    """A file for tarfile with upper limits of the size of one read and of the position."""
 
-    def __init__(self, file: BinaryIO, where: str) -> None:
+    def __init__(self, file: IO[bytes], where: str) -> None:
         self.file, self.where = file, where
 
     def read(self, size: int = -1) -> bytes:
@@ -169,67 +178,69 @@ class _Bounded(io.RawIOBase):
         return self.file.tell()
 
     def _check(self, end: int, size: int) -> None:
-        if size > LARGEST + 1 or end > MEMBERS * LARGEST:
+        if size > MAX_TEXT_BYTES + 1 or end > MAX_ARCHIVE_TEXTS * MAX_TEXT_BYTES:
             raise DataError(f"{self.where}: unpacked it is larger than any archive of texts here; delete it")
 
 
-def lines_of(raw: bytes, where: str, counts: Counter[str] | None = None, blank: bool = False) -> list[str]:
-    """As `read_lines`, from the content of a file; `where` names it in messages."""
-    lines = _decoded(raw, where)
-    if not blank:
+def parse_lines(raw: bytes, where: str, counts: Counter[str] | None = None, allow_blank: bool = False) -> list[str]:
+    """Like `read_lines`, from the content of a file; `where` names it in messages."""
+    lines = _decode(raw, where)
+    if not allow_blank:
         _refuse_blank(lines, where)
     if counts is not None:
         counts["tabs"] += sum("\t" in line for line in lines)
     return [line.replace("\t", " ") for line in lines]
 
 
-def table_of(
-    raw: bytes, where: str, columns: tuple[int, int], counts: Counter[str] | None = None, blank: bool = False
-) -> Parallel:
-    """As `read_table`, from the content of a file; `where` names it in messages."""
-    rows = [line.split("\t") for line in _decoded(raw, where)]
+def parse_table(
+    raw: bytes, where: str, columns: tuple[int, int], counts: Counter[str] | None = None, allow_blank: bool = False
+) -> ParallelText:
+    """Like `read_table`, from the content of a file; `where` names it in messages."""
+    rows = [line.split("\t") for line in _decode(raw, where)]
     if len(rows[0]) < max(columns):
-        raise DataError(f"{where}, line 1: {len(rows[0])} columns, and column {max(columns)} is asked for")
+        raise DataError(f"{where}, line 1: {len(rows[0])} columns, so there is no column {max(columns)}")
     for number, row in enumerate(rows, start=1):
         if len(row) != len(rows[0]):
             raise DataError(f"{where}, line {number}: {len(row)} columns, and line 1 has {len(rows[0])}")
     sides = [[row[column - 1] for row in rows] for column in columns]
-    return side_by_side(sides, (where, where), counts, blank)
+    return align(sides, (where, where), counts, allow_blank)
 
 
-def side_by_side(
-    sides: Sequence[list[str]], names: tuple[str, str], counts: Counter[str] | None = None, blank: bool = False
-) -> Parallel:
-    """Two sides as one text. blank: pairs with a side that has no text are left out and counted, see EMPTY.
+def align(
+    sides: Sequence[list[str]], names: tuple[str, str], counts: Counter[str] | None = None, allow_blank: bool = False
+) -> ParallelText:
+    """The two sides as a parallel text.
 
-    names: of both sides, for messages. Raises DataError where the two have different numbers of lines, and for a line
-    without text where `blank` does not allow it.
+    names: of both sides, for messages. allow_blank: leave out pairs in which a side has no text, and count them under
+    DROPPED_EMPTY. Raises DataError if the numbers of lines differ, and for a line without text unless allowed.
     """
     if len(sides[0]) != len(sides[1]):
-        found = " and ".join(f"{name} has {len(side)}{of}" for name, side, of in zip(names, sides, (" lines", "")))
-        raise DataError(f"{found}; they must be as many")
-    text = Parallel(*sides)
-    if not blank:
+        raise DataError(
+            f"{names[0]} has {len(sides[0])} lines and {names[1]} has {len(sides[1])}; the numbers must be equal"
+        )
+    text = ParallelText(*sides)
+    if not allow_blank:
         for name, side in zip(names, sides):
             _refuse_blank(side, name)
         return text
-    whole = [bool(source.strip() and target.strip()) for source, target in zip(*text)]
+    mask = [bool(source.strip() and target.strip()) for source, target in zip(*text)]
     if counts is not None:
-        counts[EMPTY] += whole.count(False)
-    return text if all(whole) else text.where(whole)
+        counts[DROPPED_EMPTY] += mask.count(False)
+    return text if all(mask) else text.where(mask)
 
 
 def _content(path: Path | str) -> bytes:
     try:
-        with gzip.open(path) if str(path).endswith(".gz") else open(path, "rb") as file:
-            return _bounded(file, str(path))
+        with _open(path, str(path).endswith(".gz")) as file:
+            return _read_bounded(file, str(path))
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{path}: not a whole gzip file ({error}); delete it and fetch it again") from error
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+        raise DataError(f"{path}: cannot be read ({reason(error)})") from error
 
 
-def _decoded(raw: bytes, where: str) -> list[str]:
+def _decode(raw: bytes, where: str) -> list[str]:
+    """The lines of a UTF-8 text."""
     raw = raw.removeprefix(_BOM)
     if not raw:
         raise DataError(f"{where}: the file is empty")
@@ -238,9 +249,9 @@ def _decoded(raw: bytes, where: str) -> list[str]:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise DataError(f"{where}, line {line}: not UTF-8 ({error.reason})") from error
-    if "\0" in text:  # what disks and archives fill holes with
+    if "\0" in text:  # disks and archives fill holes with NULs
         raise DataError(f"{where}, line {text.count(chr(10), 0, text.index(chr(0))) + 1}: a NUL; the file is damaged")
-    # Not str.splitlines, which also splits at characters that stand inside a caption, such as U+2028.
+    # Not str.splitlines, which also splits at characters that occur inside captions, such as U+2028.
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
 
 

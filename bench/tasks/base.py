@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bench.data.examples import Redraw, Sizes, Split, TaskData
-from bench.data.ragged import closed_lengths
+from bench.data.ragged import lengths_with_end
 from bench.errors import UserError
 from bench.metrics import correct
 
@@ -105,7 +105,7 @@ class Task(ABC):
 
     def loss_positions(self, split: Split) -> np.ndarray:
         """(N,) the number of positions over which each example's loss is averaged; end tokens count."""
-        return closed_lengths(split.tgt)
+        return lengths_with_end(split.tgt)
 
     def chance_loss(self, split: Split) -> float | None:
         """Loss in nats a position of a model that knows the form of the answers and guesses; None: unknown."""

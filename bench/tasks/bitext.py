@@ -24,7 +24,7 @@ from pathlib import Path
 from bench.data import hub
 from bench.data.corpora.files import file_checksum
 from bench.data.splits import fraction
-from bench.data.text import Parallel, read_pair, read_table
+from bench.data.text import ParallelText, read_pair, read_table
 from bench.errors import DataError, UserError
 from bench.tasks.kinds.translation import Translation
 
@@ -64,7 +64,7 @@ class Bitext(Translation):
             named, read = (", ".join(names) or "nothing" for names in (self.files, paths))
             raise ValueError(f"files: has checksums of {named}, but the task reads {read}")
 
-    def texts(self, counts: Counter[str]) -> dict[str, Parallel]:
+    def texts(self, counts: Counter[str]) -> dict[str, ParallelText]:
         self._require_text()
         for path, expected in self._file_checksums.items():
             if file_checksum(Path(path)) != expected:
@@ -153,24 +153,24 @@ class Bitext(Translation):
         train = [self.source, self.target] if self.table is None else [self.table]
         return list(dict.fromkeys([*train, *(self.valid or []), *(self.test or [])]))
 
-    def _read(self, location: list[str] | None, counts: Counter[str]) -> Parallel:
+    def _read(self, location: list[str] | None, counts: Counter[str]) -> ParallelText:
         """A held-out text, or with None the training text, without the pairs that have an empty side."""
         assert self.source is not None and self.target is not None, "_require_text comes first"
-        blank = location is None
+        allow_blank = location is None
         if self.dataset is not None:
             assert self.revision is not None, "__post_init__ requires it"
             (split,) = location or [self.split or "train"]
             fields = (self.source, self.target)
-            text = hub.read_split(self.dataset, self.subset, self.revision, split, fields, counts, blank)
+            text = hub.read_split(self.dataset, self.subset, self.revision, split, fields, counts, allow_blank)
             self._side_checksums |= {f"{split}.{field}": _checksum(side) for field, side in zip(fields, text)}
             return text
         if self.table is not None:
             (path,) = location or [self.table]
-            return read_table(path, (int(self.source), int(self.target)), counts, blank)
+            return read_table(path, (int(self.source), int(self.target)), counts, allow_blank)
         source, target = location or [self.source, self.target]
-        return read_pair(source, target, counts, blank)
+        return read_pair(source, target, counts, allow_blank)
 
-    def _split_off(self, name: str, text: Parallel) -> tuple[Parallel, Parallel]:
+    def _split_off(self, name: str, text: ParallelText) -> tuple[ParallelText, ParallelText]:
         """The rest of a text, and the set that is split off. Raises UserError if either is empty."""
         assert self.held_out is not None, "__post_init__ sets it if a set is split off"
         low = SETS.index(name) * self.held_out

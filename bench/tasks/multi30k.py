@@ -18,7 +18,7 @@ import numpy as np
 
 from bench.data.corpora import files
 from bench.data.corpora.multi30k import CORPUS, LANGUAGES, TESTS
-from bench.data.text import Parallel, read_pair
+from bench.data.text import ParallelText, read_pair
 from bench.metrics import LITERATURE
 from bench.tasks.kinds.translation import Translation
 
@@ -64,7 +64,7 @@ class Multi30k(Translation):
         if len(set(self.tests)) < len(self.tests):
             raise ValueError(f"tests={self.tests!r}: names a test set twice")
 
-    def texts(self, counts: Counter[str]) -> dict[str, Parallel]:
+    def texts(self, counts: Counter[str]) -> dict[str, ParallelText]:
         return {name: self._read(name, counts) for name in self._texts}
 
     def checksums(self) -> dict[str, str]:
@@ -82,6 +82,6 @@ class Multi30k(Translation):
     def _files(self, name: str) -> tuple[str, str]:
         return f"{name}.{self.source}.gz", f"{name}.{self.target}.gz"
 
-    def _read(self, name: str, counts: Counter[str]) -> Parallel:
+    def _read(self, name: str, counts: Counter[str]) -> ParallelText:
         source, target = (files.obtain(CORPUS, file) for file in self._files(name))
         return read_pair(source, target, counts)

@@ -15,7 +15,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from bench.data.corpora import registry
-from bench.data.text import Parallel
+from bench.data.text import ParallelText
 from bench.tasks.kinds.translation import Translation
 
 
@@ -29,7 +29,7 @@ class Published(Translation):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        known = registry.parallel_texts()
+        known = registry.parallel_corpora()
         if isinstance(self.corpora, str) or not self.corpora:
             raise ValueError(f"corpora={self.corpora!r}: not a list of corpora; there are {', '.join(known)}")
         for name in self.corpora:
@@ -43,12 +43,12 @@ class Published(Translation):
         if len(set(tests)) < len(tests):
             raise ValueError(f"corpora={list(self.corpora)!r}: a test set is in two of them")
 
-    def texts(self, counts: Counter[str]) -> dict[str, Parallel]:
-        texts = {"train": Parallel([], []), "valid": Parallel([], [])}
+    def texts(self, counts: Counter[str]) -> dict[str, ParallelText]:
+        texts = {"train": ParallelText([], []), "valid": ParallelText([], [])}
         for corpus in self._corpora:
             turned = corpus.languages != (self.source, self.target)
             for name, part in corpus.read(counts).items():
-                part = part.turned if turned else part
+                part = part.swapped if turned else part
                 texts[name] = texts[name].joined(part) if name in texts else part
         return texts
 

@@ -54,12 +54,12 @@ def load(task: Task) -> TaskData:
     content = file_cache.find(folder, key, SUFFIX)
     if content is not None:
         return _restored(task, content)
-    with file_cache.alone(folder, key):
+    with file_cache.exclusive(folder, key):
         content = file_cache.find(folder, key, SUFFIX)  # another process may have written it before we had the lock
         if content is not None:
             return _restored(task, content)
         data = task.load()
-        file_cache.keep(folder, key, SUFFIX, to_bytes(data), LIMIT)
+        file_cache.store(folder, key, SUFFIX, to_bytes(data), LIMIT)
         return data
 
 

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.data.cleaning import tidied
-from bench.data.text import Parallel, archived, lines_of, read_pair, read_table, side_by_side
+from bench.data.cleaning import normalise_spaces
+from bench.data.text import ParallelText, align, parse_lines, read_member, read_pair, read_table
 from bench.errors import DataError
 
 COUNT = int(os.environ.get("BENCH_FUZZ", "120"))
@@ -81,61 +81,61 @@ def damaged(content: bytes, generator: np.random.Generator, most: int) -> bytes:
     return content
 
 
-def plain(folder: Path, spoil: Callable[[bytes], bytes], counts: Counter) -> Parallel:
+def plain(folder: Path, spoil: Callable[[bytes], bytes], counts: Counter) -> ParallelText:
     (folder / "a").write_bytes(spoil(text(SIDES[0])))
     (folder / "b").write_bytes(text(SIDES[1]))
-    return read_pair(folder / "a", folder / "b", counts, blank=True)
+    return read_pair(folder / "a", folder / "b", counts, allow_blank=True)
 
 
-def both(folder: Path, spoil: Callable[[bytes], bytes], counts: Counter) -> Parallel:
+def both(folder: Path, spoil: Callable[[bytes], bytes], counts: Counter) -> ParallelText:
     for name, lines in zip("ab", SIDES):
         (folder / name).write_bytes(spoil(text(lines)))
-    return read_pair(folder / "a", folder / "b", counts, blank=True)
+    return read_pair(folder / "a", folder / "b", counts, allow_blank=True)
 
 
-def zipped(folder: Path, spoil: Callable[[bytes], bytes], counts: Counter) -> Parallel:
+def zipped(folder: Path, spoil: Callable[[bytes], bytes], counts: Counter) -> ParallelText:
     (folder / "a.gz").write_bytes(spoil(gzip.compress(text(SIDES[0]), mtime=0)))
     (folder / "b").write_bytes(text(SIDES[1]))
-    return read_pair(folder / "a.gz", folder / "b", counts, blank=True)
+    return read_pair(folder / "a.gz", folder / "b", counts, allow_blank=True)
 
 
-def table(folder: Path, spoil: Callable[[bytes], bytes], counts: Counter) -> Parallel:
+def table(folder: Path, spoil: Callable[[bytes], bytes], counts: Counter) -> ParallelText:
     (folder / "t.tsv").write_bytes(spoil(text(["\t".join(pair) for pair in zip(*SIDES)])))
-    return read_table(folder / "t.tsv", (1, 2), counts, blank=True)
+    return read_table(folder / "t.tsv", (1, 2), counts, allow_blank=True)
 
 
-def _members(path: Path, counts: Counter) -> Parallel:
-    sides = [lines_of(archived(path, name), f"{path}/{name}", counts, blank=True) for name in "ab"]
-    return side_by_side(sides, ("a", "b"), counts, blank=True)
+def _members(path: Path, counts: Counter) -> ParallelText:
+    sides = [parse_lines(read_member(path, name), f"{path}/{name}", counts, allow_blank=True) for name in "ab"]
+    return align(sides, ("a", "b"), counts, allow_blank=True)
 
 
-def tar(folder: Path, spoil: Callable[[bytes], bytes], counts: Counter, mode: str = "w:gz") -> Parallel:
-    held = io.BytesIO()
-    with tarfile.open(fileobj=held, mode=mode) as archive:
+def tar(folder: Path, spoil: Callable[[bytes], bytes], counts: Counter, mode: str = "w:gz") -> ParallelText:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=mode) as archive:
         for name, lines in zip("ab", SIDES):
             about = tarfile.TarInfo(name)
             about.size = len(text(lines))
             archive.addfile(about, io.BytesIO(text(lines)))
-    (folder / "t.tar.gz").write_bytes(spoil(held.getvalue()))
+    (folder / "t.tar.gz").write_bytes(spoil(buffer.getvalue()))
     return _members(folder / "t.tar.gz", counts)
 
 
-def plain_tar(folder: Path, spoil: Callable[[bytes], bytes], counts: Counter) -> Parallel:
+def plain_tar(folder: Path, spoil: Callable[[bytes], bytes], counts: Counter) -> ParallelText:
     return tar(folder, spoil, counts, "w")
 
 
-def zip_file(folder: Path, spoil: Callable[[bytes], bytes], counts: Counter) -> Parallel:
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+def zip_file(folder: Path, spoil: Callable[[bytes], bytes], counts: Counter) -> ParallelText:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, lines in zip("ab", SIDES):
             archive.writestr(name, text(lines))
-    (folder / "t.zip").write_bytes(spoil(held.getvalue()))
+    (folder / "t.zip").write_bytes(spoil(buffer.getvalue()))
     return _members(folder / "t.zip", counts)
 
 
 FORMS = (plain, both, zipped, table, tar, plain_tar, zip_file)
 CHECKED = (zipped, tar, zip_file)
-"""Forms with a checksum of their own: there any number of faults is found. In the others two may cancel out, a line
+"""Forms with a checksum of their own: there any number of faults is detected. In the others two may cancel out, a line
 that goes and one that comes, and nothing in the files tells."""
 
 
@@ -148,25 +148,25 @@ def test_a_damaged_corpus_is_refused_or_read_pair_by_pair(form, tmp_path: Path, 
         generator = np.random.default_rng([number, FORMS.index(form)])
         counts: Counter = Counter()
         try:
-            found = form(tmp_path, lambda content: damaged(content, generator, 3 if form in CHECKED else 1), counts)
+            text = form(tmp_path, lambda content: damaged(content, generator, 3 if form in CHECKED else 1), counts)
         except DataError as error:
             assert str(error) and "\n" not in str(error), (number, str(error))
             ends["refused"] += 1
             continue
-        tidy = tidied(found, counts)
+        tidy = normalise_spaces(text, counts)
         assert len(tidy.sources) == len(tidy.targets)
         if form is not both:  # where the same line can go on one side and another on the other
             check_together(tidy, number)
-        assert all("\t" not in line and "\n" not in line for side in found for line in side), number
+        assert all("\t" not in line and "\n" not in line for side in text for line in side), number
         ends["read"] += 1
     record_property("ends", dict(ends))
     record_property("cases", COUNT)
     assert ends["refused"] > COUNT / 20 and sum(ends.values()) == COUNT
 
 
-def check_together(found: Parallel, number: int) -> None:
+def check_together(text: ParallelText, number: int) -> None:
     """Lines that were not damaged themselves stand beside their translations."""
-    for source, target in zip(*found, strict=True):
+    for source, target in zip(*text, strict=True):
         if source in SIDES[0] and target in SIDES[1]:
             assert SIDES[0].index(source) == SIDES[1].index(target), (number, source, target)
 
@@ -209,7 +209,7 @@ def test_something_else_in_the_place_of_a_file(kind: str, suffix: str, tmp_path:
         if suffix == ".tsv":
             read_table(path, (1, 2))
         elif suffix in (".zip", ".tar.gz"):
-            archived(path, "a")
+            read_member(path, "a")
         else:
             read_pair(path, tmp_path / "b")
     assert re.search(r"text|a has|lines", str(caught.value)) and "\n" not in str(caught.value)

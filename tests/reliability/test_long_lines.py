@@ -15,7 +15,7 @@ import torch
 from bench import __main__
 from bench.conf import files, schema
 from bench.conf.compose import compose
-from bench.data.examples import LONGEST, Split
+from bench.data.examples import MAX_LENGTH, Split
 from bench.data.ragged import Ragged
 from bench.errors import DataError, UserError
 from bench.evaluation.decoding import decode_split
@@ -59,10 +59,10 @@ for name in sys.argv[1:]:
 
 
 def read(name: str) -> None:
-    """One source of LONGEST tokens through an arm: decoded by a beam; of additive attention also scored."""
+    """One source of MAX_LENGTH tokens through an arm: decoded by a beam; of additive attention also scored."""
     model = build(*CASES[IDS.index(name)])
     generator = np.random.default_rng(0)
-    src = Ragged.of([generator.integers(4, SOURCE_SIZE, LONGEST - 1)])
+    src = Ragged.of([generator.integers(4, SOURCE_SIZE, MAX_LENGTH - 1)])
     found = decode_split(model, Split("test", src, Ragged.of([[5, 6]])), np.array([4]), Search(beam=5), 16_000)
     assert len(found.hypotheses.tokens[0]) <= 4
     if name == "lstm_additive":  # of all scores at once, 8,191 by 1,024 by 16 and more
@@ -105,7 +105,7 @@ class Words:
 def test_translate_cuts_a_line_of_ten_thousand_tokens_and_says_so(name, monkeypatch) -> None:
     model = build(*CASES[IDS.index(name)])
     monkeypatch.setattr(translate.trained, "load", lambda folder: Trained(None, Words(), None, model, 1.0))
-    most = LONGEST - 1 if model.max_length is None else model.max_length - 1
+    most = MAX_LENGTH - 1 if model.max_length is None else model.max_length - 1
     said: list[str] = []
     whole = "a bb " * most
     lines = ["a bb ccc", "a bb " * 5000, "", " ".join(whole.split()[:most])]
@@ -151,7 +151,7 @@ def test_a_training_line_of_ten_thousand_tokens_is_left_out_and_counted(corpus: 
     with open(corpus / "train.en", "a") as source, open(corpus / "train.de", "a") as target:
         source.write("x " * 10_000 + "\n")
         target.write("a\n")
-    cell = bitext(corpus, f"task.max_length={LONGEST}")
+    cell = bitext(corpus, f"task.max_length={MAX_LENGTH}")
     data = schema.build_task(cell.config["task"]).load()
     assert data.counts["train_dropped_long"] == 1 and data.train.src.lengths.max() < 100
 

@@ -68,7 +68,7 @@ def test_an_epoch_has_every_example_once_within_the_budget(lengths, budget, mixe
         mask = torch.ones_like(batch.src, dtype=torch.bool) if batch.src_mask is None else batch.src_mask
         assert torch.equal(mask, batch.src != PAD), "padding and nothing else is masked"
         real = torch.zeros(batch.tgt_out.numel(), dtype=torch.bool)
-        real[slice(None) if batch.real is None else batch.real] = True
+        real[slice(None) if batch.unpadded is None else batch.unpadded] = True
         assert torch.equal(real.view_as(batch.tgt_out), batch.tgt_out != PAD)
         for place, row in enumerate(rows.tolist()):
             source, target = lengths[row]

@@ -35,8 +35,8 @@ Texts = dict[str, bytes]
 class Loader:
     """make(folder): the task over files that lie there. texts: its files. pack: what lies in the folder for these.
 
-    training, held_out: one side of either, a file of `texts`; None: they are in one. corpora: whose checksums are
-    asked. table: both sides are in one file. strict: a training line without text is an error and not left out.
+    training, held_out: one side of either, a file of `texts`; held_out None: both are in one file. corpora: those of
+    the files. table: both sides are in one file. strict: a training line without text is an error, not left out.
     """
 
     make: Callable[[Path], Translation]
@@ -101,22 +101,22 @@ def compressed(content: bytes) -> bytes:
 
 
 def tarred(members: Texts) -> bytes:
-    held = io.BytesIO()
-    with tarfile.open(fileobj=held, mode="w:gz") as archive:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
         for name, content in members.items():
             about = tarfile.TarInfo(name)
             about.size = len(content)
             archive.addfile(about, io.BytesIO(content))
     # The time in gzip's header would make the same text another file a second later.
-    return held.getvalue()[:4] + bytes(4) + held.getvalue()[8:]
+    return buffer.getvalue()[:4] + bytes(4) + buffer.getvalue()[8:]
 
 
 def zipped(members: Texts) -> bytes:
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
             archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
-    return held.getvalue()
+    return buffer.getvalue()
 
 
 def table(count: int, *languages: str) -> bytes:
@@ -164,11 +164,13 @@ def _tatoeba() -> Loader:
 def _iwslt14() -> Loader:
     texts: Texts = {}
     for language in ("de", "en"):
-        said = ["<url>http://talks.invalid/1</url>", "<title>On dogs</title>", *lines(language, 200, 0)]
-        texts[f"de-en/train.tags.de-en.{language}"] = joined(said)
+        training = ["<url>http://talks.invalid/1</url>", "<title>On dogs</title>", *lines(language, 200, 0)]
+        texts[f"de-en/train.tags.de-en.{language}"] = joined(training)
         for seed, name in enumerate(iwslt14.TESTS, start=1):
-            held = [f'<seg id="{i}"> {line} </seg>' for i, line in enumerate(lines(language, 5, seed), start=1)]
-            texts[f"de-en/IWSLT14.{name}.de-en.{language}.xml"] = joined(['<?xml version="1.0"?>', *held, "</doc>"])
+            segments = [f'<seg id="{i}"> {line} </seg>' for i, line in enumerate(lines(language, 5, seed), start=1)]
+            texts[f"de-en/IWSLT14.{name}.de-en.{language}.xml"] = joined(
+                ['<?xml version="1.0"?>', *segments, "</doc>"]
+            )
     return Loader(
         make=lambda folder: Published(corpora=["iwslt14"], vocabulary=VOCABULARY),
         texts=texts,

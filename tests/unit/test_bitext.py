@@ -285,10 +285,10 @@ def test_rows_without_text_are_left_out_and_counted(library):
     pairs[3], pairs[5], pairs[7] = {"en": "a\tb\nc", "de": "d"}, {"en": None, "de": "d"}, None
     library(lambda *_, **__: Rows(translation=pairs))
     counts = Counter()
-    text = hub.read_split("a/b", None, COMMIT, "train", ("en", "de"), counts, blank=True)
+    text = hub.read_split("a/b", None, COMMIT, "train", ("en", "de"), counts, allow_blank=True)
     assert len(text.sources) == 98 and counts == {"tabs": 1, "train_dropped_empty": 2}
     with pytest.raises(DataError, match="a/b, train, en, line 6: no text"):
-        hub.read_split("a/b", None, COMMIT, "train", ("en", "de"), counts, blank=False)
+        hub.read_split("a/b", None, COMMIT, "train", ("en", "de"), counts, allow_blank=False)
 
 
 @pytest.mark.parametrize(
@@ -300,9 +300,9 @@ def test_rows_without_text_are_left_out_and_counted(library):
             UserError,
             "translation, translation.fr, translation.de$",
         ),
-        (lambda: Rows(en=[1], de=["b"]), DataError, "row 1: en is no text but int"),
+        (lambda: Rows(en=[1], de=["b"]), DataError, "row 1: en must be text, got int"),
         (lambda: raising(ValueError('Unknown split "train".\nno')), UserError, 'Unknown split "train". no'),
-        (lambda: raising(ConnectionError("no\nnetwork")), DataUnavailable, "had .ConnectionError: no network"),
+        (lambda: raising(ConnectionError("no\nnetwork")), DataUnavailable, "loaded .ConnectionError: no network"),
     ],
 )
 def test_a_data_set_that_does_not_suit_is_one_line(library, load, kind, message):
@@ -338,7 +338,7 @@ def test_the_real_library_reads_a_folder_of_files(monkeypatch, tmp_path):
     folder = tmp_path / "set"
     folder.mkdir()
     (folder / "train.jsonl").write_bytes(joined([json.dumps(row) for row in rows]))
-    text = hub.read_split(str(folder), None, COMMIT, "train", ("de", "en"), Counter(), blank=False)
+    text = hub.read_split(str(folder), None, COMMIT, "train", ("de", "en"), Counter(), allow_blank=False)
     assert text == (lines("de", 30, 0), lines("en", 30, 0))
     with pytest.raises(UserError, match="dev"):
-        hub.read_split(str(folder), None, COMMIT, "dev", ("de", "en"), Counter(), blank=False)
+        hub.read_split(str(folder), None, COMMIT, "dev", ("de", "en"), Counter(), allow_blank=False)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.data import subwords
-from bench.data.bpe_dropout import redraws
+from bench.data.bpe_dropout import redraw_with_dropout
 from bench.data.examples import UNK, Split
 from bench.data.ragged import Ragged
 from bench.errors import UserError
@@ -30,10 +30,10 @@ def test_without_dropout_it_is_the_segmentation_itself(learnt: subwords.Subwords
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.95])
 def test_the_text_stays_and_is_cut_finer(learnt: subwords.Subwords, p: float) -> None:
-    found = learnt.sample(LINES, p, generator(0))
-    assert [learnt.decode(ids) for ids in found] == LINES and not any(UNK in ids for ids in found)
+    sampled = learnt.sample(LINES, p, generator(0))
+    assert [learnt.decode(ids) for ids in sampled] == LINES and not any(UNK in ids for ids in sampled)
     plain = learnt.encode(LINES)
-    assert sum(map(len, found)) > sum(map(len, plain))
+    assert sum(map(len, sampled)) > sum(map(len, plain))
 
 
 def test_the_same_generator_gives_the_same_whatever_was_drawn_before(learnt: subwords.Subwords) -> None:
@@ -58,7 +58,7 @@ def test_an_epoch_keeps_everything_but_the_ids(learnt: subwords.Subwords) -> Non
     sides = Ragged.of(learnt.encode(LINES)), Ragged.of(learnt.encode(LINES[::-1]))
     axes = {"length": np.arange(len(LINES))}
     train = Split("train", *sides, axes=axes, sources=LINES, references=LINES[::-1])
-    drawn = redraws(learnt, train, 0.3)(generator(0))
+    drawn = redraw_with_dropout(learnt, train, 0.3)(generator(0))
     assert len(drawn) == len(train) and (drawn.sources, drawn.references) == (train.sources, train.references)
     assert drawn.axes is train.axes
     assert [learnt.decode(ids) for ids in drawn.src] == LINES

@@ -7,11 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.data.cleaning import Cleaning, apart, fitting, tidied
-from bench.data.text import Parallel, paired
+from bench.data.cleaning import Cleaning, normalise_spaces, select_by_length, select_by_text
+from bench.data.text import ParallelText
 
 ANY = Cleaning(overlap="source", duplicates=True, max_length=1000, max_ratio=None)
-HELD_OUT = {"val": paired([("a", "x"), ("b", "y")]), "test": paired([("c", "z"), ("c", "z")])}
+HELD_OUT = {
+    "val": ParallelText.of_pairs([("a", "x"), ("b", "y")]),
+    "test": ParallelText.of_pairs([("c", "z"), ("c", "z")]),
+}
 
 
 @pytest.mark.parametrize(
@@ -19,19 +22,19 @@ HELD_OUT = {"val": paired([("a", "x"), ("b", "y")]), "test": paired([("c", "z"),
     [("source", [("d", "x"), ("d", "w"), ("e", "z")]), ("either", [("d", "w")])],
 )
 def test_pairs_that_are_also_held_out_are_left_out_and_counted(overlap, kept):
-    train = paired([("a", "x"), ("d", "x"), ("c", "w"), ("d", "w"), ("e", "z"), ("a", "v")])
+    train = ParallelText.of_pairs([("a", "x"), ("d", "x"), ("c", "w"), ("d", "w"), ("e", "z"), ("a", "v")])
     counts = Counter()
     rules = Cleaning(overlap, True, 1000, None)
-    assert apart(train, HELD_OUT, rules, counts) == paired(kept)
+    assert select_by_text(train, HELD_OUT, rules, counts) == ParallelText.of_pairs(kept)
     assert counts["train_pairs"] == 6 and counts["train_removed_overlap"] == 6 - len(kept)
     assert counts["train_overlap_val"] == 1 and counts["train_overlap_test"] == 2, "held-out lines, not training lines"
 
 
 @pytest.mark.parametrize(("allowed", "removed"), [(True, 0), (False, 2)])
 def test_duplicate_pairs_are_counted_and_left_out_where_asked(allowed, removed):
-    train = paired([("d", "w"), ("d", "v"), ("d", "w"), ("e", "w"), ("d", "w"), ("a", "x"), ("a", "x")])
+    train = ParallelText.of_pairs([("d", "w"), ("d", "v"), ("d", "w"), ("e", "w"), ("d", "w"), ("a", "x"), ("a", "x")])
     counts = Counter()
-    kept = apart(train, HELD_OUT, Cleaning("source", allowed, 1000, None), counts)
+    kept = select_by_text(train, HELD_OUT, Cleaning("source", allowed, 1000, None), counts)
     assert counts["train_duplicate_pairs"] == 3 and counts["train_removed_duplicates"] == removed
     assert len(kept.sources) == 5 - removed
     assert list(dict.fromkeys(zip(*kept))) == [("d", "w"), ("d", "v"), ("e", "w")], "the first ones, in their order"
@@ -39,7 +42,9 @@ def test_duplicate_pairs_are_counted_and_left_out_where_asked(allowed, removed):
 
 def test_nothing_may_be_left():
     counts = Counter()
-    kept = apart(paired([("a", "x")] * 2), HELD_OUT, Cleaning("source", False, 1000, None), counts)
+    kept = select_by_text(
+        ParallelText.of_pairs([("a", "x")] * 2), HELD_OUT, Cleaning("source", False, 1000, None), counts
+    )
     assert kept == ([], []) and counts["train_removed_overlap"] == 2
 
 
@@ -47,7 +52,7 @@ def test_nothing_may_be_left():
 def test_every_pair_that_does_not_fit_is_counted_once(lengths, longest, ratio):
     sources, targets = np.array(lengths).T
     counts = Counter()
-    fits = fitting(sources, targets, Cleaning("source", True, longest, ratio), counts)
+    fits = select_by_length(sources, targets, Cleaning("source", True, longest, ratio), counts)
     for fit, source, target in zip(fits, sources, targets):
         assert fit == (max(source, target) <= longest and max(source, target) / min(source, target) <= ratio + 1e-9)
     assert counts["train_kept"] == fits.sum()
@@ -57,13 +62,16 @@ def test_every_pair_that_does_not_fit_is_counted_once(lengths, longest, ratio):
 
 def test_no_ratio_leaves_out_nothing():
     counts = Counter()
-    assert fitting(np.array([1, 9]), np.array([9, 1000]), ANY, counts).all() and counts["train_dropped_ratio"] == 0
+    assert (
+        select_by_length(np.array([1, 9]), np.array([9, 1000]), ANY, counts).all()
+        and counts["train_dropped_ratio"] == 0
+    )
 
 
 def test_white_space_is_one_space_and_lines_changed_are_counted():
     counts = Counter()
-    text = Parallel(["a b", " a\u00a0 b ", "a\u2028b"], ["c", "c ", "c\rd"])
-    assert tidied(text, counts) == (["a b"] * 3, ["c", "c", "c d"])
+    text = ParallelText(["a b", " a\u00a0 b ", "a\u2028b"], ["c", "c ", "c\rd"])
+    assert normalise_spaces(text, counts) == (["a b"] * 3, ["c", "c", "c d"])
     assert counts["lines_tidied"] == 4
 
 

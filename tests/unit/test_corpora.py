@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from bench.data import text
-from bench.data.corpora import files, registry
+from bench.data.corpora import download, files, registry
 from bench.errors import DataError, DataUnavailable, UserError
 
 TEXT = gzip.compress(b"ein Hund\n", mtime=0)
@@ -26,7 +26,7 @@ CORPUS = files.Corpus(
     licence="none needed",
     addresses=("https://one.invalid/raw/", "https://two.invalid/raw/"),
     files={"train.de.gz": hashlib.sha256(TEXT).hexdigest()},
-    largest=1000,
+    max_bytes=1000,
 )
 FILE = "train.de.gz"
 
@@ -39,9 +39,7 @@ def apart(monkeypatch, tmp_path):
     monkeypatch.delenv("BENCH_MIRROR", raising=False)
 
 
-@pytest.fixture
-def toy(monkeypatch):
-    monkeypatch.setattr(registry, "corpora", lambda: {"toy": CORPUS})
+TOY = {"toy": CORPUS}
 
 
 def put(root: Path, content: bytes = TEXT, folder: str = "toy") -> Path:
@@ -52,15 +50,15 @@ def put(root: Path, content: bytes = TEXT, folder: str = "toy") -> Path:
 
 
 class Served(urllib.request.BaseHandler):
-    """Answers instead of the network: address to (status, headers, body) or an exception; remembers what was asked."""
+    """Answers instead of the network: address to (status, headers, body) or an exception; records requests."""
 
     handler_order = 100
 
     def __init__(self, answers):
-        self.answers, self.asked = answers, []
+        self.answers, self.requested = answers, []
 
     def https_open(self, request):
-        self.asked.append(request.full_url)
+        self.requested.append(request.full_url)
         answer = self.answers[request.full_url]
         if isinstance(answer, Exception):
             raise answer
@@ -79,7 +77,7 @@ class Served(urllib.request.BaseHandler):
 def serve(monkeypatch):
     """serve({address: answer}) -> Served; the real opener with its network replaced."""
     monkeypatch.setenv("BENCH_OFFLINE", "0")
-    build = files.https_opener
+    build = download.https_opener
 
     def start(answers):
         served = Served(answers)
@@ -89,7 +87,7 @@ def serve(monkeypatch):
             director.add_handler(served)
             return director
 
-        monkeypatch.setattr(files, "https_opener", opener)
+        monkeypatch.setattr(download, "https_opener", opener)
         return served
 
     return start
@@ -131,7 +129,7 @@ def test_a_broken_copy_is_an_error_and_nothing_else_is_tried(monkeypatch, tmp_pa
     assert not isinstance(error.value, DataUnavailable)
     assert str(broken) in message and "delete" in message
     assert hashlib.sha256(b"not it").hexdigest()[:16] in message and CORPUS.files[FILE][:16] in message
-    assert served.asked == []
+    assert served.requested == []
 
 
 def test_a_link_to_nowhere_is_broken_not_missing(monkeypatch, tmp_path):
@@ -157,7 +155,7 @@ def test_offline_asks_nobody(monkeypatch, serve):
     monkeypatch.setenv("BENCH_OFFLINE", "1")
     with pytest.raises(DataUnavailable):
         files.obtain(CORPUS, FILE)
-    assert served.asked == []
+    assert served.requested == []
 
 
 def test_cache_folder_from_the_environment(monkeypatch, tmp_path):
@@ -191,7 +189,7 @@ def test_download_is_checked_and_named_and_not_repeated(tmp_path, serve):
     assert path == tmp_path / "cache" / "toy" / FILE and path.read_bytes() == TEXT
     assert path.stat().st_mode & 0o444 == 0o444
     assert files.obtain(CORPUS, FILE) == path
-    assert served.asked == [CORPUS.addresses[0] + FILE]
+    assert served.requested == [CORPUS.addresses[0] + FILE]
     assert left_behind(tmp_path) == [path]
 
 
@@ -199,7 +197,7 @@ def test_next_address_when_the_first_has_nothing(serve):
     first, second = (address + FILE for address in CORPUS.addresses)
     served = serve({first: (404, {}, b""), second: (200, {}, TEXT)})
     assert files.obtain(CORPUS, FILE).read_bytes() == TEXT
-    assert served.asked == [first, second]
+    assert served.requested == [first, second]
 
 
 @pytest.mark.parametrize(
@@ -224,7 +222,7 @@ def test_what_differs_from_the_checksum_is_not_kept(tmp_path, serve):
         files.obtain(CORPUS, FILE)
     assert not isinstance(error.value, DataUnavailable)
     one_line(error)
-    assert left_behind(tmp_path) == [] and len(served.asked) == 1
+    assert left_behind(tmp_path) == [] and len(served.requested) == 1
 
 
 def test_what_is_too_large_is_not_kept(monkeypatch, tmp_path, serve):
@@ -232,12 +230,12 @@ def test_what_is_too_large_is_not_kept(monkeypatch, tmp_path, serve):
     address = CORPUS.addresses[0] + FILE
     serve({address: (200, {}, body)})
     with pytest.raises(DataError, match="more than 1000 bytes"):
-        files.download(address, tmp_path / FILE, hashlib.sha256(body).hexdigest(), 1000)
+        download.download(address, tmp_path / FILE, hashlib.sha256(body).hexdigest(), 1000)
     assert left_behind(tmp_path) == []
 
 
 def test_a_trickle_is_given_up(monkeypatch, tmp_path, serve):
-    monkeypatch.setattr(files, "DOWNLOAD_SECONDS", -1)
+    monkeypatch.setattr(download, "DOWNLOAD_SECONDS", -1)
     serve({address + FILE: (200, {}, TEXT) for address in CORPUS.addresses})
     with pytest.raises(DataUnavailable, match="gave up"):
         files.obtain(CORPUS, FILE)
@@ -252,7 +250,7 @@ def test_a_download_that_breaks_off_leaves_nothing(tmp_path, serve, corpus, kept
     with pytest.raises(DataUnavailable, match=f"broke off after {kept} of {len(TEXT)} bytes") as error:
         files.obtain(corpus, FILE)
     one_line(error)
-    assert left_behind(tmp_path) == [] and len(served.asked) == 2
+    assert left_behind(tmp_path) == [] and len(served.requested) == 2
 
 
 @pytest.mark.parametrize(
@@ -262,7 +260,7 @@ def test_a_good_file_is_not_replaced_by_a_bad_one(tmp_path, serve, body):
     target, address = put(tmp_path / "cache"), CORPUS.addresses[0] + FILE
     serve({address: (200, {}, body)})
     with pytest.raises(DataError):
-        files.download(address, target, CORPUS.files[FILE], 1000)
+        download.download(address, target, CORPUS.files[FILE], 1000)
     assert target.read_bytes() == TEXT and left_behind(tmp_path) == [target]
 
 
@@ -272,7 +270,7 @@ def test_a_link_in_a_files_place_is_replaced_and_not_written_through(tmp_path, s
     target.parent.mkdir()
     target.symlink_to(outside)
     serve({address: (200, {}, TEXT)})
-    files.download(address, target, CORPUS.files[FILE], 1000)
+    download.download(address, target, CORPUS.files[FILE], 1000)
     assert outside.read_bytes() == b"mine" and not target.is_symlink() and target.read_bytes() == TEXT
 
 
@@ -282,13 +280,13 @@ def test_a_link_in_a_files_place_is_replaced_and_not_written_through(tmp_path, s
 def test_other_kinds_of_addresses_are_refused(tmp_path, serve, address):
     served = serve({address: (200, {}, TEXT)})
     with pytest.raises(DataError, match="only HTTPS"):
-        files.download(address, tmp_path / "a", CORPUS.files[FILE], 1000)
+        download.download(address, tmp_path / "a", CORPUS.files[FILE], 1000)
     for to in (address, "//two.invalid/b", "file:///etc/passwd"):
         start = "https://one.invalid/a"
         served = serve({start: (302, {"Location": to}, b""), "http:" + to: (200, {}, TEXT)})
         with pytest.raises((DataError, KeyError)):
-            files.download(start, tmp_path / "a", CORPUS.files[FILE], 1000)
-        assert all(asked.startswith("https://") for asked in served.asked)
+            download.download(start, tmp_path / "a", CORPUS.files[FILE], 1000)
+        assert all(each.startswith("https://") for each in served.requested)
     assert left_behind(tmp_path) == []
 
 
@@ -305,23 +303,23 @@ def test_a_description_names_files_of_its_own_folder_alone(name):
 def test_http_is_refused(tmp_path, serve):
     served = serve({"http://one.invalid/a": (200, {}, TEXT)})
     with pytest.raises(DataError, match="only HTTPS"):
-        files.download("http://one.invalid/a", tmp_path / "a", CORPUS.files[FILE], 1000)
-    assert served.asked == [] and left_behind(tmp_path) == []
+        download.download("http://one.invalid/a", tmp_path / "a", CORPUS.files[FILE], 1000)
+    assert served.requested == [] and left_behind(tmp_path) == []
 
 
 def test_a_redirect_is_followed_to_https_alone(tmp_path, serve):
     start, end = "https://one.invalid/a", "://two.invalid/b"
     served = serve({start: (302, {"Location": "https" + end}, b""), "https" + end: (200, {}, TEXT)})
-    files.download(start, tmp_path / "a", CORPUS.files[FILE], 1000)
-    assert served.asked == [start, "https" + end]
+    download.download(start, tmp_path / "a", CORPUS.files[FILE], 1000)
+    assert served.requested == [start, "https" + end]
     served = serve({start: (302, {"Location": "http" + end}, b""), "http" + end: (200, {}, TEXT)})
     with pytest.raises(DataUnavailable, match="only HTTPS"):
-        files.download(start, tmp_path / "b", CORPUS.files[FILE], 1000)
-    assert served.asked == [start] and not (tmp_path / "b").exists()
+        download.download(start, tmp_path / "b", CORPUS.files[FILE], 1000)
+    assert served.requested == [start] and not (tmp_path / "b").exists()
 
 
 def test_the_opener_checks_certificates_and_opens_nothing_but_https(tmp_path):
-    opener = files.https_opener()
+    opener = download.https_opener()
     (https,) = (handler for handler in opener.handlers if isinstance(handler, urllib.request.HTTPSHandler))
     assert https._context.verify_mode == ssl.CERT_REQUIRED and https._context.check_hostname
     (tmp_path / "file").write_text("text")
@@ -369,11 +367,10 @@ def test_the_first_download_is_written_down_and_asked_of_later_ones(tmp_path, se
 def test_the_first_copy_found_is_written_down(monkeypatch, tmp_path):
     path = put(tmp_path / "mirror")
     monkeypatch.setenv("BENCH_MIRROR", str(tmp_path / "mirror"))
-    monkeypatch.setattr(registry, "corpora", lambda: {"toy": UNKNOWN})
-    ((well, line),) = registry.check("toy")
+    ((well, line),) = registry.check("toy", {"toy": UNKNOWN})
     assert well and "no published checksum" in line
     path.write_bytes(b"another")
-    ((well, line),) = registry.check("toy")
+    ((well, line),) = registry.check("toy", {"toy": UNKNOWN})
     assert not well and "broken" in line
 
 
@@ -403,40 +400,40 @@ def test_missing_says_that_no_checksum_is_known():
 # The command line
 
 
-def test_fetch_and_check_say_a_line_a_file(tmp_path, toy, serve):
+def test_fetch_and_check_say_a_line_a_file(tmp_path, serve):
     serve({CORPUS.addresses[0] + FILE: (200, {}, TEXT)})
-    assert list(registry.check("toy")) == [(False, f"toy/{FILE}: missing")]
+    assert list(registry.check("toy", TOY)) == [(False, f"toy/{FILE}: missing")]
     path = tmp_path / "cache" / "toy" / FILE
     assert not path.exists(), "check downloads nothing"
-    assert list(registry.fetch(None)) == [f"toy/{FILE}: ok, {path}"]
-    assert list(registry.check(None)) == [(True, f"toy/{FILE}: ok, {path}")]
+    assert list(registry.fetch(None, TOY)) == [f"toy/{FILE}: ok, {path}"]
+    assert list(registry.check(None, TOY)) == [(True, f"toy/{FILE}: ok, {path}")]
     path.write_bytes(b"")
-    ((well, line),) = registry.check("toy")
+    ((well, line),) = registry.check("toy", TOY)
     assert not well and "broken" in line and str(path) in line
     with pytest.raises(DataError):
-        list(registry.fetch("toy"))
+        list(registry.fetch("toy", TOY))
 
 
-def test_of_all_corpora_those_that_are_not_here_are_no_failure(monkeypatch, tmp_path, serve):
+def test_of_all_corpora_those_that_are_not_here_are_no_failure(tmp_path):
     other = replace(CORPUS, name="other", files={FILE: CORPUS.files[FILE], "val.de.gz": "0" * 64})
-    untried = replace(CORPUS, name="untried", tried=False)
-    monkeypatch.setattr(registry, "corpora", lambda: {"toy": CORPUS, "other": other, "untried": untried})
-    assert list(registry.check()) == [
-        (True, f"{name}: not here; `bench data fetch {name}` fetches it") for name in ("toy", "other", "untried")
+    untried = replace(CORPUS, name="untried", tested=False)
+    known = {"toy": CORPUS, "other": other, "untried": untried}
+    assert list(registry.check(known=known)) == [
+        (True, f"{name}: no local files; `bench data fetch {name}` fetches it") for name in ("toy", "other", "untried")
     ]
     put(tmp_path / "cache", folder="other")
-    found = list(registry.check())
-    assert [well for well, _ in found] == [True, True, False, True] and found[2][1] == "other/val.de.gz: missing"
-    assert list(registry.check("untried")) == [(False, f"untried/{FILE}: missing")]
+    lines = list(registry.check(known=known))
+    assert [well for well, _ in lines] == [True, True, False, True] and lines[2][1] == "other/val.de.gz: missing"
+    assert list(registry.check("untried", known)) == [(False, f"untried/{FILE}: missing")]
 
 
-def test_what_was_never_tried_is_fetched_by_name_alone(monkeypatch, tmp_path, serve):
-    untried = replace(CORPUS, name="untried", tried=False)
-    monkeypatch.setattr(registry, "corpora", lambda: {"untried": untried})
+def test_what_was_never_tried_is_fetched_by_name_alone(tmp_path, serve):
+    untried = replace(CORPUS, name="untried", tested=False)
+    known = {"untried": untried}
     served = serve({CORPUS.addresses[0] + FILE: (200, {}, TEXT)})
-    assert list(registry.fetch()) == ["untried: left out, untested; `bench data fetch untried` fetches it"]
-    assert served.asked == []
-    assert list(registry.fetch("untried")) == [f"untried/{FILE}: ok, {tmp_path / 'cache' / 'untried' / FILE}"]
+    assert list(registry.fetch(known=known)) == ["untried: left out, untested; `bench data fetch untried` fetches it"]
+    assert served.requested == []
+    assert list(registry.fetch("untried", known)) == [f"untried/{FILE}: ok, {tmp_path / 'cache' / 'untried' / FILE}"]
 
 
 @pytest.mark.parametrize("command", [registry.fetch, registry.check])
@@ -446,17 +443,17 @@ def test_unknown_corpus_lists_the_known(command):
 
 
 def test_descriptions_are_complete():
-    found = registry.corpora()
-    tried = {name for name, corpus in found.items() if corpus.tried}
+    known_corpora = registry.corpora()
+    tried = {name for name, corpus in known_corpora.items() if corpus.tested}
     assert tried == {"multi30k", "tatoeba-deu-eng", "newstest-deu-eng"}
-    assert set(found) - tried == {"iwslt14-de-en", "iwslt15-en-vi", "wmt14-de-en"}
-    for name, corpus in found.items():
-        assert corpus.name == name and corpus.description and corpus.licence and corpus.largest > 0
+    assert set(known_corpora) - tried == {"iwslt14-de-en", "iwslt15-en-vi", "wmt14-de-en"}
+    for name, corpus in known_corpora.items():
+        assert corpus.name == name and corpus.description and corpus.licence and corpus.max_bytes > 0
         assert corpus.addresses and all(re.fullmatch(r"https://\S+/", address) for address in corpus.addresses)
         known = [checksum for checksum in corpus.files.values() if checksum is not None]
         assert all(re.fullmatch("[0-9a-f]{64}", checksum) for checksum in known) and len(set(known)) == len(known)
-        assert corpus.files and (not corpus.tried or len(known) == len(corpus.files))
-        assert corpus.tried != ("untested" in corpus.description)
+        assert corpus.files and (not corpus.tested or len(known) == len(corpus.files))
+        assert corpus.tested != ("untested" in corpus.description)
         assert ("no checksum" in corpus.description) == (len(known) < len(corpus.files))
 
 
@@ -478,12 +475,12 @@ def test_every_side_has_as_many_lines_as_published(mirror, language):
     if language != "cs":
         expected |= {"test_2017_flickr": 1000, "test_2017_mscoco": 461}
     corpus = registry.corpora()["multi30k"]
-    found = {
+    lengths = {
         file.split(".")[0]: len(text.read_lines(files.obtain(corpus, file)))
         for file in corpus.files
         if file.endswith(f".{language}.gz")
     }
-    assert found == expected
+    assert lengths == expected
 
 
 def test_the_german_training_side_has_one_line_with_a_tab(mirror):

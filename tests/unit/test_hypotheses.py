@@ -43,13 +43,13 @@ def lines(path: Path) -> list[str]:
 def test_a_file_for_each_split_and_search(results: Path, capsys: pytest.CaptureFixture) -> None:
     assert __main__.main(["hypotheses", str(results)]) == 0
     out = results / "hypotheses"
-    said, errors = capsys.readouterr()
+    output, errors = capsys.readouterr()
     assert {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()} == {
         *(f"one/test.{kind}" for kind in ("source", "reference", "greedy", "beam5")),
         *(f"one/other.{kind}" for kind in ("source", "reference", "greedy")),
         *(f"two/test.{kind}" for kind in ("source", "reference", "greedy")),
     }
-    assert said.splitlines()[0] == f"{out / 'one'}: test.source test.reference test.greedy test.beam5 " + (
+    assert output.splitlines()[0] == f"{out / 'one'}: test.source test.reference test.greedy test.beam5 " + (
         "other.source other.reference other.greedy"
     )
     assert errors.count("\n") == 1 and f"left out: {results / 'failed'} has no outputs.tsv" in errors
@@ -77,10 +77,10 @@ def test_the_sacrebleu_command_prints_the_score_of_the_record(results: Path) -> 
         ran = subprocess.run(
             [*command, "-w", "10"], capture_output=True, text=True, check=True, cwd=place, timeout=120
         )
-        for said in json.loads(ran.stdout):
-            name = {"BLEU": "bleu", "chrF2": "chrf"}[said["name"]]
+        for score in json.loads(ran.stdout):
+            name = {"BLEU": "bleu", "chrF2": "chrf"}[score["name"]]
             (ours,) = (s for s in scores if (s["split"], s["search"], s["metric"]) == ("test", search, name))
-            assert said["score"] == pytest.approx(ours["value"], abs=1e-9) and said["signature"] == ours["signature"]
+            assert score["score"] == pytest.approx(ours["value"], abs=1e-9) and score["signature"] == ours["signature"]
 
 
 def test_writing_again_changes_nothing_and_nothing_else_is_overwritten(results: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from bench.data import cleaning
 from bench.data.examples import fingerprint
-from bench.data.text import EMPTY, Parallel
+from bench.data.text import DROPPED_EMPTY, ParallelText
 from bench.errors import DataError, DataUnavailable
 from tests.unit.made_up import LOADERS, Loader, Texts
 
@@ -36,13 +36,13 @@ def apart(monkeypatch, tmp_path):
 
 @pytest.fixture
 def read(monkeypatch, tmp_path):
-    """read(loader, texts, ...): what its task reads of these files, tidied, and what it counts."""
+    """read(loader, texts, ...): what its task reads of these files, normalise_spaces, and what it counts."""
 
-    def reading(loader: Loader, texts: Texts, **spoil) -> tuple[dict[str, Parallel], Counter[str]]:
+    def reading(loader: Loader, texts: Texts, **spoil) -> tuple[dict[str, ParallelText], Counter[str]]:
         loader.write(tmp_path, texts, monkeypatch, **spoil)
         counts: Counter[str] = Counter()
-        found = loader.make(tmp_path).texts(counts)
-        return {name: cleaning.tidied(text, counts) for name, text in found.items()}, counts
+        texts = loader.make(tmp_path).texts(counts)
+        return {name: cleaning.normalise_spaces(text, counts) for name, text in texts.items()}, counts
 
     return reading
 
@@ -77,9 +77,9 @@ def emptied(row: bytes) -> bytes:
 
 
 def one_line(error) -> str:
-    said = str(error.value)
-    assert said and "\n" not in said
-    return said
+    message = str(error.value)
+    assert message and "\n" not in message
+    return message
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -128,7 +128,7 @@ def test_repairs_that_leave_the_text_as_it_is(name, change, read):
     loader = LOADERS[name]()
     whole, _ = read(loader, loader.texts)
     repaired, counts = read(loader, changed(loader, change))
-    assert repaired == whole and counts["tabs"] == counts[EMPTY] == 0
+    assert repaired == whole and counts["tabs"] == counts[DROPPED_EMPTY] == 0
 
 
 @pytest.mark.parametrize("name", PAIRED)
@@ -157,9 +157,9 @@ def test_an_empty_training_side_is_an_error_or_left_out_and_counted(name, read):
             read(loader, damaged)
         one_line(error)
         return
-    found, counts = read(loader, damaged)
-    before, after = ({pair for text in texts.values() for pair in zip(*text)} for texts in (whole, found))
-    assert counts[EMPTY] == 1 and after < before and len(after) == len(before) - 1
+    cleaned, counts = read(loader, damaged)
+    before, after = ({pair for text in texts.values() for pair in zip(*text)} for texts in (whole, cleaned))
+    assert counts[DROPPED_EMPTY] == 1 and after < before and len(after) == len(before) - 1
 
 
 @pytest.mark.parametrize("name", SEPARATE)
@@ -189,7 +189,7 @@ def test_an_empty_file_is_an_error(name, read):
 @pytest.mark.parametrize("name", PAIRED)
 def test_sides_of_unequal_length_are_an_error(name, read):
     loader = LOADERS[name]()
-    with pytest.raises(DataError, match=r"has (\d+) lines and .* has \d+; they must be as many") as error:
+    with pytest.raises(DataError, match=r"has (\d+) lines and .* has \d+; the numbers must be equal") as error:
         read(loader, changed(loader, without_line))
     one_line(error)
 

@@ -1,4 +1,4 @@
-"""Literature-style BLEU, and its tokens held against those that the makers of Multi30k published."""
+"""Literature-style BLEU, and its tokens compared with those that the makers of Multi30k published."""
 
 import os
 from collections.abc import Callable
@@ -24,16 +24,16 @@ DIFFERENT = {("test_2018_flickr", "en"): 3, ("test_2018_flickr", "de"): 2, ("tes
 @pytest.fixture
 def pair(monkeypatch, tmp_path) -> Callable[[str, str], tuple[list[str], list[str]]]:
     """pair(name, language): the raw lines of a set and the lines of its `tok` file. Skips where no mirror has both."""
-    found = [folder for folder in MIRRORS if (folder / "multi30k" / "tok").is_dir()]
-    if not found:
+    mirrors = [folder for folder in MIRRORS if (folder / "multi30k" / "tok").is_dir()]
+    if not mirrors:
         pytest.skip("no mirror with Multi30k's tok files: BENCH_MIRROR")
-    monkeypatch.setenv("BENCH_MIRROR", os.pathsep.join(map(str, found)))
+    monkeypatch.setenv("BENCH_MIRROR", os.pathsep.join(map(str, mirrors)))
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path))
     monkeypatch.setenv("BENCH_OFFLINE", "1")
 
     def read(name: str, language: str) -> tuple[list[str], list[str]]:
         raw = read_lines(files.obtain(CORPUS, f"{name}.{language}.gz"))
-        return raw, read_lines(found[0] / "multi30k" / "tok" / f"{name}.lc.norm.tok.{language}")
+        return raw, read_lines(mirrors[0] / "multi30k" / "tok" / f"{name}.lc.norm.tok.{language}")
 
     return read
 
@@ -45,10 +45,10 @@ def test_tokens_are_those_of_the_corpus(pair, language):
         raw, published = pair(name, language)
         lines[name] = len(raw)
         different[name] = sum(
-            moses.tokenised(line, language) != tokens for line, tokens in zip(raw, published, strict=True)
+            moses.tokenise(line, language) != tokens for line, tokens in zip(raw, published, strict=True)
         )
         tidied = [" ".join(line.split()) for line in raw]  # as references stand in outputs.tsv
-        assert all(moses.tokenised(a, language) == moses.tokenised(b, language) for a, b in zip(raw, tidied))
+        assert all(moses.tokenise(a, language) == moses.tokenise(b, language) for a, b in zip(raw, tidied))
     assert lines == {name: LINES[name] for name in lines}
     assert different == {name: DIFFERENT.get((name, language), 0) for name in different}
 
@@ -82,7 +82,7 @@ def test_score_is_that_against_the_published_references(pair):
     raw, published = pair("test_2016_flickr", "de")
     hypotheses = [line[: 2 * len(line) // 3].upper() for line in raw]
     value, _ = METRICS["bleu_lit_de"].score(hypotheses, raw)
-    tokens = [moses.tokenised(line, "de") for line in hypotheses]
+    tokens = [moses.tokenise(line, "de") for line in hypotheses]
     assert value == BLEU(tokenize="none", force=True).corpus_score(tokens, [published]).score
     assert value > bleu(hypotheses, raw)[0] + 10
 
@@ -99,7 +99,7 @@ def test_score_is_that_against_the_published_references(pair):
     ],
 )
 def test_tokens(language, line, tokens):
-    assert moses.tokenised(line, language) == tokens
+    assert moses.tokenise(line, language) == tokens
 
 
 def test_literature_style_forgives_what_the_default_does_not():
@@ -123,4 +123,4 @@ def test_signature_says_all_of_it():
 def test_every_language_of_the_corpus_has_a_metric_and_no_other():
     assert {name for name in METRICS if name.startswith(LITERATURE)} == {LITERATURE + code for code in LANGUAGES}
     with pytest.raises(AssertionError):
-        moses.tokenised("a", "it")
+        moses.tokenise("a", "it")

@@ -10,7 +10,7 @@ import pytest
 from bench.conf import files, schema
 from bench.conf.compose import compose
 from bench.data.corpora import iwslt14, newstest, registry, tatoeba
-from bench.data.text import Parallel, paired
+from bench.data.text import ParallelText
 from bench.errors import DataError, DataUnavailable
 from bench.tasks.kinds.translation import Translation, length_bin
 from bench.tasks.published import Published
@@ -24,11 +24,11 @@ def apart(monkeypatch, tmp_path):
     monkeypatch.setenv("BENCH_OFFLINE", "1")
 
 
-def pairs_of(text: Parallel) -> list[tuple[str, str]]:
+def pairs_of(text: ParallelText) -> list[tuple[str, str]]:
     return list(zip(*text))
 
 
-def sizes(texts: dict[str, Parallel]) -> dict[str, int]:
+def sizes(texts: dict[str, ParallelText]) -> dict[str, int]:
     return {name: len(text.sources) for name, text in texts.items()}
 
 
@@ -42,24 +42,23 @@ def made_up_pairs(count: int) -> list[tuple[str, str]]:
 
 def test_no_english_sentence_is_in_two_splits_and_held_out_ones_have_one_translation():
     pairs, counts = made_up_pairs(3000), Counter()
-    found = tatoeba.split(paired(pairs), counts)
-    english = {name: set(text.targets) for name, text in found.items()}
-    assert list(found) == ["train", "valid", "tatoeba"]
+    splits = tatoeba.split(ParallelText.of_pairs(pairs), counts)
+    english = {name: set(text.targets) for name, text in splits.items()}
+    assert list(splits) == ["train", "valid", "tatoeba"]
     assert sum(map(len, english.values())) == len(set().union(*english.values())) == 3000
     for name in ("valid", "tatoeba"):
-        assert len(found[name].sources) == len(english[name]) and 40 < len(english[name]) < 80
-        assert all(source.endswith(" 0") for source in found[name].sources), "the first translation"
-    assert counts["tatoeba_other_translations"] == len(pairs) - sum(len(text.sources) for text in found.values())
-    assert pairs_of(found["train"]) == [pair for pair in pairs if pair[1] in english["train"]], "in the file's order"
+        assert len(splits[name].sources) == len(english[name]) and 40 < len(english[name]) < 80
+        assert all(source.endswith(" 0") for source in splits[name].sources), "the first translation"
+    assert counts["tatoeba_other_translations"] == len(pairs) - sum(len(text.sources) for text in splits.values())
+    assert pairs_of(splits["train"]) == [pair for pair in pairs if pair[1] in english["train"]], "in the file's order"
     assert counts["tatoeba_beyond_training_pairs"] == 0
 
 
-def test_training_is_cut_to_so_many_pairs_whatever_their_length(monkeypatch):
+def test_training_is_cut_to_so_many_pairs_whatever_their_length():
     pairs = made_up_pairs(2000)
-    whole = tatoeba.split(paired(pairs), Counter())
-    monkeypatch.setattr(tatoeba, "TRAINING_PAIRS", 1000)
+    whole = tatoeba.split(ParallelText.of_pairs(pairs), Counter())
     counts = Counter()
-    cut = tatoeba.split(paired(pairs), counts)
+    cut = tatoeba.split(ParallelText.of_pairs(pairs), counts, training_pairs=1000)
     assert len(cut["train"].sources) == 1000 and cut["valid"] == whole["valid"] and cut["tatoeba"] == whole["tatoeba"]
     assert counts["tatoeba_beyond_training_pairs"] == len(whole["train"].sources) - 1000
     chosen = set(pairs_of(cut["train"]))
@@ -101,7 +100,7 @@ def test_the_bins_reach_long_sentences():
 @pytest.mark.parametrize("name", ["tatoeba", "news", "tatoeba+news", "iwslt14", "iwslt15", "wmt14"])
 def test_every_task_names_its_corpora_and_untested_ones_say_so(name):
     task = schema.build_task(compose([f"task={name}"]).config["task"])
-    tried = all(corpus.tried for corpora in task.corpora for corpus, _ in registry.parallel_texts()[corpora].needed)
+    tried = all(corpus.tested for corpora in task.corpora for corpus, _ in registry.parallel_corpora()[corpora].files)
     assert files.choices("task")[name].startswith("Untested. ") != tried
     back = compose([f"task={name}", f"task.source={task.target}", f"task.target={task.source}"])
     assert back.hash != compose([f"task={name}"]).hash
@@ -161,23 +160,23 @@ def test_what_one_corpus_holds_out_is_not_trained_on_in_the_other(monkeypatch, t
 def test_the_real_tatoeba(mirror):
     mirror("tatoeba-deu-eng")
     counts = Counter()
-    found = Published(corpora=["tatoeba"]).texts(counts)
-    assert sizes(found) == {"train": 150_000, "valid": 2735, "tatoeba": 2638}
-    english = [set(text.targets) for text in found.values()]
+    splits = Published(corpora=["tatoeba"]).texts(counts)
+    assert sizes(splits) == {"train": 150_000, "valid": 2735, "tatoeba": 2638}
+    english = [set(text.targets) for text in splits.values()]
     assert sum(map(len, english)) == len(set().union(*english)), "no English sentence is in two splits"
     left_out = counts["tatoeba_other_translations"] + counts["tatoeba_beyond_training_pairs"]
-    assert left_out + sum(sizes(found).values()) == 169_813
-    assert len(found["valid"].sources) == len(english[1]) and len(found["tatoeba"].sources) == len(english[2])
-    assert ("Hallo!", "Hi.") in {pair for text in found.values() for pair in zip(*text)}
+    assert left_out + sum(sizes(splits).values()) == 169_813
+    assert len(splits["valid"].sources) == len(english[1]) and len(splits["tatoeba"].sources) == len(english[2])
+    assert ("Hallo!", "Hi.") in {pair for text in splits.values() for pair in zip(*text)}
 
 
 def test_the_real_news(mirror):
     mirror("newstest-deu-eng")
-    found = Published(corpora=["news"], source="en", target="de").texts(Counter())
+    splits = Published(corpora=["news"], source="en", target="de").texts(Counter())
     # As wc counts the lines of the files.
-    assert sizes(found) == {"train": 28_313, "valid": 3000, "newstest2014": 3003}
-    assert found["newstest2014"].sources[0] == "Gutach: Increased safety for pedestrians"
-    assert found["newstest2014"].targets[0] == "Gutach: Noch mehr Sicherheit für Fußgänger"
+    assert sizes(splits) == {"train": 28_313, "valid": 3000, "newstest2014": 3003}
+    assert splits["newstest2014"].sources[0] == "Gutach: Increased safety for pedestrians"
+    assert splits["newstest2014"].targets[0] == "Gutach: Noch mehr Sicherheit für Fußgänger"
 
 
 def test_the_real_corpora_together(mirror):

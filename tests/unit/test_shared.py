@@ -112,17 +112,17 @@ def test_of_many_that_ask_at_once_one_makes(monkeypatch, cache):
         return own(self)
 
     monkeypatch.setattr(Recall, "load", slowly)
-    found: list[TaskData] = []
+    loaded: list[TaskData] = []
     threads = [
-        threading.Thread(target=lambda: found.append(task_cache.load(Recall(**asdict(TASKS[0]))))) for _ in range(4)
+        threading.Thread(target=lambda: loaded.append(task_cache.load(Recall(**asdict(TASKS[0]))))) for _ in range(4)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(made) == 1 and len(found) == 4
-    for data in found[1:]:
-        same(data, found[0])
+    assert len(made) == 1 and len(loaded) == 4
+    for data in loaded[1:]:
+        same(data, loaded[0])
     assert [path.suffix for path in cache.iterdir()] == [".safetensors"], "no lock is left behind"
 
 
@@ -147,13 +147,13 @@ def test_a_task_from_elsewhere_is_loaded_every_time(loads, cache):
 
 def test_what_was_not_used_for_longest_goes_first(tmp_path):
     for number, key in enumerate(("old", "used", "new")):
-        file_cache.keep(tmp_path, key, ".x", key.encode() * 10)
+        file_cache.store(tmp_path, key, ".x", key.encode() * 10)
         (path,) = tmp_path.glob(f"{key}-*")
         os.utime(path, ns=(number, number))
     (tmp_path / "other.y").write_bytes(b"y" * 100)
     assert file_cache.find(tmp_path, "used", ".x") == b"used" * 10
-    file_cache.keep(tmp_path, "newest", ".x", b"z" * 50, limit=100)
+    file_cache.store(tmp_path, "newest", ".x", b"z" * 50, limit=100)
     assert {path.name.split("-")[0] for path in tmp_path.iterdir()} == {"newest", "used", "other.y"}
-    file_cache.keep(tmp_path, "large", ".x", b"z" * 500, limit=100)
+    file_cache.store(tmp_path, "large", ".x", b"z" * 500, limit=100)
     assert {path.name.split("-")[0] for path in tmp_path.iterdir()} == {"large", "other.y"}
     assert file_cache.find(tmp_path, "large", ".x") == b"z" * 500

@@ -39,35 +39,35 @@ def compared(results: Path, first: str, second: str, **options) -> significance.
 
 
 def test_a_planted_difference_is_found(results: Path) -> None:
-    found = compared(results, "good", "bad")
-    assert (found.split, found.search, found.segments) == ("test", "greedy", 150)
-    assert [row.metric for row in found.tested] == ["bleu", "chrf"]
-    for row in found.tested:
+    comparison = compared(results, "good", "bad")
+    assert (comparison.split, comparison.search, comparison.segments) == ("test", "greedy", 150)
+    assert [row.metric for row in comparison.tested] == ["bleu", "chrf"]
+    for row in comparison.tested:
         assert row.second < row.first
         assert row.bootstrap_p == pytest.approx(1 / 201) and row.randomisation_p == pytest.approx(1 / 401)
         assert row.means[1] + row.halves[1] < row.means[0] - row.halves[0]
 
 
 def test_an_absent_difference_is_not_found(results: Path) -> None:
-    found = compared(results, "good", "other")
-    assert found.differing > 100
-    for row in found.tested:
+    comparison = compared(results, "good", "other")
+    assert comparison.differing > 100
+    for row in comparison.tested:
         assert row.first != row.second
         assert row.bootstrap_p > 0.05 and row.randomisation_p > 0.05
 
 
 def test_systems_that_answer_alike_do_not_differ(results: Path) -> None:
     """sacrebleu alone gives the least p there is, as no draw shows more than no difference."""
-    found = compared(results, "good", "same")
-    assert found.differing == 0
-    assert [(row.bootstrap_p, row.randomisation_p) for row in found.tested] == [(1.0, 1.0)] * 2
+    comparison = compared(results, "good", "same")
+    assert comparison.differing == 0
+    assert [(row.bootstrap_p, row.randomisation_p) for row in comparison.tested] == [(1.0, 1.0)] * 2
 
 
 def test_one_answer_is_no_evidence(results: Path) -> None:
     """Where one answer differs, half of all draws are as they were and the other half mirrored: p is 1."""
-    found = compared(results, "good", "nearly", metrics=["chrf"])
-    assert found.differing == 1 and found.tested[0].second > found.tested[0].first
-    assert found.tested[0].randomisation_p == 1.0
+    comparison = compared(results, "good", "nearly", metrics=["chrf"])
+    assert comparison.differing == 1 and comparison.tested[0].second > comparison.tested[0].first
+    assert comparison.tested[0].randomisation_p == 1.0
 
 
 def sacrebleu(place: Path, systems: tuple[str, str], *options: str) -> tuple[list[str], list[str]]:
@@ -113,20 +113,20 @@ def test_what_the_command_says(results: Path, capsys: pytest.CaptureFixture) -> 
     words = ["significance", str(results / "good"), str(results / "bad"), "--seed", "7", "--resamples", "200",
              "--trials", "400", "--search", "beam5", "--metric", "chrf", "--split", "test"]  # fmt: skip
     assert __main__.main(words) == 0
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for needle in (
         *("test, beam5 search, 150 segments", f"A = {results / 'good'}", f"B = {results / 'bad'}"),
         "p 0.0050 by paired bootstrap, 0.0025 by paired approximate randomisation",
         *("Seed 7, 200 resamples, 400 trials", "Unit of resampling: the segment", "two trained systems"),
     ):
-        assert needle in said, needle
-    assert "bleu:" not in said
+        assert needle in printed, needle
+    assert "bleu:" not in printed
     assert __main__.main([*words, "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
+    comparison = json.loads(capsys.readouterr().out)
     again = compared(results, "good", "bad", search="beam5", metrics=["chrf"])
-    assert found["cells"] == list(again.cells) and found["unit"] == "segment"
-    assert (found["seed"], found["resamples"], found["trials"]) == (7, 200, 400)
-    (row,) = found["tested"]
+    assert comparison["cells"] == list(again.cells) and comparison["unit"] == "segment"
+    assert (comparison["seed"], comparison["resamples"], comparison["trials"]) == (7, 200, 400)
+    (row,) = comparison["tested"]
     assert row["first"] == again.tested[0].first and row["bootstrap_p"] == again.tested[0].bootstrap_p
 
 
@@ -158,8 +158,8 @@ def test_cells_that_cannot_be_compared_are_one_line(results: Path, capsys: pytes
         ([results / "bad", "--metric", "ter"], "no test for the metric 'ter'; there are bleu, chrf"),
     ):
         assert __main__.main(["significance", str(good), *map(str, words)]) == 2, words
-        said, errors = capsys.readouterr()
-        assert said == "" and errors.count("\n") == 1 and needle in errors, errors
+        printed, errors = capsys.readouterr()
+        assert printed == "" and errors.count("\n") == 1 and needle in errors, errors
 
 
 def test_no_torch(results: Path) -> None:

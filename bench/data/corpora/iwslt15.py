@@ -1,7 +1,8 @@
-"""What IWSLT 2015 English-Vietnamese is, and where it comes from. Untested: nobody here has read the files.
+"""IWSLT 2015 English-Vietnamese. Untested: this project has never read the files.
 
 TED talks as Luong and Manning (2015, https://aclanthology.org/2015.iwslt-evaluation.11) prepared them: already
-tokenised and escaped, so BLEU is of tokenised text. tst2012 is for validation and tst2013 for the test, as with them.
+tokenised and escaped, so BLEU is computed on tokenised text. tst2012 is for validation and tst2013 for the test, as in
+their paper.
 The checksums are those that Hugging Face published for the same addresses (datasets 1.x, mt_eng_vietnamese).
 """
 
@@ -11,15 +12,15 @@ from collections import Counter
 
 from bench.data.corpora import files
 from bench.data.corpora.files import Corpus
-from bench.data.corpora.parallel import Published
-from bench.data.text import Parallel, read_pair
+from bench.data.corpora.parallel import ParallelCorpus
+from bench.data.text import ParallelText, read_pair
 
 CORPUS = Corpus(
     name="iwslt15-en-vi",
     description="IWSLT 2015: TED talks, 133,000 English-Vietnamese pairs, tokenised by Stanford; untested",
     licence="none stated there; TED talks are CC BY-NC-ND 4.0",
     addresses=("https://nlp.stanford.edu/projects/nmt/data/iwslt15.en-vi/",),
-    largest=32 << 20,
+    max_bytes=32 << 20,
     files={
         "train.en": "c26dfeed74b6bf3752f5ca552f2412456f0de153f7c804df8717931fb3a5c78a",
         "train.vi": "707206edf2dc0280273952c7b70544ea8a1363aa69aaeb9d70514b888dc3067d",
@@ -28,17 +29,18 @@ CORPUS = Corpus(
         "tst2013.en": "3860ce60bc5b85d96cc2d3d580cf1bc9d62440e939c1b964676d3607c4e8f1df",
         "tst2013.vi": "29af16842808da2812b8fd4d47fc05d082ba870e60ab7755090ad04b380994cd",
     },
-    tried=False,
+    tested=False,
 )
 
 
-def read(counts: Counter[str]) -> dict[str, Parallel]:
-    """All splits. Raises DataError, and DataUnavailable where there is no copy."""
+def read(counts: Counter[str]) -> dict[str, ParallelText]:
+    """All splits. Raises DataError, and DataUnavailable without a copy."""
 
-    def both(name: str, blank: bool = False) -> Parallel:
-        return read_pair(*(files.obtain(CORPUS, f"{name}.{side}") for side in ("en", "vi")), counts, blank)
+    def read_set(name: str, allow_blank: bool = False) -> ParallelText:
+        english, vietnamese = (files.obtain(CORPUS, f"{name}.{language}") for language in ("en", "vi"))
+        return read_pair(english, vietnamese, counts, allow_blank)
 
-    return {"train": both("train", blank=True), "valid": both("tst2012"), "tst2013": both("tst2013")}
+    return {"train": read_set("train", allow_blank=True), "valid": read_set("tst2012"), "tst2013": read_set("tst2013")}
 
 
-TEXT = Published(("en", "vi"), ("tst2013",), tuple((CORPUS, file) for file in CORPUS.files), read)
+PARALLEL = ParallelCorpus(("en", "vi"), ("tst2013",), tuple((CORPUS, file) for file in CORPUS.files), read)

@@ -1,7 +1,7 @@
-"""What Multi30k is and where it comes from (Elliott et al. 2016, https://aclanthology.org/W16-3210).
+"""The corpus Multi30k (Elliott et al. 2016, https://aclanthology.org/W16-3210).
 
-Task 1: captions of photographs in English and their translations, raw text. The checksums are those of the
-compressed files of one commit, so that every copy, wherever it was found, is the same text.
+Task 1: English captions of photographs and their translations, raw text. The checksums are those of the compressed
+files of one commit, so that every copy has the same text, wherever it comes from.
 """
 
 from bench.data.corpora.files import Corpus
@@ -14,7 +14,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "test_2017_mscoco": ("en", "de", "fr"),
     "test_2018_flickr": ("en", "de", "fr", "cs"),
 }
-"""The languages each test set was translated into."""
+"""The languages of each test set."""
 
 _COMMIT = "a3d2e0d26b56f3846f66a952536ffed4e401d05a"
 
@@ -23,7 +23,7 @@ CORPUS = Corpus(
     description="Multi30k task 1, raw: photo captions, 29,000 training lines in English, German, French and Czech",
     licence="none stated for the captions in the dataset's README; research and education",
     addresses=(f"https://raw.githubusercontent.com/multi30k/dataset/{_COMMIT}/data/task1/raw/",),
-    largest=4 << 20,
+    max_bytes=4 << 20,
     files={
         "train.en.gz": "d79cfa999dd4c51d2cb42499b6796d5a882c3a8a961923c25a898c90f8bbd56f",
         "train.de.gz": "726e39b2fa9eb9ffb6dc763fb35a179f80fae06ffc5d28b6ace5faa883de28a6",

@@ -1,9 +1,9 @@
-"""What the German-English test sets of the WMT news translation tasks are, and where they come from.
+"""The German-English test sets of the WMT news translation tasks.
 
-Sentences of newspapers with their translations, 22 words in the mean and thousands of 30 and more
-(https://www.statmt.org/wmt20/translation-task.html and its predecessors). The sets of all other years are for training,
-newstest2013 is for validation and newstest2014 for the test, as in the literature. Lines of 2020 are paragraphs.
-newstestB2020 has the German side of newstest2020 and another English one.
+Newspaper sentences with their translations, 22 words on average and thousands of 30 or more
+(https://www.statmt.org/wmt20/translation-task.html and its predecessors). newstest2013 is for
+validation and newstest2014 for the test, as in the literature; all other sets are for training. Lines of 2020 are
+paragraphs. newstestB2020 has the German side of newstest2020 and another English side.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections import Counter
 
 from bench.data.corpora import files
 from bench.data.corpora.files import Corpus
-from bench.data.corpora.parallel import Published
-from bench.data.text import Parallel, read_pair
+from bench.data.corpora.parallel import ParallelCorpus
+from bench.data.text import ParallelText, read_pair
 
 VALIDATION, TEST = "newstest2013", "newstest2014"
 
@@ -34,7 +34,7 @@ CORPUS = Corpus(
     description="WMT news test sets 2008-2020, German-English: 34,316 pairs, thousands of 30 words and more",
     licence="none stated where they are published; WMT test sets, research use",
     addresses=(f"https://raw.githubusercontent.com/Helsinki-NLP/OPUS-MT-testsets/{_COMMIT}/testsets/deu-eng/",),
-    largest=4 << 20,
+    max_bytes=4 << 20,
     files={
         "news-test2008.deu": "6d86c805e6cd008c11143816daac272fdf5a3afea816983c43005717d6fe3ae2",
         "news-test2008.eng": "134e1140848bb0d05e774dbe35b8b69602faf401250c03dbb437bdbe38c37b6f",
@@ -69,18 +69,19 @@ CORPUS = Corpus(
 )
 
 
-def read_set(name: str, counts: Counter[str]) -> Parallel:
-    """One of SETS, German-English. Raises DataError, and DataUnavailable where there is no copy."""
-    return read_pair(*(files.obtain(CORPUS, file) for file in SETS[name]), counts)
+def read_set(name: str, counts: Counter[str]) -> ParallelText:
+    """One of SETS, German to English. Raises DataError, and DataUnavailable without a copy."""
+    german, english = (files.obtain(CORPUS, file) for file in SETS[name])
+    return read_pair(german, english, counts)
 
 
-def read(counts: Counter[str]) -> dict[str, Parallel]:
-    """All splits. Errors as of `read_set`."""
-    train = Parallel([], [])
+def read(counts: Counter[str]) -> dict[str, ParallelText]:
+    """All splits. Raises the errors of `read_set`."""
+    train = ParallelText([], [])
     for name in SETS:
         if name not in (VALIDATION, TEST):
             train = train.joined(read_set(name, counts))
     return {"train": train, "valid": read_set(VALIDATION, counts), TEST: read_set(TEST, counts)}
 
 
-TEXT = Published(("de", "en"), (TEST,), tuple((CORPUS, file) for file in CORPUS.files), read)
+PARALLEL = ParallelCorpus(("de", "en"), (TEST,), tuple((CORPUS, file) for file in CORPUS.files), read)

@@ -1,4 +1,4 @@
-"""Published parallel text of two languages, described so that one task can read any of it."""
+"""Description of a published parallel corpus, with which one task can read any of them."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench.data.corpora import files
-from bench.data.corpora.files import Corpus
-from bench.data.text import Parallel
+from bench.data.corpora.files import Corpus, file_checksum, known_checksum, obtain
+from bench.data.text import ParallelText
 
 
 @dataclass(frozen=True)
-class Published:
-    """languages: of the two sides. tests: names of the test sets, each like no other's. needed: the files that are
-    read. read(counts): `train`, `valid` and every test set, from the first language into the second."""
+class ParallelCorpus:
+    """languages: of the two sides. tests: names of the test sets, unique among all corpora. files: the files that
+    `read` uses. read(counts): the texts of `train`, `valid` and every test set, from the first language to the
+    second."""
 
     languages: tuple[str, str]
     tests: tuple[str, ...]
-    needed: tuple[tuple[Corpus, str], ...]
-    read: Callable[[Counter[str]], dict[str, Parallel]]
+    files: tuple[tuple[Corpus, str], ...]
+    read: Callable[[Counter[str]], dict[str, ParallelText]]
 
     def checksums(self) -> dict[str, str]:
-        """Of every file that is read. One whose checksum nobody has published has to be here for that, or is fetched.
+        """SHA-256 of every file. A file without a published checksum is fetched for this if there is no local copy.
 
-        Raises DataError, and DataUnavailable where it cannot be had.
+        Raises DataError, and DataUnavailable if it cannot be fetched.
         """
-        return {file: _checksum(corpus, file) for corpus, file in self.needed}
+        return {file: _checksum(corpus, file) for corpus, file in self.files}
 
 
 def _checksum(corpus: Corpus, file: str) -> str:
-    return files.known_checksum(corpus, file) or files.file_checksum(files.obtain(corpus, file))
+    return known_checksum(corpus, file) or file_checksum(obtain(corpus, file))

@@ -1,23 +1,22 @@
-"""Every corpus the project knows: list, fetch and check them."""
+"""All corpora of the project: functions to list, fetch and check them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from bench.data.corpora import iwslt14, iwslt15, multi30k, newstest, tatoeba, wmt14
 from bench.data.corpora.files import Corpus, find, obtain
-from bench.data.corpora.parallel import Published
+from bench.data.corpora.parallel import ParallelCorpus
 from bench.errors import DataError, UserError
 
 
 def corpora() -> dict[str, Corpus]:
-    """Every corpus the project knows, by name."""
+    """All corpora, by name."""
     modules = (multi30k, tatoeba, newstest, iwslt14, iwslt15, wmt14)
     return {module.CORPUS.name: module.CORPUS for module in modules}
 
 
-def _chosen(name: str | None) -> list[Corpus]:
-    known = corpora()
+def _select(name: str | None, known: Mapping[str, Corpus]) -> list[Corpus]:
     if name is None:
         return list(known.values())
     if name not in known:
@@ -25,13 +24,13 @@ def _chosen(name: str | None) -> list[Corpus]:
     return [known[name]]
 
 
-def fetch(name: str | None = None) -> Iterator[str]:
-    """Obtain every file of one corpus, or of all corpora that this project has tried. Yields a line for each file.
+def fetch(name: str | None = None, known: Mapping[str, Corpus] | None = None) -> Iterator[str]:
+    """Obtain every file of one corpus, or of all corpora that this project has tested. Yields a line for each file.
 
-    Raises UserError for an unknown name, and the errors of `obtain`.
-    """
-    for corpus in _chosen(name):
-        if name is None and not corpus.tried:
+    known: corpora by name, None for all of `corpora`. Raises UserError for an unknown name, and the errors of
+    `obtain`."""
+    for corpus in _select(name, corpora() if known is None else known):
+        if name is None and not corpus.tested:
             yield f"{corpus.name}: left out, untested; `bench data fetch {corpus.name}` fetches it"
             continue
         for file in corpus.files:
@@ -39,22 +38,22 @@ def fetch(name: str | None = None) -> Iterator[str]:
             yield f"{corpus.name}/{file}: ok, {path}{_remark(corpus, file)}"
 
 
-def check(name: str | None = None) -> Iterator[tuple[bool, str]]:
+def check(name: str | None = None, known: Mapping[str, Corpus] | None = None) -> Iterator[tuple[bool, str]]:
     """Verify the local files of one corpus, or of all, without the network. Yields (ok, one line) for each file.
 
-    A missing file is not ok. When all corpora are checked, a corpus with no local file is one line, and ok.
-    Raises UserError for an unknown name.
+    A missing file is not ok. When all corpora are checked, a corpus without local files is one line, and ok.
+    known: corpora by name, None for all of `corpora`. Raises UserError for an unknown name.
     """
-    for corpus in _chosen(name):
-        files = [_checked(corpus, file) for file in corpus.files]
+    for corpus in _select(name, corpora() if known is None else known):
+        files = [_check_file(corpus, file) for file in corpus.files]
         if name is None and all(state is None for state, _ in files):
-            yield True, f"{corpus.name}: not here; `bench data fetch {corpus.name}` fetches it"
+            yield True, f"{corpus.name}: no local files; `bench data fetch {corpus.name}` fetches it"
             continue
         yield from ((bool(state), line) for state, line in files)
 
 
-def _checked(corpus: Corpus, file: str) -> tuple[bool | None, str]:
-    """Whether a file is intact (None: it is missing), and a line that says so."""
+def _check_file(corpus: Corpus, file: str) -> tuple[bool | None, str]:
+    """Whether a file is intact (None: it is missing), and a line that reports it."""
     try:
         path = find(corpus, file)
     except DataError as error:
@@ -65,15 +64,15 @@ def _checked(corpus: Corpus, file: str) -> tuple[bool | None, str]:
 
 
 def _remark(corpus: Corpus, file: str) -> str:
-    return "" if corpus.files[file] is not None else " (no published checksum: the same as when it was first seen)"
+    return "" if corpus.files[file] is not None else " (no published checksum; equal to the first copy)"
 
 
-def parallel_texts() -> dict[str, Published]:
-    """Every corpus that the task `bench.tasks.published` can read, by the name of its task."""
+def parallel_corpora() -> dict[str, ParallelCorpus]:
+    """The corpora that the task `bench.tasks.published` can read, by the name of their task."""
     return {
-        "tatoeba": tatoeba.TEXT,
-        "news": newstest.TEXT,
-        "iwslt14": iwslt14.TEXT,
-        "iwslt15": iwslt15.TEXT,
-        "wmt14": wmt14.TEXT,
+        "tatoeba": tatoeba.PARALLEL,
+        "news": newstest.PARALLEL,
+        "iwslt14": iwslt14.PARALLEL,
+        "iwslt15": iwslt15.PARALLEL,
+        "wmt14": wmt14.PARALLEL,
     }

@@ -16,14 +16,14 @@ from multiprocessing import get_context
 
 import numpy as np
 
-from bench.data.examples import LONGEST, TaskData, fingerprint
+from bench.data.examples import MAX_LENGTH, TaskData, fingerprint
 from bench.errors import UserError
 from bench.seeding import numpy_generator
 from bench.tasks.base import Task
 from bench.tasks.kinds.drawing import Map, draw_split
 from bench.tasks.kinds.examples import Examples, SplitSpec
 
-MAX_EXAMPLES, MAX_TOKENS = 10**9, 2**30
+MAX_EXAMPLES, MAX_SPLIT_TOKENS = 10**9, 2**30
 """Limits of one split, which is kept in memory: 2^30 tokens of sources and targets take 4 GiB."""
 
 MAX_FIELD = 2**20
@@ -118,21 +118,21 @@ def generate(task: Generated, workers: int = 1) -> TaskData:
 
 
 def check_size(task: Generated, spec: SplitSpec) -> None:
-    """Raises UserError for a split with sequences longer than LONGEST, or one that would not fit into memory."""
+    """Raises UserError for a split with sequences longer than MAX_LENGTH, or one that would not fit into memory."""
     sample = task.draw(numpy_generator(task.data_seed, "size", spec.name), SAMPLE, spec)
     longest = max(
         int(sample.src.lengths.max()), int(sample.tgt.lengths.max()), spec.high if task.axis == "length" else 0
     )
-    if longest > LONGEST:
+    if longest > MAX_LENGTH:
         raise UserError(
-            f"split {spec.name} would have sequences of {longest:,} tokens, and the limit is {LONGEST:,}; make the "
+            f"split {spec.name} would have sequences of {longest:,} tokens, and the limit is {MAX_LENGTH:,}; make the "
             "task's lengths smaller"
         )
     tokens = spec.size * (int(sample.src.lengths.sum()) + int(sample.tgt.lengths.sum())) // SAMPLE
-    if tokens > MAX_TOKENS:
+    if tokens > MAX_SPLIT_TOKENS:
         raise UserError(
             f"task.{spec.share}_size={spec.size}: split {spec.name} would have about {tokens:,} tokens, and the limit "
-            f"is {MAX_TOKENS:,}; lower it, or make the task's lengths smaller"
+            f"is {MAX_SPLIT_TOKENS:,}; lower it, or make the task's lengths smaller"
         )
 
 

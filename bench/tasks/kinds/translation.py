@@ -11,12 +11,12 @@ from typing import ClassVar
 import numpy as np
 
 from bench.data import cleaning
-from bench.data.bpe_dropout import redraws
+from bench.data.bpe_dropout import redraw_with_dropout
 from bench.data.cleaning import Cleaning
-from bench.data.examples import LONGEST, Redraw, Sizes, Split, TaskData
+from bench.data.examples import MAX_LENGTH, Redraw, Sizes, Split, TaskData
 from bench.data.ragged import Ragged
 from bench.data.subwords import Subwords, learn
-from bench.data.text import Parallel
+from bench.data.text import ParallelText
 from bench.errors import DataError, UserError
 from bench.tasks.base import Task
 
@@ -60,13 +60,13 @@ class Translation(Task):
     def __post_init__(self) -> None:
         if not isinstance(self.vocabulary, int) or isinstance(self.vocabulary, bool) or self.vocabulary < 1:
             raise ValueError(f"vocabulary={self.vocabulary!r}: not a positive whole number")
-        if self.max_length > LONGEST:
-            raise ValueError(f"max_length={self.max_length}: at most {LONGEST} subwords a side are allowed")
+        if self.max_length > MAX_LENGTH:
+            raise ValueError(f"max_length={self.max_length}: at most {MAX_LENGTH} subwords a side are allowed")
         self._rules = Cleaning(self.overlap, self.duplicates, self.max_length, self.max_ratio)
         self._subwords: Subwords | None = None
 
     @abstractmethod
-    def texts(self, counts: Counter[str]) -> dict[str, Parallel]:
+    def texts(self, counts: Counter[str]) -> dict[str, ParallelText]:
         """By name the training text, the validation text and the test sets, in this order. Counts repairs in
         `counts`."""
 
@@ -83,10 +83,10 @@ class Translation(Task):
     def load(self) -> TaskData:
         """See `Task.load`. Also raises UserError if `vocabulary` or the cleaning does not suit the text."""
         counts: Counter[str] = Counter()
-        texts = {name: cleaning.tidied(text, counts) for name, text in self.texts(counts).items()}
+        texts = {name: cleaning.normalise_spaces(text, counts) for name, text in self.texts(counts).items()}
         train, valid, *tests = texts
         subwords = self._subwords = self._learn(texts[train])
-        kept = cleaning.apart(texts.pop(train), texts, self._rules, counts)
+        kept = cleaning.select_by_text(texts.pop(train), texts, self._rules, counts)
         data = TaskData(
             train=self._train_split(kept, counts),
             valid=self._split("valid", texts[valid]),
@@ -111,7 +111,7 @@ class Translation(Task):
         self._set_train_range(data)
 
     def with_bpe_dropout(self, train: Split, bpe_dropout: float) -> Redraw:
-        return redraws(self._vocabulary(), train, bpe_dropout)
+        return redraw_with_dropout(self._vocabulary(), train, bpe_dropout)
 
     def source_text(self, ids: Sequence[int]) -> str:
         return self._vocabulary().decode(ids)
@@ -129,18 +129,18 @@ class Translation(Task):
             raise UserError("nothing to translate: the line is empty")
         return self._vocabulary().encode([line])[0]
 
-    def _learn(self, train: Parallel) -> Subwords:
+    def _learn(self, train: ParallelText) -> Subwords:
         # Sides in alphabetical order of their names, so that both directions share one vocabulary.
-        first, second = train if str(self.source) < str(self.target) else train.turned
+        first, second = train if str(self.source) < str(self.target) else train.swapped
         return learn(first + second, self.vocabulary)
 
     def _vocabulary(self) -> Subwords:
         if self._subwords is None:
             train = next(iter(self.texts(Counter()).values()))
-            self._subwords = self._learn(cleaning.tidied(train, Counter()))
+            self._subwords = self._learn(cleaning.normalise_spaces(train, Counter()))
         return self._subwords
 
-    def _split(self, name: str, text: Parallel) -> Split:
+    def _split(self, name: str, text: ParallelText) -> Split:
         subwords = self._vocabulary()
         return Split(
             name,
@@ -151,10 +151,10 @@ class Translation(Task):
             references=text.targets,
         )
 
-    def _train_split(self, text: Parallel, counts: Counter[str]) -> Split:
+    def _train_split(self, text: ParallelText, counts: Counter[str]) -> Split:
         """The training pairs that meet `max_length` and `max_ratio`. Raises UserError if there is none."""
         whole = self._split("train", text)
-        fits = cleaning.fitting(whole.src.lengths, whole.tgt.lengths, self._rules, counts)
+        fits = cleaning.select_by_length(whole.src.lengths, whole.tgt.lengths, self._rules, counts)
         if not fits.any():
             ratio = "" if self.max_ratio is None else f" with max_ratio={self.max_ratio}"
             raise UserError(f"max_length={self.max_length}{ratio} leaves no training pair; use a larger one")
@@ -168,11 +168,11 @@ class Translation(Task):
 
 
 def _check_lengths(split: Split) -> None:
-    """Raises DataError for a held-out line above LONGEST: it can neither be read nor left out."""
+    """Raises DataError for a held-out line above MAX_LENGTH: it can neither be read nor left out."""
     for side, lengths in (("source", split.src.lengths), ("target", split.tgt.lengths)):
         row = int(lengths.argmax())
-        if lengths[row] > LONGEST:
+        if lengths[row] > MAX_LENGTH:
             raise DataError(
-                f"{split.name}, {side}, line {row + 1}: {lengths[row]:,} subwords, and the limit is {LONGEST:,}; cut "
-                "it into sentences, or remove it"
+                f"{split.name}, {side}, line {row + 1}: {lengths[row]:,} subwords, and the limit is {MAX_LENGTH:,}; "
+                "cut it into sentences, or remove it"
             )

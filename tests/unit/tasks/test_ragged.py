@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.data.ragged import Ragged, closed_lengths
+from bench.data.ragged import Ragged, lengths_with_end
 
 IDS = st.lists(st.integers(0, 2**31 - 1), max_size=6)
 NUMBERS = st.lists(st.tuples(*[st.floats(-10, 10, width=32)] * 2).map(list), max_size=6)
@@ -34,7 +34,7 @@ def test_of_any_sequences(sequences: list[list[int]]) -> None:
     assert plain(ragged) == sequences == plain(of(sequences)) and ragged.tokens.dtype == np.int32
     assert len(ragged) == len(sequences) and ragged.lengths.tolist() == [len(each) for each in sequences]
     assert ragged.kind == "tokens"
-    assert closed_lengths(ragged).tolist() == [len(each) + 1 for each in sequences]
+    assert lengths_with_end(ragged).tolist() == [len(each) + 1 for each in sequences]
 
 
 @pytest.mark.parametrize("kind", ["tokens", "values"])
@@ -75,5 +75,5 @@ def test_rows_up_to_their_lengths(channels: int | None, data: st.DataObject) -> 
     assert plain(cut) == [row[:length].tolist() for row, length in zip(rows, lengths, strict=True)]
     assert cut.kind == ("tokens" if channels is None else "values")
     assert cut.tokens.dtype == (np.int32 if channels is None else np.float32)
-    assert closed_lengths(cut).tolist() == [length + (channels is None) for length in lengths]
+    assert lengths_with_end(cut).tolist() == [length + (channels is None) for length in lengths]
     assert plain(Ragged.of_rows(rows)) == rows.tolist()
