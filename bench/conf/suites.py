@@ -40,8 +40,8 @@ def load(name: str, only: str | None = None) -> Suite:
 
 
 def read(path: Path, only: str | None = None) -> Suite:
-    """The suite of a file. only: the tasks to keep, separated by commas. Raises UserError for an unknown task, and for a
-    file that is not a suite."""
+    """The suite of a file. only: the tasks to keep, separated by commas. Raises UserError for an unknown task, and for
+    a file that is not a suite."""
     content = _content(path)
     threads = content.get("threads", 1)
     cells = [(*overrides, f"threads={threads}") for grid in content["cells"] for overrides in _overrides(grid)]

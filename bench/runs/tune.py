@@ -30,8 +30,8 @@ TABLE, PAGE, CHOICES = "tuning.csv", "tuning.md", "tuned"
 COLUMNS = ("task", "budget", "arm", "settings", "seed", "status", "valid_loss", "chosen")
 NOTE = (
     "Every arm had the same trials, each with the suite's whole budget. The lowest validation loss is chosen (nats a "
-    "target token, or squared error; mean over the seeds of the trials), at the checkpoint that validation selects. No "
-    "test set was touched. A choice at the edge of the grid is marked: there may be something better beyond it."
+    "target token, or squared error; mean over the seeds of the trials), at the checkpoint that validation selects. "
+    "No test set was touched. A choice at the edge of the grid is marked: a better one may lie beyond it."
 )
 
 Grid = Mapping[str, Sequence[str]]
