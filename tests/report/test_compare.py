@@ -28,19 +28,19 @@ def two(folder, tmp_path):
 
 
 def compared(first, second, **options) -> tuple[sets.Comparison, str]:
-    found = sets.compare(first.path, second.path, **DRAWS, **options)
-    return found, "\n".join(words.lines(found))
+    comparison = sets.compare(first.path, second.path, **DRAWS, **options)
+    return comparison, "\n".join(words.lines(comparison))
 
 
 def test_identical_folders_have_no_change(two):
     for one in two:
         one.full(seeds=(1, 2, 3), tasks=("recall", "multi30k"))
-    found, text = compared(*two)
+    comparison, text = compared(*two)
     assert words.NO_CHANGE in text
-    assert found.only == ([], []) and found.changes == [] and found.unlike == []
-    assert len(found.scores) == 5 + 5 * 3 * 2 * 2, "all are compared"
-    assert all(score.same and score.p == 1 and score.significant is False for score in found.scores)
-    assert len(found.speeds) == 2 * 5 * 3 and {speed.ratio for speed in found.speeds} == {1.0}
+    assert comparison.only == ([], []) and comparison.changes == [] and comparison.unlike == []
+    assert len(comparison.scores) == 5 + 5 * 3 * 2 * 2, "all are compared"
+    assert all(score.same and score.p == 1 and score.significant is False for score in comparison.scores)
+    assert len(comparison.speeds) == 2 * 5 * 3 and {speed.ratio for speed in comparison.speeds} == {1.0}
 
 
 def test_a_planted_difference_is_found_and_an_absent_one_is_not(two):
@@ -50,8 +50,8 @@ def test_a_planted_difference_is_found_and_an_absent_one_is_not(two):
             for seed in range(1, 6):
                 drawn = float(noise[place, int(arm == "lstm_dot"), seed - 1])
                 one.cell("recall", arm, seed, level=lambda split, at, value=0.8 + shift + drawn: value)
-    found, text = compared(*two)
-    by_arm = {score.arm: score for score in found.scores}
+    comparison, text = compared(*two)
+    by_arm = {score.arm: score for score in comparison.scores}
     planted, absent = by_arm["transformer"], by_arm["lstm_dot"]
     assert planted.significant and planted.difference == pytest.approx(-0.1, abs=0.01)
     assert planted.interval[0] < planted.difference < planted.interval[1] < 0
@@ -79,8 +79,8 @@ def test_few_seeds_are_not_tested(two, seeds):
     for place, one in enumerate(two):
         for seed in range(1, seeds + 1):
             one.cell("recall", "transformer", seed, level=lambda split, at, place=place: 0.9 - 0.3 * place)
-    found, text = compared(*two)
-    (score,) = found.scores
+    comparison, text = compared(*two)
+    (score,) = comparison.scores
     assert score.p is score.adjusted is score.significant is None and words.NOT_TESTED in text
     assert (score.interval is None) == (seeds == 1) and ("(one seed: no interval)" in text) == (seeds == 1)
 
@@ -105,20 +105,23 @@ def test_what_was_changed_is_named(two):
     two[1].cell("recall", "transformer", 1, change=changed)
     two[1].cell("recall", "transformer", 2, change={"config.optim.lr": 0.01})
     two[1].cell("recall", "lstm_dot", 1, status="failed")
-    found, text = compared(*two)
-    told = {(change.kind, change.key): change for change in found.changes}
-    assert (told["configuration", "optim.lr"].first, told["configuration", "optim.lr"].second) == ("0.002", "0.01")
+    comparison, text = compared(*two)
+    changes = {(change.kind, change.key): change for change in comparison.changes}
+    assert (changes["configuration", "optim.lr"].first, changes["configuration", "optim.lr"].second) == (
+        "0.002",
+        "0.01",
+    )
     assert [cell.endswith(f"transformer, seed {seed}") for seed, cell in
-            enumerate(told["configuration", "optim.lr"].cells, start=1)] == [True, True]  # fmt: skip
-    assert told["configuration", "optim.clip"].first == "-"
-    assert told["code", "code.commit"].second == "fff0000"
-    assert told["environment", "environment.libraries.torch"].second == "2.13.0"
-    assert told["data", "checksums.train"].second == "cd" * 32
-    assert told["sanity gate", "doubt"].second == "only 10 % of outputs ended by themselves"
-    assert told["status", "status"].second == "failed (made up: failed)"
-    assert len(found.changes) == 7 and words.NO_CHANGE not in text
+            enumerate(changes["configuration", "optim.lr"].cells, start=1)] == [True, True]  # fmt: skip
+    assert changes["configuration", "optim.clip"].first == "-"
+    assert changes["code", "code.commit"].second == "fff0000"
+    assert changes["environment", "environment.libraries.torch"].second == "2.13.0"
+    assert changes["data", "checksums.train"].second == "cd" * 32
+    assert changes["sanity gate", "doubt"].second == "only 10 % of outputs ended by themselves"
+    assert changes["status", "status"].second == "failed (made up: failed)"
+    assert len(comparison.changes) == 7 and words.NO_CHANGE not in text
     assert "configuration: optim.lr 0.002 -> 0.01 (2 cells: " in text
-    assert next(score for score in found.scores).second.doubtful == 1
+    assert next(score for score in comparison.scores).second.doubtful == 1
 
 
 def test_a_sweep_is_several_arms(two):
@@ -127,10 +130,10 @@ def test_a_sweep_is_several_arms(two):
     two[0].cell("recall", "transformer", 1)
     two[1].cell("recall", "transformer", 1)
     two[1].cell("recall", "transformer", 1, change={"config.optim.lr": 0.01, "cell": "recall-transformer-other"})
-    found, _ = compared(*two)
+    comparison, _ = compared(*two)
     size = "recall (budget quick, 100,000 parameters, cpu)"
-    assert found.scores == [] and found.only[0] == [f"{size}, transformer: 1 cell"]
-    assert found.only[1] == [f"{size}, transformer [lr=0.002]: 1 cell", f"{size}, transformer [lr=0.01]: 1 cell"]
+    assert comparison.scores == [] and comparison.only[0] == [f"{size}, transformer: 1 cell"]
+    assert comparison.only[1] == [f"{size}, transformer [lr=0.002]: 1 cell", f"{size}, transformer [lr=0.01]: 1 cell"]
 
 
 def test_what_is_missing_is_named_once(two):
@@ -143,13 +146,13 @@ def test_what_is_missing_is_named_once(two):
     assert len(drop) == 3
     for path in drop:
         (path / "record.json").unlink()
-    found, text = compared(*two)
+    comparison, text = compared(*two)
     size = "(budget quick, 100,000 parameters, cpu)"
-    assert sorted(found.only[0]) == [
+    assert sorted(comparison.only[0]) == [
         f"recall {size}, gru_none: 2 cells", f"recall {size}, lstm_dot, seed 2",
         f"reverse {size}: 10 cells (gru_dot, gru_none, lstm_dot, lstm_none, transformer)",
     ]  # fmt: skip
-    assert found.only[1] == [f"multi30k {size}: 2 cells (transformer)"]
+    assert comparison.only[1] == [f"multi30k {size}: 2 cells (transformer)"]
     assert f"Only in A:\n  recall {size}, gru_none: 2 cells" in text and "Only in B:" in text
 
 
@@ -158,9 +161,9 @@ def test_a_score_that_only_one_has_is_named(two):
     record = two[1].cell("multi30k", "transformer", 1)
     kept = [row for row in record["scores"] if (row["search"], row["metric"]) != ("beam5", "bleu")]
     two[1].cell("multi30k", "transformer", 1, change={"scores": kept})
-    found, _ = compared(*two)
-    assert len(found.only[0]) == 3 and found.only[1] == []
-    assert found.only[0][0] == "multi30k, transformer, test_2016_flickr, beam5, bleu"
+    comparison, _ = compared(*two)
+    assert len(comparison.only[0]) == 3 and comparison.only[1] == []
+    assert comparison.only[0][0] == "multi30k, transformer, test_2016_flickr, beam5, bleu"
 
 
 def test_another_size_is_a_change_and_another_machine_no_ratio(two):
@@ -168,14 +171,14 @@ def test_another_size_is_a_change_and_another_machine_no_ratio(two):
     two[0].cell("recall", "lstm_dot", 1, speed=1000)
     two[1].cell("recall", "transformer", 1, speed=2000, target=200_000)
     two[1].cell("recall", "lstm_dot", 1, speed=2000, target=200_000, change={"environment.cpu": "Another"})
-    found, text = compared(*two)
-    assert len(found.scores) == 2 and found.only == ([], [])
+    comparison, text = compared(*two)
+    assert len(comparison.scores) == 2 and comparison.only == ([], [])
     assert ("configuration", "budget.parameters", "100000", "200000") in {
-        (change.kind, change.key, change.first, change.second) for change in found.changes
+        (change.kind, change.key, change.first, change.second) for change in comparison.changes
     }
-    assert {speed.arm for speed in found.speeds} == {"transformer"}
-    assert [speed.ratio for speed in found.speeds] == pytest.approx([2.0] * 3)
-    assert found.unlike == ["recall, lstm_dot"] and "recall, lstm_dot." in text
+    assert {speed.arm for speed in comparison.speeds} == {"transformer"}
+    assert [speed.ratio for speed in comparison.speeds] == pytest.approx([2.0] * 3)
+    assert comparison.unlike == ["recall, lstm_dot"] and "recall, lstm_dot." in text
 
 
 def test_segments(two):
@@ -185,15 +188,19 @@ def test_segments(two):
         one.cell("multi30k", "gru_dot", 1, outputs=place == 0)
         one.cell("recall", "transformer", 1)
     assert compared(*two)[0].segments is None
-    found, text = compared(*two, by_segment=True)
-    assert {(row.cell.split(", ")[-2], row.split) for row in found.segments} == {
+    comparison, text = compared(*two, by_segment=True)
+    assert {(row.cell.split(", ")[-2], row.split) for row in comparison.segments} == {
         (arm, split) for arm in ("transformer", "lstm_dot")
         for split in ("test_2016_flickr", "test_2017_flickr", "test_2017_mscoco")
     }  # fmt: skip
-    for row in found.segments:
+    for row in comparison.segments:
         differs = "lstm_dot" in row.cell
         assert (row.differing, row.metric) == (30 * differs, "bleu") and (row.randomisation_p < 0.5) == differs
-    assert len(found.left_out) == 1 and "gru_dot" in found.left_out[0] and "outputs.tsv" in found.left_out[0]
+    assert (
+        len(comparison.left_out) == 1
+        and "gru_dot" in comparison.left_out[0]
+        and "outputs.tsv" in comparison.left_out[0]
+    )
     assert "Over segments:" in text and "30 with different outputs" in text
 
 
@@ -203,9 +210,9 @@ def test_the_command(two, capsys):
     assert main(["compare", str(two[0].path), str(two[1].path)]) == 0
     assert "transformer: A 0.900" in capsys.readouterr().out
     assert main(["compare", str(two[0].path), str(two[1].path), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["schema"] == sets.SCHEMA and told["scores"][0]["difference"] == pytest.approx(-0.3)
-    assert told["scores"][0]["interval"] is None
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["schema"] == sets.SCHEMA and printed["scores"][0]["difference"] == pytest.approx(-0.3)
+    assert printed["scores"][0]["interval"] is None
 
 
 def test_bad_input_is_one_line(two, capsys, tmp_path):
@@ -217,8 +224,8 @@ def test_bad_input_is_one_line(two, capsys, tmp_path):
     for other, words_ in bad:
         for pair in ((two[0].path, other), (other, two[0].path)):
             assert main(["compare", *map(str, pair)]) == 2
-            said = capsys.readouterr()
-            assert said.out == "" and said.err.count("\n") == 1 and words_ in said.err
+            printed = capsys.readouterr()
+            assert printed.out == "" and printed.err.count("\n") == 1 and words_ in printed.err
 
 
 def test_no_torch(two):

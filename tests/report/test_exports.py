@@ -28,10 +28,10 @@ SPECIAL = "\\ { } $ & % # _ ~ ^ < > | ` ' \" [x] *y -- --- äöü 中"
 
 
 def test_load_gives_the_documented_table(full):
-    found = bench.load(full.path)
+    scores = bench.load(full.path)
     written = [json.loads(path.read_text()) for path in full.path.glob("*/record.json")]
-    assert list(found.columns) == list(tidy.COLUMNS) and len(found) == sum(len(each["scores"]) for each in written)
-    one = found[(found["cell"] == "recall-lstm_none-quick-s2-00100000") & (found["at"] == 16)].iloc[0]
+    assert list(scores.columns) == list(tidy.COLUMNS) and len(scores) == sum(len(each["scores"]) for each in written)
+    one = scores[(scores["cell"] == "recall-lstm_none-quick-s2-00100000") & (scores["at"] == 16)].iloc[0]
     record = next(each for each in written if each["cell"] == one["cell"])
     score = next(each for each in record["scores"] if each["at"] == 16)
     assert (one["value"], one["n"], one["axis"], one["unit"]) == (score["value"], 40, "distance", "share")
@@ -39,8 +39,8 @@ def test_load_gives_the_documented_table(full):
     assert one["parameters"] == record["parameters"]["total"]
     assert one["train_tokens_per_second"] == record["throughput"]["train"]["median"]
     assert one["setting"] == "recall (budget quick, 100,000 parameters, cpu)" and one["commit"] == "abc1234"
-    whole = found[found["axis"].isna() & (found["task"] == "multi30k")]
-    assert len(whole) == 5 * 3 * 3 * 2 * 2 and whole["chance"].isna().all() and found["gpu"].isna().all()
+    whole = scores[scores["axis"].isna() & (scores["task"] == "multi30k")]
+    assert len(whole) == 5 * 3 * 3 * 2 * 2 and whole["chance"].isna().all() and scores["gpu"].isna().all()
     described = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
     assert [name for name in tidy.COLUMNS if f"`{name}`" not in described] == []
 
@@ -66,11 +66,11 @@ def test_importing_bench_is_light(full):
 
 
 def test_csv_and_parquet_hold_that_table(full):
-    found = bench.load(full.path)
+    scores = bench.load(full.path)
     csv = pd.read_csv(full.path / "results.csv", keep_default_na=False, na_values={"value": "", "at": ""})
-    assert list(csv.columns) == list(found.columns) and csv["value"].tolist() == found["value"].tolist()
+    assert list(csv.columns) == list(scores.columns) and csv["value"].tolist() == scores["value"].tolist()
     parquet = pytest.importorskip("pyarrow.parquet", reason="pip install 'seq2seq-bench[parquet]'")
-    both = pd.read_parquet(full.path / "results.parquet"), found
+    both = pd.read_parquet(full.path / "results.parquet"), scores
     read, expected = (table.astype(object).where(table.notna(), None) for table in both)
     pd.testing.assert_frame_equal(read, expected)
     types = {field.name: str(field.type) for field in parquet.read_schema(full.path / "results.parquet")}
@@ -84,8 +84,8 @@ def test_without_pyarrow_parquet_is_left_out_and_that_is_said(folder, monkeypatc
     hidden = lambda name, *more: None if name == "pyarrow" else find(name, *more)  # noqa: E731
     monkeypatch.setattr(importlib.util, "find_spec", hidden)
     assert main(["report", str(folder.path)]) == 0
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1 and "results.parquet" in said and "seq2seq-bench[parquet]" in said
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1 and "results.parquet" in printed and "seq2seq-bench[parquet]" in printed
     assert not (folder.path / "results.parquet").exists() and (folder.path / "results.csv").exists()
 
 
@@ -141,9 +141,9 @@ def test_every_table_of_the_report_is_there_as_latex(full):
     shown = re.findall(r"\(tables/([^)]*)\.csv\)", text)
     figures = {path.stem for path in (full.path / "figures").glob("*.svg")}
     wanted = (set(shown) - figures) | {"verdicts"}
-    found = {path.stem: path.read_text(encoding="utf-8") for path in (full.path / "tables").glob("*.tex")}
-    assert set(found) == wanted and len(wanted) > 15
-    for name, source in found.items():
+    tables = {path.stem: path.read_text(encoding="utf-8") for path in (full.path / "tables").glob("*.tex")}
+    assert set(tables) == wanted and len(wanted) > 15
+    for name, source in tables.items():
         csv = pd.read_csv(full.path / "tables" / f"{name}.csv", keep_default_na=False, dtype=str)
         columns, rows = read_back(source)
         assert len(columns) == len(csv.columns)
@@ -152,9 +152,9 @@ def test_every_table_of_the_report_is_there_as_latex(full):
 
 
 def test_verdicts_for_programs(full):
-    told = json.loads((full.path / "verdicts.json").read_text(encoding="utf-8"))
-    assert (told["schema"], told["bench"]) == (exports.VERDICTS_SCHEMA, bench.__version__)
-    by_letter = {each["letter"]: each for each in told["claims"]}
+    verdicts = json.loads((full.path / "verdicts.json").read_text(encoding="utf-8"))
+    assert (verdicts["schema"], verdicts["bench"]) == (exports.VERDICTS_SCHEMA, bench.__version__)
+    by_letter = {each["letter"]: each for each in verdicts["claims"]}
     assert list(by_letter) == list("ABCDEFGH")
     for verdict in judge.verdicts(tidy.read(full.path)):
         each = by_letter[verdict.letter]
@@ -181,8 +181,8 @@ def test_published_numbers_stand_beside_ours_under_their_claim(full):
             assert row.number in parts[letter] and row.source in parts[letter], row
             assert row.what and row.system and row.differs, row
     assert "published-B" not in html
-    found = published_numbers.of_claim(Evidence(tidy.read(full.path)), "C")
-    parity = [row for row in found if row.published.ours and row.published.ours.task == "parity"]
+    rows = published_numbers.of_claim(Evidence(tidy.read(full.path)), "C")
+    parity = [row for row in rows if row.published.ours and row.published.ours.task == "parity"]
     assert len(parity) == 3 and all(row.ours == [] for row in parity), "nothing of ours, and so nothing beside it"
 
 

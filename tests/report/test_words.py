@@ -104,8 +104,8 @@ class Sources:
             self._known[text, depth] = text in self.strings or (
                 depth > 0
                 and any(
-                    (found := re.fullmatch(shape, text))
-                    and all(self.known(part, depth - 1) for part in found.groups())
+                    (match := re.fullmatch(shape, text))
+                    and all(self.known(part, depth - 1) for part in match.groups())
                     for shape in self.shapes
                 )
             )
@@ -113,7 +113,7 @@ class Sources:
 
     def uses(self, key: str) -> bool:
         return key in self.keys or any(
-            (found := re.fullmatch(shape, key)) and all(map(self.known, found.groups())) for shape in self.patterns
+            (match := re.fullmatch(shape, key)) and all(map(self.known, match.groups())) for shape in self.patterns
         )
 
 
@@ -222,8 +222,8 @@ def test_both_pages_say_the_same_and_lead_to_each_other(both):
     badges = [re.findall(r'class="badge ([a-z-]+)"', text) for text in (english, chinese)]
     rows = [text.count("<tr>") for text in (english, chinese)]
     assert ids[0] == ids[1] and badges[0] == badges[1] and rows[0] == rows[1]
-    told = json.loads((both / "verdicts.json").read_text(encoding="utf-8"))["claims"]
-    for each in told:
+    claims = json.loads((both / "verdicts.json").read_text(encoding="utf-8"))["claims"]
+    for each in claims:
         assert len(each["texts"]["zh"]["evidence"]) == len(each["evidence"])
         for sentence in (each["texts"]["zh"]["sentence"], each["texts"]["zh"]["corrected"]):
             assert html.escape(sentence) in chinese

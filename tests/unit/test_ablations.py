@@ -61,26 +61,26 @@ def test_the_name_of_an_arm_is_read_back() -> None:
 )
 def test_e_by_what_is_left_without_positions(folder: Folder, levels: dict, expected: str) -> None:
     planted(folder, "positions", levels)
-    found = verdict("E", folder.path)
-    assert found.verdict == expected, found.evidence
+    outcome = verdict("E", folder.path)
+    assert outcome.verdict == expected, outcome.evidence
     if expected in ("supported", "qualified"):
-        assert any("rotary minus none" in sentence for sentence in found.evidence)
+        assert any("rotary minus none" in sentence for sentence in outcome.evidence)
 
 
 def test_e_is_not_decided_where_order_does_not_matter(folder: Folder) -> None:
     planted(folder, "positions", {"none": 0.95, "rotary": 0.3}, change={"data.order_free": True})
-    found = verdict("E", folder.path)
-    assert found.verdict == "not tested"
-    assert any("without order" in sentence for sentence in found.evidence)
+    outcome = verdict("E", folder.path)
+    assert outcome.verdict == "not tested"
+    assert any("without order" in sentence for sentence in outcome.evidence)
 
 
 def test_e_takes_both_shapes_apart(folder: Folder) -> None:
     """The encoder alone falls, the decoder's causal mask leaks: both are said, and the claim is qualified."""
     planted(folder, "positions", {"none": 0.1, "rotary": 0.95}, arm="transformer_encoder")
     planted(folder, "positions", {"none": 0.8, "rotary": 0.95})
-    found = verdict("E", folder.path)
-    assert found.verdict == "qualified"
-    assert any("transformer_encoder" in sentence and "minus none" in sentence for sentence in found.evidence)
+    outcome = verdict("E", folder.path)
+    assert outcome.verdict == "qualified"
+    assert any("transformer_encoder" in sentence and "minus none" in sentence for sentence in outcome.evidence)
 
 
 def test_e_needs_three_seeds(folder: Folder) -> None:
@@ -105,8 +105,8 @@ def test_a_learning_rate_of_its_own_does_not_hide_a_variant(folder: Folder) -> N
 )
 def test_f_by_each_number_of_heads_against_one(folder: Folder, levels: dict, expected: str) -> None:
     planted(folder, "n_heads", levels)
-    found = verdict("F", folder.path)
-    assert found.verdict == expected, found.evidence
+    outcome = verdict("F", folder.path)
+    assert outcome.verdict == expected, outcome.evidence
 
 
 def test_f_noise_decides_nothing(folder: Folder) -> None:

@@ -68,7 +68,7 @@ class Made:
         )  # fmt: skip
 
     def verdict(self, letter: str) -> judge.Verdict:
-        return next(found for found in judge.verdicts(self.records()) if found.letter == letter)
+        return next(verdict for verdict in judge.verdicts(self.records()) if verdict.letter == letter)
 
 
 def steady(at: int) -> float:
@@ -90,10 +90,10 @@ def text(verdict: judge.Verdict) -> str:
 def test_every_claim_has_a_verdict_even_without_any_result():
     made = Made()
     made.cells.append(cell("recall", "transformer", 1, {"status": "skipped", "parameters.feed_forward": None}))
-    found = judge.verdicts(made.records())
-    assert [each.letter for each in found] == list("ABCDEFGH")
-    assert {each.verdict for each in found} == {"not tested"}
-    assert all("Not tested by this suite" in text(each) for each in found)
+    verdicts = judge.verdicts(made.records())
+    assert [each.letter for each in verdicts] == list("ABCDEFGH")
+    assert {each.verdict for each in verdicts} == {"not tested"}
+    assert all("Not tested by this suite" in text(each) for each in verdicts)
 
 
 def test_verdicts_are_a_pure_function():
@@ -110,12 +110,12 @@ def test_a_needs_attention_and_transformer_to_differ(attentive, expected):
     made = Made().arm("transformer", steady).arm("lstm_none", fading).arm("gru_none", fading)
     if attentive is not None:
         made.arm("lstm_dot", attentive)
-    found = made.verdict("A")
-    assert found.verdict == expected
-    assert "+0.9" in text(found) and "n = 4 seeds" in text(found) and "Hedges' g" in text(found)
-    assert ("not from the Transformer as such" in text(found)) == (attentive is steady)
+    verdict = made.verdict("A")
+    assert verdict.verdict == expected
+    assert "+0.9" in text(verdict) and "n = 4 seeds" in text(verdict) and "Hedges' g" in text(verdict)
+    assert ("not from the Transformer as such" in text(verdict)) == (attentive is steady)
     instead = {fading: "with and without attention, lost theirs", steady: "alike", None: "is not decided here"}
-    assert instead[attentive] in found.corrected
+    assert instead[attentive] in verdict.corrected
 
 
 def test_a_one_strong_attention_arm_qualifies_even_where_another_falls():
@@ -127,14 +127,14 @@ def test_a_attention_arm_that_is_only_undecided_is_not_called_alike():
     made = Made().arm("transformer", steady).arm("lstm_none", fading)
     for seed, score in zip(SEEDS, (0.5, 0.99, 0.6, 1.0), strict=True):
         made.arm("lstm_dot", lambda at, score=score: score, seeds=(seed,))
-    found = made.verdict("A")
-    assert found.verdict == "qualified"
-    assert "lstm_dot was not shown to fall behind" in text(found) and "is not decided here" in found.corrected
+    verdict = made.verdict("A")
+    assert verdict.verdict == "qualified"
+    assert "lstm_dot was not shown to fall behind" in text(verdict) and "is not decided here" in verdict.corrected
 
 
 def test_a_no_difference_is_not_claimed():
-    found = Made().arm("transformer", steady, noise=0.001).arm("lstm_none", steady, noise=0.001).verdict("A")
-    assert found.verdict == "refuted"  # both intervals lie inside the margin: recurrent models reach as far here
+    verdict = Made().arm("transformer", steady, noise=0.001).arm("lstm_none", steady, noise=0.001).verdict("A")
+    assert verdict.verdict == "refuted"  # both intervals lie inside the margin: recurrent models reach as far here
 
 
 def test_a_noise_stays_open():
@@ -143,17 +143,17 @@ def test_a_noise_stays_open():
 
 
 def test_a_gap_that_does_not_grow_is_not_about_distance():
-    found = (
+    verdict = (
         Made().arm("transformer", steady).arm("lstm_none", lambda at: 0.5).arm("lstm_dot", lambda at: 0.5).verdict("A")
     )
-    assert found.verdict == "qualified" and "not shown to grow" in text(found)
-    assert "alike" not in found.corrected and "not shown to grow" in found.corrected
+    assert verdict.verdict == "qualified" and "not shown to grow" in text(verdict)
+    assert "alike" not in verdict.corrected and "not shown to grow" in verdict.corrected
 
 
 def test_a_transformer_at_chance_is_limited_by_the_budget():
-    found = Made().arm("transformer", guessing).arm("lstm_none", steady).verdict("A")
-    assert found.verdict == "refuted"
-    assert "budget-limited" in text(found) and "does not show that the architecture cannot" in text(found)
+    verdict = Made().arm("transformer", guessing).arm("lstm_none", steady).verdict("A")
+    assert verdict.verdict == "refuted"
+    assert "budget-limited" in text(verdict) and "does not show that the architecture cannot" in text(verdict)
 
 
 def test_a_all_at_chance_says_nothing():
@@ -165,16 +165,16 @@ def test_one_or_two_seeds_decide_nothing_but_are_shown(seeds):
     made = Made().arm("transformer", steady, seeds=seeds).arm("lstm_none", fading, seeds=seeds)
     made.arm("lstm_dot", steady, seeds=seeds)
     for letter in "AG":
-        found = made.verdict(letter)
-        assert found.verdict == "inconclusive", letter
-        assert ("one seed: no interval over seeds" in text(found)) == (len(seeds) == 1)
-        assert "+0." in text(found)
+        verdict = made.verdict(letter)
+        assert verdict.verdict == "inconclusive", letter
+        assert ("one seed: no interval over seeds" in text(verdict)) == (len(seeds) == 1)
+        assert "+0." in text(verdict)
 
 
 def test_seed_zero_is_a_seed():
     made = Made().arm("transformer", steady, seeds=(0, 1, 2)).arm("lstm_none", fading, seeds=(0, 1, 2))
-    found = made.verdict("A")
-    assert "n = 3 seeds" in text(found) and "Seeds 0, 1, 2." in found.scope
+    verdict = made.verdict("A")
+    assert "n = 3 seeds" in text(verdict) and "Seeds 0, 1, 2." in verdict.scope
     made.arm("transformer", steady, seeds=(7,), change={"sanity.loss_fell": False})
     assert "Seeds 0, 1, 2." in made.verdict("A").scope  # a cell that was left out is no part of the scope
 
@@ -195,9 +195,9 @@ def test_absent_arms_are_not_tested():
 )  # fmt: skip
 def test_cells_that_fail_a_gate_stay_out(broken):
     made = Made().arm("transformer", steady).arm("lstm_none", fading, change=broken)
-    found = made.verdict("A")
-    assert found.verdict == "inconclusive"
-    assert "Left out by the sanity gates: 4 finished cells" in text(found)
+    verdict = made.verdict("A")
+    assert verdict.verdict == "inconclusive"
+    assert "Left out by the sanity gates: 4 finished cells" in text(verdict)
 
 
 @pytest.mark.parametrize("letter", "ACDG")
@@ -222,8 +222,8 @@ def test_length_ratio_is_a_gate_for_translation_only():
 
 
 def test_b_is_refuted_by_counting():
-    found = Made().arm("transformer", steady, seeds=(1,)).verdict("B")
-    assert found.verdict == "refuted" and "30,000 parameters" in text(found) and "30 % of 100,000" in text(found)
+    verdict = Made().arm("transformer", steady, seeds=(1,)).verdict("B")
+    assert verdict.verdict == "refuted" and "30,000 parameters" in text(verdict) and "30 % of 100,000" in text(verdict)
 
 
 def inspected(state: dict, *layers: dict, without: dict | None = None) -> dict:
@@ -257,9 +257,9 @@ def test_b_shows_both_arms_where_models_were_looked_into():
     made = Made().arm("transformer", steady, seeds=(1,), change=inspected(
         GROWS, INNER, INNER | {"units": 64}, without={"parameters": 60_000, "runs": True}))  # fmt: skip
     made.arm("gru_none", fading, seeds=(1,), change=inspected(FIXED, CELL))
-    found = made.arm("lstm_none", fading, seeds=(1,)).verdict("B")
-    assert found.verdict == "refuted" and len(found.evidence) == 2
-    of_transformer, of_gru = found.evidence
+    verdict = made.arm("lstm_none", fading, seeds=(1,)).verdict("B")
+    assert verdict.verdict == "refuted" and len(verdict.evidence) == 2
+    of_transformer, of_gru = verdict.evidence
     assert "transformer has 2 feed-forward hidden layers of 64 or 128 units (40,000 parameters, 40 % of all)" in (
         of_transformer
     )
@@ -272,23 +272,25 @@ def test_b_shows_both_arms_where_models_were_looked_into():
 
 def test_b_is_not_decided_by_a_transformer_without_hidden_layers():
     change = inspected(GROWS) | {"parameters.feed_forward": 0}
-    found = Made().arm("transformer", steady, seeds=(1,), change=change).verdict("B")
-    assert found.verdict == "inconclusive" and "transformer has no hidden layer" in text(found)
+    verdict = Made().arm("transformer", steady, seeds=(1,), change=change).verdict("B")
+    assert verdict.verdict == "inconclusive" and "transformer has no hidden layer" in text(verdict)
 
 
 def test_c_lists_what_recurrent_arms_win():
     made = Made().arm("transformer", 0.5, task="reverse").arm("lstm_dot", 0.9, task="reverse")
-    found = made.arm("gru_none", 0.5, task="reverse").verdict("C")
-    assert found.verdict == "refuted"
-    wins = [sentence for sentence in found.evidence if "recurrent better:" in sentence]
+    verdict = made.arm("gru_none", 0.5, task="reverse").verdict("C")
+    assert verdict.verdict == "refuted"
+    wins = [sentence for sentence in verdict.evidence if "recurrent better:" in sentence]
     assert len(wins) == 1 and "reverse, test, exact_match" in wins[0] and "lstm_dot +0.39" in wins[0]
     assert "gru_none" not in wins[0]
 
 
 def test_c_counts_speed():
     made = Made().arm("transformer", 0.9).arm("gru_none", 0.5, change={"throughput.decode.median": 200.0})
-    found = made.verdict("C")
-    assert found.verdict == "refuted" and "decoding speed in batches, recurrent better: gru_none 2.00" in text(found)
+    verdict = made.verdict("C")
+    assert verdict.verdict == "refuted" and "decoding speed in batches, recurrent better: gru_none 2.00" in text(
+        verdict
+    )
 
 
 def test_c_level_everywhere_or_worse_supports_silence():
@@ -308,8 +310,8 @@ def test_c_corrects_for_the_number_of_comparisons():
     many = made.verdict("C")
     assert many.verdict == "inconclusive" and "not decided: lstm_dot +0.095" in text(many)
     own, other = (
-        next(judged for judged in found.comparisons if judged.comparison.setting.task == "recall")
-        for found in (few, many)
+        next(judged for judged in verdict.comparisons if judged.comparison.setting.task == "recall")
+        for verdict in (few, many)
     )
     assert own.family < other.family and own.p_holm < 0.05 < other.p_holm
 
@@ -326,8 +328,8 @@ def test_d_reads_cost_in_every_respect():
         "flops.forward_per_target_token": 2e6,
         **{f"throughput.{k}.median": 1.0 for k in ("train", "decode", "decode_one")},
     }
-    found = against(cheap)
-    assert found.verdict == "qualified" and "matched by design" in text(found) and "lstm_dot 2.00" in text(found)
+    verdict = against(cheap)
+    assert verdict.verdict == "qualified" and "matched by design" in text(verdict) and "lstm_dot 2.00" in text(verdict)
     assert against(dear).verdict == "refuted"
     assert against({**cheap, "throughput.train.median": 1.0}).verdict == "qualified"
 
@@ -335,8 +337,8 @@ def test_d_reads_cost_in_every_respect():
 def test_d_parameters_are_a_cost_where_they_are_not_matched():
     change = {"parameters.total": 20_000, "flops.forward_per_target_token": 5e5}
     change |= {f"throughput.{key}.median": 5000.0 for key in ("train", "decode", "decode_one")}
-    found = Made().arm("transformer", 0.9).arm("lstm_dot", 0.9, change=change).verdict("D")
-    assert found.verdict == "supported" and "lstm_dot 5.00 (counted)" in text(found)
+    verdict = Made().arm("transformer", 0.9).arm("lstm_dot", 0.9, change=change).verdict("D")
+    assert verdict.verdict == "supported" and "lstm_dot 5.00 (counted)" in text(verdict)
 
 
 def test_d_does_not_test_what_is_matched():
@@ -345,9 +347,9 @@ def test_d_does_not_test_what_is_matched():
     level = {"flops.forward_per_target_token": 1e6}
     flops = {"match.rule": "flops", "match.target": 1e5, **level}
     made = Made().arm("transformer", 0.9, change=flops).arm("lstm_dot", 0.9, change=flops | dear)
-    found = made.verdict("D")
-    assert found.verdict == "supported" and "FLOPs are matched by design" in text(found)
-    assert "lstm_dot 2.00 (counted)" in text(found) and "FLOPs of a forward pass" not in text(found)
+    verdict = made.verdict("D")
+    assert verdict.verdict == "supported" and "FLOPs are matched by design" in text(verdict)
+    assert "lstm_dot 2.00 (counted)" in text(verdict) and "FLOPs of a forward pass" not in text(verdict)
     same = Made().arm("transformer", 0.9, change=flops).arm("lstm_dot", 0.9, change=flops)
     assert "lstm_dot 1.00 (counted)" in text(same.verdict("D"))
     made = Made().arm("transformer", 0.9, change=level).arm("lstm_dot", 0.9, change=level | dear)
@@ -363,8 +365,8 @@ def test_d_and_c_leave_out_speeds_of_unlike_machines():
 
 def test_g_mixed_results_are_qualified():
     made = Made().arm("lstm_dot", 0.9).arm("lstm_none", 0.5).arm("gru_dot", 0.9).arm("gru_none", 0.9)
-    found = made.verdict("G")
-    assert found.verdict == "qualified" and len(found.evidence) == 2
+    verdict = made.verdict("G")
+    assert verdict.verdict == "qualified" and len(verdict.evidence) == 2
     assert Made().arm("lstm_dot", 0.9).arm("lstm_none", 0.5).verdict("G").verdict == "supported"
     assert Made().arm("lstm_dot", 0.5).arm("lstm_none", 0.9).verdict("G").verdict == "refuted"
     assert Made().arm("lstm_dot", 0.9).arm("gru_none", 0.5).verdict("G").verdict == "not tested"
@@ -376,17 +378,17 @@ def test_g_mixed_results_are_qualified():
 def test_h_against_every_recurrent_arm(rival, noise, expected):
     made = Made().arm("transformer", 36.0, task="multi30k", noise=noise, searches=("greedy", "beam5"))
     made.arm("lstm_dot", rival, task="multi30k", noise=noise, searches=("greedy", "beam5"))
-    found = made.verdict("H")
-    assert found.verdict == expected
-    assert "greedy search" in text(found) and "beam5 search" in text(found)
+    verdict = made.verdict("H")
+    assert verdict.verdict == expected
+    assert "greedy search" in text(verdict) and "beam5 search" in text(verdict)
 
 
 def test_h_better_than_some_is_qualified_and_names_the_best():
     made = Made().arm("transformer", 36.0, task="multi30k", noise=0.1)
     made.arm("gru_none", 20.0, task="multi30k", noise=0.1).arm("lstm_dot", 36.0, task="multi30k", noise=0.1)
-    found = made.verdict("H")
-    assert found.verdict == "qualified"
-    assert "minus lstm_dot, the best recurrent arm by its mean," in found.evidence[0]
+    verdict = made.verdict("H")
+    assert verdict.verdict == "qualified"
+    assert "minus lstm_dot, the best recurrent arm by its mean," in verdict.evidence[0]
 
 
 def test_settings_never_meet():
@@ -396,8 +398,8 @@ def test_settings_never_meet():
     made.arm("lstm_dot", 0.9, seeds=(3,), change=other).arm(
         "lstm_none", 0.5, seeds=(3,), change=other | {"cell": "o2"}
     )
-    found = evidence.Evidence(made.records())
-    assert len(found.settings()) == 2
+    recorded = evidence.Evidence(made.records())
+    assert len(recorded.settings()) == 2
     assert made.verdict("G").verdict == "inconclusive"
 
 
@@ -413,14 +415,14 @@ def test_rules_of_matching_never_meet(rule):
 
 def test_the_rule_of_a_cell_that_did_not_start_is_in_its_configuration():
     flops = {"match": {"rule": "flops", "target": None}, "budget": {"parameters": 7}}
-    given = {"match": {"rule": "params", "target": 9}, "budget": {"parameters": 7}}
+    matched = {"match": {"rule": "params", "target": 9}, "budget": {"parameters": 7}}
     neither = {"budget": {"parameters": 7}}
     made = Made()
-    for seed, config in enumerate((flops, given, neither)):
+    for seed, config in enumerate((flops, matched, neither)):
         missing = {"match.rule": None, "match.target": None, "status": "skipped"}
         made.cells.append(cell("recall", "lstm_dot", seed, missing | {"config": config}))
-    found = [(setting.rule, setting.target) for setting in evidence.Evidence(made.records()).cells["setting"]]
-    assert found == [("flops", -1), ("params", 9), ("params", 7)]
+    rules = [(setting.rule, setting.target) for setting in evidence.Evidence(made.records()).cells["setting"]]
+    assert rules == [("flops", -1), ("params", 9), ("params", 7)]
 
 
 def test_variants_of_an_arm_are_arms_of_their_own():
@@ -429,9 +431,9 @@ def test_variants_of_an_arm_are_arms_of_their_own():
         config = {"task": {"name": "recall"}, "model": {"name": "transformer", "n_heads": heads}}
         for seed in SEEDS:
             made.arm("transformer", 0.5, seeds=(seed,), change={"config": config, "cell": f"{heads}-{seed}"})
-    found = evidence.Evidence(made.records())
-    assert found.arms(found.settings()[0]) == ["transformer [n_heads=1]", "transformer [n_heads=4]"]
-    assert {arms.kind(arm) for arm in found.cells["arm"]} == {arms.TRANSFORMER}
+    recorded = evidence.Evidence(made.records())
+    assert recorded.arms(recorded.settings()[0]) == ["transformer [n_heads=1]", "transformer [n_heads=4]"]
+    assert {arms.kind(arm) for arm in recorded.cells["arm"]} == {arms.TRANSFORMER}
 
 
 @pytest.mark.parametrize(

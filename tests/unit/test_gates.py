@@ -53,8 +53,8 @@ def reading(made: Made, name: str, cell: str) -> gates.GateResult:
 def test_recorded_gates(name, column, good, bad, excludes):
     for value, outcome in ((good, gates.PASSED), (bad, gates.FAILED)):
         made = Made().arm("lstm_dot", 30.0, task="multi30k", seeds=(1,), change={column: value})
-        found = reading(made, name, "multi30k-lstm_dot-1")
-        assert (found.outcome, found.value) == (outcome, pytest.approx(float(value)))
+        result = reading(made, name, "multi30k-lstm_dot-1")
+        assert (result.outcome, result.value) == (outcome, pytest.approx(float(value)))
         row = Evidence(made.records()).cells.iloc[0]
         assert bool(row["doubt"]) == (outcome == gates.FAILED and excludes)
         assert bool(row["label"]) == (outcome == gates.FAILED and not excludes)
@@ -69,11 +69,11 @@ def test_recorded_gates(name, column, good, bad, excludes):
 )  # fmt: skip
 def test_one_batch_learnt_by_heart(last, stopped, outcome, value):
     """A check that had no time to tell says nothing."""
-    change = {f"sanity.overfit.{key}": held for key, held in
+    change = {f"sanity.overfit.{key}": entry for key, entry in
               (("loss_first", 4.0), ("loss_last", last), ("stopped", stopped))}  # fmt: skip
     made = Made().arm("lstm_dot", 30.0, task="multi30k", seeds=(1,), change=change)
-    found = reading(made, "overfits one batch", "multi30k-lstm_dot-1")
-    assert found.outcome == outcome and found.value == (None if value is None else pytest.approx(value))
+    result = reading(made, "overfits one batch", "multi30k-lstm_dot-1")
+    assert result.outcome == outcome and result.value == (None if value is None else pytest.approx(value))
     assert bool(Evidence(made.records()).cells["doubt"].iloc[0]) == (outcome == gates.FAILED)
 
 
@@ -95,8 +95,8 @@ def test_gates_for_translations_do_not_ask_other_tasks():
 
 def test_at_chance_is_a_label_and_hides_no_inability():
     made = Made().arm("lstm_none", 0.08, noise=0.001).arm("lstm_dot", 0.97, noise=0.001)
-    found = reading(made, "above chance", "recall-lstm_none-1")
-    assert found.outcome == gates.FAILED and found.value == pytest.approx(0.08 - 1 / 16, abs=0.01)
+    result = reading(made, "above chance", "recall-lstm_none-1")
+    assert result.outcome == gates.FAILED and result.value == pytest.approx(0.08 - 1 / 16, abs=0.01)
     cells = Evidence(made.records()).cells.set_index("cell")
     assert cells.loc["recall-lstm_none-1", "label"] == "at chance: budget-limited or unable"
     assert cells.loc["recall-lstm_none-1", "doubt"] == ""
@@ -140,8 +140,8 @@ def translations(bleu: Mapping[str, float], losses: Mapping[str, float]) -> Curv
 def test_a_broken_decoder_is_gated():
     """The published course report: the Transformer had the lower validation loss and a third of the BLEU."""
     made = translations({"transformer": 7.45, "gru_dot": 20.37}, {"transformer": 2.44, "gru_dot": 3.21})
-    found = reading(made, "loss and BLEU agree", "multi30k-transformer-1")
-    assert found.outcome == gates.FAILED and found.value == pytest.approx(0.36, abs=0.02)
+    result = reading(made, "loss and BLEU agree", "multi30k-transformer-1")
+    assert result.outcome == gates.FAILED and result.value == pytest.approx(0.36, abs=0.02)
     assert (
         "fault in decoding" in Evidence(made.records()).cells.set_index("cell").loc["multi30k-transformer-1", "doubt"]
     )
@@ -171,7 +171,10 @@ def test_one_search_that_is_broken_is_enough():
     "broken",
     [
         {"sanity.loss_fell": False},
-        {f"sanity.overfit.{key}": held for key, held in (("loss_first", 4), ("loss_last", 3.9), ("stopped", "steps"))},
+        {
+            f"sanity.overfit.{key}": entry
+            for key, entry in (("loss_first", 4), ("loss_last", 3.9), ("stopped", "steps"))
+        },
     ],
 )
 def test_a_gated_cell_changes_no_verdict(broken):
@@ -179,14 +182,14 @@ def test_a_gated_cell_changes_no_verdict(broken):
         made = Made().arm("transformer", 0.9).arm("lstm_dot", 0.9).arm("lstm_none", 0.5)
         for seed, (level, change) in enumerate(cells, start=5):
             made.arm("lstm_dot", level, seeds=(seed,), change=change)
-        found = judge.verdicts(made.records())
+        every = judge.verdicts(made.records())
         return [
             (
                 each.letter,
                 each.verdict,
                 [(judged.call, judged.difference, judged.p_holm) for judged in each.comparisons],
             )
-            for each in found
+            for each in every
         ]
 
     assert verdicts((0.0, broken)) == verdicts()

@@ -15,8 +15,8 @@ from bench.analysis.welch import VariancePrior, hedges_g, variance_prior, welch
 def test_one_value_has_no_interval():
     assert stats.bootstrap_mean([0.4]) is None
     assert stats.student_mean([0.4]) is None
-    found = stats.summary([0.4])
-    assert (found.n, found.mean, found.interval) == (1, 0.4, None)
+    summary = stats.summary([0.4])
+    assert (summary.n, summary.mean, summary.interval) == (1, 0.4, None)
     gap = stats.paired_difference({1: 0.5}, {1: 0.4})
     assert (gap.n, gap.interval, gap.student, gap.outer) == (1, None, None, None)
     assert gap.mean == pytest.approx(0.1)
@@ -57,8 +57,8 @@ def test_student_is_scipys(level):
 
 
 def test_summary():
-    found = stats.summary([0.0, 1.0, 1.0, 0.2])
-    assert (found.n, found.mean, found.min, found.max) == (4, 0.55, 0.0, 1.0)
+    summary = stats.summary([0.0, 1.0, 1.0, 0.2])
+    assert (summary.n, summary.mean, summary.min, summary.max) == (4, 0.55, 0.0, 1.0)
     assert stats.summary([]) is None
 
 
@@ -102,21 +102,23 @@ def test_outer_interval_covers_the_truth_at_few_seeds():
 
 def test_results_name_their_unit_and_why_they_are_empty():
     paired, unpaired = stats.paired_difference({1: 0.5}, {1: 0.4}), welch([0.5], [0.4, 0.3])
-    for found in (stats.summary([0.4]), paired, unpaired):
-        assert found.reason == "one seed: no interval over seeds" and found.interval is None and "seed" in found.unit
+    for result in (stats.summary([0.4]), paired, unpaired):
+        assert (
+            result.reason == "one seed: no interval over seeds" and result.interval is None and "seed" in result.unit
+        )
     assert unpaired.p is None and unpaired.effect is None and unpaired.equivalence_p(1.0) is None
-    for found in (stats.summary([0.4, 0.5]), welch([1.0, 2.0], [0.0, 1.0])):
-        assert found.reason == "" and found.interval is not None
+    for result in (stats.summary([0.4, 0.5]), welch([1.0, 2.0], [0.0, 1.0])):
+        assert result.reason == "" and result.interval is not None
     assert welch([], [1.0]) is None
 
 
 @pytest.mark.parametrize("level", [0.9, 0.99])
 def test_welch_is_scipys(level):
     first, second = [0.61, 0.72, 0.55], [0.41, 0.43, 0.40, 0.47, 0.44]
-    found, expected = welch(first, second, level), distributions.ttest_ind(first, second, equal_var=False)
-    assert (found.p, found.df) == pytest.approx((expected.pvalue, expected.df))
-    assert found.interval == pytest.approx(tuple(expected.confidence_interval(level)))
-    assert found.n == (3, 5) and found.mean == pytest.approx(np.mean(first) - np.mean(second))
+    difference, expected = welch(first, second, level), distributions.ttest_ind(first, second, equal_var=False)
+    assert (difference.p, difference.df) == pytest.approx((expected.pvalue, expected.df))
+    assert difference.interval == pytest.approx(tuple(expected.confidence_interval(level)))
+    assert difference.n == (3, 5) and difference.mean == pytest.approx(np.mean(first) - np.mean(second))
 
 
 def test_within_is_two_one_sided_tests():
@@ -131,18 +133,18 @@ def test_within_is_two_one_sided_tests():
 
 def test_values_without_spread_are_not_taken_at_their_word():
     prior = VariancePrior(least=0.01)
-    found = welch([0.5] * 3, [0.45] * 3, prior=prior)
-    assert found.error == pytest.approx(0.01 * math.sqrt(2 / 3)) and found.effect is None
-    assert found.p == pytest.approx(2 * distributions.t.sf(0.05 / found.error, 4))
+    difference = welch([0.5] * 3, [0.45] * 3, prior=prior)
+    assert difference.error == pytest.approx(0.01 * math.sqrt(2 / 3)) and difference.effect is None
+    assert difference.p == pytest.approx(2 * distributions.t.sf(0.05 / difference.error, 4))
 
 
 def test_variance_prior_measures_the_spread_of_variances():
     """Variances drawn as Smyth's model draws them: 0.04 times 8 over a chi square of 8."""
     generator = np.random.default_rng(7)
     drawn = 0.04 * 8 / generator.chisquare(8, size=4000)
-    found = variance_prior(generator.normal(scale=np.sqrt(drawn)[:, None], size=(4000, 4)))
-    assert found.variance == pytest.approx(0.04, rel=0.05) and found.df == pytest.approx(8, rel=0.15)
-    assert found.pooled == 12_000
+    prior = variance_prior(generator.normal(scale=np.sqrt(drawn)[:, None], size=(4000, 4)))
+    assert prior.variance == pytest.approx(0.04, rel=0.05) and prior.df == pytest.approx(8, rel=0.15)
+    assert prior.pooled == 12_000
     alike = variance_prior(generator.normal(scale=0.2, size=(4000, 4)))
     assert alike.df > 20 and alike.variance == pytest.approx(0.04, rel=0.1)
     apart = variance_prior(generator.normal(scale=10.0 ** generator.uniform(-3, 0, size=(4000, 1)), size=(4000, 4)))
@@ -155,8 +157,8 @@ def test_a_moderated_variance_lies_between_its_own_and_the_others():
     variance, df = prior.moderated(np.array([1.0, 2.0, 3.0]))
     assert (variance, df) == (pytest.approx((4 + 1) / 2), 4), "others weigh at most as much as the values"
     assert VariancePrior(variance=4.0, df=1.0).moderated(np.array([1.0, 2.0, 3.0])) == (pytest.approx(2.0), 3.0)
-    found = welch([1.0, 2.0, 3.0], [5.0, 6.0, 7.0], prior=VariancePrior(4.0, 100.0, 5.0))
-    assert found.df == 5.0, "no more degrees of freedom than all arms together have"
+    difference = welch([1.0, 2.0, 3.0], [5.0, 6.0, 7.0], prior=VariancePrior(4.0, 100.0, 5.0))
+    assert difference.df == 5.0, "no more degrees of freedom than all arms together have"
 
 
 def test_hedges_g():
