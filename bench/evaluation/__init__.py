@@ -1,1 +1,1 @@
-"""Evaluation of any trained model: decoding, scores, signs of degenerate outputs, attention maps, architecture."""
+"""Evaluation of any trained model: decoding, scores, degenerate outputs, attention maps, architecture."""

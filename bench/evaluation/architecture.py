@@ -1,13 +1,14 @@
-"""What a built model is made of and hands on, found by looking into it and running it, not by its name.
+"""Inspection of a built model, independent of its class name: hidden layers, and the state that the decoder carries.
 
-The claim that one family has hidden layers and another has none is settled here: the hidden layers are listed, those
-that are feed-forward are taken out, and what the decoder carries from one position to the next is measured.
+Claim B says that one family has hidden layers and another has none. To test it, we list the hidden layers, remove the
+feed-forward ones, and measure how the decoder state changes when the first target token changes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,17 +17,19 @@ from bench.seeding import torch_generator
 from models.hidden import HiddenLayer, units_of
 from models.interface import SOURCE, Seq2Seq, State
 
+Layer = HiddenLayer | nn.RNNBase | nn.RNNCellBase
+
 TOKENS = 6
-"""Positions of the source and of the target that a model is run over."""
+"""Length of the source and the target that a model is run on."""
 
-SAME = {"rtol": 1e-4, "atol": 1e-6}
-"""Numbers nearer than this are the same: another place in a batch may round another way."""
+RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = 1e-4, 1e-6
+"""Numbers this close count as equal: rounding depends on the row of the batch."""
 
 
-def inspected(model: Seq2Seq) -> dict:
-    """The record's `architecture`; see results/README.md. The model, any weights, is left as it was.
+def inspect_model(model: Seq2Seq) -> dict[str, Any]:
+    """The record's `architecture`; see results/README.md. The model is left unchanged, whatever its weights.
 
-    Draws its examples from a generator of its own and runs on whatever device the model is on.
+    Runs on the model's device and draws its examples from a generator of its own.
     """
     training = model.training
     model.eval()
@@ -35,16 +38,16 @@ def inspected(model: Seq2Seq) -> dict:
             return {
                 "hidden_layers": hidden_layers(model),
                 "without_feed_forward": _without_feed_forward(model),
-                "state": _state(model),
+                "state": _measure_state(model),
             }
     finally:
         model.train(training)
 
 
-def hidden_layers(model: Seq2Seq) -> list[dict]:
-    """The path, kind, units at a position and parameters of each, in the order of the model's modules.
+def hidden_layers(model: nn.Module) -> list[dict[str, Any]]:
+    """The path, kind, units at a position and parameters of each hidden layer, in the order of the model's modules.
 
-    A layer says that it is one (`models.hidden.HiddenLayer`); torch's own recurrent layers need not.
+    Hidden layers are marked by `models.hidden.HiddenLayer`; torch's recurrent layers count as well.
     """
     return [
         {
@@ -53,93 +56,93 @@ def hidden_layers(model: Seq2Seq) -> list[dict]:
             "units": layer.units if isinstance(layer, HiddenLayer) else units_of(layer),
             "parameters": sum(parameter.numel() for parameter in layer.parameters()),
         }
-        for path, layer in _found(model)
+        for path, layer in _walk_hidden_layers(model)
     ]
 
 
-def _found(module: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """Hidden layers by path; one inside another is a part of it."""
-    if isinstance(module, HiddenLayer | nn.RNNBase | nn.RNNCellBase):
+def _walk_hidden_layers(module: nn.Module, path: str = "") -> Iterator[tuple[str, Layer]]:
+    """The hidden layers with their paths. A hidden layer inside another is part of the outer one."""
+    if isinstance(module, Layer):
         yield path, module
         return
     for name, child in module.named_children():
-        yield from _found(child, f"{path}.{name}" if path else name)
+        yield from _walk_hidden_layers(child, f"{path}.{name}" if path else name)
 
 
-def _without_feed_forward(model: Seq2Seq) -> dict | None:
-    """What is left of the model without its feed-forward hidden layers: trainable values, and whether it still answers.
-    None where it has none."""
-    layers = [path for path, layer in _found(model) if getattr(layer, "kind", None) == "feed_forward"]
-    if not layers:
+def _without_feed_forward(model: Seq2Seq) -> dict[str, Any] | None:
+    """The parameters left without the feed-forward hidden layers, and whether the model still runs. None if it has
+    no such layer."""
+    paths = [path for path, layer in _walk_hidden_layers(model) if getattr(layer, "kind", None) == "feed_forward"]
+    if not paths:
         return None
-    with _taken_out(model, layers):
-        left = sum(parameter.numel() for parameter in model.parameters())
+    with _removed(model, paths):
+        parameters = sum(parameter.numel() for parameter in model.parameters())
         try:
             src, tgt = _examples(model)
             runs = bool(model(src, tgt).isfinite().all())
-        except Exception:  # something in it calls what is not there, and says so in its own way
+        except Exception:  # a call of a removed layer can fail in any way
             runs = False
-    return {"parameters": left, "runs": runs}
+    return {"parameters": parameters, "runs": runs}
 
 
 @contextmanager
-def _taken_out(model: nn.Module, paths: list[str]) -> Iterator[None]:
-    """Inside, the modules at these paths are None. They come back to where they were, in the same order."""
-    places = [(model.get_submodule(path.rpartition(".")[0]), path.rpartition(".")[2]) for path in paths]
-    layers = [getattr(parent, name) for parent, name in places]
+def _removed(model: nn.Module, paths: list[str]) -> Iterator[None]:
+    """Inside, the modules at these paths are None. Afterwards they are restored, in the same order."""
+    parents = [(model.get_submodule(path.rpartition(".")[0]), path.rpartition(".")[2]) for path in paths]
+    layers = [getattr(parent, name) for parent, name in parents]
     try:
-        for parent, name in places:
+        for parent, name in parents:
             setattr(parent, name, None)
         yield
     finally:
-        for (parent, name), layer in zip(places, layers, strict=True):
+        for (parent, name), layer in zip(parents, layers, strict=True):
             setattr(parent, name, layer)
 
 
-def _state(model: Seq2Seq) -> dict:
-    """What is handed on from one target position to the next, by two targets that differ in their first token alone."""
+def _measure_state(model: Seq2Seq) -> dict[str, Any]:
+    """The state carried between target positions: its size, and what a different first target token changes."""
     src, tgt = _examples(model)
     tgt[1, 1:] = tgt[0, 1:]
     state = model.start(src)
-    handed: list[State] = []
+    carried: list[State] = []
     for t in range(TOKENS):
         predicted, state = model.step(tgt[:, t], state)
-        handed.append({name: part for name, part in state.items() if not name.startswith(SOURCE)})
-    first, before, last = (_numbers(handed[place]) for place in (0, -2, -1))
+        carried.append({name: part for name, part in state.items() if not name.startswith(SOURCE)})
+    first, previous, last = (_size(carried[position]) for position in (0, -2, -1))
     return {
         "tokens": TOKENS,
         "first": first,
         "last": last,
         "grows": last > first,
-        "kept": _kept(*handed[-2:]) / before if before else None,
-        "changed": sum(_different(part[0], part[1]) for part in handed[-1].values()) / last if last else None,
-        "prediction_changed": _different(*predicted) > 0,
+        "kept": _count_kept(*carried[-2:]) / previous if previous else None,
+        "changed": sum(_count_different(*part) for part in carried[-1].values()) / last if last else None,
+        "prediction_changed": _count_different(*predicted) > 0,
     }
 
 
-def _numbers(state: State) -> int:
-    """Of one hypothesis."""
+def _size(state: State) -> int:
+    """The numbers in one hypothesis's state."""
     return sum(part[0].numel() for part in state.values())
 
 
-def _kept(before: State, after: State) -> int:
-    """How many numbers of one hypothesis's state still stand where they stood, one position later."""
+def _count_kept(before: State, after: State) -> int:
+    """The numbers in one hypothesis's state that are in the same place one position later."""
     kept = 0
     for name, part in before.items():
         old, new = part[0], after[name][0]
         for axis, size in enumerate(old.shape):
             new = new.narrow(axis, 0, min(size, new.shape[axis]))
         if new.shape == old.shape:
-            kept += old.numel() - _different(old, new)
+            kept += old.numel() - _count_different(old, new)
     return kept
 
 
-def _different(one: Tensor, other: Tensor) -> int:
-    return int((~torch.isclose(one, other, **SAME)).sum())
+def _count_different(one: Tensor, other: Tensor) -> int:
+    return int((~torch.isclose(one, other, RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE)).sum())
 
 
 def _examples(model: Seq2Seq) -> tuple[Tensor, Tensor]:
-    """A source twice, and two targets that differ at the first place, made of tokens or of values."""
+    """One source twice, and two targets that differ in the first position, as tokens or values."""
     device = next(model.parameters()).device
     generator = torch_generator(0, "architecture")
     sides = []

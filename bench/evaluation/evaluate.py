@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.data.examples import Split, TaskData
 from bench.evaluation import length_penalty, scores
-from bench.evaluation.decoding import decode_split, decoder
+from bench.evaluation.decoding import decode_split, decoding_function
 from bench.evaluation.search_config import Search, SearchConfig
 from bench.system import resources
 from bench.tasks.base import Task
@@ -28,10 +28,10 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an evaluation found.
+    """The outcome of an evaluation.
 
     scores: rows as in the record; outputs: rows of `outputs.tsv`; sanity: flags of the first split, greedy search;
-    length_penalty: the choice made on validation, None where there was none to make; decode, decode_one: summaries of
+    length_penalty: the choice made on validation, None if only one is configured; decode, decode_one: summaries of
     target tokens a second, in batches and one sentence at a time.
     """
 
@@ -52,9 +52,9 @@ def evaluate(
     device: str,
     progress: Progress,
 ) -> Evaluation:
-    """Choose the length penalty on validation where several are configured, then decode and score each test split once.
+    """Choose the length penalty on validation if several are configured, then decode and score each test split once.
 
-    batch_tokens: of the batches that teacher-forced scores are computed on.
+    batch_tokens: size of the batches for teacher-forced scores.
     """
     beams, choice = config.beams, None
     if len(beams) > 1:
@@ -101,7 +101,7 @@ def _one_by_one(model: Seq2Seq, split: Split, task: Task, search: Search, device
     batcher = Batcher(split, 1, device)
     max_lengths = task.target_limit(split.src.lengths)
     samples = []
-    decode, end_tokens = decoder(model)
+    decode, end_tokens = decoding_function(model)
     for row in range(min(ONE_AT_A_TIME, len(split))):
         batch = batcher.make(np.array([row]))
         started = resources.clock(device)

@@ -1,9 +1,10 @@
-"""The length penalty of a beam, chosen on validation: one fixed for all would favour the arm that it happens to suit."""
+"""The length penalty of a beam search, chosen on validation: one fixed for all arms would favour the arm it suits."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from bench.data.examples import Split
 from bench.evaluation.decoding import decode_split
@@ -22,28 +23,31 @@ def choose(
     batch_tokens: int,
     device: str,
     progress: Progress,
-) -> tuple[Search, dict[str, object]]:
-    """Decode the validation split with each of the searches, which differ in their length penalty alone; returns the
-    one with the best score and what records keep of the choice. The score is the task's first metric over the whole
-    split; more of it is better, as of every metric of answers made of tokens. Of equal ones the first is taken."""
+) -> tuple[Search, dict[str, Any]]:
+    """Decode the validation split with each candidate and return the one with the best score, with its record.
+
+    candidates: searches that differ in their length penalty alone. The score is the task's first metric over the whole
+    split; it is higher for better outputs, as every metric of token outputs is. Of equal scores, the first is chosen.
+    """
     whole = replace(valid, axes={}, marks={})
     _, references = texts(task, valid)
-    limits = task.target_limit(valid.src.lengths)
-    scores = []
-    for how in candidates:
-        decoded = decode_split(model, whole, limits, how, batch_tokens, device, progress)
+    max_lengths = task.target_limit(valid.src.lengths)
+    rows: list[dict[str, Any]] = []
+    for search in candidates:
+        decoded = decode_split(model, whole, max_lengths, search, batch_tokens, device, progress)
         hypotheses = [task.target_text(ids) for ids in decoded.hypotheses.tokens]
-        scores += score_rows(task.metrics[:1], whole, how.name, hypotheses, references)
-    values = [score["value"] for score in scores]
-    place = values.index(max(values))
-    best = candidates[place]
-    told = f"{scores[place]['metric']} {values[place]:.4g}"
-    progress.say(f"length penalty {best.length_penalty:g} chosen on validation, {told}")
+        rows += score_rows(task.metrics[:1], whole, search.name, hypotheses, references)
+    scores = [row["value"] for row in rows]
+    index = scores.index(max(scores))
+    best = candidates[index]
+    progress.say(
+        f"length penalty {best.length_penalty:g} chosen on validation, {rows[index]['metric']} {scores[index]:.4g}"
+    )
     return best, {
         "chosen": best.length_penalty,
-        **{key: scores[place][key] for key in ("search", "metric", "unit", "signature")},
+        **{key: rows[index][key] for key in ("search", "metric", "unit", "signature")},
         "candidates": [
-            {"length_penalty": how.length_penalty, "value": value}
-            for how, value in zip(candidates, values, strict=True)
+            {"length_penalty": search.length_penalty, "value": score}
+            for search, score in zip(candidates, scores, strict=True)
         ],
     }

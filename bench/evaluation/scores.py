@@ -1,15 +1,16 @@
-"""Scores of decoded text: over a split, and broken down by its axes. One row a score, as records keep them."""
+"""Scores of a decoded split as rows of the record: over the whole split, and for each value of its axes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from bench.data.examples import ABSENT, Split
 from bench.evaluation.decoding import Hypotheses
-from bench.evaluation.degeneration import shares
+from bench.evaluation.degenerate_outputs import shares
 from bench.metrics import METRICS
 from bench.records import phenomena
 from bench.tasks.base import Task
@@ -17,20 +18,22 @@ from bench.training.batches import Batcher
 from bench.training.teacher_forcing import accuracy_at, losses, validate
 from models.interface import Seq2Seq
 
-FEWEST = 5
+MIN_EXAMPLES = 5
 """A value of an axis with fewer examples gets no score of its own."""
 
 FORCED = "teacher-forced"
-"""Instead of a search's name, where the model reads the reference and not its own output."""
+"""In the place of a search's name, for scores where the model reads the reference instead of its own output."""
 
 DECISIVE_SIGNATURE = "decisive word|free-running|at the reference's place"
 CONTRAST_SIGNATURE = "reference against one wrong word|teacher-forced|whole sentence"
 FORCED_SIGNATURE = "teacher-forced|token by token"
 LOSS_UNIT, LOSS_SIGNATURE = "nats a position", "loss|teacher-forced|no smoothing"
 
+Row = dict[str, Any]
+
 
 def texts(task: Task, split: Split) -> tuple[list[str], list[str]]:
-    """Sources and references of a split as text, one line each."""
+    """The sources and references of a split as text, one line each."""
     sources = split.sources or [task.source_text(split.src[i].tolist()) for i in range(len(split))]
     references = split.references or [task.target_text(split.tgt[i].tolist()) for i in range(len(split))]
     return sources, references
@@ -38,80 +41,86 @@ def texts(task: Task, split: Split) -> tuple[list[str], list[str]]:
 
 def score_rows(
     metrics: Sequence[str], split: Split, search: str, hypotheses: Sequence[str], references: Sequence[str]
-) -> list[dict[str, object]]:
-    """A row for each metric over the whole split, and for each metric, axis and value of the axis."""
-    every = np.arange(len(split))
-    parts: list[tuple[str | None, int | None, np.ndarray]] = [(None, None, every)]
+) -> list[Row]:
+    """A row for each metric over the whole split, and for each metric and value of an axis."""
+    parts: list[tuple[str | None, int | None, np.ndarray]] = [(None, None, np.arange(len(split)))]
     for axis, values in split.axes.items():
         for value in np.unique(values):
             rows = np.flatnonzero(values == value)
-            if len(rows) >= FEWEST:
+            if len(rows) >= MIN_EXAMPLES:
                 parts.append((axis, int(value), rows))
     scores = []
-    for axis, at, rows in parts:
-        ours, theirs = [hypotheses[i] for i in rows], [references[i] for i in rows]
+    for part_axis, at, rows in parts:
+        part_hypotheses, part_references = ([side[int(i)] for i in rows] for side in (hypotheses, references))
         for name in metrics:
-            value, signature = METRICS[name].score(ours, theirs)
-            scores.append(_score(split, search, name, value, METRICS[name].unit, len(rows), axis, at, signature))
+            value, signature = METRICS[name].score(part_hypotheses, part_references)
+            scores.append(_score(split, search, name, value, METRICS[name].unit, len(rows), part_axis, at, signature))
     return scores
 
 
-def marked_rows(
-    split: Split, search: str, hypotheses: Sequence[str], references: Sequence[str]
-) -> list[dict[str, object]]:
-    """For each phenomenon, a row for how often the decisive word is right: whole, and for each distance. It is right
-    where the hypothesis has the reference's word at the reference's place."""
+def marked_rows(split: Split, search: str, hypotheses: Sequence[str], references: Sequence[str]) -> list[Row]:
+    """The accuracy of the decisive word of each phenomenon: over all its examples, and for each distance.
+
+    The word is correct if the hypothesis has the reference's word at the reference's place.
+    """
     rows = []
     for name, marks in split.marks.items():
-        has = np.flatnonzero(marks.at != ABSENT)
-        right = [word_at(hypotheses[i], int(marks.at[i])) == word_at(references[i], int(marks.at[i])) for i in has]
-        found = np.array(right, dtype=float)
-        rows += _by_distance(split, search, phenomena.WORD, DECISIVE_SIGNATURE, name, found, has)
+        examples = np.flatnonzero(marks.at != ABSENT)
+        positions = marks.at[examples].tolist()
+        written, expected = (
+            [word_at(side[example], position) for example, position in zip(examples.tolist(), positions, strict=True)]
+            for side in (hypotheses, references)
+        )
+        correct = np.array([word == other for word, other in zip(written, expected, strict=True)], dtype=float)
+        rows += _rows_by_distance(split, search, phenomena.WORD, DECISIVE_SIGNATURE, name, correct, examples)
     return rows
 
 
-def word_at(text: str, place: int) -> str | None:
-    """The word at a place of a line; None where the line ends before it.
+def word_at(text: str, index: int) -> str | None:
+    """The word at an index of a line; None if the line is shorter.
 
     >>> word_at("er hat es", 1), word_at("er", 1)
     ('hat', None)
     """
     words = text.split()
-    return words[place] if place < len(words) else None
+    return words[index] if index < len(words) else None
 
 
-def contrast_rows(model: Seq2Seq, split: Split, batcher: Batcher) -> list[dict[str, object]]:
-    """For each phenomenon, a row for how often the reference is more probable than the same with the decisive word
-    wrong: whole, and for each distance (Sennrich 2017; Tang et al. 2018). batcher: of the split."""
+def contrast_rows(model: Seq2Seq, split: Split, batcher: Batcher) -> list[Row]:
+    """The share of examples whose reference is more probable than the reference with the decisive word replaced by its
+    foil (Sennrich 2017; Tang et al. 2018).
+
+    For each phenomenon: over all its examples, and for each distance. batcher: of the split.
+    """
     if not split.marks:
         return []
-    right = losses(model, batcher)
+    reference_losses = losses(model, batcher)
     rows = []
     for name, marks in split.marks.items():
-        has = np.flatnonzero(marks.at != ABSENT)
-        if len(has) == 0:
+        examples = np.flatnonzero(marks.at != ABSENT)
+        if len(examples) == 0:
             continue
-        src, tgt = split.src.take(has), split.tgt.take(has)
+        src, tgt = split.src.take(examples), split.tgt.take(examples)
         tokens = tgt.tokens.copy()
-        tokens[tgt.offsets[:-1] + marks.at[has]] = marks.foil[has]
-        changed = Split(split.name, src, replace(tgt, tokens=tokens))
-        wrong = losses(model, Batcher(changed, batcher.batch_tokens, batcher.device))
-        better = (right[has] < wrong).astype(float)
-        rows += _by_distance(split, FORCED, phenomena.CONTRAST, CONTRAST_SIGNATURE, name, better, has)
+        tokens[tgt.offsets[:-1] + marks.at[examples]] = marks.foil[examples]
+        foils = Split(split.name, src, replace(tgt, tokens=tokens))
+        foil_losses = losses(model, Batcher(foils, batcher.batch_tokens, batcher.device))
+        correct = (reference_losses[examples] < foil_losses).astype(float)
+        rows += _rows_by_distance(split, FORCED, phenomena.CONTRAST, CONTRAST_SIGNATURE, name, correct, examples)
     return rows
 
 
-def _by_distance(
-    split: Split, search: str, kind: str, signature: str, name: str, right: np.ndarray, has: np.ndarray
-) -> list[dict[str, object]]:
-    """Rows of one phenomenon and kind of score. right (M,): 1 or 0 for each of the examples `has` (M,) that have it."""
-    metric, distances = phenomena.metric_name(name, kind), split.marks[name].distance[has]
-    parts = [(None, None, np.ones(len(has), dtype=bool))]
+def _rows_by_distance(
+    split: Split, search: str, kind: str, signature: str, name: str, correct: np.ndarray, examples: np.ndarray
+) -> list[Row]:
+    """The rows of one phenomenon and kind of score. correct (M,): 1 or 0 for each of its `examples` (M,)."""
+    metric, distances = phenomena.metric_name(name, kind), split.marks[name].distance[examples]
+    parts: list[tuple[str | None, int | None, np.ndarray]] = [(None, None, np.ones(len(examples), dtype=bool))]
     parts += [(phenomena.axis_name(name), int(value), distances == value) for value in np.unique(distances)]
     return [
-        _score(split, search, metric, float(right[rows].mean()), "share", int(rows.sum()), axis, at, signature)
+        _score(split, search, metric, float(correct[rows].mean()), "share", int(rows.sum()), axis, at, signature)
         for axis, at, rows in parts
-        if rows.sum() >= FEWEST
+        if rows.sum() >= MIN_EXAMPLES
     ]
 
 
@@ -125,7 +134,7 @@ def _score(
     axis: str | None,
     at: int | None,
     signature: str,
-) -> dict[str, object]:
+) -> Row:
     return {
         "split": split.name,
         "search": search,
@@ -139,31 +148,32 @@ def _score(
     }
 
 
-def loss_row(model: Seq2Seq, task: Task, split: Split, batcher: Batcher) -> dict[str, object]:
-    """The score of a split by teacher-forced loss, over the positions that the task spreads it over."""
+def loss_row(model: Seq2Seq, task: Task, split: Split, batcher: Batcher) -> Row:
+    """The teacher-forced loss of a split in nats, divided by the positions that the task counts."""
     loss, _ = validate(model, batcher.epoch())
     positions = int(task.loss_positions(split).sum())
     total = loss * int(batcher.tgt_lengths.sum())
     return _score(split, FORCED, "loss", total / positions, LOSS_UNIT, len(split), None, None, LOSS_SIGNATURE)
 
 
-def _marked(task: Task, split: Split, row: int) -> dict[str, object]:
-    """Of every phenomenon the place of the decisive word, its distance and the wrong word; ABSENT and "" without."""
-    found: dict[str, object] = {}
+def _mark_columns(task: Task, split: Split, row: int) -> Row:
+    """For each phenomenon: target index of the decisive word, its distance and its foil; ABSENT and "" without one."""
+    columns: Row = {}
     for name, marks in split.marks.items():
         foil = int(marks.foil[row])
-        found |= {f"{name}_at": int(marks.at[row]), f"{name}_distance": int(marks.distance[row])}
-        found[f"{name}_wrong"] = "" if foil == ABSENT else task.target_text([foil])
-    return found
+        columns[f"{name}_at"] = int(marks.at[row])
+        columns[f"{name}_distance"] = int(marks.distance[row])
+        columns[f"{name}_wrong"] = "" if foil == ABSENT else task.target_text([foil])
+    return columns
 
 
-def forced_rows(model: Seq2Seq, task: Task, split: Split, batcher: Batcher) -> list[dict[str, object]]:
-    """The score that `Task.teacher_forced_score` names, as a list of one row; none for a task that names none."""
+def forced_rows(model: Seq2Seq, task: Task, split: Split, batcher: Batcher) -> list[Row]:
+    """The score that `Task.teacher_forced_score` names, as a list of one row; empty for a task without one."""
     if task.teacher_forced_score is None:
         return []
-    name, places = task.teacher_forced_score
-    right = accuracy_at(model, batcher.epoch(), places)
-    return [_score(split, FORCED, name, right, "share", len(split), None, None, f"{name}|{FORCED_SIGNATURE}")]
+    name, positions = task.teacher_forced_score
+    accuracy = accuracy_at(model, batcher.epoch(), positions)
+    return [_score(split, FORCED, name, accuracy, "share", len(split), None, None, f"{name}|{FORCED_SIGNATURE}")]
 
 
 def output_rows(
@@ -173,9 +183,9 @@ def output_rows(
     sources: Sequence[str],
     hypotheses: Sequence[str],
     references: Sequence[str],
-    right: Sequence[bool],
-) -> list[dict[str, object]]:
-    """A row for each example, columns as in `bench.records.store`. right: see `Task.correct`."""
+    correct: Sequence[bool] | np.ndarray,
+) -> list[Row]:
+    """A row for each example, columns as in `bench.records.store`. correct: see `Task.correct`."""
     return [
         {
             "split": split.name,
@@ -184,16 +194,16 @@ def output_rows(
             "source": sources[i],
             "reference": references[i],
             "hypothesis": hypotheses[i],
-            "correct": bool(right[i]),
+            "correct": bool(correct[i]),
             **{axis: int(values[i]) for axis, values in split.axes.items()},
-            **_marked(task, split, i),
+            **_mark_columns(task, split, i),
         }
         for i in range(len(split))
     ]
 
 
 def sanity(
-    found: Hypotheses, sources: Sequence[str], hypotheses: Sequence[str], references: Sequence[str]
+    decoded: Hypotheses, sources: Sequence[str], hypotheses: Sequence[str], references: Sequence[str]
 ) -> dict[str, float]:
-    """What a broken decoder shows: share of hypotheses that end by themselves, and what is seen in their text."""
-    return {"eos_share": sum(found.ended) / len(found.ended), **shares(sources, hypotheses, references)}
+    """Signs of degenerate decoding: the share of hypotheses that end by themselves, and `shares` of their texts."""
+    return {"eos_share": sum(decoded.ended) / len(decoded.ended), **shares(sources, hypotheses, references)}

@@ -41,8 +41,8 @@ class Search:
 class SearchConfig:
     """How a cell's test sets are decoded.
 
-    greedy: always run. beams: one beam search for each candidate length penalty, empty where the beam is 1; of several,
-    validation chooses one. batch_tokens: sources times beam times source length.
+    greedy: always run. beams: one beam search for each candidate length penalty, empty if the beam is 1; validation
+    chooses one of several. batch_tokens: sources times beam times source length.
     """
 
     greedy: Search

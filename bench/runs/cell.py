@@ -13,8 +13,8 @@ import torch
 from bench.conf.schema import Cell
 from bench.data.examples import TaskData
 from bench.errors import DataError, DataUnavailable, StorageError, UserError
-from bench.evaluation import attention_maps
-from bench.evaluation.architecture import inspected
+from bench.evaluation.architecture import inspect_model
+from bench.evaluation.attention_maps import attention_maps
 from bench.evaluation.evaluate import evaluate
 from bench.records import store
 from bench.records.weights import save
@@ -24,8 +24,8 @@ from bench.runs.record_sections import data_section, memory_section, training_se
 from bench.system.allocator import tune_allocator
 from bench.system.signals import Stop
 from bench.tasks import task_cache
-from bench.training.checkpoint import States
-from bench.training.overfit import overfitted
+from bench.training.checkpoint import CheckpointStore
+from bench.training.overfit import overfit_small_batch
 from bench.training.progress import Progress, Silent
 from bench.training.trainer import Diverged, Trainer
 from models.cost import parameters
@@ -98,7 +98,7 @@ class _Run:
         self.progress.say(f"{self.cell.model} on {self.cell.task}: {building.description(self.cell, fit)}")
         self.record["match"] = building.match_record(self.cell, fit)
         self.record["parameters"] = parameters(self.model)
-        self.record["architecture"] = inspected(self.model)
+        self.record["architecture"] = inspect_model(self.model)
         self.model.to(self.cell.device)
 
     def train(self, stop: Stop | None) -> None:
@@ -106,7 +106,7 @@ class _Run:
         redraw = self.task.with_bpe_dropout(data.train, config.bpe_dropout) if config.bpe_dropout else None
         trainer = Trainer(self.model, data.train, data.valid, config, cell.seed, cell.device, redraw)
         try:
-            trainer.run(States(self.work), self.progress, stop)
+            trainer.run(CheckpointStore(self.work), self.progress, stop)
         finally:
             history = trainer.history
             self.curve = history.curve
@@ -124,10 +124,10 @@ class _Run:
         record["selection"]["length_penalty"] = evaluation.length_penalty
         record["throughput"] |= {"decode": evaluation.decode, "decode_one": evaluation.decode_one}
         record["times"]["evaluate"] = time.perf_counter() - started
-        self.attention = attention_maps.maps(self.model, self.task, next(iter(self.data.tests.values())), cell.device)
+        self.attention = attention_maps(self.model, self.task, next(iter(self.data.tests.values())), cell.device)
         record["memory"] = memory_section()  # of the cell's own work, before a second model is built
         limit = record["times"]["train"]
-        record["sanity"]["overfit"] = overfitted(self.fresh_model, self.data.train, limit, cell.device)
+        record["sanity"]["overfit"] = overfit_small_batch(self.fresh_model, self.data.train, limit, cell.device)
 
     def save_weights(self) -> None:
         save(self.model, self.weights)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bench.data.examples import TaskData
-from bench.evaluation.degeneration import SHARES
+from bench.evaluation.degenerate_outputs import SHARES
 from bench.system import resources
 from bench.tasks.base import Task
 from bench.training.trainer import Trainer
@@ -71,7 +71,7 @@ def _budget(trainer: Trainer) -> dict[str, Any]:
     history = trainer.history
     tokens = history.source_tokens + history.target_tokens
     return {
-        "epochs": trainer.settings.epochs,
+        "epochs": trainer.config.epochs,
         "steps": history.steps,
         "planned_steps": trainer.total_steps,
         "stopped": history.stopped,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.conf import checks, schema
 from bench.errors import DataError, UserError
-from bench.evaluation import degeneration
+from bench.evaluation import degenerate_outputs
 from bench.metrics import METRICS
 from bench.records import store
 
@@ -42,9 +42,9 @@ def rescore(folder: Path) -> tuple[int, list[str]]:
     sanity flags that were added.
 
     A metric that the task has but the record lacks is computed on every part of the outputs that the record's first
-    metric covers, and inserted after it. Sanity flags that outputs show (`bench.evaluation.degeneration`) are added
-    where the record lacks them. Raises DataError, and changes nothing, where a score differs from the recorded one.
-    """
+    metric covers, and inserted after it. Sanity flags that outputs show (`bench.evaluation.degenerate_outputs`) are
+    added where the record lacks them. Raises DataError, and changes nothing, where a score differs from the recorded
+    one. """
     record, outputs = store.read(folder), _outputs(folder)
     recorded = [row for row in record["scores"] if row["metric"] in METRICS]
     first = recorded[0]["metric"] if recorded else None
@@ -79,10 +79,10 @@ def _sanity(record: dict[str, Any], outputs: pd.DataFrame) -> tuple[dict[str, An
     """The record's sanity flags, completed by those that outputs show, and the names of the added ones. They describe
     the first test split, greedy search."""
     flags = record.get("sanity")
-    if flags is None or all(flags.get(name) is not None for name in degeneration.SHARES):
+    if flags is None or all(flags.get(name) is not None for name in degenerate_outputs.SHARES):
         return flags, []
     rows = outputs[(outputs["split"] == outputs["split"].iloc[0]) & (outputs["search"] == "greedy")]
-    shares = degeneration.shares(*(rows[side].tolist() for side in ("source", "hypothesis", "reference")))
+    shares = degenerate_outputs.shares(*(rows[side].tolist() for side in ("source", "hypothesis", "reference")))
     added = {name: share for name, share in shares.items() if flags.get(name) is None}
     return flags | added, list(added)
 

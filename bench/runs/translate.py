@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bench.data.examples import EOS, LONGEST
+from bench.data.examples import EOS, MAX_LENGTH
 from bench.errors import UserError
-from bench.evaluation.decoding import search
+from bench.evaluation.decoding import decode_tokens
 from bench.evaluation.search_config import Search
 from bench.runs import trained
 
@@ -20,10 +20,9 @@ def translate(
 ) -> Iterator[str]:
     """Translate lines one by one, as they arrive, with the trained cell in `run_folder`.
 
-    An empty line gives an empty line. A line with more tokens than LONGEST, or than a model with learned positions can
-    read, is cut: its beginning is translated, and `say` gets a line about it. Raises UserError where the folder has no
-    trained cell, and for a line that the task cannot read.
-    """
+    An empty line gives an empty line. A line with more tokens than MAX_LENGTH, or than a model with learned positions
+    can read, is cut: its beginning is translated, and `say` gets a line about it. Raises UserError where the folder
+    has no trained cell, and for a line that the task cannot read. """
     cell = trained.load(run_folder)
     task, model, penalty = cell.task, cell.model, cell.length_penalty
     if penalty is None:
@@ -37,7 +36,7 @@ def translate(
         config = Search(beam, penalty)
     except ValueError as error:
         raise UserError(str(error)) from error
-    limit = LONGEST if model.max_length is None else min(LONGEST, model.max_length)
+    limit = MAX_LENGTH if model.max_length is None else min(MAX_LENGTH, model.max_length)
     max_tokens = limit - 1  # one position is for the end token
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -50,5 +49,5 @@ def translate(
         target_limit = task.target_limit(np.array([len(ids)]))
         if model.max_length is not None:
             target_limit = np.minimum(target_limit, max_tokens)
-        hypotheses = search(model, torch.tensor([[*ids, EOS]]), None, target_limit, config)
+        hypotheses = decode_tokens(model, torch.tensor([[*ids, EOS]]), None, target_limit, config)
         yield task.target_text(hypotheses.tokens[0])

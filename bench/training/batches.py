@@ -1,4 +1,4 @@
-"""Batches of about equal size in tokens, cut the same way for every model: sequences of like length together, or mixed."""
+"""Batches of about equal size in tokens, the same for every model: sequences of similar length together, or mixed."""
 
 from __future__ import annotations
 
@@ -10,55 +10,65 @@ import torch
 from torch import Tensor
 
 from bench.data.examples import BOS, EOS, PAD, Split
-from bench.data.ragged import Ragged, closed_lengths
+from bench.data.ragged import Ragged, lengths_with_end
 
 
 @dataclass(frozen=True)
 class Batch:
-    """src (B, S) int64, each row closed by the end token; src_mask (B, S) boolean, None where no row is padded;
-    tgt_in (B, T) begins with the start token; tgt_out (B, T) is what follows each of its positions, PAD beyond the
-    end; real (N,) int64: where in the flattened tgt_out there is no padding, None where there is none at all.
-    A side made of values has (B, S, C) float32 in the place of (B, S), no end token, and zeros for start and padding.
-    rows (B,): the examples' places in their split. Token counts leave padding out."""
+    """The examples of one batch as padded tensors.
+
+    src: (B, S) int64, each row closed by the end token.
+    src_mask: (B, S) boolean; None if no source is padded.
+    tgt_in: (B, T) int64, begins with the start token.
+    tgt_out: (B, T) int64, the next token at each position of tgt_in; PAD beyond the end.
+    unpadded: (N,) int64, positions in the flattened tgt_out that are not padding; None if no target is padded.
+    rows: (B,) indices of the examples in their split.
+    source_tokens, target_tokens: numbers of tokens, without padding.
+
+    A side made of values has (B, S, C) float32 instead of (B, S), no end token, and zeros for start and padding.
+    """
 
     src: Tensor
     src_mask: Tensor | None
     tgt_in: Tensor
     tgt_out: Tensor
-    real: Tensor | None
+    unpadded: Tensor | None
     rows: np.ndarray
     source_tokens: int
     target_tokens: int
 
 
 class Batcher:
-    """Makes batches of one split. `batch_tokens` bounds rows times the longest side of a batch, padding included."""
+    """Makes the batches of one split. `batch_tokens` bounds rows times the longest side of a batch, with padding."""
 
     def __init__(self, split: Split, batch_tokens: int, device: str = "cpu") -> None:
         if batch_tokens < 1:
             raise ValueError(f"batch_tokens must be at least 1, got {batch_tokens}")
         self.split, self.batch_tokens, self.device = split, batch_tokens, device
-        self.src_lengths, self.tgt_lengths = closed_lengths(split.src), closed_lengths(split.tgt)
+        self.src_lengths, self.tgt_lengths = lengths_with_end(split.src), lengths_with_end(split.tgt)
 
     def plan(self, generator: np.random.Generator | None = None, mixed: bool = False) -> list[np.ndarray]:
-        """Rows of each batch. With a generator: ties in length in random order, batch borders at random places and
-        batches in random order; without: the same plan at every call, shortest sources first. mixed: any lengths
-        together, as the generator draws them."""
+        """The rows of each batch.
+
+        With a generator, examples of equal length are in random order, batch borders at random places, and batches in
+        random order. Without one, every call returns the same plan, shortest sources first. mixed: examples are in the
+        generator's order, whatever their lengths.
+        """
         count = len(self.split)
         tie = np.arange(count) if generator is None else generator.permutation(count)
-        # Back and forth: where a source length ends with the longest targets, the next one begins with them, so that a
-        # batch across the border pads neither side much.
-        turned = np.where(self.src_lengths % 2, self.tgt_lengths, -self.tgt_lengths)
-        order = tie if mixed else np.lexsort((tie, turned, self.src_lengths))
-        longest = np.maximum(self.src_lengths, self.tgt_lengths)[order]
-        # A first batch of random size moves every later border, so that epochs differ in who meets whom.
-        room = self.batch_tokens if generator is None else int(generator.integers(1, self.batch_tokens + 1))
-        borders, start, widest = [0], 0, 0
-        for i, length in enumerate(longest):
-            widest = max(widest, int(length))
-            if i > start and widest * (i - start + 1) > room:
+        # Target lengths fall and rise in turn: one source length ends with long targets and the next begins with them,
+        # so a batch across the border has little padding.
+        alternating = np.where(self.src_lengths % 2, self.tgt_lengths, -self.tgt_lengths)
+        order = tie if mixed else np.lexsort((tie, alternating, self.src_lengths))
+        longest_sides = np.maximum(self.src_lengths, self.tgt_lengths)[order]
+        # A first batch of random size moves every later border, so the same examples do not always share a batch.
+        capacity = self.batch_tokens if generator is None else int(generator.integers(1, self.batch_tokens + 1))
+        borders, start, longest = [0], 0, 0
+        for i, length in enumerate(longest_sides):
+            longest = max(longest, int(length))
+            if i > start and longest * (i - start + 1) > capacity:
                 borders.append(i)
-                start, widest, room = i, int(length), self.batch_tokens
+                start, longest, capacity = i, int(length), self.batch_tokens
         batches = [order[a:b] for a, b in zip(borders, [*borders[1:], count], strict=True) if b > a]
         if generator is not None:
             batches = [batches[i] for i in generator.permutation(len(batches))]
@@ -67,21 +77,21 @@ class Batcher:
     def make(self, rows: np.ndarray) -> Batch:
         """The batch of these rows."""
         src_lengths, tgt_lengths = self.src_lengths[rows], self.tgt_lengths[rows]
-        src, tgt = _padded(self.split.src, rows), _padded(self.split.tgt, rows, begun=True)
+        src, tgt = _pad(self.split.src, rows), _pad(self.split.tgt, rows, start_token=True)
         mask = None
         if src_lengths.min() < src.shape[1]:
             mask = torch.from_numpy(np.arange(src.shape[1]) < src_lengths[:, None]).to(self.device)
-        real = None
+        unpadded = None
         if tgt_lengths.min() < tgt.shape[1] - 1:
-            places = np.flatnonzero(np.arange(tgt.shape[1] - 1) < tgt_lengths[:, None])
-            real = torch.from_numpy(places).to(self.device)
+            positions = np.flatnonzero(np.arange(tgt.shape[1] - 1) < tgt_lengths[:, None])
+            unpadded = torch.from_numpy(positions).to(self.device)
         tgt_tensor = torch.from_numpy(tgt).to(self.device)
         return Batch(
             src=torch.from_numpy(src).to(self.device),
             src_mask=mask,
             tgt_in=tgt_tensor[:, :-1].contiguous(),
             tgt_out=tgt_tensor[:, 1:].contiguous(),
-            real=real,
+            unpadded=unpadded,
             rows=rows,
             source_tokens=int(src_lengths.sum()),
             target_tokens=int(tgt_lengths.sum()),
@@ -92,19 +102,22 @@ class Batcher:
         return (self.make(rows) for rows in self.plan(generator))
 
 
-def _padded(side: Ragged, rows: np.ndarray, begun: bool = False) -> np.ndarray:
-    """The sequences of these rows side by side: (B, longest) int64 closed by EOS, PAD beyond, or (B, longest, C) float32
-    with zeros beyond. begun: with one more column in front, BOS or zeros."""
-    chosen = side.take(rows)
-    lengths, first = chosen.lengths, int(begun)
-    longest = int(closed_lengths(chosen).max()) + first
-    place = np.arange(longest)
-    inside = (place >= first) & (place < first + lengths[:, None])
+def _pad(side: Ragged, rows: np.ndarray, start_token: bool = False) -> np.ndarray:
+    """Pad the sequences of these rows to the longest of them.
+
+    Returns (B, L) int64, closed by EOS, then PAD; or (B, L, C) float32, then zeros. start_token: one more column in
+    front, BOS or zeros.
+    """
+    sequences = side.take(rows)
+    lengths, first = sequences.lengths, int(start_token)
+    max_length = int(lengths_with_end(sequences).max()) + first
+    position = np.arange(max_length)
+    inside = (position >= first) & (position < first + lengths[:, None])
     if side.kind == "values":
-        padded = np.zeros((len(rows), longest, side.tokens.shape[1]), dtype=np.float32)
+        padded = np.zeros((len(rows), max_length, side.tokens.shape[1]), dtype=np.float32)
     else:
-        padded = np.full((len(rows), longest), PAD, dtype=np.int64)
+        padded = np.full((len(rows), max_length), PAD, dtype=np.int64)
         padded[np.arange(len(rows)), first + lengths] = EOS
         padded[:, :first] = BOS
-    padded[inside] = chosen.tokens
+    padded[inside] = sequences.tokens
     return padded

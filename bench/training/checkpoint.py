@@ -1,4 +1,4 @@
-"""The state of a training on disk, to go on from: whole or not at all, the one before it kept, none of other code."""
+"""The resumable state of a training on disk: written atomically, and used by the same version of the code only."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import zipfile
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import torch
 
@@ -23,88 +24,92 @@ CODE = (
     "models", "bench/tasks", "bench/data", "bench/training",
     "bench/metrics.py", "bench/seeding.py", "bench/runs/building.py", "bench/records/matching.py",
 )  # fmt: skip
-"""What can change a training; a state of other code is left alone."""
+"""Code that can change the numbers of a training. A state saved by a different version of it is not used."""
 
-EVERY = "BENCH_SAVE_EVERY"
-"""Environment: seconds after which a training's state is saved between validations too."""
+SAVE_EVERY = "BENCH_SAVE_EVERY"
+"""Environment variable: seconds after which a training's state is saved, also between validations."""
 
 LIBRARIES = ("torch", "numpy")
 
 
 @cache
-def code() -> str:
-    """Eight hexadecimal digits of the SHA-256 of the code that trains and of the libraries that compute."""
+def code_version(root: Path = ROOT, code: tuple[str, ...] = CODE) -> str:
+    """Eight hexadecimal digits of the SHA-256 of the code that trains and the versions of the numerical libraries."""
     libraries = {name: metadata.version(name) for name in LIBRARIES}
-    return hashlib.sha256(f"{code_hash.checksum(ROOT, CODE)} {libraries}".encode()).hexdigest()[:8]
+    return hashlib.sha256(f"{code_hash.checksum(root, code)} {libraries}".encode()).hexdigest()[:8]
 
 
-def every() -> float:
-    """Seconds between two states, 300 if EVERY does not say otherwise. Raises UserError."""
-    text = os.environ.get(EVERY) or "300"
+def save_interval() -> float:
+    """Seconds between two saved states: 300, or what SAVE_EVERY sets. Raises UserError."""
+    text = os.environ.get(SAVE_EVERY) or "300"
     try:
         seconds = float(text)
     except ValueError:
         seconds = math.nan
     if not seconds > 0:
-        raise UserError(f"{EVERY} must be a number of seconds above 0, got {text[:80]!r}")
+        raise UserError(f"{SAVE_EVERY} must be a number of seconds above 0, got {text[:80]!r}")
     return seconds
 
 
-class States:
-    """The states of one cell in its folder: the last one, and the one before it in case that is broken."""
+class CheckpointStore:
+    """Saves the states of one training in a folder: the latest, and the previous one in case the latest is damaged.
 
-    def __init__(self, folder: Path) -> None:
+    version: of the code, part of the file names.
+    """
+
+    def __init__(self, folder: Path, version: str | None = None) -> None:
+        version = version or code_version()
         self.folder = folder
-        self.last = folder / f"state-{code()}.pt"
-        self.before = folder / f"state-{code()}.before.pt"
+        self.latest = folder / f"state-{version}.pt"
+        self.previous = folder / f"state-{version}.before.pt"
 
-    def save(self, state: dict) -> None:
-        """Write a state beside the last one, which then becomes the one before. Raises StorageError."""
-        building = self.folder / f"{self.last.name}.new"
-        with writing(self.last):
+    def save(self, state: dict[str, Any]) -> None:
+        """Write a state. The latest one becomes the previous one. Raises StorageError."""
+        building = self.folder / f"{self.latest.name}.new"
+        with writing(self.latest):
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 with building.open("wb") as file:
                     _write(state, file)
                     file.flush()
                     os.fsync(file.fileno())
-                if self.last.exists():
-                    os.replace(self.last, self.before)
-                os.replace(building, self.last)
+                if self.latest.exists():
+                    os.replace(self.latest, self.previous)
+                os.replace(building, self.latest)
                 flush(self.folder)
             except BaseException:
                 with contextlib.suppress(OSError):
-                    building.unlink(missing_ok=True)  # what room it took is needed
+                    building.unlink(missing_ok=True)  # the disk may be full
                 raise
 
-    def load(self, device: str) -> tuple[dict | None, list[str]]:
-        """The newest state that is whole, None where there is none, and a line about each one that could not be used.
+    def load(self, device: str) -> tuple[dict[str, Any] | None, list[str]]:
+        """The newest undamaged state, None if there is none, and one line about each state that cannot be used.
 
-        Nothing in the file is executed. Where it is cut off or changed, its checksums tell: torch's own of each part.
+        No code in the file is executed. The checksums of the zip archive, one for each entry, detect damage.
         """
-        said = [
-            f"{path.name} was saved by other code than this: left as it is, and not used"
+        messages = [
+            f"{path.name} was saved by a different version of the code: it is left unchanged and not used"
             for path in sorted(self.folder.glob("state*.pt"))
-            if path not in (self.last, self.before)
+            if path not in (self.latest, self.previous)
         ]
-        for path in (self.last, self.before):
+        for path in (self.latest, self.previous):
             if not path.exists():
                 continue
             try:
                 with zipfile.ZipFile(path) as archive:
-                    broken = archive.testzip()
-                if broken is None:
-                    return torch.load(path, map_location=device, weights_only=True), said
-            except Exception as error:  # whatever a file of any content makes its readers say
-                broken = (str(error).splitlines() or [type(error).__name__])[0]
-            said.append(f"{path.name} is not whole ({broken}); going back to the state before it")
-        return None, said
+                    damage = archive.testzip()
+                if damage is None:
+                    return torch.load(path, map_location=device, weights_only=True), messages
+            except Exception as error:  # a damaged file can raise anything
+                damage = (str(error).splitlines() or [type(error).__name__])[0]
+            messages.append(f"{path.name} is damaged ({damage}); training resumes from the state before it")
+        return None, messages
 
 
-def _write(state: dict, file) -> None:
+def _write(state: dict[str, Any], file: BinaryIO) -> None:
     try:
         torch.save(state, file)
-    except RuntimeError as error:  # torch's words for what the file refused, which is behind it
+    except RuntimeError as error:  # torch wraps the file's own error, such as a full disk
         if isinstance(error.__context__, OSError):
             raise error.__context__ from error
         raise

@@ -28,7 +28,9 @@ class TrainingBudget:
     epochs: float  # passes over the training data; a fraction of a pass is allowed
     batch_tokens: int  # rows times longest side, padding included
     validations: int  # evenly spaced; the last one is at the end
-    batching: str = "length"  # length: sequences of similar length together, little padding; mixed: any lengths together
+    batching: str = (
+        "length"  # length: sequences of similar length together, little padding; mixed: any lengths together
+    )
     patience: int | None = None  # stop after this many validations in a row without a new lowest loss; None: never
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""In what type matrix products are computed; weights and sums are float32 either way."""
+"""The precision of matrix products. Weights and sums are float32 in either precision."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import torch
 
 
 def products_in(precision: str, device: str | torch.device) -> torch.autocast:
-    """Inside, matrix products are computed in this precision (torch's autocast)."""
+    """A context in which matrix products are computed in this precision, by torch's autocast."""
     return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bf16")

@@ -1,7 +1,7 @@
-"""What a long run tells about itself: one protocol for the work, its speed, and the way from a child to its parent.
+"""Progress of a long run: the protocol that the work reports to, and the meter that computes rate and time left.
 
-The work (`bench.runs.cell.run_cell`) sees three methods and nothing of where the words go; `bench.runs.display` shows them. Rate
-and time left are computed here, from what `advance` is told. No torch here.
+The work (`bench.runs.cell.run_cell`) sees three methods and does not know where messages go; `bench.runs.display`
+shows them. No torch here.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from collections.abc import Callable
 from typing import Protocol
 
 Clock = Callable[[], float]
-"""Seconds from any origin; never runs backwards."""
+"""Seconds from any origin; never decreases."""
 
 
 class Progress(Protocol):
-    """What one cell's work tells about itself."""
+    """Receives the progress of one cell."""
 
     def stage(self, name: str, total: int, unit: str) -> None:
-        """A new stage begins: `train`, 4000, `steps`. total 0: unknown."""
+        """Begin a stage: `train`, 4000, `steps`. total 0: unknown."""
 
     def advance(self, done: int, note: str = "") -> None:
-        """`done` of the stage's total is finished, counted from 0. note: what else is worth showing now."""
+        """`done` units of the stage are finished, counted from its beginning. note: text to show beside them."""
 
     def say(self, line: str) -> None:
-        """One line to keep on screen and in the log."""
+        """A line that stays on the screen and in the log."""
 
 
 class Silent:
@@ -44,7 +44,7 @@ class Silent:
 class Meter:
     """Rate and time left of one stage, over about the last minute.
 
-    The first reading is the base: a resumed stage begins high, and that is not speed.
+    The rate is measured from the first reading on, so the steps before a resumed stage do not count.
     """
 
     WINDOW = 60.0
@@ -65,7 +65,7 @@ class Meter:
 
     @property
     def rate(self) -> float | None:
-        """Units a second; None before there are two readings some time apart."""
+        """Units a second; None before there are two readings at different times."""
         if len(self._readings) < 2:
             return None
         (first, low), (last, high) = self._readings[0], self._readings[-1]
@@ -73,7 +73,7 @@ class Meter:
 
     @property
     def left(self) -> float | None:
-        """Seconds to the stage's end at this rate; None where it cannot be told."""
+        """Seconds to the end of the stage at this rate; None if the rate or the total is unknown."""
         rate = self.rate
         return max(self.total - self.done, 0) / rate if rate is not None and self.total > 0 else None
 
@@ -91,7 +91,7 @@ class Meter:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them, two units at most.
+    """A duration in at most two units.
 
     >>> duration(7.2), duration(228), duration(3 * 3600 + 61)
     ('7 s', '3 min 48 s', '3 h 1 min')

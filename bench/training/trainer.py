@@ -1,10 +1,13 @@
-"""Training: the same loop, the same batches and the same schedule for every model. Knows no task and no Hydra."""
+"""Training: the same loop, batches and schedule for every model. Depends on no concrete task and not on Hydra."""
 
 from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,60 +18,32 @@ from bench.seeding import numpy_generator, torch_generator
 from bench.system.resources import clock
 from bench.system.signals import Interrupted, Stop
 from bench.training import precision
-from bench.training.averaging import Checkpoints
+from bench.training.averaging import WeightAverager
 from bench.training.batches import Batch, Batcher
-from bench.training.checkpoint import States, every
+from bench.training.checkpoint import CheckpointStore, save_interval
 from bench.training.config import ALWAYS, TrainingConfig
+from bench.training.history import END, PATIENCE, History
 from bench.training.optimiser import AdamW
 from bench.training.progress import Progress, Silent
-from bench.training.teacher_forcing import real_features, training_loss, validate
+from bench.training.teacher_forcing import training_loss, unpadded_features, validate
+from bench.training.throughput import ThroughputMeter
 from models.dropout import set_dropout_generator
 from models.interface import Seq2Seq
 
 SAMPLES = 40
-"""Training throughput is sampled this many times over a run."""
+"""Number of throughput samples in a training."""
 
 
 class Diverged(Exception):
-    """The training loss is not a finite number."""
-
-
-@dataclass
-class History:
-    """What happened. curve: a row a validation, columns as in `bench.records.store`; losses in nats a target token, or squared
-    error a target value; accuracies None for values.
-    samples: training throughput, non-padding target tokens a second, the first sample of a process left out.
-    stopped: why training ended, END or PATIENCE; None where it has not.
-    average: None where there is none, else `of` (one of `bench.training.averaging.WHICH`), `steps` (of the checkpoints),
-    `value` (the validation loss of their mean) and `chosen` (whether the model has it).
-    resumed: the steps at which a process went on from a saved state; what one had done beyond it is in no time here."""
-
-    curve: list[dict[str, float]] = field(default_factory=list)
-    samples: list[float] = field(default_factory=list)
-    steps: int = 0
-    examples: int = 0
-    source_tokens: int = 0
-    target_tokens: int = 0
-    padded_tokens: int = 0  # rows times the longest side, over all batches
-    train_seconds: float = 0.0
-    validate_seconds: float = 0.0
-    best_step: int = 0
-    best_loss: float = math.inf
-    stopped: str | None = None
-    average: dict | None = None
-    resumed: list[int] = field(default_factory=list)
-
-
-END, PATIENCE = "end", "patience"
-"""Why training ended: all planned steps were run, or validation has not become better for long enough."""
+    """The loss is not a finite number."""
 
 
 class Trainer:
-    """One model's training, which can stop at any step and go on as if it had not.
+    """Trains one model. Training can stop at any step and resume bit for bit.
 
-    redraw: makes the training data anew for every epoch, from the seed and the epoch's number alone, where `train` is
-    not what every epoch has. Each epoch is cut into batches by its own lengths, and the steps planned are those of
-    all epochs: every one of them is a whole pass.
+    redraw: makes new training data for every epoch from the seed and the epoch's number alone; None if every epoch
+    uses `train`. Each epoch is cut into batches by its own lengths and is a whole pass, so the number of planned steps
+    is summed over the epochs.
     """
 
     def __init__(
@@ -76,120 +51,124 @@ class Trainer:
         model: Seq2Seq,
         train: Split,
         valid: Split,
-        settings: TrainingConfig,
+        config: TrainingConfig,
         seed: int,
         device: str = "cpu",
         redraw: Redraw | None = None,
     ) -> None:
-        self.model, self.settings, self.seed, self.device, self.redraw = model, settings, seed, device, redraw
-        self.batcher = Batcher(train, settings.batch_tokens, device)
-        self.drawn: int | None = None  # the epoch whose data the batcher has, if they are drawn anew
-        self.valid_batches = list(Batcher(valid, settings.batch_tokens, device).epoch())
+        self.model, self.config, self.seed, self.device, self.redraw = model, config, seed, device, redraw
+        self.batcher = Batcher(train, config.batch_tokens, device)
+        self.drawn_epoch: int | None = None  # the epoch whose redrawn data the batcher has
+        self.valid_batches = list(Batcher(valid, config.batch_tokens, device).epoch())
         self.history = History()
         self.loss_sum, self.loss_tokens = torch.zeros((), device=device), 0  # since the last validation
         decayed = [p for n, p in model.named_parameters() if p.dim() > 1 and "embedding" not in n]
-        plain = [p for n, p in model.named_parameters() if not (p.dim() > 1 and "embedding" not in n)]
+        not_decayed = [p for n, p in model.named_parameters() if not (p.dim() > 1 and "embedding" not in n)]
         self.optimizer = AdamW(
-            [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": plain, "weight_decay": 0.0}],
-            lr=settings.lr,
-            betas=(settings.beta1, settings.beta2),
+            [{"params": decayed, "weight_decay": config.weight_decay}, {"params": not_decayed, "weight_decay": 0.0}],
+            lr=config.lr,
+            betas=(config.beta1, config.beta2),
             fused=True,
         )
-        self.parameters = decayed + plain
+        self.parameters = decayed + not_decayed
         self.dropout = torch_generator(seed, "dropout", device=device)
         set_dropout_generator(model, self.dropout)
-        self.checkpoints = Checkpoints(settings.average, settings.average_of)
-        self.plan_sizes = [len(self._plan(epoch)) for epoch in range(math.ceil(settings.epochs))]
+        self.averager = WeightAverager(config.average, config.average_of)
+        self.plan_sizes = [len(self.plan(epoch)) for epoch in range(math.ceil(config.epochs))]
         self.total_steps = self._count_steps()
-        self.schedule = settings.schedule_over(self.total_steps)
+        self.schedule = config.schedule_over(self.total_steps)
 
-    def _plan(self, epoch: int) -> list[np.ndarray]:
-        """The batches of an epoch: they depend on the seed and the epoch, not on the model or on what came before."""
-        if self.redraw is not None and self.drawn != epoch:
+    def plan(self, epoch: int) -> list[np.ndarray]:
+        """The rows of each batch of an epoch. They depend on the seed and the epoch alone, not on the model."""
+        if self.redraw is not None and self.drawn_epoch != epoch:
             split = self.redraw(numpy_generator(self.seed, "segmentation", epoch))
-            self.batcher, self.drawn = Batcher(split, self.settings.batch_tokens, self.device), epoch
-        return self.batcher.plan(numpy_generator(self.seed, "order", epoch), self.settings.batching == "mixed")
+            self.batcher, self.drawn_epoch = Batcher(split, self.config.batch_tokens, self.device), epoch
+        return self.batcher.plan(numpy_generator(self.seed, "order", epoch), self.config.batching == "mixed")
 
     def _count_steps(self) -> int:
-        whole = int(self.settings.epochs)
-        part = self.settings.epochs - whole
+        whole = int(self.config.epochs)
+        part = self.config.epochs - whole
         return max(1, sum(self.plan_sizes[:whole]) + (round(part * self.plan_sizes[whole]) if part else 0))
 
-    def run(self, states: States | None = None, progress: Progress | None = None, stop: Stop | None = None) -> History:
-        """Train to the end, or until patience is over, and leave the model with the weights that validation selects.
+    def run(
+        self, store: CheckpointStore | None = None, progress: Progress | None = None, stop: Stop | None = None
+    ) -> History:
+        """Train to the end, or until patience is exhausted, then load the weights that validation selects.
 
-        states: where the resumable state is kept, read first if there is one. stop: looked at after every step; asked
-        to stop, the state is saved. Raises Diverged, Interrupted after such a stop, StorageError.
+        store: where the resumable state is saved; a state already there is resumed. stop: checked after every step; on
+        a request, the state is saved first. Raises Diverged, StorageError, and Interrupted after such a request.
         """
         progress, stop = progress or Silent(), stop or Stop()
-        if states is not None:
-            self._resume(states, progress)
+        if store is not None:
+            self._resume(store, progress)
         with stop.deferred():
-            self._train(states, progress, stop)
+            self._train(store, progress, stop)
         self._select()
         return self.history
 
-    def _train(self, states: States | None, progress: Progress, stop: Stop) -> None:
-        history = self.history
-        progress.stage("train", self.total_steps, "steps")
-        stops = {
-            round(self.total_steps * (i + 1) / self.settings.validations) for i in range(self.settings.validations)
-        }
-        interval = max(1, self.total_steps // SAMPLES)
-        epoch, skip = self._position()
-        plan = self._plan(epoch)
-        sampled_tokens, warm = 0, False
-        begun = sampled_at = clock(self.device)
-        saved, wait = time.monotonic(), every()
+    def _train(self, store: CheckpointStore | None, progress: Progress, stop: Stop) -> None:
+        history, planned, validations = self.history, self.total_steps, self.config.validations
+        progress.stage("train", planned, "steps")
+        validation_steps = {round(planned * (i + 1) / validations) for i in range(validations)}
+        sample_interval = max(1, planned // SAMPLES)
+        epoch, position = self._position()
+        batches = self._batches(epoch, position, self.plan(epoch))
+        meter = ThroughputMeter(partial(clock, self.device))
+        saved_at, save_every = time.monotonic(), save_interval()
         self.model.train()
-        while history.stopped is None:
-            if skip == len(plan):
-                epoch, skip = epoch + 1, 0
-                plan = self._plan(epoch)
-            batch = self.batcher.make(plan[skip])
-            skip += 1
+        for batch in batches:
             self.loss_sum += self._step(batch)
             self.loss_tokens += batch.target_tokens
-            sampled_tokens += batch.target_tokens
+            meter.add(batch.target_tokens)
             step = history.steps
-            if step % interval == 0 and step not in stops:
-                now = clock(self.device)
-                if warm:
-                    history.samples.append(sampled_tokens / (now - sampled_at))
-                warm, sampled_tokens, sampled_at = True, 0, now
+            validating = step in validation_steps
+            if step % sample_interval == 0 and not validating:
+                rate = meter.end_window()
+                history.samples += [] if rate is None else [rate]
                 progress.advance(step, self._note())
-            due = states is not None and (stop.requested or time.monotonic() - saved >= wait)
-            if step in stops or due:
-                now = clock(self.device)
-                history.train_seconds += now - begun
-                if step in stops:
+            save_due = store is not None and (stop.requested or time.monotonic() - saved_at >= save_every)
+            if validating or save_due:
+                history.train_seconds += meter.pause()
+                if validating:
                     self._validate()
                     progress.advance(step, f"valid loss {history.curve[-1]['valid_loss']:.3f}")
-                if states is not None:
-                    states.save(self._state())
-                    saved = time.monotonic()
-                # Neither validating nor saving is training: the window of the sample moves on by as long, or begins anew.
-                begun = clock(self.device)
-                sampled_tokens, sampled_at = (
-                    (0, begun) if step in stops else (sampled_tokens, sampled_at + begun - now)
-                )
+                if store is not None:
+                    store.save(self._state())
+                    saved_at = time.monotonic()
+                meter.resume(new_window=validating)
             if stop.requested:
-                kept = "its state is saved" if states is not None else "nothing is saved"
-                progress.say(f"stopped at step {step} of {self.total_steps}; {kept}")
+                saved = "its state is saved" if store is not None else "nothing is saved"
+                progress.say(f"stopped at step {step} of {planned}; {saved}")
                 raise Interrupted
 
+    def _position(self) -> tuple[int, int]:
+        """The epoch of the next step, and its batch within the epoch."""
+        epoch, position = 0, self.history.steps
+        while position >= self.plan_sizes[epoch] and epoch + 1 < len(self.plan_sizes):
+            epoch, position = epoch + 1, position - self.plan_sizes[epoch]
+        return epoch, position
+
+    def _batches(self, epoch: int, position: int, plan: list[np.ndarray]) -> Iterator[Batch]:
+        """The batches from this position of an epoch's plan on, until training has stopped."""
+        while self.history.stopped is None:
+            if position == len(plan):
+                epoch, position = epoch + 1, 0
+                plan = self.plan(epoch)
+            yield self.batcher.make(plan[position])
+            position += 1
+
     def _step(self, batch: Batch) -> Tensor:
-        """One update. Returns the summed training loss, on the device, so that nothing waits for it."""
+        """Update the weights once. Returns the summed training loss as a tensor, so the device is not synchronised."""
         history = self.history
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.rate(history.steps)
-        with precision.products_in(self.settings.precision, self.device):
-            features, targets = real_features(self.model, batch)
-        # A last norm gives float32 again; the projection is the widest product of all.
-        features = features.bfloat16() if self.settings.precision == "bf16" else features
-        loss = training_loss(self.model, features, targets, self.settings.label_smoothing)
+        with precision.products_in(self.config.precision, self.device):
+            features, targets = unpadded_features(self.model, batch)
+        # The last norm returns float32. The projection is the largest matrix product, so it gets bfloat16 features.
+        features = features.bfloat16() if self.config.precision == "bf16" else features
+        loss = training_loss(self.model, features, targets, self.config.label_smoothing)
         (loss / batch.target_tokens).backward()
-        torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip, foreach=True)
+        torch.nn.utils.clip_grad_norm_(self.parameters, self.config.clip, foreach=True)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         history.steps += 1
@@ -200,6 +179,7 @@ class Trainer:
         return loss.detach()
 
     def _note(self) -> str:
+        """Training loss and throughput, for display."""
         loss_sum = float(self.loss_sum)
         if not math.isfinite(loss_sum):
             raise Diverged(f"the training loss is {loss_sum} at step {self.history.steps}; lower optim.lr")
@@ -207,8 +187,9 @@ class Trainer:
         return f"loss {loss_sum / self.loss_tokens:.3f}{speed}"
 
     def _validate(self) -> None:
+        """Add a row to the curve, keep the weights if they are wanted, and decide whether training stops."""
         history, train_loss = self.history, float(self.loss_sum) / self.loss_tokens
-        loss, accuracy = self._measure()
+        loss, accuracy = self._timed_validation()
         self.model.train()
         if not (math.isfinite(loss) and math.isfinite(train_loss)):
             raise Diverged(f"the loss is not finite at step {history.steps}; lower optim.lr")
@@ -226,53 +207,45 @@ class Trainer:
         lowest = loss < history.best_loss
         if lowest:
             history.best_loss, history.best_step = loss, history.steps
-        self.checkpoints.add(self.model, history.steps, loss, lowest)
-        self.schedule.validated(loss)
-        waited = sum(row["step"] > history.best_step for row in history.curve)
+        self.averager.add(self.model, history.steps, loss, lowest)
+        self.schedule.observe(loss)
         if history.steps == self.total_steps:
             history.stopped = END
-        elif waited == self.settings.patience:
+        elif history.validations_since_best() == self.config.patience:
             history.stopped = PATIENCE
         self.loss_sum, self.loss_tokens = torch.zeros((), device=self.device), 0
 
-    def _measure(self) -> tuple[float, float | None]:
-        """`validate` of the model as it is, its time noted."""
-        begun = clock(self.device)
-        found = validate(self.model, self.valid_batches)
-        self.history.validate_seconds += clock(self.device) - begun
-        return found
+    def _timed_validation(self) -> tuple[float, float | None]:
+        """Loss and token accuracy of the current weights on the validation split."""
+        started = clock(self.device)
+        loss_and_accuracy = validate(self.model, self.valid_batches)
+        self.history.validate_seconds += clock(self.device) - started
+        return loss_and_accuracy
 
     def _select(self) -> None:
-        """Leave the model with the weights of the lowest validation loss, or with the average as the settings say."""
-        history, settings = self.history, self.settings
-        if settings.average:
-            self.model.load_state_dict(self.checkpoints.averaged())
-            loss, _ = self._measure()
+        """Load the weights of the lowest validation loss, or the average, as the configuration says."""
+        history, config = self.history, self.config
+        if config.average:
+            self.model.load_state_dict(self.averager.average())
+            loss, _ = self._timed_validation()
             if not math.isfinite(loss):
                 raise Diverged("the loss of the averaged weights is not finite; lower optim.lr")
-            chosen = settings.average_chosen == ALWAYS or loss < history.best_loss
             history.average = {
-                "of": settings.average_of,
-                "steps": self.checkpoints.steps,
+                "of": config.average_of,
+                "steps": self.averager.steps,
                 "value": loss,
-                "chosen": chosen,
+                "chosen": config.average_chosen == ALWAYS or loss < history.best_loss,
             }
         if history.average is None or not history.average["chosen"]:
-            self.model.load_state_dict(self.checkpoints.best)
+            assert self.averager.best is not None, "training ends with a validation, and its loss is finite"
+            self.model.load_state_dict(self.averager.best)
         self.model.eval()
 
-    def _position(self) -> tuple[int, int]:
-        """The epoch and the batch within it that come next."""
-        epoch, left = 0, self.history.steps
-        while left >= self.plan_sizes[epoch] and epoch + 1 < len(self.plan_sizes):
-            epoch, left = epoch + 1, left - self.plan_sizes[epoch]
-        return epoch, left
-
-    def _state(self) -> dict:
-        """All that training goes on from. What its code makes anew from the seed, such as the batches, is not in it."""
+    def _state(self) -> dict[str, Any]:
+        """Everything needed to resume, except what the seed determines, such as the batches."""
         return {
             "model": self.model.state_dict(),
-            **self.checkpoints.state,
+            **self.averager.state,
             "schedule": self.schedule.state,
             "optimizer": self.optimizer.state_dict(),
             "dropout": self.dropout.get_state(),
@@ -280,18 +253,19 @@ class Trainer:
             "loss": {"sum": self.loss_sum, "tokens": self.loss_tokens},
         }
 
-    def _resume(self, states: States, progress: Progress) -> None:
-        state, said = states.load(self.device)
-        for line in said:
-            progress.say(line)
+    def _resume(self, store: CheckpointStore, progress: Progress) -> None:
+        """Load the newest state of the store, if it has one."""
+        state, messages = store.load(self.device)
+        for message in messages:
+            progress.say(message)
         if state is None:
             return
         self.model.load_state_dict(state["model"])
-        self.checkpoints.state = state
+        self.averager.state = state
         self.schedule.state = state["schedule"]
         self.optimizer.load_state_dict(state["optimizer"])
         self.dropout.set_state(state["dropout"].cpu())
         self.history = History(**state["history"])
         self.loss_sum, self.loss_tokens = state["loss"]["sum"], state["loss"]["tokens"]
         self.history.resumed.append(self.history.steps)
-        progress.say(f"going on at step {self.history.steps} of {self.total_steps}")
+        progress.say(f"resuming at step {self.history.steps} of {self.total_steps}")

@@ -1,4 +1,4 @@
-"""Any arm can be looked into, and what is said of it is what its modules and its runs show."""
+"""The inspection of any arm agrees with its modules and its runs, and leaves the model unchanged."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bench.evaluation import architecture
-from bench.evaluation.architecture import hidden_layers, inspected
+from bench.evaluation.architecture import hidden_layers, inspect_model
 from models.cost import parameters
 from models.recurrent import RecurrentSeq2Seq
 from models.transformer import Transformer
@@ -19,21 +19,21 @@ CASES = [(name, "") for name in NAMES] + [
 
 
 @pytest.mark.parametrize("case", CASES, ids=" ".join)
-def test_it_is_said_and_the_model_stays_as_it_was(case: tuple[str, str]) -> None:
+def test_the_inspection_agrees_with_the_counts_and_leaves_the_model_unchanged(case: tuple[str, str]) -> None:
     model = build(*case).train()
     weights = {name: weight.clone() for name, weight in model.state_dict().items()}
     random = torch.get_rng_state()
-    found = inspected(model)
+    inspection = inspect_model(model)
     assert torch.equal(random, torch.get_rng_state()) and model.training
     assert list(model.state_dict()) == list(weights)
     assert all(torch.equal(weight, weights[name]) for name, weight in model.state_dict().items())
-    assert found == inspected(model)
+    assert inspection == inspect_model(model)
     counts = parameters(model)
     for kind in ("recurrent", "feed_forward"):
-        layers = [layer for layer in found["hidden_layers"] if layer["kind"] == kind]
+        layers = [layer for layer in inspection["hidden_layers"] if layer["kind"] == kind]
         # Of kind feed-forward there are also the tanh layers behind attention and between encoder and decoder.
         assert sum(layer["parameters"] for layer in layers) >= counts[kind]
-    state = found["state"]
+    state = inspection["state"]
     assert state["grows"] == (state["last"] > state["first"])
     for share in ("kept", "changed"):
         assert state[share] is None if not state["last"] else 0 <= state[share] <= 1
@@ -59,23 +59,25 @@ def test_units_are_what_a_layer_gives_at_a_position(name: str) -> None:
 
 def test_a_transformer_without_feed_forward_networks_is_the_one_built_so() -> None:
     whole, built = build("transformer"), build("transformer", d_ff=0)
-    found = inspected(whole)
+    inspection = inspect_model(whole)
     norms = sum(p.numel() for name, p in whole.named_parameters() if "feed_forward_frame" in name)
-    assert norms and found["without_feed_forward"] == {
+    assert norms and inspection["without_feed_forward"] == {
         "parameters": parameters(built)["total"] + norms, "runs": True,
     }  # fmt: skip
-    assert found["hidden_layers"] and inspected(built)["hidden_layers"] == []
-    assert inspected(built)["without_feed_forward"] is None
-    assert len(found["hidden_layers"]) == 4 and {one["kind"] for one in found["hidden_layers"]} == {"feed_forward"}
+    assert inspection["hidden_layers"] and inspect_model(built)["hidden_layers"] == []
+    assert inspect_model(built)["without_feed_forward"] is None
+    assert len(inspection["hidden_layers"]) == 4 and {one["kind"] for one in inspection["hidden_layers"]} == {
+        "feed_forward"
+    }
 
 
 def test_a_model_that_needs_its_feed_forward_layers_does_not_run_without() -> None:
-    assert inspected(build("lstm_dot"))["without_feed_forward"]["runs"] is False
+    assert inspect_model(build("lstm_dot"))["without_feed_forward"]["runs"] is False
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_each_family_hands_on(name: str) -> None:
-    state = inspected(build(name))["state"]
+    state = inspect_model(build(name))["state"]
     if name == "transformer":
         # Two layers' keys and values, 16 numbers each: one more of each at every position, and none is touched again.
         assert (state["first"], state["last"]) == (64, 64 * architecture.TOKENS)
@@ -104,7 +106,7 @@ class Frozen(Transformer):
 
 def test_what_is_handed_on_is_measured_and_not_a_matter_of_names() -> None:
     model = Forgetful(23, 19, 1, 16, attention="none")
-    state = inspected(model)["state"]
+    state = inspect_model(model)["state"]
     assert state["changed"] == 0.0 and not state["prediction_changed"]
-    state = inspected(Frozen(23, 19, 1, 2, 8, 8, 16))["state"]
+    state = inspect_model(Frozen(23, 19, 1, 2, 8, 8, 16))["state"]
     assert state["grows"] and state["changed"] == 0.0

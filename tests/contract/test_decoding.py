@@ -1,4 +1,4 @@
-"""One search for all models: greedy is beam 1, company changes nothing, and a beam finds what enumeration finds."""
+"""The search, the same for all models: greedy is beam 1, batches change nothing, and a wide beam equals enumeration."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bench.data.examples import BOS, EOS, PAD
-from bench.evaluation.decoding import largest, search
+from bench.evaluation.decoding import blockwise_topk, decode_tokens
 from bench.evaluation.search_config import Search
 from models.interface import Seq2Seq, State
 from tests.contract.arms import NAMES, build, ragged_batch
@@ -41,22 +41,26 @@ def plain_greedy(model: Seq2Seq, src: torch.Tensor, limit: int) -> list[int]:
 
 def test_greedy_equals_a_plain_loop_and_company_changes_nothing(model: Seq2Seq) -> None:
     src, mask, _ = ragged_batch(model)
-    limits = np.array([12, 3, 8, 12])
-    found = search(model, src, mask, limits, Search(1))
+    max_lengths = np.array([12, 3, 8, 12])
+    hypotheses = decode_tokens(model, src, mask, max_lengths, Search(1))
     for row, length in enumerate(mask.sum(1).tolist()):
-        alone = search(model, src[row : row + 1, :length], None, limits[[row]], Search(1))
-        assert alone.tokens[0] == found.tokens[row] == plain_greedy(model, src[row : row + 1, :length], limits[row])
-        assert alone.ended[0] == found.ended[row] == (len(found.tokens[row]) < limits[row])
+        alone = decode_tokens(model, src[row : row + 1, :length], None, max_lengths[[row]], Search(1))
+        assert (
+            alone.tokens[0]
+            == hypotheses.tokens[row]
+            == plain_greedy(model, src[row : row + 1, :length], max_lengths[row])
+        )
+        assert alone.ended[0] == hypotheses.ended[row] == (len(hypotheses.tokens[row]) < max_lengths[row])
 
 
 @pytest.mark.parametrize("beam", [2, 5])
 def test_company_changes_no_beam(model: Seq2Seq, beam: int) -> None:
     src, mask, _ = ragged_batch(model)
-    limits = np.array([10, 3, 8, 10])
-    found = search(model, src, mask, limits, Search(beam))
+    max_lengths = np.array([10, 3, 8, 10])
+    hypotheses = decode_tokens(model, src, mask, max_lengths, Search(beam))
     for row, length in enumerate(mask.sum(1).tolist()):
-        alone = search(model, src[row : row + 1, :length], None, limits[[row]], Search(beam))
-        assert alone.tokens[0] == found.tokens[row]
+        alone = decode_tokens(model, src[row : row + 1, :length], None, max_lengths[[row]], Search(beam))
+        assert alone.tokens[0] == hypotheses.tokens[row]
 
 
 def plain_beam(model: Seq2Seq, src: torch.Tensor, limit: int, beam: int) -> list[int]:
@@ -79,9 +83,9 @@ def plain_beam(model: Seq2Seq, src: torch.Tensor, limit: int, beam: int) -> list
 @pytest.mark.parametrize("beam", [2, 4])
 def test_a_beam_carries_the_state_of_its_own_prefix(model: Seq2Seq, beam: int) -> None:
     src, _, _ = ragged_batch(model, 1)
-    found = search(model, src, None, [7] * len(src), Search(beam))
+    hypotheses = decode_tokens(model, src, None, [7] * len(src), Search(beam))
     for row in range(len(src)):
-        assert found.tokens[row] == plain_beam(model, src[row : row + 1], 7, beam)
+        assert hypotheses.tokens[row] == plain_beam(model, src[row : row + 1], 7, beam)
 
 
 @pytest.mark.parametrize("beam", [1, 3])
@@ -89,9 +93,9 @@ def test_bf16_is_what_products_are_computed_in_and_nothing_else(model: Seq2Seq, 
     src, mask, _ = ragged_batch(model)
     types: set[torch.dtype] = set()
     model.projection.register_forward_hook(lambda module, inputs, output: types.add(output.dtype))
-    exact = search(model, src, mask, [8] * 4, Search(beam))
+    exact = decode_tokens(model, src, mask, [8] * 4, Search(beam))
     assert types == {torch.float32}
-    close = search(model, src, mask, [8] * 4, Search(beam, precision="bf16"))
+    close = decode_tokens(model, src, mask, [8] * 4, Search(beam, precision="bf16"))
     assert types == {torch.float32, torch.bfloat16}
     # Rounding may turn a close race, and from there a hypothesis goes another way; most races are not close.
     assert sum(a[:2] == b[:2] for a, b in zip(exact.tokens, close.tokens, strict=True)) >= 3
@@ -112,10 +116,10 @@ def test_the_largest_are_those_of_a_full_sort(size: int, count: int) -> None:
     values[1] = values[1].sort().values
     values[2] = values[2].sort(descending=True).values
     count = min(count, size)
-    found, where = largest(values, count)
-    assert torch.equal(found, values.sort(dim=-1, descending=True).values[:, :count])
-    assert torch.equal(values.gather(1, where), found)
-    assert all(len(set(row)) == count for row in where.tolist())
+    top, indices = blockwise_topk(values, count)
+    assert torch.equal(top, values.sort(dim=-1, descending=True).values[:, :count])
+    assert torch.equal(values.gather(1, indices), top)
+    assert all(len(set(row)) == count for row in indices.tolist())
 
 
 def log_probability(model: Seq2Seq, src: torch.Tensor, tokens: list[int]) -> float:
@@ -157,13 +161,13 @@ def test_a_wide_beam_finds_the_best_of_all_hypotheses(seed: int, penalty: float)
     limit, src = 4, torch.tensor([[4]])
     every = [[*inner, EOS] for length in range(limit) for inner in itertools.product([3, 4, 5], repeat=length)]
     ranked = max(every, key=lambda tokens: log_probability(model, src, tokens) / len(tokens) ** penalty)
-    found = search(model, src, None, [limit], Search(30, penalty))
-    assert found.tokens[0] == ranked[:-1] and found.ended[0]
+    hypotheses = decode_tokens(model, src, None, [limit], Search(30, penalty))
+    assert hypotheses.tokens[0] == ranked[:-1] and hypotheses.ended[0]
 
 
 def test_a_hypothesis_is_cut_at_its_limit() -> None:
     table = torch.zeros(6, 6)
     table[:, 4] = 50.0
     model = Memoryless(table).eval()
-    found = search(model, torch.tensor([[4], [4]]), None, [3, 1], Search(1))
-    assert found.tokens == [[4, 4, 4], [4]] and found.ended == [False, False]
+    hypotheses = decode_tokens(model, torch.tensor([[4], [4]]), None, [3, 1], Search(1))
+    assert hypotheses.tokens == [[4, 4, 4], [4]] and hypotheses.ended == [False, False]

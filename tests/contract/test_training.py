@@ -13,7 +13,7 @@ import torch
 from bench.data.examples import Split
 from bench.data.ragged import Ragged
 from bench.tasks.reverse import Reverse
-from bench.training.checkpoint import States
+from bench.training.checkpoint import CheckpointStore
 from bench.training.progress import Silent
 from bench.training.trainer import Diverged, Settings, Trainer
 from tests.contract.arms import NAMES, SOURCE_SIZE, build
@@ -79,7 +79,7 @@ class KillAt(Silent):
 def test_resumed_equals_uninterrupted(name: str, tmp_path: Path) -> None:
     whole = trainer(name)
     expected = whole.run()
-    states = States(tmp_path)
+    states = CheckpointStore(tmp_path)
     for share in (0.3, 0.7):
         cut = trainer(name)
         with pytest.raises(Killed):
@@ -94,7 +94,7 @@ def test_resumed_equals_uninterrupted(name: str, tmp_path: Path) -> None:
 
 
 def test_every_arm_gets_the_same_batches() -> None:
-    plans = [trainer(name)._plan(1) for name in NAMES]
+    plans = [trainer(name).plan(1) for name in NAMES]
     for plan in plans[1:]:
         assert all(np.array_equal(a, b) for a, b in zip(plans[0], plan, strict=True))
     rows = np.sort(np.concatenate(plans[0]))

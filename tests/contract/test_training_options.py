@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.data.bpe_dropout import redraws
+from bench.data.bpe_dropout import redraw_with_dropout
 from bench.data.examples import Split
 from bench.data.ragged import Ragged
 from bench.data.subwords import Subwords, learn
-from bench.training.checkpoint import States
+from bench.training.checkpoint import CheckpointStore
 from bench.training.config import TrainingConfig
 from bench.training.teacher_forcing import validate
 from bench.training.trainer import END, PATIENCE, Trainer
@@ -49,7 +49,7 @@ def trainer(option: str) -> Trainer:
 def test_resumed_equals_uninterrupted(option: str, tmp_path: Path) -> None:
     whole = trainer(option)
     expected = whole.run()
-    states = States(tmp_path)
+    states = CheckpointStore(tmp_path)
     for share in (0.3, 0.7):
         with pytest.raises(Killed):
             trainer(option).run(states, KillAt(round(share * expected.steps)))
@@ -172,28 +172,28 @@ def drawing(text: tuple[Subwords, Split], seed: int = 0, p: float = 0.4, epochs:
     model = build("transformer", shared=True, dropout=0.2)
     assert subwords.size <= SOURCE_SIZE
     valid = Split("valid", train.src, train.tgt)
-    return Trainer(model, train, valid, settings, seed, redraw=redraws(subwords, train, p))
+    return Trainer(model, train, valid, settings, seed, redraw=redraw_with_dropout(subwords, train, p))
 
 
 def test_every_epoch_is_a_whole_pass_over_text_cut_anew(text: tuple[Subwords, Split]) -> None:
     run = drawing(text)
-    plans = [run._plan(epoch) for epoch in range(3)]
+    plans = [run.plan(epoch) for epoch in range(3)]
     for plan in plans:
         assert np.array_equal(np.sort(np.concatenate(plan)), np.arange(len(LINES)))
     assert run.total_steps == len(plans[0]) + len(plans[1]) + round(0.5 * len(plans[2]))
     epochs = []
     for epoch in range(3):
-        run._plan(epoch)
+        run.plan(epoch)
         epochs.append(run.batcher)
     assert not np.array_equal(epochs[0].split.src.tokens, epochs[1].split.src.tokens)
     for batcher, plan in zip(epochs, plans):
         longest = np.maximum(batcher.src_lengths, batcher.tgt_lengths)
         assert all(len(rows) == 1 or len(rows) * longest[rows].max() <= SETTINGS.batch_tokens for rows in plan)
     again = drawing(text)
-    again._plan(1)
+    again.plan(1)
     assert np.array_equal(again.batcher.split.src.tokens, epochs[1].split.src.tokens), "by seed and epoch alone"
     other = drawing(text, seed=1)
-    other._plan(1)
+    other.plan(1)
     assert not np.array_equal(other.batcher.split.src.tokens, epochs[1].split.src.tokens)
 
 
@@ -201,7 +201,7 @@ def test_bpe_dropout_resumes_bit_for_bit(text: tuple[Subwords, Split], tmp_path:
     whole = drawing(text)
     expected = whole.run()
     assert expected.examples == pytest.approx(2.5 * len(LINES), rel=0.05)
-    states = States(tmp_path)
+    states = CheckpointStore(tmp_path)
     for share in (0.3, 0.7):
         with pytest.raises(Killed):
             drawing(text).run(states, KillAt(round(share * whole.total_steps)))

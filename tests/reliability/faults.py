@@ -107,7 +107,7 @@ def state_cut(bed: Bed, rng: random.Random) -> None:
         for path in chosen:
             cut(path, rng)
         said = bed.finish(arm, out)
-        assert all(f"{path.name} is not whole" in said for path in chosen), said
+        assert all(f"{path.name} is damaged" in said for path in chosen), said
         bed.same(arm, out)
 
 
@@ -306,9 +306,9 @@ def other_code(bed: Bed, rng: random.Random) -> None:
     with bed.room() as out:
         cut_short(bed, arm, out, 0.5)
         for path in (out / store.WORK).glob("*/state-*.pt"):
-            path.rename(path.with_name(path.name.replace(checkpoint.code(), "0badc0de")))
+            path.rename(path.with_name(path.name.replace(checkpoint.code_version(), "0badc0de")))
         said = bed.finish(arm, out)
-        assert "was saved by other code than this" in said and "going on at step" not in said
+        assert "was saved by a different version of the code" in said and "resuming at step" not in said
         bed.same(arm, out)
 
 
@@ -319,9 +319,9 @@ def other_settings(bed: Bed, rng: random.Random) -> None:
     with bed.room() as out:
         cut_short(bed, arm, out, 0.5)
         done = bed.run(arm, out, "optim.lr=0.0017")
-        assert done.returncode == 0 and "going on at step" not in done.stderr, done.stderr
+        assert done.returncode == 0 and "resuming at step" not in done.stderr, done.stderr
         assert not (out / bed.name(arm)).exists()
-        assert "going on at step" in bed.finish(arm, out)
+        assert "resuming at step" in bed.finish(arm, out)
         bed.same(arm, out)
 
 

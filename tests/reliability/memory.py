@@ -33,7 +33,7 @@ def main() -> None:
     from bench.system.allocator import tune_allocator
     from bench.tasks.reverse import Reverse
     from bench.training.batches import Batcher
-    from bench.training.checkpoint import States
+    from bench.training.checkpoint import CheckpointStore
     from bench.training.config import TrainingConfig
     from bench.training.progress import Silent
     from bench.training.trainer import Trainer
@@ -55,16 +55,16 @@ def main() -> None:
             self.seen[done] = resident()
 
     with tempfile.TemporaryDirectory() as folder:
-        sizes, states = [], States(Path(folder))
-        save = states.save
+        sizes, store = [], CheckpointStore(Path(folder))
+        save = store.save
 
         def counted(state: dict) -> None:
             save(state)
-            sizes.append(states.last.stat().st_size)
+            sizes.append(store.latest.stat().st_size)
 
-        states.save = counted
+        store.save = counted
         watch = Watch()
-        trainer.run(states, watch)
+        trainer.run(store, watch)
     after = {step: held for step, held in watch.seen.items() if step >= WARM}
     first, last = after[min(after)], after[max(after)]
     # The first validations' states have fewer checkpoints for the average than the later ones.

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench.data.examples import BOS, EOS
-from bench.evaluation.decoding import search
+from bench.evaluation.decoding import decode_tokens
 from bench.evaluation.search_config import Search
 from models.dropout import set_dropout_generator
 from models.transformer import Transformer
@@ -53,8 +53,8 @@ def test_constructor_and_forward() -> None:
     torch.testing.assert_close(model(src, tgt, src_mask, tgt_mask), model(src, tgt), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("how", [Search(1), Search(4)], ids=lambda how: how.name)
-def test_its_call_builds_trains_and_decodes(how: Search) -> None:
+@pytest.mark.parametrize("search", [Search(1), Search(4)], ids=lambda search: search.name)
+def test_its_call_builds_trains_and_decodes(search: Search) -> None:
     """A batch learnt by heart, and given back by the search from the sources alone."""
     model = model_of_the_article()
     src = 4 + Draw().tokens(V - 4, B, S)
@@ -62,8 +62,8 @@ def test_its_call_builds_trains_and_decodes(how: Search) -> None:
     out = torch.cat([src, torch.full((B, 1), EOS)], dim=1)
     losses = trained(model, lambda: F.cross_entropy(model(src, tgt).flatten(0, 1), out.flatten()), 100)
     assert losses[-1] < 0.1 * losses[0]
-    found = search(model, src, None, [S + 3] * B, how)
-    assert found.tokens == src.tolist() and all(found.ended)
+    hypotheses = decode_tokens(model, src, None, [S + 3] * B, search)
+    assert hypotheses.tokens == src.tolist() and all(hypotheses.ended)
 
 
 def test_its_recipe_trains_with_the_mean_squared_error_on_values() -> None:

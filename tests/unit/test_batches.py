@@ -37,7 +37,7 @@ def test_real_is_where_there_is_no_padding() -> None:
     batcher = Batcher(captions(300), 400)
     for batch in batcher.epoch():
         wanted = (batch.tgt_out != PAD).flatten().nonzero().flatten()
-        assert torch.equal(batch.real, wanted)
+        assert torch.equal(batch.unpadded, wanted)
         assert len(wanted) == batch.target_tokens
         assert (batch.tgt_in[:, 0] == BOS).all() and (batch.tgt_out == EOS).sum() == len(batch.rows)
-    assert batcher.make(np.array([0, 0])).real is None
+    assert batcher.make(np.array([0, 0])).unpadded is None

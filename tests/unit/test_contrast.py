@@ -41,11 +41,11 @@ def test_the_losses_of_examples_add_up_to_that_of_the_split() -> None:
     logits = np.linspace(-1, 2, VOCABULARY).tolist()
     split = split_of([[4], [5, 6, 7, 8], [4, 4], [8, 5, 4], [6]], {})
     batcher = Batcher(split, 12)
-    found = losses(Table(logits), batcher)
+    summed = losses(Table(logits), batcher)
     mean, _ = validate(Table(logits), batcher.epoch())
-    assert found.sum() == pytest.approx(mean * batcher.tgt_lengths.sum(), rel=1e-6)
+    assert summed.sum() == pytest.approx(mean * batcher.tgt_lengths.sum(), rel=1e-6)
     each = torch.log_softmax(torch.tensor(logits), 0)
-    assert found[1] == pytest.approx(-float(each[5] + each[6] + each[7] + each[8] + each[2]), rel=1e-5)
+    assert summed[1] == pytest.approx(-float(each[5] + each[6] + each[7] + each[8] + each[2]), rel=1e-5)
 
 
 def test_the_reference_against_a_wrong_word() -> None:

@@ -19,13 +19,13 @@ class LookUp:
         self.pairs, self.size, self.forgets = pairs, size, forgets
 
     def features(self, src, tgt_in, src_mask):
-        said = torch.zeros_like(tgt_in)
+        predicted = torch.zeros_like(tgt_in)
         for row, source in enumerate(src.tolist()):
             known = dict(zip(source[0 : 2 * self.pairs : 2], source[1 : 2 * self.pairs : 2], strict=True))
             if self.forgets:
                 known.pop(source[0])
-            said[row] = torch.tensor([known.get(token, 0) for token in tgt_in[row].tolist()])
-        return F.one_hot(said, self.size).float()
+            predicted[row] = torch.tensor([known.get(token, 0) for token in tgt_in[row].tolist()])
+        return F.one_hot(predicted, self.size).float()
 
     def project(self, features):
         return features

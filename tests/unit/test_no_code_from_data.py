@@ -22,7 +22,7 @@ from bench.conf import checks, files
 from bench.errors import UserError
 from bench.records import store, weights
 from bench.tasks.base import Task
-from bench.training.checkpoint import States
+from bench.training.checkpoint import CheckpointStore
 from models.interface import Seq2Seq
 from tests.thorough import some
 
@@ -194,15 +194,16 @@ def test_a_pickle_in_the_place_of_a_cells_file_is_never_run(
 
 
 def test_a_pickle_as_a_state_is_never_run(tmp_path: Path, marker: Path) -> None:
-    held = States(tmp_path)
+    checkpoints = CheckpointStore(tmp_path)
     for content in pickles(marker).values():
-        held.last.write_bytes(content)
-        held.before.write_bytes(content)
-        found, said = held.load("cpu")
-        assert found is None and len(said) == 2 and all("is not whole" in line and "\n" not in line for line in said)
+        checkpoints.latest.write_bytes(content)
+        checkpoints.previous.write_bytes(content)
+        state, messages = checkpoints.load("cpu")
+        assert state is None and len(messages) == 2
+        assert all("is damaged" in line and "\n" not in line for line in messages)
         assert not marker.exists()
-    held.last.write_bytes(pickles(marker)["torch"])
-    torch.load(held.last, weights_only=False)
+    checkpoints.latest.write_bytes(pickles(marker)["torch"])
+    torch.load(checkpoints.latest, weights_only=False)
     assert marker.exists(), "the pickle is one that runs"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -12,12 +13,12 @@ import torch
 from bench.conf.compose import compose
 from bench.data.examples import Split
 from bench.data.ragged import Ragged
-from bench.evaluation import attention_maps
 from bench.records import store
 from bench.runs import cell as cell_module
 from bench.runs.cell import run_cell
 from bench.training import overfit
-from bench.training.overfit import FELL, LATE, SHARE, STEPPED, overfitted, typical
+from bench.training.overfit import FELL, LATE, SHARE, STEPPED, median_length_rows, overfit_small_batch
+from models.interface import Seq2Seq
 from models.recurrent import RecurrentSeq2Seq
 from models.transformer import Transformer
 
@@ -38,9 +39,8 @@ def build(cls: type = RecurrentSeq2Seq, **options: object) -> RecurrentSeq2Seq:
         return cls(VOCABULARY, VOCABULARY, 1, 32, **({"cell": "gru", "attention": "none"} | options))
 
 
-@pytest.fixture(autouse=True)
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(overfit, "SECONDS", AGES)
+def outcome_of(build_model: Callable[[], Seq2Seq], examples: Split, train_seconds: float = AGES) -> dict:
+    return overfit_small_batch(build_model, examples, train_seconds, "cpu", max_seconds=AGES)
 
 
 def small_transformer(**options: object) -> Transformer:
@@ -52,12 +52,12 @@ def small_transformer(**options: object) -> Transformer:
 @pytest.mark.parametrize("fresh", [build, small_transformer])
 def test_a_sound_model_learns_them_by_heart(fresh) -> None:
     random = torch.get_rng_state()
-    found = overfitted(fresh, split(), AGES, "cpu")
-    assert found["stopped"] == FELL and found["loss_last"] < SHARE * found["loss_first"]
-    assert 2.5 < found["loss_first"] < 8 and 1 < found["steps"] < overfit.STEPS and found["seconds"] > 0
+    outcome = outcome_of(fresh, split())
+    assert outcome["stopped"] == FELL and outcome["loss_last"] < SHARE * outcome["loss_first"]
+    assert 2.5 < outcome["loss_first"] < 8 and 1 < outcome["steps"] < overfit.STEPS and outcome["seconds"] > 0
     assert torch.equal(random, torch.get_rng_state())
-    again = overfitted(fresh, split(), AGES, "cpu")
-    assert {**again, "seconds": 0} == {**found, "seconds": 0}
+    again = outcome_of(fresh, split())
+    assert {**again, "seconds": 0} == {**outcome, "seconds": 0}
 
 
 class Blind(RecurrentSeq2Seq):
@@ -78,18 +78,18 @@ class Cut(RecurrentSeq2Seq):
 def test_a_broken_model_does_not() -> None:
     """Without the source the first token can only be guessed, and without a gradient only the last layer learns."""
     for cls in (Blind, Cut):
-        found = overfitted(partial(build, cls), split(), AGES, "cpu")
-        assert (found["stopped"], found["steps"]) == (STEPPED, overfit.STEPS)
-        assert found["loss_last"] > SHARE * found["loss_first"]
+        outcome = outcome_of(partial(build, cls), split())
+        assert (outcome["stopped"], outcome["steps"]) == (STEPPED, overfit.STEPS)
+        assert outcome["loss_last"] > SHARE * outcome["loss_first"]
 
 
 def test_it_ends_in_time() -> None:
-    found = overfitted(build, split(), 0.0, "cpu")
-    assert (found["stopped"], found["steps"]) == (LATE, 1) and found["loss_last"] < found["loss_first"]
+    outcome = outcome_of(build, split(), 0.0)
+    assert (outcome["stopped"], outcome["steps"]) == (LATE, 1) and outcome["loss_last"] < outcome["loss_first"]
 
 
 def test_dropout_is_off() -> None:
-    whole, dropped = (overfitted(partial(small_transformer, dropout=p), split(), AGES, "cpu") for p in (0.0, 0.5))
+    whole, dropped = (outcome_of(partial(small_transformer, dropout=p), split()) for p in (0.0, 0.5))
     assert {**dropped, "seconds": 0} == {**whole, "seconds": 0}
 
 
@@ -97,14 +97,14 @@ def test_values_are_learnt_too() -> None:
     rows = np.random.default_rng(0).random((20, 6, 2)).astype(np.float32)
     data = Split("train", Ragged.of_rows(rows), Ragged.of_rows(rows.sum((1, 2))[:, None, None]))
     fresh = partial(RecurrentSeq2Seq, 2, 1, 1, 32, cell="gru", inputs="values", outputs="values", attention="dot")
-    found = overfitted(fresh, data, AGES, "cpu")
-    assert found["stopped"] == FELL and found["loss_last"] < SHARE * found["loss_first"]
+    outcome = outcome_of(fresh, data)
+    assert outcome["stopped"] == FELL and outcome["loss_last"] < SHARE * outcome["loss_first"]
 
 
 def test_the_examples_have_the_usual_length() -> None:
     lengths = [1, 50, 5, 5, 6, 4, 5, 5, 5, 5, 90]
     ids = Ragged.of([[4] * n for n in lengths])
-    chosen = typical(Split("train", ids, ids))
+    chosen = median_length_rows(Split("train", ids, ids))
     assert len(chosen) == overfit.EXAMPLES and {lengths[i] for i in chosen} == {4, 5, 6}
 
 
@@ -120,9 +120,9 @@ def test_a_cell_is_the_same_with_and_without_what_is_looked_at(
         *("task.test_longest=8", "budget.batch_tokens=200", "model.dropout=0.2"),
     ])  # fmt: skip
     assert run_cell(cell, tmp_path / "with") == "done"
-    monkeypatch.setattr(cell_module, "overfitted", lambda *_: None)
-    monkeypatch.setattr(cell_module, "inspected", lambda _: None)
-    monkeypatch.setattr(attention_maps, "maps", lambda *_: None)
+    monkeypatch.setattr(cell_module, "overfit_small_batch", lambda *_: None)
+    monkeypatch.setattr(cell_module, "inspect_model", lambda _: None)
+    monkeypatch.setattr(cell_module, "attention_maps", lambda *_: None)
     assert run_cell(cell, tmp_path / "without") == "done"
     looked, plain = (tmp_path / way / cell.name for way in ("with", "without"))
     for file in (store.WEIGHTS, store.OUTPUTS):

@@ -86,8 +86,8 @@ def chosen(targets: list[list[int]], penalties: Sequence[float]) -> tuple[Search
     ],
 )
 def test_the_best_on_validation_is_taken(targets: list[list[int]], best: float, values: list[float]) -> None:
-    how, kept = chosen(targets, (0.0, 2.0))
-    assert how == Search(3, best) and kept["chosen"] == best
+    search, kept = chosen(targets, (0.0, 2.0))
+    assert search == Search(3, best) and kept["chosen"] == best
     assert kept["candidates"] == [
         {"length_penalty": penalty, "value": value} for penalty, value in zip((0.0, 2.0), values, strict=True)
     ]
@@ -106,8 +106,8 @@ def test_the_values_are_those_of_decoding_with_each() -> None:
     _, kept = chosen(targets, penalties)
     split = valid(targets)
     for penalty, candidate in zip(penalties, kept["candidates"], strict=True):
-        found = decode_split(ShortOrLong().eval(), split, np.full(4, 6), Search(3, penalty), 100)
-        hypotheses, references = (list(map(Letters().target_text, ids)) for ids in (found.hypotheses.tokens, targets))
+        decoded = decode_split(ShortOrLong().eval(), split, np.full(4, 6), Search(3, penalty), 100)
+        hypotheses, references = (list(map(Letters().target_text, ids)) for ids in (decoded.hypotheses.tokens, targets))
         assert candidate == {
             "length_penalty": penalty,
             "value": METRICS["exact_match"].score(hypotheses, references)[0],

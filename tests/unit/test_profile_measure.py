@@ -11,7 +11,7 @@ import torch
 from bench.conf.compose import compose
 from bench.diagnostics.profile import measure
 from bench.diagnostics.profile.plan import Request
-from bench.evaluation.decoding import search
+from bench.evaluation.decoding import decode_tokens
 from bench.evaluation.search_config import Search
 from bench.records import profile_rows
 from bench.runs import building
@@ -86,14 +86,14 @@ def test_a_sentence_shorter_than_the_batch_and_one_longer(rate):
 @pytest.mark.parametrize("arm", ["transformer", "lstm_dot"])
 def test_decoding_goes_to_the_limit_and_the_model_is_itself_again(arm, beam):
     model, src = model_of(arm), torch.randint(4, 20, (3, 5))
-    usual = search(model, src, None, [9, 9, 9], Search(beam))
+    usual = decode_tokens(model, src, None, [9, 9, 9], Search(beam))
     ending_at_once(model)
-    assert search(model, src, None, [9, 9, 9], Search(beam)).tokens == [[], [], []]
+    assert decode_tokens(model, src, None, [9, 9, 9], Search(beam)).tokens == [[], [], []]
     with measure.without_end_token(model):
-        hypotheses = search(model, src, None, [9, 9, 9], Search(beam))
+        hypotheses = decode_tokens(model, src, None, [9, 9, 9], Search(beam))
     assert [len(ids) for ids in hypotheses.tokens] == [9, 9, 9] and not any(hypotheses.ended)
     del model.project
-    assert search(model, src, None, [9, 9, 9], Search(beam)) == usual
+    assert decode_tokens(model, src, None, [9, 9, 9], Search(beam)) == usual
 
 
 def test_a_hypothesis_that_ends_early_is_no_measurement(monkeypatch, rate):

@@ -55,8 +55,8 @@ def test_one_cycle_is_torchs(warmup: float) -> None:
 @pytest.mark.parametrize(("warmup", "total"), [(0.0, 10), (0.0, 1), (0.9, 2), (0.99, 3)])
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_few_steps_and_no_warm_up_have_rates(name: str, warmup: float, total: int) -> None:
-    found = rates(name, warmup, total)
-    assert all(rate > 0 for rate in found) and max(found) == pytest.approx(PEAK)
+    values = rates(name, warmup, total)
+    assert all(rate > 0 for rate in values) and max(values) == pytest.approx(PEAK)
 
 
 def test_plateau_is_torchs() -> None:
@@ -70,7 +70,7 @@ def test_plateau_is_torchs() -> None:
         ours = Schedule("plateau", PEAK, 0.0, TOTAL, factor, patience)
         for loss in losses:
             theirs.step(loss)
-            ours.validated(loss)
+            ours.observe(loss)
             assert ours.rate(100) == pytest.approx(optimizer.param_groups[0]["lr"])
         assert ours.scale < factor, "it was lowered more than once"
 
@@ -79,8 +79,8 @@ def test_plateau_goes_on_from_its_state_and_others_take_no_note() -> None:
     whole, cut = (Schedule("plateau", PEAK, 0.1, TOTAL) for _ in range(2))
     losses = [1.0, 1.1, 1.2, 1.3, 0.9, 1.0, 1.0]
     for place, loss in enumerate(losses):
-        whole.validated(loss)
-        cut.validated(loss)
+        whole.observe(loss)
+        cut.observe(loss)
         resumed = Schedule("plateau", PEAK, 0.1, TOTAL)
         resumed.state = cut.state
         cut = resumed
@@ -88,7 +88,7 @@ def test_plateau_goes_on_from_its_state_and_others_take_no_note() -> None:
     assert whole.scale == 0.25
     constant = Schedule("constant", PEAK, 0.1, TOTAL)
     for _ in range(9):
-        constant.validated(1.0)
+        constant.observe(1.0)
     assert constant.rate(150) == PEAK
 
 

@@ -15,7 +15,7 @@ from bench.conf import schema
 from bench.conf.compose import compose
 from bench.data.examples import BOS, EOS, PAD, Split
 from bench.data.ragged import Ragged
-from bench.evaluation.decoding import decode_split, decoder, predict
+from bench.evaluation.decoding import decode_split, decode_values, decoding_function
 from bench.evaluation.scores import loss_row
 from bench.evaluation.search_config import Search
 from bench.metrics import LESS_IS_BETTER, METRICS, close, errors, mse
@@ -23,7 +23,7 @@ from bench.records import store
 from bench.runs import trained
 from bench.runs.cell import run_cell
 from bench.training.batches import Batcher
-from bench.training.teacher_forcing import real_features, training_loss, validate
+from bench.training.teacher_forcing import training_loss, unpadded_features, validate
 from models.interface import Seq2Seq
 from tests.contract.arms import SOURCE_SIZE, TARGET_SIZE, build
 
@@ -86,8 +86,8 @@ def test_a_batch_against_plain_lists(inputs: str, outputs: str, rows: list[int])
     assert (batch.src_mask is None) == all(map(all, mask))
     assert batch.src_mask is None or batch.src_mask.tolist() == mask
     real = [row * long + place for row, target in enumerate(targets) for place in range(len(target))]
-    assert (batch.real is None) == (len(real) == long * len(rows))
-    assert batch.real is None or batch.real.tolist() == real
+    assert (batch.unpadded is None) == (len(real) == long * len(rows))
+    assert batch.unpadded is None or batch.unpadded.tolist() == real
     assert (batch.source_tokens, batch.target_tokens) == (sum(map(len, sources)), sum(map(len, targets)))
 
 
@@ -111,9 +111,9 @@ def alone(model: Seq2Seq, examples: Split, row: int) -> tuple[Tensor, Tensor]:
 def squares(model: Seq2Seq, examples: Split) -> list[float]:
     """The squared error of every value that is to be predicted."""
     return [
-        (float(said) - float(wanted)) ** 2
+        (float(predicted) - float(wanted)) ** 2
         for row in range(len(examples))
-        for said, wanted in zip(*(each.flatten() for each in alone(model, examples, row)), strict=True)
+        for predicted, wanted in zip(*(each.flatten() for each in alone(model, examples, row)), strict=True)
     ]
 
 
@@ -144,14 +144,14 @@ def test_validation_of_tokens_is_a_plain_mean_of_their_surprise(arm: str) -> Non
 def test_the_training_loss_is_a_plain_sum_over_positions_and_has_its_gradient(arm: str) -> None:
     model, examples = build(arm, "values"), split("values", "values")
     batch = Batcher(examples, 1000).make(np.arange(len(examples)))
-    features, targets = real_features(model, batch)
+    features, targets = unpadded_features(model, batch)
     assert targets.shape == (19, TARGET_SIZE) and features.shape[0] == 19
     loss = training_loss(model, features, targets, label_smoothing=0.0)
     assert loss.item() == pytest.approx(sum(squares(model, examples)) / TARGET_SIZE, rel=1e-5)
     loss.backward()
     # The bias of the projection: of a squared error, twice the sum of all errors, over the channels of a mean.
-    said, wanted = zip(*(alone(model, examples, row) for row in range(len(examples))), strict=True)
-    slope = 2 * (torch.cat(said) - torch.cat(wanted)).sum(dim=0) / TARGET_SIZE
+    predicted, wanted = zip(*(alone(model, examples, row) for row in range(len(examples))), strict=True)
+    slope = 2 * (torch.cat(predicted) - torch.cat(wanted)).sum(dim=0) / TARGET_SIZE
     torch.testing.assert_close(model.projection.bias.grad, slope, rtol=1e-4, atol=1e-5)
 
 
@@ -160,42 +160,42 @@ def fed_back(model: Seq2Seq, source: np.ndarray, count: int) -> list[list[float]
     """So many predictions, each read as the next input."""
     state = model.start(torch.tensor([source.tolist()]))
     value = torch.zeros(1, TARGET_SIZE)
-    said = []
+    predicted = []
     for _ in range(count):
         value, state = model.step(value, state)
-        said.append(value[0].tolist())
-    return said
+        predicted.append(value[0].tolist())
+    return predicted
 
 
 @pytest.mark.parametrize("arm", ARMS)
 @pytest.mark.parametrize("batch_tokens", [1, 14, 1000])
 def test_predictions_are_those_of_a_plain_loop_whatever_the_company(arm: str, batch_tokens: int) -> None:
     model, examples = build(arm, "values"), split("values", "values")
-    limits = np.array([2, 1, 3, 1, 4, 2, 1, 2, 1])
-    found = decode_split(model, examples, limits, Search(), batch_tokens).hypotheses
-    assert found.ended == [True] * len(examples)
-    for row, limit in enumerate(limits):
+    max_lengths = np.array([2, 1, 3, 1, 4, 2, 1, 2, 1])
+    decoded = decode_split(model, examples, max_lengths, Search(), batch_tokens).hypotheses
+    assert decoded.ended == [True] * len(examples)
+    for row, limit in enumerate(max_lengths):
         wanted = fed_back(model, examples.src[row], limit)
-        assert len(found.tokens[row]) == limit
-        assert np.allclose(found.tokens[row], wanted, rtol=1e-4, atol=1e-5)
+        assert len(decoded.tokens[row]) == limit
+        assert np.allclose(decoded.tokens[row], wanted, rtol=1e-4, atol=1e-5)
 
 
 def test_more_padding_changes_no_prediction() -> None:
     model, examples = build("transformer", "values"), split("values", "values")
     batch = Batcher(examples, 1000).make(np.arange(len(examples)))
-    limits = [2] * len(examples)
+    max_lengths = [2] * len(examples)
     wider = torch.nn.functional.pad(batch.src, (0, 0, 0, 5), value=7.5)
     mask = torch.nn.functional.pad(batch.src_mask, (0, 5))
-    ours = predict(model, batch.src, batch.src_mask, limits, Search()).tokens
-    theirs = predict(model, wider, mask, limits, Search()).tokens
+    ours = decode_values(model, batch.src, batch.src_mask, max_lengths, Search()).tokens
+    theirs = decode_values(model, wider, mask, max_lengths, Search()).tokens
     assert np.allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
 def test_values_are_predicted_and_tokens_searched() -> None:
-    assert decoder(build("lstm_dot", "values")) == (predict, 0)
-    assert decoder(build("lstm_dot"))[1] == 1
+    assert decoding_function(build("lstm_dot", "values")) == (decode_values, 0)
+    assert decoding_function(build("lstm_dot"))[1] == 1
     with pytest.raises(AssertionError):
-        predict(build("lstm_dot", "values").train(), torch.zeros(1, 2, SOURCE_SIZE), None, [1], Search())
+        decode_values(build("lstm_dot", "values").train(), torch.zeros(1, 2, SOURCE_SIZE), None, [1], Search())
 
 
 def test_errors_in_closed_form() -> None:
@@ -298,11 +298,11 @@ def test_its_outputs_give_its_scores_again(cells: Path) -> None:
         assert sum(marked) == pytest.approx(float(row["reference"]), abs=2e-4)
         off = abs(float(row["hypothesis"]) - float(row["reference"]))
         assert row["correct"] == str(int(off < 0.04))
-    found = trained.load(folder)
-    loss, _ = validate(found.model, Batcher(found.data.valid, 500).epoch())
+    cell = trained.load(folder)
+    loss, _ = validate(cell.model, Batcher(cell.data.valid, 500).epoch())
     assert loss == pytest.approx(record["selection"]["value"], rel=1e-5)
-    for split in found.data.tests.values():
-        loss, _ = validate(found.model, Batcher(split, 500).epoch())
+    for split in cell.data.tests.values():
+        loss, _ = validate(cell.model, Batcher(split, 500).epoch())
         (score,) = (
             score
             for score in record["scores"]
@@ -336,12 +336,12 @@ def nats(model: Seq2Seq, split: Split) -> float:
 )
 def test_loss_rows_are_those_of_the_saved_weights(cells: Path, words: tuple[str, ...], positions) -> None:
     folder = ran(cells, *words, "model=lstm_dot")
-    record, outputs, found = store.read(folder), rows(folder, store.OUTPUTS), trained.load(folder)
+    record, outputs, cell = store.read(folder), rows(folder, store.OUTPUTS), trained.load(folder)
     losses = {score["split"]: score for score in record["scores"] if score["metric"] == "loss"}
     assert list(losses) == ["test", "test_longer"]
     for name, score in losses.items():
         spread = sum(positions(row["source"]) for row in outputs if row["split"] == name)
-        assert score["value"] == pytest.approx(nats(found.model, found.data.tests[name]) / spread, rel=1e-4)
+        assert score["value"] == pytest.approx(nats(cell.model, cell.data.tests[name]) / spread, rel=1e-4)
         assert (score["search"], score["unit"], score["n"], score["axis"]) == (
             "teacher-forced",
             "nats a position",

@@ -16,7 +16,7 @@ from bench.data.examples import EOS, FIRST_FREE_ID, Sizes, Split
 from bench.data.ragged import Ragged
 from bench.diagnostics.profile.plan import Request
 from bench.errors import UserError
-from bench.evaluation.decoding import search
+from bench.evaluation.decoding import decode_tokens
 from bench.evaluation.search_config import Search
 from bench.records.profile_rows import ERROR, MEASURED, PER_SECOND, UNITS, Row, unmeasured, utilisation
 from bench.runs import building
@@ -26,7 +26,7 @@ from bench.system.allocator import tune_allocator
 from bench.system.resources import clock
 from bench.training.batches import Batch, Batcher
 from bench.training.loss import cross_entropy
-from bench.training.teacher_forcing import real_features
+from bench.training.teacher_forcing import unpadded_features
 from bench.training.trainer import Trainer
 from models.cost import parameters, training_flops
 from models.interface import Seq2Seq, State
@@ -175,7 +175,7 @@ def _forward_work(subject: Subject, request: Request) -> Work:
 
     @torch.inference_mode()
     def call() -> Tensor:
-        features, targets = real_features(model, batch)
+        features, targets = unpadded_features(model, batch)
         return cross_entropy(features, targets, model.projection)
 
     rows = len(batch.rows)
@@ -209,7 +209,7 @@ def _decode_work(subject: Subject, request: Request, beam: int, count: int) -> W
 
     def call() -> None:
         with without_end_token(model):
-            hypotheses = search(model, batch.src, batch.src_mask, limits, config)
+            hypotheses = decode_tokens(model, batch.src, batch.src_mask, limits, config)
         if any(len(ids) != length for ids in hypotheses.tokens):
             raise RuntimeError("a hypothesis ended before the limit")
 

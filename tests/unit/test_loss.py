@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from bench.training import loss
+from bench.training.loss import cross_entropy
 
 
 def case(count: int, bias: bool, scale: float = 1.0) -> tuple[torch.Tensor, torch.Tensor, nn.Linear]:
@@ -24,23 +24,21 @@ def case(count: int, bias: bool, scale: float = 1.0) -> tuple[torch.Tensor, torc
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("count", [1, 50, 51, 333])
 @pytest.mark.parametrize("scale", [0.3, 5.0])
-def test_the_fused_loss_equals_the_plain_one(
-    count: int, bias: bool, smoothing: float, scale: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_fused_loss_equals_the_plain_one(count: int, bias: bool, smoothing: float, scale: float) -> None:
     """Value within 1e-6 relative, gradients within 1e-5 of their largest entry; blocks of 50 rows, so that some do not
     divide."""
-    monkeypatch.setattr(loss, "BLOCK_VALUES", 50 * 301)
     features, targets, projection = case(count, bias, scale)
+    block_values = 50 * 301
     wanted = [features, *projection.parameters()]
     plain = F.cross_entropy(projection(features), targets, reduction="sum", label_smoothing=smoothing)
     expected = torch.autograd.grad(plain / 7, wanted)
-    fused = loss.cross_entropy(features, targets, projection, smoothing)
+    fused = cross_entropy(features, targets, projection, smoothing, block_values)
     got = torch.autograd.grad(fused / 7, wanted)
     assert fused.item() == pytest.approx(plain.item(), rel=1e-6)
     for ours, theirs in zip(got, expected, strict=True):
         assert (ours - theirs).abs().max() <= 1e-5 * theirs.abs().max()
     with torch.no_grad():
-        assert loss.cross_entropy(features, targets, projection, smoothing).item() == fused.item()
+        assert cross_entropy(features, targets, projection, smoothing, block_values).item() == fused.item()
 
 
 def test_bf16_features_give_nearly_the_same() -> None:
@@ -50,7 +48,7 @@ def test_bf16_features_give_nearly_the_same() -> None:
     plain = F.cross_entropy(projection(features), targets, reduction="sum", label_smoothing=0.1)
     expected = torch.autograd.grad(plain, [features, *projection.parameters()])
     narrow = features.detach().bfloat16().requires_grad_()
-    fused = loss.cross_entropy(narrow, targets, projection, 0.1)
+    fused = cross_entropy(narrow, targets, projection, 0.1)
     got = torch.autograd.grad(fused, [narrow, *projection.parameters()])
     assert fused.dtype == torch.float32 and fused.item() == pytest.approx(plain.item(), rel=1e-2)
     assert [gradient.dtype for gradient in got] == [torch.bfloat16, torch.float32, torch.float32]

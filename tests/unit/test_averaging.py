@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.training.averaging import Checkpoints
+from bench.training.averaging import WeightAverager
 from bench.training.config import BEST, LAST
 
 LOSSES = [5.0, 3.0, 4.0, 2.0, 2.0, 6.0, 2.5]
@@ -21,7 +21,7 @@ class Small(nn.Module):
         self.register_buffer("count", torch.zeros((), dtype=torch.int64))
 
 
-def run(checkpoints: Checkpoints) -> list[dict[str, torch.Tensor]]:
+def run(averager: WeightAverager) -> list[dict[str, torch.Tensor]]:
     """Adds a model with other weights at every loss. Returns all weights there were."""
     torch.manual_seed(0)
     model, lowest, seen = Small(), float("inf"), []
@@ -30,7 +30,7 @@ def run(checkpoints: Checkpoints) -> list[dict[str, torch.Tensor]]:
             for parameter in model.parameters():
                 parameter.normal_()
             model.count.fill_(place)
-        checkpoints.add(model, 10 * place, loss, loss < lowest)
+        averager.add(model, 10 * place, loss, loss < lowest)
         lowest = min(lowest, loss)
         seen.append(copy.deepcopy(model.state_dict()))
     return seen
@@ -44,25 +44,25 @@ def run(checkpoints: Checkpoints) -> list[dict[str, torch.Tensor]]:
     ],
 )
 def test_the_average_is_the_mean_of_the_right_ones(count: int, which: str, places: list[int]) -> None:
-    checkpoints = Checkpoints(count, which)
-    seen = run(checkpoints)
-    assert checkpoints.steps == [10 * place for place in places]
-    averaged = checkpoints.averaged()
+    averager = WeightAverager(count, which)
+    seen = run(averager)
+    assert averager.steps == [10 * place for place in places]
+    averaged = averager.average()
     assert averaged.keys() == seen[0].keys() and averaged["count"].dtype == torch.int64
     for name in ("one.weight", "one.bias"):
         mean = sum(seen[place][name].double() for place in places) / len(places)
         assert torch.equal(averaged[name], mean.float())
 
 
-def test_the_first_of_equally_low_losses_is_the_best_and_none_are_kept_unasked() -> None:
-    checkpoints = Checkpoints()
-    seen = run(checkpoints)
-    assert all(torch.equal(checkpoints.best[name], seen[3][name]) for name in seen[3])
-    assert checkpoints.kept == []
+def test_the_first_of_equally_low_losses_is_the_best_and_none_is_kept_without_averaging() -> None:
+    averager = WeightAverager()
+    seen = run(averager)
+    assert all(torch.equal(averager.best[name], seen[3][name]) for name in seen[3])
+    assert averager.checkpoints == []
 
 
 def test_the_mean_of_equal_weights_is_these_weights() -> None:
-    checkpoints, model = Checkpoints(3, LAST), Small()
+    averager, model = WeightAverager(3, LAST), Small()
     for step in range(3):
-        checkpoints.add(model, step, 1.0, step == 0)
-    assert all(torch.equal(tensor, model.state_dict()[name]) for name, tensor in checkpoints.averaged().items())
+        averager.add(model, step, 1.0, step == 0)
+    assert all(torch.equal(tensor, model.state_dict()[name]) for name, tensor in averager.average().items())

@@ -1,4 +1,4 @@
-"""States on disk: cut off or changed they are not used, and those of other code are left alone."""
+"""CheckpointStore on disk: cut off or changed they are not used, and those of other code are left alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 from bench.errors import StorageError
 from bench.training import checkpoint
-from bench.training.checkpoint import States
+from bench.training.checkpoint import CheckpointStore
 from tests.test_imports import imports, matches, project
 
 
@@ -18,9 +18,9 @@ def state(number: int) -> dict:
 
 
 @pytest.fixture
-def two(tmp_path) -> States:
+def two(tmp_path) -> CheckpointStore:
     """A folder with a last state (2) and the one before it (1)."""
-    held = States(tmp_path / "cell")
+    held = CheckpointStore(tmp_path / "cell")
     for number in (1, 2):
         held.save(state(number))
     return held
@@ -30,7 +30,7 @@ def test_the_last_state_comes_back_and_nothing_else_is_there(two):
     found, said = two.load("cpu")
     assert found["steps"] == 2 and torch.equal(found["model"]["w"], state(2)["model"]["w"]) and said == []
     assert sorted(two.folder.iterdir()) == sorted([two.last, two.before])
-    assert States(two.folder / "none").load("cpu") == (None, [])
+    assert CheckpointStore(two.folder / "none").load("cpu") == (None, [])
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped"])
@@ -62,12 +62,12 @@ def test_killed_between_its_two_renames_the_state_before_is_there(two):
 
 def test_a_state_of_other_code_is_left_alone_and_not_used(two, monkeypatch):
     monkeypatch.setattr(checkpoint, "code", lambda: "0badc0de")
-    other = States(two.folder)
+    other = CheckpointStore(two.folder)
     found, said = other.load("cpu")
     assert found is None and len(said) == 2 and all("other code" in line for line in said)
     other.save(state(9))
     monkeypatch.undo()
-    assert States(two.folder).load("cpu")[0]["steps"] == 2
+    assert CheckpointStore(two.folder).load("cpu")[0]["steps"] == 2
 
 
 def test_other_code_has_another_hash(tmp_path, monkeypatch):
