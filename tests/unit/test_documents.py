@@ -19,6 +19,7 @@ import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+import bench
 from bench.__main__ import cli
 from bench.cli import hydra_run
 from bench.conf import files, suites
@@ -210,9 +211,9 @@ def check_bench(words: list[str], complete: bool, examples: Sequence[str]) -> No
         if not words or words[0].startswith("-") or is_placeholder(words[0]):
             return
         name, words = words[0], words[1:]
-        found_command = command.get_command(context, name)
-        assert found_command is not None, f"bench has no command {name}"
-        command, context = found_command, click.Context(found_command, parent=context, info_name=name)
+        subcommand = command.get_command(context, name)
+        assert subcommand is not None, f"bench has no command {name}"
+        command, context = subcommand, click.Context(subcommand, parent=context, info_name=name)
     if "--help" in words:
         return
     words = [word for word in words if word != "..."]
@@ -415,6 +416,12 @@ def leads_somewhere(link: str, document: Document) -> bool:
 @pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
 def test_the_readme_is_short(name):
     assert len((ROOT / name).read_bytes()) <= MAX_README
+
+
+def test_the_citation_names_this_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert {"cff-version", "message", "title", "authors"} <= citation.keys()
+    assert (citation["version"], citation["license"]) == (bench.__version__, "Apache-2.0")
 
 
 @pytest.mark.parametrize("document", **_names(WRITTEN_BY_HAND))
