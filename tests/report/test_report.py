@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import re
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from bench.errors import UserError
 from bench.records import store
 from bench.report import page
 from bench.report.figures import style
-from tests.report.conftest import SIGNATURE
+from tests.report.conftest import SIGNATURE, Folder
 
 ROOT = Path(page.__file__).parents[2]
 PRODUCED = {"report.md", "report.html", "results.csv", "verdicts.json", "figures", "tables"}
@@ -104,24 +105,47 @@ def test_only_skipped_cells(folder):
     assert "no corpus; put it there" in visible(page_text)
 
 
-def test_every_status_is_mentioned_with_its_reason(folder):
-    folder.cell("recall", "transformer")
+ATTACK = "<script>alert(1)</script> <img src=x onerror=alert(2)> | **bold** `code` [a](b) &amp;"
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory) -> tuple[str, str]:
+    """HTML and Markdown of a folder with cells of every status, a doubtful cell and hostile texts."""
+    folder = Folder(tmp_path_factory.mktemp("mixed") / "results")
+    hostile = {"hypothesis": ATTACK, "change": {"environment.cpu": "<b>fast</b>"}}
+    folder.cell("recall", "transformer", 1, **hostile)
+    folder.cell("recall", "lstm_none", 1, **hostile)
+    folder.cell("recall", "lstm_none", 2, change={"sanity.eos_share": 0.1}, outputs=False)
+    folder.cell("recall", "gru_dot", 1, status="failed", change={"reason": "<script>alert(3)</script>"})
     for seed, status in enumerate(store.STATUSES[1:], start=2):
         folder.cell("recall", "lstm_dot", seed, status=status)
-    page_text, text = built(folder)
+    return built(folder)
+
+
+def test_every_status_is_mentioned_with_its_reason(mixed):
+    page_text, text = mixed
     listed = section(text, "Cells without a result")
     for status in store.STATUSES[1:]:
-        assert f"made up: {status}" in listed and f"1 {status}" in section(text, "What was run")
+        count = 2 if status == "failed" else 1
+        assert f"made up: {status}" in listed and f"{count} {status}" in section(text, "What was run")
         assert f"made up: {status}" in visible(page_text)
-    assert "1 done" in section(text, "What was run")
+    assert "3 done" in section(text, "What was run")
 
 
-def test_doubtful_cells_are_marked_and_kept(folder):
-    folder.cell("recall", "transformer", 1)
-    folder.cell("recall", "lstm_none", 1, change={"sanity.eos_share": 0.1})
-    _, text = built(folder)
+def test_doubtful_cells_are_marked_and_kept(mixed):
+    _, text = mixed
     assert "lstm\\_none (1 doubtful)" in text
     assert "only 10 % of outputs ended by themselves" in section(text, "Cells without a result")
+
+
+def test_output_is_shown_as_text(mixed):
+    page_text, text = mixed
+    assert page_text.count("<script") == 1 and "<img" not in page_text and "<b>fast" not in page_text
+    unmarked = re.sub("</?ins>", "", page_text)  # words that differ from the reference
+    assert visible(unmarked).count(ATTACK) == 6  # three examples, two arms
+    assert "<script" not in text and "<b>" not in text
+    row = next(line for line in text.splitlines() if "alert(1)" in line)
+    assert len(re.findall(r"(?<!\\)\|", row)) == 4 and "\\*\\*bold\\*\\*" in row and "&amp;amp;" in row
 
 
 def test_records_with_missing_keys(folder):
@@ -138,6 +162,7 @@ def test_records_with_missing_keys(folder):
             store.write(folder.path, record)
     page_text, _ = built(folder)
     assert "transformer" in page_text
+    assert not (folder.path / "figures" / "matrix.svg").exists(), "one arm has nothing to be compared with"
 
 
 @pytest.mark.parametrize("record", [{}, {"task": "recall", "status": "failed"}])
@@ -153,9 +178,11 @@ def test_what_was_matched_is_said(folder):
         folder.cell("recall", "lstm_dot", seed, change=change)
     page_text, text = built(folder)
     for shown in (visible(page_text), text.replace("\\_", "_")):
-        assert "parameters: target 100,000, arms lie between +0.1 % and +0.1 % of it" in shown
-        assert "FLOPs a target token: target 1,234,568, arms lie between -3.1 % and -3.1 % of it" in shown
-        assert "off target (parameters)" in shown and "off target (FLOPs a target token)" in shown
+        assert "parameters: target 100,000, arms are between +0.1 % and +0.1 % of it" in shown
+        assert "FLOPs a target token: target 1,234,568, arms are between -3.1 % and -3.1 % of it" in shown
+        assert (
+            "deviation from target (parameters)" in shown and "deviation from target (FLOPs a target token)" in shown
+        )
         assert "recall (budget quick, 100,000 parameters, cpu)" in shown
         assert "recall (budget quick, 1,234,568 FLOPs a target token, cpu)" in shown
         assert "arms are equal in FLOPs a target token; the target is 1,234,568 FLOPs a target token." in shown
@@ -164,43 +191,29 @@ def test_what_was_matched_is_said(folder):
     assert {"results-recall-quick-100000-cpu", "results-recall-quick-flops-1234568-cpu"} <= tables
 
 
-def test_output_is_shown_as_text(folder):
-    attack = "<script>alert(1)</script> <img src=x onerror=alert(2)> | **bold** `code` [a](b) &amp;"
+def test_same_records_same_bytes_in_another_process_and_without_torch(folder, tmp_path):
     for arm in ("transformer", "lstm_none"):
-        folder.cell("recall", arm, hypothesis=attack, change={"environment.cpu": "<b>fast</b>"})
-    folder.cell("recall", "gru_dot", status="failed", change={"reason": "<script>alert(3)</script>"})
-    page_text, text = built(folder)
-    assert page_text.count("<script") == 1 and "<img" not in page_text and "<b>fast" not in page_text
-    unmarked = re.sub("</?ins>", "", page_text)  # words that differ from the reference
-    assert visible(unmarked).count(attack) == 6  # three examples, two arms
-    assert "<script" not in text and "<b>" not in text
-    row = next(line for line in text.splitlines() if "alert(1)" in line)
-    assert len(re.findall(r"(?<!\\)\|", row)) == 4 and "\\*\\*bold\\*\\*" in row and "&amp;amp;" in row
-
-
-def test_no_torch(folder):
-    folder.full(tasks=("recall",), seeds=(1,))
+        for seed in (1, 2):
+            folder.cell("recall", arm, seed, noise=0.1)
+    first, second = (tmp_path / name for name in ("one", "two"))
+    page.build(folder.path, first)
     code = (
-        "import sys; from pathlib import Path; from bench.report.page import build; build(Path(sys.argv[1]));"
+        "import sys; from pathlib import Path; from bench.report.page import build; build(*map(Path, sys.argv[1:]));"
         "print(sorted({'torch', 'models', 'hydra', 'bench.tasks'} & set(sys.modules)))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(folder.path)], capture_output=True, text=True, check=True, cwd=ROOT
-    )
-    assert done.stdout.strip() == "[]"
-
-
-def test_same_records_same_bytes(folder, tmp_path):
-    folder.full(seeds=(1, 2), tasks=("recall",))
-    first, second = (page.build(folder.path, tmp_path / name).parent for name in ("one", "two"))
+    words = [sys.executable, "-c", code, str(folder.path), str(second)]
+    process = subprocess.run(words, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert process.stdout.strip() == "[]"
     files = sorted(path.relative_to(first) for path in first.rglob("*") if path.is_file())
-    assert files == sorted(path.relative_to(second) for path in second.rglob("*") if path.is_file())
+    assert len(files) > 40 and files == sorted(
+        path.relative_to(second) for path in second.rglob("*") if path.is_file()
+    )
     for name in files:
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
 
 
 def test_an_error_leaves_the_earlier_report(folder, monkeypatch):
-    folder.full(tasks=("recall",), seeds=(1,))
+    cell = folder.cell("recall", "transformer", 1)["cell"]
     page.build(folder.path)
 
     def snapshot() -> dict[str, bytes]:
@@ -208,21 +221,22 @@ def test_an_error_leaves_the_earlier_report(folder, monkeypatch):
         return {str(path): path.read_bytes() for path in files if path.is_file()}
 
     before = snapshot()
+    maps = folder.path / cell / store.ATTENTION
+    maps.write_text("{")  # read after other figures have been drawn
+    with pytest.raises(UserError, match="attention.json is broken") as caught:
+        page.build(folder.path)
+    assert "\n" not in str(caught.value) and snapshot() == before
+    maps.unlink()
     folder.cell("recall", "transformer", 2)
-    with monkeypatch.context() as patch:
-        patch.setattr(page.contents, "make", lambda *arguments: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            page.build(folder.path)
-    assert snapshot() == before
-    move = page.os.replace
+    move = os.replace
 
-    def break_late(source, target):
-        if source.name == "verdicts.json" and source.parent.name.startswith(".report-"):  # some have been moved in
+    def fail_late(source: Path, target: Path) -> None:
+        if source.name == "verdicts.json" and source.parent.name.startswith(".report-"):  # after other files
             raise OSError("disk full")
         move(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(page.os, "replace", break_late)
+        patch.setattr(os, "replace", fail_late)
         with pytest.raises(OSError, match="disk full"):
             page.build(folder.path)
     assert snapshot() == before
@@ -349,8 +363,8 @@ def test_looks_are_fixed_and_tell_arms_apart():
 
 
 def test_fallback_look_does_not_depend_on_the_process():
-    code = "from bench.report import style; print(style.look('fancy_new_arm'))"
-    found = {
+    code = "from bench.report.figures import style; print(style.look('fancy_new_arm'))"
+    looks = {
         subprocess.run(
             [sys.executable, "-c", code],
             capture_output=True,
@@ -361,4 +375,4 @@ def test_fallback_look_does_not_depend_on_the_process():
         ).stdout
         for seed in ("1", "2")
     }
-    assert len(found) == 1
+    assert len(looks) == 1
