@@ -61,12 +61,12 @@ def test_figures_are_of_the_first_split_and_of_the_one_that_reaches_farthest(fol
     (setting,) = evidence.settings()
     found = phenomena.of_setting(evidence, setting, tmp_path)
     assert [figure.title for figure in found] == [
-        "Decisive words right, split test",
-        "Decisive words right, by phenomenon and distance, split test",
-        "Decisive words right, split test_longer",
-        "Decisive words right, by phenomenon and distance, split test_longer",
-        "Reference above the wrong word, split test",
-        "Reference above the wrong word, by phenomenon and distance, split test",
+        "Decisive words correct, split test",
+        "Decisive words correct, by phenomenon and distance, split test",
+        "Decisive words correct, split test_longer",
+        "Decisive words correct, by phenomenon and distance, split test_longer",
+        "Reference above the foil, split test",
+        "Reference above the foil, by phenomenon and distance, split test",
     ]
     assert all(("verb final" in figure.svg) == (figure in found[:2]) for figure in found[:4])
     assert {path.name for path in tmp_path.glob("*.png")} == {f"{figure.name}.png" for figure in found}
@@ -80,7 +80,7 @@ def test_they_are_shown_and_written_out_but_count_for_no_verdict(folder, tmp_pat
     assert judge.verdicts(found) == before
     page.build(folder.path)
     text = (folder.path / "report.md").read_text()
-    assert "| verb final | decisive words right | test | 90 |" in text
+    assert "| verb final | decisive words correct | test | 90 |" in text
     assert "agreement\\_word" not in text.split("### Phenomena")[0]
     with (folder.path / "results.csv").open() as file:
         written = list(csv.DictReader(file))

@@ -86,7 +86,7 @@ def test_curves_of_other_splits_or_numbers_of_examples_do_not_meet(folder, tmp_p
         reach_rows.write(folder.path / cell, curves({0: 0.1, 4: 0.1 * seed}, {1: 0.5, 4: 0.5}, settings))
     figures = [figure for figure in drawn(folder, tmp_path / "figures") if figure.name.startswith("reach-accuracy")]
     assert len({figure.name for figure in figures}) == 3
-    assert {figure.title.partition("kept")[2] for figure in figures} == {
+    assert {figure.title.partition("context")[2] for figure in figures} == {
         ", split test, 200 examples", ", split test, 50 examples", ", split test_farther, 200 examples",
     }  # fmt: skip
     assert all((figure.numbers["seeds"] == 1).all() for figure in figures)

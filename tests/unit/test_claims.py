@@ -114,7 +114,9 @@ def test_a_needs_attention_and_transformer_to_differ(attentive, expected):
     assert verdict.verdict == expected
     assert "+0.9" in text(verdict) and "n = 4 seeds" in text(verdict) and "Hedges' g" in text(verdict)
     assert ("not from the Transformer as such" in text(verdict)) == (attentive is steady)
-    instead = {fading: "with and without attention, lost theirs", steady: "alike", None: "is not decided here"}
+    instead = {
+        fading: "with and without attention, lost theirs", steady: "both in a Transformer", None: "is not decided here",
+    }  # fmt: skip
     assert instead[attentive] in verdict.corrected
 
 
@@ -147,7 +149,7 @@ def test_a_gap_that_does_not_grow_is_not_about_distance():
         Made().arm("transformer", steady).arm("lstm_none", lambda at: 0.5).arm("lstm_dot", lambda at: 0.5).verdict("A")
     )
     assert verdict.verdict == "qualified" and "not shown to grow" in text(verdict)
-    assert "alike" not in verdict.corrected and "not shown to grow" in verdict.corrected
+    assert "both in a Transformer" not in verdict.corrected and "not shown to grow" in verdict.corrected
 
 
 def test_a_transformer_at_chance_is_limited_by_the_budget():
@@ -263,11 +265,11 @@ def test_b_shows_both_arms_where_models_were_looked_into():
     assert "transformer has 2 feed-forward hidden layers of 64 or 128 units (40,000 parameters, 40 % of all)" in (
         of_transformer
     )
-    assert "taken out it has 60,000 parameters and still gives predictions" in of_transformer
+    assert "Without its feed-forward layers it has 60,000 parameters and still makes predictions" in of_transformer
     assert "600 numbers after 6 tokens (100 after one), and more with every token" in of_transformer
-    assert "100 % of them stand unchanged after the next token, and another first token changes 50 %" in of_transformer
+    assert "the next token leaves 100 % of them unchanged, and another first token changes 50 %" in of_transformer
     assert "gru_none has 1 recurrent hidden layer of 70 units (60,000 parameters, 60 % of all)" in of_gru
-    assert "70 numbers, as many after 6 tokens as after one; 0 % of them stand unchanged" in of_gru
+    assert "70 numbers, the same after 6 tokens as after one; the next token leaves 0 % of them unchanged" in of_gru
 
 
 def test_b_is_not_decided_by_a_transformer_without_hidden_layers():
