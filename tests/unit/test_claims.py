@@ -115,7 +115,7 @@ def test_a_needs_attention_and_transformer_to_differ(attentive, expected):
     assert "+0.9" in text(verdict) and "n = 4 seeds" in text(verdict) and "Hedges' g" in text(verdict)
     assert ("not from the Transformer as such" in text(verdict)) == (attentive is steady)
     instead = {
-        fading: "with and without attention, lost theirs", steady: "both in a Transformer", None: "is not decided here",
+        fading: "with and without attention, lost theirs", steady: "both in a", None: "is not decided here",
     }  # fmt: skip
     assert instead[attentive] in verdict.corrected
 
