@@ -209,7 +209,7 @@ def test_another_file_than_expected_is_an_error(name, monkeypatch, tmp_path):
     path = loader.write(tmp_path, loader.texts, monkeypatch)
     task = loader.make(tmp_path)
     path.write_bytes(path.read_bytes() + b"more\n")
-    with pytest.raises(DataError, match="SHA-256 is|no longer the file") as error:
+    with pytest.raises(DataError, match="SHA-256 is|changed since this cell was configured") as error:
         task.load()
     assert not isinstance(error.value, DataUnavailable) and str(path) in one_line(error)
 
