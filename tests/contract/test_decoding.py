@@ -1,4 +1,4 @@
-"""The search, the same for all models: greedy is beam 1, batches change nothing, and a wide beam equals enumeration."""
+"""The search, the same for all models: greedy is beam 1, batches change nothing, a wide beam equals enumeration."""
 
 from __future__ import annotations
 

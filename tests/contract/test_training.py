@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,25 @@ import torch
 from bench.data.examples import Split
 from bench.data.ragged import Ragged
 from bench.tasks.reverse import Reverse
+from bench.training.batches import Batcher
 from bench.training.checkpoint import CheckpointStore
+from bench.training.config import TrainingConfig
+from bench.training.history import History
 from bench.training.progress import Silent
-from bench.training.trainer import Diverged, Settings, Trainer
-from tests.contract.arms import NAMES, SOURCE_SIZE, build
+from bench.training.teacher_forcing import validate
+from bench.training.trainer import Diverged, Trainer
+from tests.contract.arms import NAMES, SOURCE_SIZE, build, described
 
-SETTINGS = Settings(epochs=2.5, batch_tokens=120, validations=6, lr=3e-3, label_smoothing=0.1)
+REPRESENTATIVES = (
+    *("transformer", "transformer_encoder", "lstm_dot", "gru_none", "lstm_feeding"),
+    *("residual_gru", "minlstm"),
+)
+"""An arm of each class of model and of each way to train a recurrent one: with and without attention, in a Python
+loop, by a parallel scan. The other arms are trained by the slow tests."""
+
+ARMS = [name if name in REPRESENTATIVES else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
+
+CONFIG = TrainingConfig(epochs=2.5, batch_tokens=120, validations=6, lr=3e-3, label_smoothing=0.1)
 
 
 def data() -> tuple[Split, Split]:
@@ -26,11 +40,11 @@ def data() -> tuple[Split, Split]:
     return loaded.train, loaded.valid
 
 
-def trainer(name: str, seed: int = 0, settings: Settings = SETTINGS) -> Trainer:
+def trainer(name: str, seed: int = 0, config: TrainingConfig = CONFIG) -> Trainer:
     # The output layer of every arm must reach reverse's 16 ids; arms are built for SOURCE_SIZE.
     model = build(name, shared=True, seed=seed, dropout=0.2)
     assert model.output_dim == SOURCE_SIZE
-    return Trainer(model, *data(), settings, seed)
+    return Trainer(model, *data(), config, seed)
 
 
 def weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -49,15 +63,40 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A finished training: its history and the weights it selected."""
+
+    history: History
+    weights: dict[str, torch.Tensor]
+
+    @property
+    def curve(self) -> list[dict]:
+        """Without times."""
+        return [{key: value for key, value in row.items() if key != "seconds"} for row in self.history.curve]
+
+
+def run(name: str, seed: int = 0, config: TrainingConfig = CONFIG) -> Run:
+    whole = trainer(name, seed, config)
+    return Run(whole.run(), weights(whole.model))
+
+
+uninterrupted = functools.cache(run)
+"""A training that several tests compare with."""
+
+
+def test_every_class_of_model_is_represented() -> None:
+    classes = [{described(name)["_target_"] for name in names} for names in (NAMES, REPRESENTATIVES)]
+    assert classes[0] == classes[1]
+
+
+@pytest.mark.parametrize("name", ARMS)
 def test_same_seed_same_bits_other_seed_other_weights(name: str) -> None:
-    runs = [trainer(name, seed) for seed in (0, 0, 1)]
-    torch.rand(7)  # whatever the global generator is at
-    curves = [run.run().curve for run in runs]
-    first, second, third = (weights(run.model) for run in runs)
-    assert same(first, second) and not same(first, third)
-    untimed = [[{k: v for k, v in row.items() if k != "seconds"} for row in curve] for curve in curves]
-    assert untimed[0] == untimed[1] != untimed[2]
+    first = uninterrupted(name)
+    torch.rand(7)  # moves the global generator
+    second, third = run(name), run(name, seed=1)
+    assert same(first.weights, second.weights) and not same(first.weights, third.weights)
+    assert first.curve == second.curve != third.curve
 
 
 class Killed(Exception):
@@ -75,22 +114,20 @@ class KillAt(Silent):
             raise Killed
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ARMS)
 def test_resumed_equals_uninterrupted(name: str, tmp_path: Path) -> None:
-    whole = trainer(name)
-    expected = whole.run()
-    states = CheckpointStore(tmp_path)
+    expected = uninterrupted(name)
+    store = CheckpointStore(tmp_path)
     for share in (0.3, 0.7):
         cut = trainer(name)
         with pytest.raises(Killed):
-            cut.run(states, KillAt(round(share * whole.total_steps)))
-        assert states.last.exists()
+            cut.run(store, KillAt(round(share * expected.history.steps)))
+        assert store.latest.exists()
     resumed = trainer(name)
-    history = resumed.run(states)
-    assert same(weights(resumed.model), weights(whole.model))
-    for column in ("step", "target_tokens", "train_loss", "valid_loss", "valid_token_accuracy"):
-        assert [row[column] for row in history.curve] == [row[column] for row in expected.curve]
-    assert (history.best_step, history.best_loss) == (expected.best_step, expected.best_loss)
+    history = resumed.run(store)
+    assert same(weights(resumed.model), expected.weights)
+    assert Run(history, {}).curve == expected.curve
+    assert (history.best_step, history.best_loss) == (expected.history.best_step, expected.history.best_loss)
 
 
 def test_every_arm_gets_the_same_batches() -> None:
@@ -101,7 +138,7 @@ def test_every_arm_gets_the_same_batches() -> None:
     assert np.array_equal(rows, np.arange(150)), "every example once an epoch"
 
 
-def test_a_loss_that_is_not_finite_is_told() -> None:
+def test_a_loss_that_is_not_finite_stops_training() -> None:
     broken = trainer("transformer")
     with torch.no_grad():
         next(broken.model.parameters()).fill_(float("nan"))
@@ -110,19 +147,15 @@ def test_a_loss_that_is_not_finite_is_told() -> None:
 
 
 def test_the_best_validation_loss_is_what_stays() -> None:
-    run = trainer("lstm_none", settings=Settings(epochs=20, batch_tokens=120, validations=40, lr=0.05))
-    history = run.run()
+    long = trainer("lstm_none", config=TrainingConfig(epochs=20, batch_tokens=120, validations=40, lr=0.05))
+    history = long.run()
     best = min(history.curve, key=lambda row: row["valid_loss"])
     assert history.best_step == best["step"]
-    from bench.training.trainer import validate
-
-    loss, _ = validate(run.model, run.valid_batches)
+    loss, _ = validate(long.model, long.valid_batches)
     assert loss == pytest.approx(best["valid_loss"], abs=1e-5)
 
 
 def test_equal_lengths_need_no_mask_and_padding_is_counted() -> None:
-    from bench.training.batches import Batcher
-
     src = Ragged.of([[4, 5], [6, 7], [8]])
     batcher = Batcher(Split("train", src, copy.deepcopy(src)), 100)
     assert batcher.make(np.array([0, 1])).src_mask is None
@@ -133,15 +166,14 @@ def test_equal_lengths_need_no_mask_and_padding_is_counted() -> None:
     assert (batch.source_tokens, batch.target_tokens) == (5, 5)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ARMS)
 def test_bf16_trains_alike_and_keeps_its_weights_in_float32(name: str) -> None:
     """Same seed, same bits again; other bits than fp32, and a validation loss that is near."""
-    settings = dataclasses.replace(SETTINGS, precision="bf16")
-    runs = [trainer(name, 0, settings) for _ in range(2)]
-    curves = [run.run().curve for run in runs]
-    assert same(weights(runs[0].model), weights(runs[1].model))
-    assert all(p.dtype == torch.float32 for p in runs[0].model.parameters())
-    plain = trainer(name)
-    exact = plain.run().curve
-    assert not same(weights(runs[0].model), weights(plain.model))
-    assert curves[0][-1]["valid_loss"] == pytest.approx(exact[-1]["valid_loss"], rel=0.05)
+    config = dataclasses.replace(CONFIG, precision="bf16")
+    narrow = trainer(name, 0, config)
+    first, second = Run(narrow.run(), weights(narrow.model)), run(name, 0, config)
+    assert same(first.weights, second.weights)
+    assert all(p.dtype == torch.float32 for p in narrow.model.parameters())
+    exact = uninterrupted(name)
+    assert not same(first.weights, exact.weights)
+    assert first.curve[-1]["valid_loss"] == pytest.approx(exact.curve[-1]["valid_loss"], rel=0.05)

@@ -1,4 +1,4 @@
-"""What training can be told besides its defaults: each option does what it says, and resumes bit for bit."""
+"""Options of training: each does what its name says, and resumes bit for bit."""
 
 from __future__ import annotations
 
@@ -14,48 +14,49 @@ from bench.data.ragged import Ragged
 from bench.data.subwords import Subwords, learn
 from bench.training.checkpoint import CheckpointStore
 from bench.training.config import TrainingConfig
+from bench.training.history import END, PATIENCE
 from bench.training.teacher_forcing import validate
-from bench.training.trainer import END, PATIENCE, Trainer
+from bench.training.trainer import Trainer
 from tests.contract.arms import SOURCE_SIZE, build
-from tests.contract.test_training import SETTINGS, KillAt, Killed, data, one_thread, same, weights  # noqa: F401
+from tests.contract.test_training import CONFIG, KillAt, Killed, data, one_thread, same, weights  # noqa: F401
 
-NOISY = dataclasses.replace(SETTINGS, epochs=12, validations=12, lr=0.05, schedule="constant")
+NOISY = dataclasses.replace(CONFIG, epochs=12, validations=12, lr=0.05, schedule="constant")
 """A rate so high that validation gets worse now and then."""
 
 OPTIONS: dict[str, tuple[str, TrainingConfig, dict[str, object]]] = {
-    "inverse_sqrt": ("gru_dot", dataclasses.replace(SETTINGS, schedule="inverse_sqrt"), {}),
-    "one_cycle": ("gru_dot", dataclasses.replace(SETTINGS, schedule="one_cycle", warmup=0.3), {}),
+    "inverse_sqrt": ("gru_dot", dataclasses.replace(CONFIG, schedule="inverse_sqrt"), {}),
+    "one_cycle": ("gru_dot", dataclasses.replace(CONFIG, schedule="one_cycle", warmup=0.3), {}),
     "plateau": ("gru_none", dataclasses.replace(NOISY, schedule="plateau", plateau_patience=1), {}),
     "patience": ("lstm_none", dataclasses.replace(NOISY, patience=3), {}),
     "average of the last": ("gru_none", dataclasses.replace(NOISY, average=6, average_chosen="always"), {}),
     "average of the best": ("gru_none", dataclasses.replace(NOISY, average=3, average_of="best"), {}),
     "dropout, Transformer": (
         "transformer",
-        SETTINGS,
+        CONFIG,
         {"dropout_embedding": 0.1, "dropout_residual": 0.3, "dropout_attention": 0.2},
     ),
-    "dropout, additive": ("lstm_additive", SETTINGS, {"dropout_attention": 0.2, "dropout_recurrent": 0.4}),
-    "dropout, input feeding": ("lstm_feeding", SETTINGS, {"dropout_recurrent": 0.3}),
-    "dropout, residual": ("residual_gru", SETTINGS, {"dropout_recurrent": 0.3, "dropout_attention": 0.1}),
+    "dropout, additive": ("lstm_additive", CONFIG, {"dropout_attention": 0.2, "dropout_recurrent": 0.4}),
+    "dropout, input feeding": ("lstm_feeding", CONFIG, {"dropout_recurrent": 0.3}),
+    "dropout, residual": ("residual_gru", CONFIG, {"dropout_recurrent": 0.3, "dropout_attention": 0.1}),
 }
 
 
 def trainer(option: str) -> Trainer:
-    name, settings, changes = OPTIONS[option]
-    return Trainer(build(name, shared=True, dropout=0.2, **changes), *data(), settings, 0)
+    name, config, changes = OPTIONS[option]
+    return Trainer(build(name, shared=True, dropout=0.2, **changes), *data(), config, 0)
 
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_resumed_equals_uninterrupted(option: str, tmp_path: Path) -> None:
     whole = trainer(option)
     expected = whole.run()
-    states = CheckpointStore(tmp_path)
+    store = CheckpointStore(tmp_path)
     for share in (0.3, 0.7):
         with pytest.raises(Killed):
-            trainer(option).run(states, KillAt(round(share * expected.steps)))
-        assert states.last.exists()
+            trainer(option).run(store, KillAt(round(share * expected.steps)))
+        assert store.latest.exists()
     resumed = trainer(option)
-    history = resumed.run(states)
+    history = resumed.run(store)
     assert same(weights(resumed.model), weights(whole.model))
     for column in ("step", "train_loss", "valid_loss", "learning_rate"):
         assert [row[column] for row in history.curve] == [row[column] for row in expected.curve]
@@ -64,7 +65,7 @@ def test_resumed_equals_uninterrupted(option: str, tmp_path: Path) -> None:
 
 
 def test_an_option_changes_what_is_learnt() -> None:
-    plain = Trainer(build("lstm_additive", shared=True, dropout=0.2), *data(), SETTINGS, 0)
+    plain = Trainer(build("lstm_additive", shared=True, dropout=0.2), *data(), CONFIG, 0)
     plain.run()
     changed = trainer("dropout, additive")
     changed.run()
@@ -85,11 +86,11 @@ def test_plateau_lowers_the_rate_after_validations_without_a_new_best() -> None:
 
 
 def test_patience_ends_training_and_the_schedule_stays_the_planned_one() -> None:
-    name, settings, _ = OPTIONS["patience"]
+    name, config, _ = OPTIONS["patience"]
     runs = {
         patience: Trainer(build(name, shared=True, dropout=0.2), *data(), changed, 0)
         for patience in (None, 3)
-        for changed in [dataclasses.replace(settings, patience=patience)]
+        for changed in [dataclasses.replace(config, patience=patience)]
     }
     whole, stopped = (run.run() for run in runs.values())
     assert (whole.stopped, stopped.stopped) == (END, PATIENCE)
@@ -99,7 +100,7 @@ def test_patience_ends_training_and_the_schedule_stays_the_planned_one() -> None
     losses = [row["valid_loss"] for row in stopped.curve]
     assert min(losses) == losses[-4] and [row["step"] for row in stopped.curve][-4] == stopped.best_step
     waits = [place - losses.index(min(losses[: place + 1])) for place in range(len(losses) - 1)]
-    assert max(waits) < 3, "not later than asked"
+    assert max(waits) < 3, "no later than configured"
 
 
 @pytest.mark.parametrize(
@@ -111,8 +112,8 @@ def test_patience_ends_training_and_the_schedule_stays_the_planned_one() -> None
     ],
 )
 def test_the_average_is_measured_and_only_validation_chooses(lr: float, which: str, by: str, chosen: bool) -> None:
-    settings = dataclasses.replace(NOISY, lr=lr, average=4, average_of=which, average_chosen=by)
-    run = Trainer(build("gru_none", shared=True), *data(), settings, 0)
+    config = dataclasses.replace(NOISY, lr=lr, average=4, average_of=which, average_chosen=by)
+    run = Trainer(build("gru_none", shared=True), *data(), config, 0)
     history = run.run()
     steps = [row["step"] for row in history.curve]
     losses = {row["step"]: row["valid_loss"] for row in history.curve}
@@ -137,7 +138,7 @@ def test_the_average_is_measured_and_only_validation_chooses(lr: float, which: s
         ({"average": 2, "average_chosen": "never"}, "optim.average_chosen must be one of validation, always"),
         ({"bpe_dropout": 1.0}, "optim.bpe_dropout must be at least 0 and below 1, got 1.0"),
         ({"bpe_dropout": -0.1}, "optim.bpe_dropout must be at least 0 and below 1"),
-        ({"average": 7}, "optim.average=7 is more than there are checkpoints: budget.validations=6"),
+        ({"average": 7}, "optim.average=7 exceeds the number of checkpoints, budget.validations=6"),
         ({"patience": 5}, "budget.patience=5 cannot stop anything with budget.validations=6"),
         ({"average_of": "best"}, "optim.average_of=best has no effect without optim.average"),
         ({"average_chosen": "always"}, "optim.average_chosen=always has no effect without optim.average"),
@@ -147,7 +148,7 @@ def test_the_average_is_measured_and_only_validation_chooses(lr: float, which: s
 )
 def test_nonsense_is_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        dataclasses.replace(SETTINGS, **changes).check_used()
+        dataclasses.replace(CONFIG, **changes).check_used()
 
 
 # BPE dropout
@@ -168,11 +169,11 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> tuple[Subwords, Split]:
 
 def drawing(text: tuple[Subwords, Split], seed: int = 0, p: float = 0.4, epochs: float = 2.5) -> Trainer:
     subwords, train = text
-    settings = dataclasses.replace(SETTINGS, epochs=epochs, bpe_dropout=p)
+    config = dataclasses.replace(CONFIG, epochs=epochs, bpe_dropout=p)
     model = build("transformer", shared=True, dropout=0.2)
     assert subwords.size <= SOURCE_SIZE
     valid = Split("valid", train.src, train.tgt)
-    return Trainer(model, train, valid, settings, seed, redraw=redraw_with_dropout(subwords, train, p))
+    return Trainer(model, train, valid, config, seed, redraw=redraw_with_dropout(subwords, train, p))
 
 
 def test_every_epoch_is_a_whole_pass_over_text_cut_anew(text: tuple[Subwords, Split]) -> None:
@@ -188,7 +189,7 @@ def test_every_epoch_is_a_whole_pass_over_text_cut_anew(text: tuple[Subwords, Sp
     assert not np.array_equal(epochs[0].split.src.tokens, epochs[1].split.src.tokens)
     for batcher, plan in zip(epochs, plans):
         longest = np.maximum(batcher.src_lengths, batcher.tgt_lengths)
-        assert all(len(rows) == 1 or len(rows) * longest[rows].max() <= SETTINGS.batch_tokens for rows in plan)
+        assert all(len(rows) == 1 or len(rows) * longest[rows].max() <= CONFIG.batch_tokens for rows in plan)
     again = drawing(text)
     again.plan(1)
     assert np.array_equal(again.batcher.split.src.tokens, epochs[1].split.src.tokens), "by seed and epoch alone"
@@ -201,11 +202,11 @@ def test_bpe_dropout_resumes_bit_for_bit(text: tuple[Subwords, Split], tmp_path:
     whole = drawing(text)
     expected = whole.run()
     assert expected.examples == pytest.approx(2.5 * len(LINES), rel=0.05)
-    states = CheckpointStore(tmp_path)
+    store = CheckpointStore(tmp_path)
     for share in (0.3, 0.7):
         with pytest.raises(Killed):
-            drawing(text).run(states, KillAt(round(share * whole.total_steps)))
+            drawing(text).run(store, KillAt(round(share * whole.total_steps)))
     resumed = drawing(text)
-    history = resumed.run(states)
+    history = resumed.run(store)
     assert same(weights(resumed.model), weights(whole.model))
     assert [row["target_tokens"] for row in history.curve] == [row["target_tokens"] for row in expected.curve]

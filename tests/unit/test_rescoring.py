@@ -11,7 +11,7 @@ from bench.data.examples import Split
 from bench.data.ragged import Ragged
 from bench.errors import DataError, UserError
 from bench.evaluation.decoding import Hypotheses
-from bench.evaluation.scores import output_rows, score_rows
+from bench.evaluation.scores import output_rows, sanity, score_rows
 from bench.records import store
 from bench.runs import rescore
 from bench.tasks.multi30k import Multi30k
@@ -89,7 +89,7 @@ def test_sanity_flags_that_outputs_show_are_added_once(tmp_path, capsys):
     )
     found = json.loads((folder / store.RECORD).read_text(encoding="utf-8"))
     rows = store.read_outputs(folder).query("split == 'a' and search == 'greedy'")
-    new = scores.sanity(
+    new = sanity(
         Hypotheses([[4]] * len(rows), [True] * len(rows)),
         *(rows[side].tolist() for side in ("source", "hypothesis", "reference")),
     )
@@ -117,7 +117,7 @@ def _drop_an_axis(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (_change_hypotheses, r"bleu \(a, greedy\) is .* in record.json and .* from outputs.tsv"),
+        (_change_hypotheses, r"bleu \(a, greedy\) is .* in record.json but .* from outputs.tsv"),
         (_drop_a_line, r"bleu \(b, beam5\) covers 10 examples, but outputs.tsv has 9"),
         (_drop_an_axis, r"bleu \(b, greedy, depth 1\) covers 6 examples, but outputs.tsv has 0"),
     ],

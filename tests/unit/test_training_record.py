@@ -58,7 +58,7 @@ def test_the_average_that_stays_is_what_the_record_and_its_weights_hold(tmp_path
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("optim.bpe_dropout=0.1", "optim.bpe_dropout=0.1 is for tasks with learnt subwords, and Reverse has none"),
+        ("optim.bpe_dropout=0.1", "optim.bpe_dropout=0.1 is for tasks with learned subwords, and Reverse has none"),
         ("optim.average_of=best", "optim.average_of=best has no effect without optim.average"),
         ("budget.patience=11", "budget.patience=11 cannot stop anything"),
     ],
