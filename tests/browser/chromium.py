@@ -45,7 +45,7 @@ def started() -> Iterator[Browser]:
 
 if __name__ == "__main__":
     try:
-        with started() as found:
-            print(f"Chromium {found.version}")
+        with started() as browser:
+            print(f"Chromium {browser.version}")
     except NoBrowser as error:
         sys.exit(str(error))

@@ -27,10 +27,10 @@ def browser() -> Iterator[object]:
     """One Chromium for a module: an open one would keep its event loop running under other modules' tests."""
     with contextlib.ExitStack() as stack:
         try:
-            found = stack.enter_context(started())
+            chromium = stack.enter_context(started())
         except NoBrowser as error:
             pytest.skip(str(error))
-        yield found
+        yield chromium
 
 
 @pytest.fixture(scope="session")

@@ -57,13 +57,13 @@ CONTRAST = """async () => {
     const [low, high] = [light(a), light(b)].sort((x, y) => x - y);
     return (high + .05) / (low + .05);
   };
-  const found = [];
+  const contrasts = [];
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walk.nextNode()) {
     const each = walk.currentNode.parentElement;
     if (!walk.currentNode.textContent.trim() || each.closest("svg, script, style")) continue;
     const below = behind(each), ink = over(getComputedStyle(each).color, below);
-    found.push([contrast(ink, below), walk.currentNode.textContent.trim().slice(0, 60)]);
+    contrasts.push([contrast(ink, below), walk.currentNode.textContent.trim().slice(0, 60)]);
   }
   const pixels = new Map();
   for (const each of document.querySelectorAll("figure svg image")) {
@@ -96,18 +96,18 @@ CONTRAST = """async () => {
           below = over(shape.tagName === "image" ? sampled(shape, x, y)
             : fill.fill.replace(/^rgb\\((.*)\\)$/, `rgba($1, ${fill.fillOpacity * fill.opacity})`), below);
       const where = svg.getAttribute("aria-label").slice(0, 60);
-      found.push([contrast(over(style.fill, below), below), `${where}: ${each.textContent}`]);
+      contrasts.push([contrast(over(style.fill, below), below), `${where}: ${each.textContent}`]);
     }
   }
-  return found;
+  return contrasts;
 }"""
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_figure_is_whole_and_says_what_to_see(in_any_language, visit, width):
-    found = visit(in_any_language, width).eval_on_selector_all("figure", FIGURES)
-    assert len(found) > 30
-    for figure in found:
+    figures = visit(in_any_language, width).eval_on_selector_all("figure", FIGURES)
+    assert len(figures) > 30
+    for figure in figures:
         assert figure["inside"] and figure["cut"] == [], figure
         assert figure["width"] > 300 and figure["height"] > 60 and figure["drawn"] > 10, figure
         assert figure["caption"].split(" CSV")[0].rstrip(".") != "" and set(".。") & set(figure["caption"]), figure
@@ -141,9 +141,9 @@ def test_figures_stand_side_by_side_at_a_desk_and_below_each_other_on_a_phone(fi
 def test_text_stands_out_from_what_is_behind_it(in_any_language, visit, scheme):
     page = visit(in_any_language, scheme=scheme)
     page.evaluate(OPEN)
-    found = page.evaluate(CONTRAST)
-    assert len(found) > 500
-    assert [each for each in found if each[0] < LEAST_CONTRAST] == []
+    contrasts = page.evaluate(CONTRAST)
+    assert len(contrasts) > 500
+    assert [each for each in contrasts if each[0] < LEAST_CONTRAST] == []
 
 
 def test_the_two_schemes_differ(long_range, visit):

@@ -28,18 +28,18 @@ def number(text: str) -> float | None:
 
 
 def test_nothing_is_fetched_or_complained_of(in_any_language, visit):
-    said, asked = [], []
+    messages, requests = [], []
 
     def watch(page):
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda message: messages.append(message.text))
+        page.on("pageerror", lambda error: messages.append(str(error)))
+        page.on("dialog", lambda dialog: (messages.append(dialog.message), dialog.dismiss()))
+        page.on("request", lambda request: requests.append(request.url))
 
     page = visit(in_any_language, watch=watch)
     page.wait_for_load_state("networkidle")
     page.locator("th button").first.click()
-    assert said == [] and asked == [in_any_language.as_uri()]
+    assert messages == [] and requests == [in_any_language.as_uri()]
 
 
 def test_every_column_of_every_table_sorts(file, visit):

@@ -25,20 +25,20 @@ BYTES = b'",\t\n\r{}[]0e9.-\x00\xff'
 
 def mutated(path: Path, seed: int) -> bytes:
     """What a file holds, damaged; the same for the same seed."""
-    draw, held = random.Random(f"{path.name} {seed}"), path.read_bytes()
+    draw, content = random.Random(f"{path.name} {seed}"), path.read_bytes()
     kind = draw.random()
     if path.suffix == ".json" and kind < 0.7:
-        return _values(draw, held)
-    return _bytes(draw, held) if kind < 0.93 else held[: draw.randrange(len(held))]
+        return _values(draw, content)
+    return _bytes(draw, content) if kind < 0.93 else content[: draw.randrange(len(content))]
 
 
-def _values(draw: random.Random, held: bytes) -> bytes:
+def _values(draw: random.Random, content: bytes) -> bytes:
     """JSON in which keys are gone or renamed and values others."""
-    whole = json.loads(held)
+    whole = json.loads(content)
     for _ in range(draw.choice([1, 1, 1, 2, 6])):
-        found = list(_places(whole))
-        first = draw.choice(sorted({place[0] for place in found}, key=str))  # else most would be in the scores
-        *path, last = draw.choice([place for place in found if place[0] == first])
+        places = list(_places(whole))
+        first = draw.choice(sorted({place[0] for place in places}, key=str))  # else most would be in the scores
+        *path, last = draw.choice([place for place in places if place[0] == first])
         parent = whole
         for key in path:
             parent = parent[key]
@@ -73,9 +73,9 @@ def _places(value: object, at: tuple = ()) -> Iterator[tuple]:
         yield from _places(part, (*at, key))
 
 
-def _bytes(draw: random.Random, held: bytes) -> bytes:
+def _bytes(draw: random.Random, content: bytes) -> bytes:
     """Bits turned, bytes taken out, put in or replaced."""
-    new = bytearray(held)
+    new = bytearray(content)
     for _ in range(draw.choice([1, 1, 3, 20])):
         place, kind = draw.randrange(len(new)), draw.randrange(4)
         if kind == 0:

@@ -63,19 +63,19 @@ def put(record: dict, keys: str, value: object) -> None:
 
 def one_line(folder: Folder, capsys: pytest.CaptureFixture, *names: str) -> str:
     """What `bench report` and `bench compare` say of a folder that they refuse; `bench.load` says it too."""
-    said = []
+    errors = []
     for command in (["report"], ["compare", str(folder.path)]):
         assert main([*command, str(folder.path)]) == 2
         captured = capsys.readouterr()
         assert captured.out == "" and captured.err.count("\n") == 1 and len(captured.err) < 1500
-        said.append(captured.err)
+        errors.append(captured.err)
     with pytest.raises(UserError) as caught:
         bench.load(folder.path)
-    assert said[0] == said[1] == f"bench: {' '.join(str(caught.value).split())}\n"
+    assert errors[0] == errors[1] == f"bench: {' '.join(str(caught.value).split())}\n"
     for name in names:
-        assert name in said[0]
+        assert name in errors[0]
     assert not list(folder.path.glob("report*")) and not list(folder.path.glob(".report*"))
-    return said[0]
+    return errors[0]
 
 
 TEXTS = (
@@ -136,8 +136,8 @@ def test_names_that_become_the_same_are_told_apart(folder: Folder) -> None:
         path = folder.path / f"cell{number}" / store.RECORD
         path.write_text(json.dumps(json.loads(path.read_text()) | {"cell": f"cell{number}"}))
     page.build(folder.path)
-    found = [path.stem for path in (folder.path / "tables").glob("results-*.csv")]
-    assert len({name.casefold() for name in found}) == len(tasks)
+    names = [path.stem for path in (folder.path / "tables").glob("results-*.csv")]
+    assert len({name.casefold() for name in names}) == len(tasks)
     only_safe_files(folder.path)
 
 
@@ -147,8 +147,8 @@ def test_splits_that_become_the_same_are_told_apart(folder: Folder) -> None:
 
     changed(folder, change)
     page.build(folder.path)
-    found = list((folder.path / "figures").glob("distance-*.svg"))
-    assert len(found) == 3 and len(list((folder.path / "tables").glob("distance-*.csv"))) == 3
+    figures = list((folder.path / "figures").glob("distance-*.svg"))
+    assert len(figures) == 3 and len(list((folder.path / "tables").glob("distance-*.csv"))) == 3
     only_safe_files(folder.path)
 
 
@@ -163,7 +163,7 @@ def test_a_file_name_is_short_and_plain(text: str) -> None:
 
 
 def test_enormous_texts(folder: Folder, capsys: pytest.CaptureFixture) -> None:
-    """What an exception said may be of any length, and its beginning is shown; a name may not."""
+    """The message of an exception may be of any length, and its beginning is shown; a name may not."""
     huge = SCRIPT * 180_000
     assert len(huge) > 9_000_000
     folder.cell("recall", "transformer")
@@ -194,8 +194,8 @@ SOURCES = {
 @pytest.mark.parametrize("source", SOURCES)
 def test_what_is_no_record_is_one_line(source: str, folder: Folder, capsys: pytest.CaptureFixture) -> None:
     path = folder.path / folder.cell("recall")["cell"] / store.RECORD
-    held = SOURCES[source]
-    path.write_bytes(held if isinstance(held, bytes) else held.encode())
+    content = SOURCES[source]
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
     one_line(folder, capsys, str(path))
 
 
@@ -292,8 +292,8 @@ def test_no_link_is_followed_out_of_the_folder(
     place.unlink(missing_ok=True)
     place.symlink_to(target)
     before = surroundings()
-    told = one_line(folder, capsys, "is a link out of the results folder")
-    assert SECRET not in told and str(place) in told
+    error = one_line(folder, capsys, "is a link out of the results folder")
+    assert SECRET not in error and str(place) in error
     assert main(["score", str(folder.path)]) == 2 and capsys.readouterr().err.count("\n") == 1
     assert surroundings() == before
 

@@ -30,8 +30,8 @@ def mixed(tmp_path: Path) -> Path:
 def test_every_version_has_its_records() -> None:
     assert [int(path.name.removeprefix("v")) for path in VERSIONS] == list(store.READABLE)
     for path in VERSIONS:
-        held = [json.loads((cell / store.RECORD).read_text())["schema"] for cell in store.cell_folders(path)]
-        assert set(held) == {int(path.name.removeprefix("v"))} and len(held) == 2
+        schemas = [json.loads((cell / store.RECORD).read_text())["schema"] for cell in store.cell_folders(path)]
+        assert set(schemas) == {int(path.name.removeprefix("v"))} and len(schemas) == 2
 
 
 @pytest.mark.parametrize("version", VERSIONS, ids=lambda path: path.name)
@@ -65,9 +65,9 @@ def test_a_folder_of_all_versions_is_reported(mixed: Path) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS[:-1], ids=lambda path: path.name)
 def test_an_older_folder_is_compared_with_todays(version: Path) -> None:
-    found = sets.compare(version, VERSIONS[-1], seed=1, resamples=10, trials=10)
-    assert found.statuses == ({"done": 2}, {"done": 2})
-    assert {score.arm for score in found.scores} == {"transformer", "lstm_none"}, found.only
+    comparison = sets.compare(version, VERSIONS[-1], seed=1, resamples=10, trials=10)
+    assert comparison.statuses == ({"done": 2}, {"done": 2})
+    assert {score.arm for score in comparison.scores} == {"transformer", "lstm_none"}, comparison.only
 
 
 def test_a_later_version_says_so_and_what_to_do(mixed: Path, capsys: pytest.CaptureFixture) -> None:
@@ -79,9 +79,12 @@ def test_a_later_version_says_so_and_what_to_do(mixed: Path, capsys: pytest.Capt
         bench.load(mixed)
     for command in (["report"], ["compare", str(VERSIONS[0])], ["score"]):
         assert main([*command, str(mixed)]) == 2
-        told = capsys.readouterr().err
+        error = capsys.readouterr().err
         assert (
-            told.count("\n") == 1 and "has schema version 4" in told and "update bench" in told and str(path) in told
+            error.count("\n") == 1
+            and "has schema version 4" in error
+            and "update bench" in error
+            and str(path) in error
         )
     assert (mixed / "report.html").read_bytes() == before
 

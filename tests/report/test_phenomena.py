@@ -59,8 +59,8 @@ def test_figures_are_of_the_first_split_and_of_the_one_that_reaches_farthest(fol
     planted(folder)
     evidence = Evidence(store.load(folder.path))
     (setting,) = evidence.settings()
-    found = phenomena.of_setting(evidence, setting, tmp_path)
-    assert [figure.title for figure in found] == [
+    figures = phenomena.of_setting(evidence, setting, tmp_path)
+    assert [figure.title for figure in figures] == [
         "Decisive words correct, split test",
         "Decisive words correct, by phenomenon and distance, split test",
         "Decisive words correct, split test_longer",
@@ -68,23 +68,23 @@ def test_figures_are_of_the_first_split_and_of_the_one_that_reaches_farthest(fol
         "Reference above the foil, split test",
         "Reference above the foil, by phenomenon and distance, split test",
     ]
-    assert all(("verb final" in figure.svg) == (figure in found[:2]) for figure in found[:4])
-    assert {path.name for path in tmp_path.glob("*.png")} == {f"{figure.name}.png" for figure in found}
+    assert all(("verb final" in figure.svg) == (figure in figures[:2]) for figure in figures[:4])
+    assert {path.name for path in tmp_path.glob("*.png")} == {f"{figure.name}.png" for figure in figures}
 
 
 def test_they_are_shown_and_written_out_but_count_for_no_verdict(folder, tmp_path):
     planted(folder, more=False)
     before = judge.verdicts(store.load(folder.path))
     planted(folder)
-    found = store.load(folder.path)
-    assert judge.verdicts(found) == before
+    records = store.load(folder.path)
+    assert judge.verdicts(records) == before
     page.build(folder.path)
     text = (folder.path / "report.md").read_text()
     assert "| verb final | decisive words correct | test | 90 |" in text
     assert "agreement\\_word" not in text.split("### Phenomena")[0]
     with (folder.path / "results.csv").open() as file:
         written = list(csv.DictReader(file))
-    assert len(written) == len(found.scores) and any(row["metric"] == "agreement_contrast" for row in written)
+    assert len(written) == len(records.scores) and any(row["metric"] == "agreement_contrast" for row in written)
 
 
 def test_a_report_without_phenomena_says_nothing_of_them(folder, tmp_path):

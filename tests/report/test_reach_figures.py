@@ -51,15 +51,15 @@ def test_both_figures_show_the_mean_over_seeds_and_its_range(folder, tmp_path):
     gradient, accuracy = drawn(folder, tmp_path / "figures")
     assert gradient.name == "reach-gradient-recall-quick-100000-cpu-test"
     assert accuracy.name == "reach-accuracy-recall-quick-100000-cpu-test"
-    found = {(row.arm, row.k): row for row in accuracy.numbers.itertuples()}
-    assert set(found) == {(arm, k) for arm in ("lstm_dot", "lstm_none") for k in (0, 8, 32)}
-    row = found["lstm_dot", 8]
+    points = {(row.arm, row.k): row for row in accuracy.numbers.itertuples()}
+    assert set(points) == {(arm, k) for arm in ("lstm_dot", "lstm_none") for k in (0, 8, 32)}
+    row = points["lstm_dot", 8]
     assert (row.mean, row.min, row.max, row.seeds, row.examples) == pytest.approx((0.53, 0.5, 0.56, 3, 200))
-    assert found["lstm_none", 32].mean == 0.4 and found["lstm_none", 32].seeds == 1
-    found = {(row.arm, row.k): row for row in gradient.numbers.itertuples()}
-    row = found["lstm_dot", 1]
+    assert points["lstm_none", 32].mean == 0.4 and points["lstm_none", 32].seeds == 1
+    points = {(row.arm, row.k): row for row in gradient.numbers.itertuples()}
+    row = points["lstm_dot", 1]
     assert (row.mean, row.min, row.max, row.seeds) == pytest.approx((0.13, 0.1, 0.16, 3))
-    assert found["lstm_none", 32].mean == 0.0
+    assert points["lstm_none", 32].mean == 0.0
     for figure in (gradient, accuracy):
         assert (tmp_path / "figures" / f"{figure.name}.png").stat().st_size > 5000
         words = html.unescape(" ".join(re.findall(r"<text[^>]*>([^<]*)</text>", figure.svg)))

@@ -72,8 +72,8 @@ def test_scores_of_the_beam_are_drawn_by_length(translated, metric, base, split)
     assert (translated / "figures" / f"{name}.svg").is_file() and (translated / "figures" / f"{name}.png").is_file()
     numbers = pd.read_csv(translated / "tables" / f"{name}.csv")
     assert numbers[["search", "split", "metric"]].drop_duplicates().values.tolist() == [["beam5", split, metric]]
-    found = numbers.set_index(["arm", "at"])["mean"].to_dict()
-    assert found == {
+    means = numbers.set_index(["arm", "at"])["mean"].to_dict()
+    assert means == {
         (arm, at): base + 2.0 + better + 1.5 - at
         for arm, better in (("transformer", 3.0), ("lstm_dot", 0.0)) for at in (5, 10)
     }  # fmt: skip
@@ -95,8 +95,10 @@ def test_claim_a_leads_to_long_sentences_and_judges_nothing_by_them(translated):
     text = (translated / "report.md").read_text(encoding="utf-8")
     claims = re.split(r"^### (?=[A-H]\. )", text[text.index("## Claim by claim") :], flags=re.MULTILINE)[1:]
     listed = re.compile(r"^  - (\w+): \[.*\]\(figures/(.*)\.png\)$", flags=re.MULTILINE)
-    told = {claim[0]: listed.findall(claim) for claim in claims}
-    assert told == {letter: [("multi30k", name) for name in names] if letter == "A" else [] for letter in "ABCDEFGH"}
+    figures_by_claim = {claim[0]: listed.findall(claim) for claim in claims}
+    assert figures_by_claim == {
+        letter: [("multi30k", name) for name in names] if letter == "A" else [] for letter in "ABCDEFGH"
+    }
     html = (translated / "report.html").read_text(encoding="utf-8")
     assert [(html.count(f'href="#{name}"'), html.count(f'id="{name}"')) for name in names] == [(1, 1)] * 2
     verdicts = json.loads((translated / "verdicts.json").read_text(encoding="utf-8"))
