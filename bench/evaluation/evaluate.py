@@ -19,7 +19,7 @@ from bench.training.progress import Progress
 from models.interface import Seq2Seq
 
 ONE_AT_A_TIME = 40
-"""Sentences decoded one by one for the latency figure; the first WARM_UP are left out."""
+"""Sentences decoded one by one to measure latency; the first WARM_UP are excluded."""
 
 WARM_UP = 4
 
@@ -81,9 +81,9 @@ def evaluate(
         if model.outputs == "tokens":
             rows += _teacher_forced(model, task, split, batch_tokens, device)
     first = next(iter(data.tests.values()))
-    alone = _one_by_one(model, first, task, config.greedy, device)
+    one_by_one = _decoding_speeds(model, first, task, config.greedy, device)
     unit = resources.TOKENS_PER_SECOND
-    decode, decode_one = (resources.summary(speeds, unit) for speeds in (samples, alone))
+    decode, decode_one = (resources.summary(speeds, unit) for speeds in (samples, one_by_one))
     return Evaluation(rows, outputs, sanity, choice, decode, decode_one)
 
 
@@ -96,8 +96,8 @@ def _teacher_forced(model: Seq2Seq, task: Task, split: Split, batch_tokens: int,
     ]
 
 
-def _one_by_one(model: Seq2Seq, split: Split, task: Task, search: Search, device: str) -> list[float]:
-    """Target tokens a second of the first sentences of a split, each decoded alone."""
+def _decoding_speeds(model: Seq2Seq, split: Split, task: Task, search: Search, device: str) -> list[float]:
+    """Target tokens a second of each of the first sentences of a split, decoded alone."""
     batcher = Batcher(split, 1, device)
     max_lengths = task.target_limit(split.src.lengths)
     samples = []
