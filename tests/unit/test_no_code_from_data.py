@@ -109,7 +109,7 @@ def test_the_look_at_the_source_sees(source: str) -> None:
 
 
 def test_torch_load_is_called_for_states_alone() -> None:
-    assert [path.name for path in SOURCES if "torch.load(" in path.read_text(encoding="utf-8")] == ["states.py"]
+    assert [path.name for path in SOURCES if "torch.load(" in path.read_text(encoding="utf-8")] == ["checkpoint.py"]
 
 
 class Bomb:
@@ -249,7 +249,7 @@ def test_a_record_names_no_class_but_ours(
     assert not (tmp_path / "marker").exists()
     with pytest.raises(UserError):
         checks.check_ours({group: {"_target_": target}})
-        checks.class_of({"_target_": target}, Task if group == "task" else Seq2Seq)
+        checks.class_of(target, Task if group == "task" else Seq2Seq)
 
 
 def test_every_task_and_model_that_is_shipped_is_ours() -> None:
