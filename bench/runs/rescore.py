@@ -44,7 +44,7 @@ def rescore(folder: Path) -> tuple[int, list[str]]:
     A metric that the task has but the record lacks is computed on every part of the outputs that the record's first
     metric covers, and inserted after it. Sanity flags that outputs show (`bench.evaluation.degenerate_outputs`) are
     added where the record lacks them. Raises DataError, and changes nothing, where a score differs from the recorded
-    one. """
+    one."""
     record, outputs = store.read(folder), _outputs(folder)
     recorded = [row for row in record["scores"] if row["metric"] in METRICS]
     first = recorded[0]["metric"] if recorded else None

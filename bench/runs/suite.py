@@ -97,7 +97,7 @@ def run(
     cell that failed earlier runs again, from its saved state where it has one. A cell that another process is running
     is left to that process. A KeyboardInterrupt ends all children, which save their states, and is raised again.
     Outside a suite (None) a UserError does the same, since somebody is there to correct the input; a suite records it
-    and goes on. StorageError ends either. """
+    and goes on. StorageError ends either."""
     by_name = {job.cell.name: job for job in jobs}
     earlier = {name: record for name in by_name if (record := _earlier_record(out, name, board)) is not None}
     outcomes = {name: EARLIER for name, record in earlier.items() if record["status"] == "done"}

@@ -22,7 +22,7 @@ def translate(
 
     An empty line gives an empty line. A line with more tokens than MAX_LENGTH, or than a model with learned positions
     can read, is cut: its beginning is translated, and `say` gets a line about it. Raises UserError where the folder
-    has no trained cell, and for a line that the task cannot read. """
+    has no trained cell, and for a line that the task cannot read."""
     cell = trained.load(run_folder)
     task, model, penalty = cell.task, cell.model, cell.length_penalty
     if penalty is None:

@@ -107,7 +107,9 @@ def test_the_values_are_those_of_decoding_with_each() -> None:
     split = valid(targets)
     for penalty, candidate in zip(penalties, kept["candidates"], strict=True):
         decoded = decode_split(ShortOrLong().eval(), split, np.full(4, 6), Search(3, penalty), 100)
-        hypotheses, references = (list(map(Letters().target_text, ids)) for ids in (decoded.hypotheses.tokens, targets))
+        hypotheses, references = (
+            list(map(Letters().target_text, ids)) for ids in (decoded.hypotheses.tokens, targets)
+        )
         assert candidate == {
             "length_penalty": penalty,
             "value": METRICS["exact_match"].score(hypotheses, references)[0],
