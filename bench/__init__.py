@@ -13,10 +13,12 @@ __version__ = "0.1.0"
 
 
 def load(folder: Path | str) -> pd.DataFrame:
-    """All scores of a results folder as one tidy table; see `bench.analysis.tidy.load`.
+    """All scores of a results folder as one tidy table; see `bench.analysis.results_table.load`.
 
     >>> bench.load("results/reference/multi30k_cpu").query("metric == 'bleu'")  # doctest: +SKIP
     """
-    from bench.analysis import tidy  # pandas is slow to load, and every process of a suite imports this package
+    from bench.analysis import (
+        results_table,  # pandas is slow to load, and every process of a suite imports this package
+    )
 
-    return tidy.load(folder)
+    return results_table.load(folder)

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from bench.analysis import arms, gates
-from bench.analysis.columns import column, flatten, is_present, option
 from bench.analysis.messages import Text
+from bench.analysis.missing_values import column, flatten, is_present, option
 from bench.analysis.settings import Setting, add_settings
 from bench.metrics import LESS_IS_BETTER, LITERATURE
 from bench.records import phenomena

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from bench.analysis.columns import is_present, option
 from bench.analysis.messages import Message, Text
+from bench.analysis.missing_values import is_present, option
 from bench.analysis.naming import digest, file_name, slug
 from bench.records.matching import RULES
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.analysis import tidy
+from bench.analysis import results_table
 from bench.analysis.messages import ENGLISH
 from bench.errors import UserError
 from bench.records.store import Records
@@ -31,7 +31,7 @@ def build(folder: Path, out: Path | None = None, languages: Sequence[str] = (ENG
     folder, out = Path(folder), Path(folder if out is None else out)
     # In small tables, Python strings are faster than Arrow's, which pandas uses if pyarrow is installed.
     with pd.option_context("mode.string_storage", "python"):
-        records = tidy.read(folder)
+        records = results_table.read(folder)
         try:
             out.mkdir(parents=True, exist_ok=True)
             building = Path(tempfile.mkdtemp(prefix=".report-", dir=out))
@@ -53,7 +53,7 @@ def write(records: Records, folder: Path, out: Path, languages: Sequence[str]) -
     report = contents.make(records, folder, figures)
     for name, text in rendering.pages(report, languages).items():
         (out / name).write_text(text, encoding="utf-8")
-    exports.write_scores(tidy.table(report.evidence), out)
+    exports.write_scores(results_table.table(report.evidence), out)
     exports.write_verdicts(report.verdicts, report.published_rows, out, languages)
     for figure in report.figures:
         figure.numbers.to_csv(tables / f"{figure.name}.csv", index=False)

@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.columns import column, is_present
 from bench.analysis.evidence import MEMORIES, WORKS, Evidence
 from bench.analysis.messages import Text
+from bench.analysis.missing_values import column, is_present
 from bench.analysis.settings import Setting
 from bench.analysis.stats import bootstrap_mean
 from bench.report import labels

@@ -15,7 +15,7 @@ import pytest
 
 import bench
 from bench.__main__ import main
-from bench.analysis import published, tidy
+from bench.analysis import published, results_table
 from bench.analysis.claims import judge
 from bench.analysis.evidence import Evidence
 from bench.errors import UserError
@@ -30,7 +30,9 @@ SPECIAL = "\\ { } $ & % # _ ~ ^ < > | ` ' \" [x] *y -- --- äöü 中"
 def test_load_gives_the_documented_table(full):
     scores = bench.load(full.path)
     written = [json.loads(path.read_text()) for path in full.path.glob("*/record.json")]
-    assert list(scores.columns) == list(tidy.COLUMNS) and len(scores) == sum(len(each["scores"]) for each in written)
+    assert list(scores.columns) == list(results_table.COLUMNS) and len(scores) == sum(
+        len(each["scores"]) for each in written
+    )
     one = scores[(scores["cell"] == "recall-lstm_none-quick-s2-00100000") & (scores["at"] == 16)].iloc[0]
     record = next(each for each in written if each["cell"] == one["cell"])
     score = next(each for each in record["scores"] if each["at"] == 16)
@@ -42,7 +44,7 @@ def test_load_gives_the_documented_table(full):
     whole = scores[scores["axis"].isna() & (scores["task"] == "multi30k")]
     assert len(whole) == 5 * 3 * 3 * 2 * 2 and whole["chance"].isna().all() and scores["gpu"].isna().all()
     described = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
-    assert [name for name in tidy.COLUMNS if f"`{name}`" not in described] == []
+    assert [name for name in results_table.COLUMNS if f"`{name}`" not in described] == []
 
 
 def test_columns_have_the_same_types_in_every_folder(full, folder):
@@ -156,7 +158,7 @@ def test_verdicts_for_programs(full):
     assert (verdicts["schema"], verdicts["bench"]) == (exports.VERDICTS_SCHEMA, bench.__version__)
     by_letter = {each["letter"]: each for each in verdicts["claims"]}
     assert list(by_letter) == list("ABCDEFGH")
-    for verdict in judge.verdicts(tidy.read(full.path)):
+    for verdict in judge.verdicts(results_table.read(full.path)):
         each = by_letter[verdict.letter]
         assert (each["verdict"], each["scope"]) == (verdict.verdict, verdict.scope)
         assert each["corrected"] == verdict.corrected
@@ -181,7 +183,7 @@ def test_published_numbers_stand_beside_ours_under_their_claim(full):
             assert row.number in parts[letter] and row.source in parts[letter], row
             assert row.what and row.system and row.differs, row
     assert "published-B" not in html
-    rows = published_numbers.of_claim(Evidence(tidy.read(full.path)), "C")
+    rows = published_numbers.of_claim(Evidence(results_table.read(full.path)), "C")
     parity = [row for row in rows if row.published.ours and row.published.ours.task == "parity"]
     assert len(parity) == 3 and all(row.ours == [] for row in parity), "nothing of ours, and so nothing beside it"
 
@@ -191,7 +193,8 @@ def test_ours_beside_is_the_mean_of_trusted_cells_in_their_unit(folder):
         folder.cell("multi30k", "transformer", seed, level=lambda split, at, value=value: value)
     folder.cell("multi30k", "transformer", 3, level=lambda split, at: 0.0, change={"sanity.eos_share": 0.1})
     rows = {
-        row.published.system: row.ours for row in published_numbers.of_claim(Evidence(tidy.read(folder.path)), "H")
+        row.published.system: row.ours
+        for row in published_numbers.of_claim(Evidence(results_table.read(folder.path)), "H")
     }
     (own,) = rows["Transformer-Tiny"]
     assert (own.mean, own.low, own.high, own.seeds) == (60 + folder.above, 50 + folder.above, 70 + folder.above, 2)

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import bench
-from bench.analysis import tidy
+from bench.analysis import results_table
 from bench.analysis.compare import sets
 from bench.errors import UserError
 from bench.records import store
@@ -92,7 +92,7 @@ def everything(out: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
         patch.setattr(scores, "by_parameters", lambda *_: [])
         patch.setattr(matrix, "draw", lambda *_: None)
         patch.setattr(canvas, "save", lambda *_: UNDRAWN)  # attention maps are read and laid out
-        contents.make(tidy.read(out), out, out.parent / "report")
+        contents.make(results_table.read(out), out, out.parent / "report")
 
 
 def test_damaged_files_give_a_result_or_one_line(

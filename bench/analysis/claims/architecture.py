@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from bench.analysis.columns import column
 from bench.analysis.messages import Joined, Message, Text
+from bench.analysis.missing_values import column
 
 KINDS = ("feed_forward", "recurrent")
 

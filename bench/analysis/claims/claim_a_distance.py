@@ -20,11 +20,11 @@ from bench.analysis.claims.cases import (
     arms_of_kind,
     mean_over_seeds,
 )
-from bench.analysis.columns import is_present
 from bench.analysis.comparisons import ABOVE, BELOW, LEVEL, OPEN, Comparison, Judgement, describe, format_score
 from bench.analysis.evidence import Evidence
 from bench.analysis.gates import AT_CHANCE
 from bench.analysis.messages import Joined, Message, Text
+from bench.analysis.missing_values import is_present
 from bench.analysis.settings import Setting
 from bench.metrics import LESS_IS_BETTER
 

@@ -11,9 +11,9 @@ import pandas as pd
 from bench.analysis import arms
 from bench.analysis.claims import architecture
 from bench.analysis.claims.cases import INCONCLUSIVE, REFUTED, Case, Finding, arms_of_kind
-from bench.analysis.columns import column, is_present
 from bench.analysis.evidence import Evidence
 from bench.analysis.messages import Message, Text
+from bench.analysis.missing_values import column, is_present
 from bench.analysis.settings import Setting
 
 

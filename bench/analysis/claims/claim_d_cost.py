@@ -20,10 +20,10 @@ from bench.analysis.claims.costs import (
     cases_without_cells,
     log_ratio,
 )
-from bench.analysis.columns import column
 from bench.analysis.comparisons import ABOVE, BELOW, LEVEL, OPEN, RATIO, Comparison, Judgement, describe_all
 from bench.analysis.evidence import Evidence
 from bench.analysis.messages import Joined, Message, Text
+from bench.analysis.missing_values import column
 from bench.analysis.settings import Setting
 
 PARAMETER_TOLERANCE = 0.05

@@ -18,10 +18,10 @@ from bench.analysis.claims.cases import (
     mean_over_seeds,
 )
 from bench.analysis.claims.variants import variants
-from bench.analysis.columns import is_present
 from bench.analysis.comparisons import ABOVE, BELOW, LEVEL, Judgement, describe, format_score
 from bench.analysis.evidence import Evidence
 from bench.analysis.messages import Joined, Message, Text
+from bench.analysis.missing_values import is_present
 from bench.analysis.settings import Setting
 
 NONE = "none"

@@ -9,8 +9,8 @@ from itertools import groupby
 import pandas as pd
 
 from bench.analysis import arms
-from bench.analysis.columns import flatten, is_present
 from bench.analysis.evidence import Evidence
+from bench.analysis.missing_values import flatten, is_present
 from bench.analysis.settings import Setting
 
 CONFIGURATION, CODE, ENVIRONMENT, DATA = "configuration", "code", "environment", "data"

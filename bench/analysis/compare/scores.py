@@ -16,10 +16,10 @@ from scipy import stats as distributions
 
 from bench.analysis import arms
 from bench.analysis.claims.costs import SPEEDS
-from bench.analysis.columns import column
 from bench.analysis.compare.pairs import Side
 from bench.analysis.comparisons import MIN_SEEDS
 from bench.analysis.evidence import MACHINE
+from bench.analysis.missing_values import column
 from bench.analysis.settings import Setting
 from bench.analysis.stats import Interval, holm, paired_difference, summary
 from bench.analysis.welch import welch

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.analysis import significance, tidy
+from bench.analysis import results_table, significance
 from bench.analysis.compare import pairs, scores, segments
 from bench.analysis.compare.pairs import Change
 from bench.analysis.compare.scores import Score, Speed
@@ -45,7 +45,7 @@ def compare(
 
     Raises UserError if a folder has no results or a record cannot be read.
     """
-    one, other = (Evidence(tidy.read(folder)) for folder in (first, second))
+    one, other = (Evidence(results_table.read(folder)) for folder in (first, second))
     matched = pairs.settings(one, other)
     inverse = {theirs: ours for ours, theirs in matched.items()}
     ours, theirs = pairs.sides(one, other, matched)

@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.columns import column, is_present
 from bench.analysis.comparisons import format_score
 from bench.analysis.messages import Message, Text
+from bench.analysis.missing_values import column, is_present
 from bench.analysis.stats import summary
 
 NONE = "-"

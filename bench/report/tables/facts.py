@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 import pandas as pd
 
 from bench.analysis import arms
-from bench.analysis.columns import column, flatten, is_present, option
 from bench.analysis.evidence import Evidence
 from bench.analysis.messages import Joined, Message, Text
+from bench.analysis.missing_values import column, flatten, is_present, option
 from bench.analysis.settings import Setting
 from bench.records.matching import RULES
 from bench.records.store import STATUSES

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bench.analysis import arms
-from bench.analysis.columns import is_present
 from bench.analysis.comparisons import score_format
 from bench.analysis.evidence import Evidence
 from bench.analysis.messages import Message
+from bench.analysis.missing_values import is_present
 from bench.analysis.settings import Setting
 from bench.report import labels, series
 from bench.report.series import MEBI

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from bench.analysis.columns import column, is_present, option
 from bench.analysis.evidence import Evidence
 from bench.analysis.messages import Joined, Message, Text
+from bench.analysis.missing_values import column, is_present, option
 from bench.report import labels
 from bench.report.tables.base import NONE, Row, Table, column_mean, columns, number_cell, table
 

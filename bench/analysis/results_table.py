@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.analysis.columns import column, is_present
 from bench.analysis.evidence import Evidence
+from bench.analysis.missing_values import column, is_present
 from bench.errors import UserError
 from bench.records import store
 
