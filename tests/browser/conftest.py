@@ -100,3 +100,10 @@ def visit(browser) -> Iterator[Callable]:
     yield opened
     for context in contexts:
         context.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Pages are built and looked at one after another: slow."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.slow)

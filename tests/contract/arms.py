@@ -3,9 +3,12 @@ lives here: a variant belongs to every arm that has its options."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import cache
+from typing import Any
 
 import hydra
+import pytest
 import torch
 import yaml
 from torch import Tensor
@@ -17,6 +20,19 @@ from models.interface import Seq2Seq
 
 SOURCE_SIZE, TARGET_SIZE, WIDTH = 23, 19, 16
 NAMES = sorted(files.choices("model"))
+
+REPRESENTATIVES = (
+    *("transformer", "transformer_encoder", "lstm_dot", "gru_none", "lstm_feeding"),
+    *("residual_gru", "minlstm"),
+)
+"""An arm of each class of model and of each way to train a recurrent one: with and without attention, in a Python
+loop, by a parallel scan. The other arms are left to the slow tests."""
+
+
+def slow_unless_representative(cases: Iterable, name: Callable[[Any], str] = lambda case: case) -> list:
+    """The cases, those of arms that are no representatives marked as slow. name: of a case's arm."""
+    return [case if name(case) in REPRESENTATIVES else pytest.param(case, marks=pytest.mark.slow) for case in cases]
+
 
 VARIANTS: dict[str, dict[str, object]] = {
     "post-norm": {"norm": "post"},

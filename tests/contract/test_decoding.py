@@ -12,10 +12,10 @@ from bench.data.examples import BOS, EOS, PAD
 from bench.evaluation.decoding import blockwise_topk, decode_tokens
 from bench.evaluation.search_config import Search
 from models.interface import Seq2Seq, State
-from tests.contract.arms import NAMES, build, ragged_batch
+from tests.contract.arms import NAMES, build, ragged_batch, slow_unless_representative
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=slow_unless_representative(NAMES))
 def model(request: pytest.FixtureRequest) -> Seq2Seq:
     # Untrained models hardly ever end a sentence; a larger scale of the logits makes them decide.
     model = build(request.param, tied=False, seed=3)

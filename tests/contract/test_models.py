@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import itemgetter
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ import torch
 from models.cost import parameters, state_bytes
 from models.dropout import set_dropout_generator
 from models.interface import SOURCE, Seq2Seq, State, select
-from tests.contract.arms import CASES, IDS, NAMES, build, filler, other, ragged_batch
+from tests.contract.arms import CASES, IDS, NAMES, build, filler, other, ragged_batch, slow_unless_representative
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 
@@ -19,14 +20,16 @@ BF16 = {"rtol": 0.0, "atol": 0.1}
 """With bf16 autocast: logits here lie within about 3 of zero, and bf16 keeps 8 bits of each intermediate result."""
 
 
-@pytest.fixture(params=CASES, ids=IDS)
+@pytest.fixture(params=slow_unless_representative(CASES, itemgetter(0)), ids=IDS)
 def model(request: pytest.FixtureRequest) -> Iterator[Seq2Seq]:
     with torch.no_grad():
         yield build(*request.param)
 
 
 @pytest.fixture(
-    params=[(case, False) for case in CASES] + [((name, ""), True) for name in NAMES],
+    params=slow_unless_representative(
+        [(case, False) for case in CASES] + [((name, ""), True) for name in NAMES], lambda case: case[0][0]
+    ),
     ids=IDS + [f"{name}-bf16" for name in NAMES],
 )
 def cast(request: pytest.FixtureRequest) -> Iterator[tuple[Seq2Seq, bool]]:

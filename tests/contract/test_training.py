@@ -21,16 +21,16 @@ from bench.training.history import History
 from bench.training.progress import Silent
 from bench.training.teacher_forcing import validate
 from bench.training.trainer import Diverged, Trainer
-from tests.contract.arms import NAMES, SOURCE_SIZE, build, described
-
-REPRESENTATIVES = (
-    *("transformer", "transformer_encoder", "lstm_dot", "gru_none", "lstm_feeding"),
-    *("residual_gru", "minlstm"),
+from tests.contract.arms import (
+    NAMES,
+    REPRESENTATIVES,
+    SOURCE_SIZE,
+    build,
+    described,
+    slow_unless_representative,
 )
-"""An arm of each class of model and of each way to train a recurrent one: with and without attention, in a Python
-loop, by a parallel scan. The other arms are trained by the slow tests."""
 
-ARMS = [name if name in REPRESENTATIVES else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
+ARMS = slow_unless_representative(NAMES)
 
 CONFIG = TrainingConfig(epochs=2.5, batch_tokens=120, validations=6, lr=3e-3, label_smoothing=0.1)
 

@@ -58,6 +58,7 @@ def test_it_has_a_card_and_a_place_in_the_list(copy: Path) -> None:
     assert re.search(r"width \d+, \d+,\d+ parameters", card)
 
 
+@pytest.mark.slow
 def test_it_trains(copy: Path) -> None:
     run(copy, "bench", "run", "model=mean", "task=recall", "budget=smoke", f"out={copy / 'out'}")
     assert list((copy / "out").glob("recall-mean-smoke-*/record.json"))

@@ -162,7 +162,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(copied, tmp_path, capfd, m
         ("--run", made["failed"]): "its status is failed: it did not work",
         ("--run", made["weightless"]): "has no model.safetensors",
         ("--run", good, "--run", made["weightless"]): "has no model.safetensors",
-        ("--run", made["torn"]): "model.safetensors has 41,040 bytes and was written with 82,080",
+        ("--run", made["torn"]): "model.safetensors has 41,040 bytes but was written with 82,080",
         ("--run", made["other"]): "the data of",
         ("--run", made["bare"]): "does not describe a cell",
         ("--run", made["unscored"]): "an item of scores must be an object, got null",

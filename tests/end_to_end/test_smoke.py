@@ -121,6 +121,7 @@ def test_a_trained_cell_answers_line_by_line(smoke: Path, tmp_path: Path) -> Non
     )
 
 
+@pytest.mark.slow
 def test_a_cell_is_the_same_alone_as_in_its_suite(smoke: Path, tmp_path: Path) -> None:
     words = suites.load("smoke").cells[2]
     cell = compose(words)
@@ -130,6 +131,7 @@ def test_a_cell_is_the_same_alone_as_in_its_suite(smoke: Path, tmp_path: Path) -
     assert (tmp_path / cell.name / store.WEIGHTS).read_bytes() == (smoke / cell.name / store.WEIGHTS).read_bytes()
 
 
+@pytest.mark.slow
 def test_hydras_multirun_writes_a_cell_for_each_combination(tmp_path: Path) -> None:
     tiny = ["budget=smoke", "task.train_size=60", "task.valid_size=10", "task.test_size=10", f"out={tmp_path}/out"]
     done = bench("run", "-m", "model=lstm_none,gru_none", "seed=3", *tiny)
@@ -180,6 +182,7 @@ def test_values_that_only_a_run_can_refuse(words: list[str], needle: str, tmp_pa
     assert nothing_in(tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_no_corpus_and_no_network_is_a_skipped_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_OFFLINE", "1")
     monkeypatch.setenv("BENCH_MIRROR", "")
@@ -193,6 +196,7 @@ def test_no_corpus_and_no_network_is_a_skipped_cell(tmp_path: Path, monkeypatch:
     assert "train.en.gz" in (tmp_path / "out" / "report.md").read_text()
 
 
+@pytest.mark.slow
 def test_bleu_equals_what_the_sacrebleu_command_prints(tmp_path: Path) -> None:
     """A barely trained model on the real Multi30k; only the arithmetic matters here."""
     if files.find(registry.corpora()["multi30k"], "train.en.gz") is None:
@@ -230,6 +234,7 @@ def test_bleu_equals_what_the_sacrebleu_command_prints(tmp_path: Path) -> None:
             assert said["signature"] == ours["signature"]
 
 
+@pytest.mark.slow
 def test_an_arm_is_matched_by_flops_at_the_lengths_of_its_training_data(tmp_path: Path) -> None:
     """Those of the arm itself come out in its record, counted on the trained model."""
     tiny = ["task=recall", "task.train_size=60", "task.valid_size=10", "task.test_size=10", "budget=smoke"]

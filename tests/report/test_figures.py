@@ -281,6 +281,7 @@ TARGETS = {"recall": 4, "reverse": 3, "multi30k": 3} if THOROUGH else {"recall":
 """Number of model sizes by task: ten settings or three, of twenty cells each."""
 
 
+@pytest.mark.slow
 def test_two_hundred_cells_take_one_core_less_than_twenty_seconds(folder):
     """Processor time of a process of its own, without torch. The thorough run has two hundred cells; otherwise sixty
     have to take less than eight seconds. A busy or slower machine is allowed as much more as it takes for YARDSTICK

@@ -95,6 +95,7 @@ def everything(out: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
         contents.make(results_table.read(out), out, out.parent / "report")
 
 
+@pytest.mark.slow
 def test_damaged_files_give_a_result_or_one_line(
     results: Path, monkeypatch: pytest.MonkeyPatch, record_property
 ) -> None:

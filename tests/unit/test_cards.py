@@ -55,6 +55,7 @@ def test_settings_choose_the_size(capsys: pytest.CaptureFixture[str]) -> None:
     assert "task=recall budget=quick budget.parameters=100000" in text and "from params 100,000" in text
 
 
+@pytest.mark.slow
 def test_the_committed_table_is_what_the_command_writes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "model", "--table"]) == 0
     text = capsys.readouterr().out

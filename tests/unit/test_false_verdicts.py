@@ -19,6 +19,7 @@ def compared(records: Records, letter: str) -> list[Judgement]:
     return next(verdict.comparisons for verdict in judge.verdicts(records) if verdict.letter == letter)
 
 
+@pytest.mark.slow
 def test_no_difference_is_claimed_where_there_is_none():
     """Of 200 sets at most one in twenty may hold a false verdict. Any false call at all may happen in one of twenty,
     and so, of 200 sets, in no more than chance makes of that."""

@@ -179,6 +179,7 @@ def test_the_real_news(mirror):
     assert splits["newstest2014"].targets[0] == "Gutach: Noch mehr Sicherheit für Fußgänger"
 
 
+@pytest.mark.slow
 def test_the_real_corpora_together(mirror):
     mirror("tatoeba-deu-eng", "newstest-deu-eng")
     task = schema.build_task(compose(["task=tatoeba+news"]).config["task"])

@@ -95,6 +95,7 @@ def test_choices_that_are_no_settings_are_refused_as_if_they_were_typed(choices:
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_the_shipped_choices_are_of_arms_and_budgets_that_exist() -> None:
     for path in tuned_settings.FOLDER.glob("*.yaml"):
         assert path.stem in files.choices("task")

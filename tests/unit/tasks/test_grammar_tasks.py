@@ -121,6 +121,7 @@ def test_agreement_asks_for_one_of_two_forms() -> None:
         assert (split.axes["attractors"] >= 0).all() and split.axes["attractors"].max() >= 1
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_sentences_a_minute() -> None:
     task = Grammar(train_size=6_000, valid_size=5, test_size=5, test_longest=None)
     task.load()
