@@ -28,12 +28,6 @@ REPRESENTATIVES = (
 """An arm of each class of model and of each way to train a recurrent one: with and without attention, in a Python
 loop, by a parallel scan. The other arms are left to the slow tests."""
 
-
-def slow_unless_representative(cases: Iterable, name: Callable[[Any], str] = lambda case: case) -> list:
-    """The cases, those of arms that are no representatives marked as slow. name: of a case's arm."""
-    return [case if name(case) in REPRESENTATIVES else pytest.param(case, marks=pytest.mark.slow) for case in cases]
-
-
 VARIANTS: dict[str, dict[str, object]] = {
     "post-norm": {"norm": "post"},
     "gelu": {"activation": "gelu"},
@@ -68,6 +62,25 @@ CASES = [(name, "") for name in NAMES] + [
     (name, variant) for name in NAMES for variant, options in VARIANTS.items() if _has(name, options)
 ]
 IDS = [f"{name} [{variant}]" if variant else name for name, variant in CASES]
+
+FAST = {(name, "") for name in REPRESENTATIVES} | {
+    next((name, variant) for name in REPRESENTATIVES if (name, variant) in CASES)
+    for variant in VARIANTS
+    if any((name, variant) in CASES for name in REPRESENTATIVES)
+}
+"""The representatives as shipped, and each variant on the first of them that has it."""
+
+
+def slow_unless_representative(cases: Iterable, case_of: Callable[[Any], Any] = lambda case: case) -> list:
+    """The cases, marked as slow unless their arm, or their (arm, variant), is one of the representatives.
+
+    case_of: the arm, or the (arm, variant), of an entry of `cases`."""
+    fast = {*REPRESENTATIVES, *FAST}
+    return [case if case_of(case) in fast else pytest.param(case, marks=pytest.mark.slow) for case in cases]
+
+
+NAMES_AND_VARIANTS = [case if case in FAST else pytest.param(*case, marks=pytest.mark.slow) for case in CASES]
+"""CASES for two arguments, marked likewise."""
 
 
 def build(name: str, variant: str = "", *, shared: bool = False, seed: int = 0, **changes: object) -> Seq2Seq:

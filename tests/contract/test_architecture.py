@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 import pytest
 import torch
 
@@ -10,7 +12,7 @@ from bench.evaluation.architecture import hidden_layers, inspect_model
 from models.cost import parameters
 from models.recurrent import RecurrentSeq2Seq
 from models.transformer import Transformer
-from tests.contract.arms import NAMES, build
+from tests.contract.arms import NAMES, build, slow_unless_representative
 
 CASES = [(name, "") for name in NAMES] + [
     *[("transformer", "no feed-forward"), ("transformer", "values"), ("gru_none", "values")],
@@ -18,7 +20,9 @@ CASES = [(name, "") for name in NAMES] + [
 ]
 
 
-@pytest.mark.parametrize("case", CASES, ids=" ".join)
+@pytest.mark.parametrize(
+    "case", slow_unless_representative(CASES, itemgetter(0)), ids=[" ".join(case) for case in CASES]
+)
 def test_the_inspection_agrees_with_the_counts_and_leaves_the_model_unchanged(case: tuple[str, str]) -> None:
     model = build(*case).train()
     weights = {name: weight.clone() for name, weight in model.state_dict().items()}
@@ -39,7 +43,7 @@ def test_the_inspection_agrees_with_the_counts_and_leaves_the_model_unchanged(ca
         assert state[share] is None if not state["last"] else 0 <= state[share] <= 1
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", slow_unless_representative(NAMES))
 def test_units_are_what_a_layer_gives_at_a_position(name: str) -> None:
     """Seen by hooks: the inner half of a feed-forward network, the outputs of all others."""
     model = build(name)
@@ -75,7 +79,7 @@ def test_a_model_that_needs_its_feed_forward_layers_does_not_run_without() -> No
     assert inspect_model(build("lstm_dot"))["without_feed_forward"]["runs"] is False
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", slow_unless_representative(NAMES))
 def test_what_each_family_hands_on(name: str) -> None:
     state = inspect_model(build(name))["state"]
     if name == "transformer":

@@ -12,7 +12,17 @@ import torch
 from models.cost import parameters, state_bytes
 from models.dropout import set_dropout_generator
 from models.interface import SOURCE, Seq2Seq, State, select
-from tests.contract.arms import CASES, IDS, NAMES, build, filler, other, ragged_batch, slow_unless_representative
+from tests.contract.arms import (
+    CASES,
+    IDS,
+    NAMES,
+    NAMES_AND_VARIANTS,
+    build,
+    filler,
+    other,
+    ragged_batch,
+    slow_unless_representative,
+)
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 
@@ -20,7 +30,7 @@ BF16 = {"rtol": 0.0, "atol": 0.1}
 """With bf16 autocast: logits here lie within about 3 of zero, and bf16 keeps 8 bits of each intermediate result."""
 
 
-@pytest.fixture(params=slow_unless_representative(CASES, itemgetter(0)), ids=IDS)
+@pytest.fixture(params=slow_unless_representative(CASES), ids=IDS)
 def model(request: pytest.FixtureRequest) -> Iterator[Seq2Seq]:
     with torch.no_grad():
         yield build(*request.param)
@@ -28,7 +38,7 @@ def model(request: pytest.FixtureRequest) -> Iterator[Seq2Seq]:
 
 @pytest.fixture(
     params=slow_unless_representative(
-        [(case, False) for case in CASES] + [((name, ""), True) for name in NAMES], lambda case: case[0][0]
+        [(case, False) for case in CASES] + [((name, ""), True) for name in NAMES], itemgetter(0)
     ),
     ids=IDS + [f"{name}-bf16" for name in NAMES],
 )
@@ -179,7 +189,7 @@ def held(state: State) -> int:
     return sum(tensor.nbytes for tensor in state.values())
 
 
-@pytest.mark.parametrize(("name", "variant"), CASES, ids=IDS)
+@pytest.mark.parametrize(("name", "variant"), NAMES_AND_VARIANTS, ids=IDS)
 @pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
 @pytest.mark.parametrize("shared", [True, False], ids=["shared", "apart"])
 def test_parameters_by_component_add_up(name: str, variant: str, shared: bool, tied: bool) -> None:

@@ -46,11 +46,13 @@ def run(folder: Path, *words: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_contract_tests_find_it(copy: Path) -> None:
     report = run(copy, "pytest", "tests/contract/test_models.py", "-q", "-p", "no:cacheprovider", "-k", "mean")
     assert int(re.search(r"(\d+) passed", report)[1]) > 20
 
 
+@pytest.mark.slow
 def test_it_has_a_card_and_a_place_in_the_list(copy: Path) -> None:
     assert "mean" in run(copy, "bench", "list", "models").split()
     card = run(copy, "bench", "list", "model", "mean", "task=recall", "budget=quick")

@@ -97,6 +97,7 @@ def test_the_tables_load_from_python(smoke: Path) -> None:
     assert pd.api.types.is_numeric_dtype(loaded.scores["value"])
 
 
+@pytest.mark.slow
 def test_a_trained_cell_answers_line_by_line(smoke: Path, tmp_path: Path) -> None:
     """Also one whose record was written before there was more than one rule to match by."""
     folder = next(folder for folder in store.cell_folders(smoke) if folder.name.startswith("reverse-lstm_dot"))

@@ -22,6 +22,8 @@ from bench.report import page
 from tests.report.conftest import Folder
 from tests.thorough import some
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = '<script>alert(1)</script><img src=x onerror="alert(2)">'
 SECRET = "the secret of the house"
 

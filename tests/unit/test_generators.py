@@ -153,6 +153,7 @@ def test_the_table_shows_the_rows() -> None:
 CORPORA = ("bitext", "iwslt14", "iwslt15", "multi30k", "news", "tatoeba", "tatoeba+news", "wmt14")
 
 
+@pytest.mark.slow
 def test_every_generated_task_and_no_other_is_selected() -> None:
     presets = select_presets(budgets="smoke")
     assert [preset.name for preset in presets] == [name for name in files.choices("task") if name not in CORPORA]

@@ -79,6 +79,7 @@ print([name for name in ("torch._dynamo", "sympy") if name in sys.modules])
 """
 
 
+@pytest.mark.slow
 def test_finding_a_width_loads_no_compiler() -> None:
     """Torch loads one, a second's work at the start of every cell, to draw values that do not exist."""
     done = subprocess.run([sys.executable, "-c", SOLVES_ALL], capture_output=True, text=True, check=True, cwd=ROOT)
