@@ -36,13 +36,13 @@ def compose(overrides: Sequence[str] = (), adopted: bool = False) -> Cell:
     for override in overrides:
         _check_override(override)
     applied = with_tuned_settings(overrides, adopted)
-    config = _composed(applied)
+    config = resolve(applied)
     checks.check_keys(config)
     match = typed(Match, config["match"], "match")
     if match.relative:
         others = [override for override in applied if not ARM_OVERRIDE.match(override)]
         reference = with_tuned_settings([*others, f"model={match.reference}"], adopted)
-        config["match"]["reference_model"] = _composed(reference)["model"]
+        config["match"]["reference_model"] = resolve(reference)["model"]
     choice = tuned_settings.choice(overrides, adopted)
     return replace(checked(config), tuning=None if choice is None else asdict(choice))
 
@@ -63,7 +63,7 @@ def _check_override(override: str) -> None:
         raise UserError(f"unknown {key} {value!r}; there are {', '.join(choices(key))}")
 
 
-def _composed(overrides: Sequence[str]) -> dict[str, Any]:
+def resolve(overrides: Sequence[str]) -> dict[str, Any]:
     """The resolved configuration, unchecked. Raises UserError."""
     try:
         GlobalHydra.instance().clear()

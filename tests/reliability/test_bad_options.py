@@ -21,10 +21,9 @@ import pytest
 from bench import __main__
 from bench.cli import cells as cell_commands
 from bench.cli import hydra_run
-from bench.conf import schema
 from bench.conf.compose import compose
-from bench.diagnostics import generators
-from bench.diagnostics.profile import session
+from bench.diagnostics import generators, model_card
+from bench.diagnostics.profile import plan, session
 from bench.diagnostics.reach import session as reach_session
 from bench.records.profile_rows import MEASURED
 from bench.report import page
@@ -123,12 +122,11 @@ def here(tmp_path: Path, trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 @pytest.fixture
 def checks_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a command does once its input is found good costs nothing: no training, no measuring, no drawing."""
-    compose = functools.cache(lambda words: real_compose(words))
-    real_compose = compose.compose
-    monkeypatch.setattr(schema, "compose", lambda words=(): compose(tuple(words)))
-    monkeypatch.setattr(hydra_run, "compose", compose.compose)
+    cached = functools.cache(compose)
+    for module in (hydra_run, suite, model_card, plan):
+        monkeypatch.setattr(module, "compose", lambda words=(), adopted=False: cached(tuple(words), adopted))
     monkeypatch.setattr(suite, "run", lambda jobs, out, board, **how: {job.cell.name: "done" for job in jobs})
-    monkeypatch.setattr(tune, "results", lambda trials, out: [])
+    monkeypatch.setattr(tune, "rows_of", lambda trials, out: [])
     monkeypatch.setattr(tune, "write", lambda rows, out, axes: {})
     monkeypatch.setattr(cell_commands, "write_report", write_report)
     monkeypatch.setattr(page, "write", lambda *arguments: None)

@@ -12,7 +12,7 @@ from functools import cache
 import pytest
 import yaml
 
-from bench.conf import checks, files, schema
+from bench.conf import checks, compose, files, schema
 from bench.data.examples import Sizes
 from bench.errors import UserError
 from bench.runs import building, suite
@@ -31,7 +31,7 @@ FEW = (None, "nonsense", LONG, [], {"a": 1}, -1, math.nan, math.inf, HUGE)
 
 @cache
 def composed(task: str, model: str, budget: str = "smoke") -> dict:
-    return schema._composed([f"task={task}", f"model={model}", f"budget={budget}", "match.rule=params"])
+    return compose.resolve([f"task={task}", f"model={model}", f"budget={budget}", "match.rule=params"])
 
 
 def leaves(config: Mapping, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -132,7 +132,7 @@ def test_metrics_have_bounds_and_know_no_order(name, most, pairs, random) -> Non
 
 @pytest.mark.parametrize("name", METRICS)
 def test_nothing_has_no_score(name) -> None:
-    with pytest.raises(ValueError, match="nothing to score"):
+    with pytest.raises(ValueError, match="no segments to score"):
         METRICS[name].score([], [])
 
 
