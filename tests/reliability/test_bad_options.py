@@ -22,6 +22,7 @@ from bench import __main__
 from bench.cli import cells as cell_commands
 from bench.cli import hydra_run
 from bench.conf.compose import compose
+from bench.conf.schema import Cell
 from bench.diagnostics import generators, model_card
 from bench.diagnostics.profile import plan, session
 from bench.diagnostics.reach import session as reach_session
@@ -44,7 +45,7 @@ SMALL = (
 )
 
 
-def trained_cell(model: str) -> schema.Cell:
+def trained_cell(model: str) -> Cell:
     """One of the two that the commands which read results are called with."""
     return compose([*SMALL, "task.test_longest=null", f"model={model}", "evaluate=true"])
 
@@ -132,8 +133,8 @@ def checks_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page, "write", lambda *arguments: None)
     monkeypatch.setattr(session, "run", lambda plan, out, board: [{"status": MEASURED}])
     monkeypatch.setattr(profile_report, "build", lambda out: out)
-    monkeypatch.setattr(reach_session, "run", lambda todo, shown, going_on: {})
-    monkeypatch.setattr(generators, "measured", lambda orders, shown: [])
+    monkeypatch.setattr(reach_session, "run", lambda todo, shown, skip_unusable: {})
+    monkeypatch.setattr(generators, "measure_all", lambda orders, shown: [])
 
 
 write_report_of_the_report_command = cell_commands.write_report
