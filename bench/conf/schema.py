@@ -9,7 +9,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import dataclass, field, fields, make_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -27,7 +27,7 @@ from bench.training.config import TrainingBudget, TrainingConfig
 UNHASHED = ("out",)
 """Keys that cannot change a result."""
 
-TRAINING_KEYS = ("epochs", "batch_tokens", "batching", "validations", "patience")
+TRAINING_KEYS = tuple(each.name for each in fields(TrainingBudget))
 """Keys of the section `budget` that are part of the training configuration."""
 
 Typed = TypeVar("Typed")
@@ -239,15 +239,15 @@ def typed_options(model: Any, values: Config, section: str, filled_in: Sequence[
     Where `of_width` ends in `**options`, it passes them to the constructor, whose options count too. Raises UserError
     for a key that neither has, or a value of another type.
     """
-    fields: dict[str, tuple] = {}
+    options: dict[str, tuple] = {}
     for function in (model.of_width, *(vars(base)["__init__"] for base in model.__mro__ if "__init__" in vars(base))):
         parameters = inspect.signature(function, eval_str=True).parameters.values()
         for p in parameters:
             if p.default is not p.empty and p.name not in filled_in:
-                fields.setdefault(p.name, (p.name, p.annotation, p.default))
+                options.setdefault(p.name, (p.name, p.annotation, p.default))
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             break
-    return dict(vars(typed(make_dataclass("Options", list(fields.values())), values, section)))
+    return dict(vars(typed(make_dataclass("Options", list(options.values())), values, section)))
 
 
 def options_of(section: Config) -> dict[str, Any]:

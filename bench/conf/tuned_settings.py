@@ -88,15 +88,20 @@ def choice(overrides: Sequence[str], adopted: bool = False) -> Choice | None:
 
     adopted: whether the user's folder is read too. Raises UserError for a file that is not one of choices.
     """
-    groups = groups_of(overrides)
     merged: Choice | None = None
     for folder in (FOLDER, user_folder()) if adopted else (FOLDER,):
-        choices = _choices(folder / f"{groups['task']}.yaml")
-        for budget in (ANY, groups["budget"]):
-            for arm in dict.fromkeys((groups["model"], arm_of(overrides))):
-                if (later := choices.get(budget, {}).get(arm)) is not None:
-                    merged = later if merged is None else Choice(merged.set | later.set, later.trials or merged.trials)
+        for later in _applicable(folder, overrides):
+            merged = later if merged is None else Choice(merged.set | later.set, later.trials or merged.trials)
     return merged
+
+
+def _applicable(folder: Path, overrides: Sequence[str]) -> list[Choice]:
+    """The choices in a folder that apply to the arm that the overrides select; each overrides those before it."""
+    groups = groups_of(overrides)
+    choices = _choices(folder / f"{groups['task']}.yaml")
+    arms = dict.fromkeys((groups["model"], arm_of(overrides)))
+    entries = (choices.get(budget, {}).get(arm) for budget in (ANY, groups["budget"]) for arm in arms)
+    return [entry for entry in entries if entry is not None]
 
 
 def overrides_for(overrides: Sequence[str], adopted: bool = False) -> tuple[str, ...]:
@@ -108,12 +113,8 @@ def overrides_for(overrides: Sequence[str], adopted: bool = False) -> tuple[str,
 
 def adopted_file(overrides: Sequence[str]) -> Path | None:
     """The user's file with settings for the arm that the overrides select; None where there is none."""
-    groups = groups_of(overrides)
-    path = user_folder() / f"{groups['task']}.yaml"
-    choices = _choices(path)
-    arms = (groups["model"], arm_of(overrides))
-    applies = any(arm in choices.get(budget, {}) for budget in (ANY, groups["budget"]) for arm in arms)
-    return path if applies else None
+    folder = user_folder()
+    return folder / f"{groups_of(overrides)['task']}.yaml" if _applicable(folder, overrides) else None
 
 
 def as_yaml(task: str, choices: Mapping[str, Mapping[str, Choice]]) -> str:
