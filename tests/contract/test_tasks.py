@@ -25,13 +25,13 @@ SMALL = {"train_size": 3_000, "valid_size": 100, "test_size": 120}
 """Enough of every length and distance there is; what a budget asks for is drawn by the same code, only longer."""
 
 
-CORPORA = ("tatoeba", "news", "tatoeba+news", "iwslt14", "iwslt15", "wmt14")
-"""Tasks on whole corpora, which take seconds to read and encode; `multi30k` and `bitext` run the same code."""
+SLOW = ("tatoeba", "news", "tatoeba+news", "iwslt14", "iwslt15", "wmt14", "multi30k", "agreement")
+"""Tasks whose data take seconds; `bitext` and `grammar` run the same code."""
 
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(name, marks=pytest.mark.slow) if name in CORPORA else name for name in NAMES],
+    params=[pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in NAMES],
 )
 def loaded(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory

@@ -46,7 +46,12 @@ def trainer(option: str) -> Trainer:
     return Trainer(build(name, shared=True, dropout=0.2, **changes), *data(), config, 0)
 
 
-@pytest.mark.parametrize("option", OPTIONS)
+FAST = ("plateau", "average of the best", "dropout, Transformer")
+
+
+@pytest.mark.parametrize(
+    "option", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in OPTIONS]
+)
 def test_resumed_equals_uninterrupted(option: str, tmp_path: Path) -> None:
     whole = trainer(option)
     expected = whole.run()

@@ -46,6 +46,7 @@ def run(folder: Path, *words: str) -> str:
     return process.stdout
 
 
+@pytest.mark.slow
 def test_the_contract_tests_and_the_worked_example_pass(project: Path) -> None:
     files = ("tests/contract/test_tasks.py", "bench/tasks/majority.py")
     output = run(project, "pytest", *files, "-q", "-p", "no:cacheprovider", "-k", "majority")
@@ -57,6 +58,7 @@ def test_the_list_names_it(project: Path) -> None:
     assert "Which of two symbols is more frequent?" in run(project, "bench", "list", "tasks")
 
 
+@pytest.mark.slow
 def test_it_trains(project: Path) -> None:
     small = ("task.train_size=500", "task.valid_size=50", "task.test_size=50", "task.test_longest=59")
     run(project, "bench", "run", "task=majority", "budget=smoke", "model=gru_none", *small, f"out={project / 'out'}")

@@ -39,6 +39,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_every_cell_of_the_suite_has_a_whole_record(smoke: Path) -> None:
     cells = [compose(words) for words in suites.load("smoke").cells]
     assert {folder.name for folder in store.cell_folders(smoke)} == {cell.name for cell in cells}
@@ -55,6 +56,7 @@ def test_every_cell_of_the_suite_has_a_whole_record(smoke: Path) -> None:
             assert (smoke / cell.name / name).stat().st_size > 0
 
 
+@pytest.mark.slow
 def test_every_arm_got_the_same_budget_and_data(smoke: Path) -> None:
     cells = store.load(smoke).cells
     for _, group in cells.groupby("task"):
@@ -62,6 +64,7 @@ def test_every_arm_got_the_same_budget_and_data(smoke: Path) -> None:
             assert group[column].nunique() == 1
 
 
+@pytest.mark.slow
 def test_parameters_equal_what_the_weights_file_holds(smoke: Path) -> None:
     for folder in store.cell_folders(smoke):
         with safe_open(folder / store.WEIGHTS, "pt") as file:
@@ -69,6 +72,7 @@ def test_parameters_equal_what_the_weights_file_holds(smoke: Path) -> None:
         assert held == store.read(folder)["parameters"]["total"]
 
 
+@pytest.mark.slow
 def test_scores_can_be_computed_again_from_the_outputs(smoke: Path) -> None:
     for folder in store.cell_folders(smoke):
         outputs = store.read_outputs(folder)
@@ -82,6 +86,7 @@ def test_scores_can_be_computed_again_from_the_outputs(smoke: Path) -> None:
             assert (rows["hypothesis"] == rows["reference"]).mean() == pytest.approx(score["value"])
 
 
+@pytest.mark.slow
 def test_again_runs_nothing_and_the_report_can_be_rebuilt(smoke: Path) -> None:
     before = {folder: (folder / store.RECORD).stat().st_mtime_ns for folder in store.cell_folders(smoke)}
     done = bench("suite", "smoke", "--out", str(smoke))
@@ -90,6 +95,7 @@ def test_again_runs_nothing_and_the_report_can_be_rebuilt(smoke: Path) -> None:
     assert bench("report", str(smoke)).returncode == 0
 
 
+@pytest.mark.slow
 def test_the_tables_load_from_python(smoke: Path) -> None:
     loaded = store.load(smoke)
     assert len(loaded.cells) == 7 and len(loaded.curves) == 14

@@ -58,6 +58,7 @@ def test_a_folder_of_all_versions_is_loaded(mixed: Path) -> None:
     assert len(store.load(mixed).curves) == 2 * 2 * len(VERSIONS)
 
 
+@pytest.mark.slow
 def test_a_folder_of_all_versions_is_reported(mixed: Path) -> None:
     text = page.build(mixed).with_suffix(".md").read_text(encoding="utf-8")
     assert "6: 6 done" in text and "lstm\\_none" in text and "Every cell finished." in text

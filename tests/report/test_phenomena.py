@@ -72,6 +72,7 @@ def test_figures_are_of_the_first_split_and_of_the_one_that_reaches_farthest(fol
     assert {path.name for path in tmp_path.glob("*.png")} == {f"{figure.name}.png" for figure in figures}
 
 
+@pytest.mark.slow
 def test_they_are_shown_and_written_out_but_count_for_no_verdict(folder, tmp_path):
     planted(folder, more=False)
     before = judge.verdicts(store.load(folder.path))

@@ -191,6 +191,7 @@ def test_what_was_matched_is_said(folder):
     assert {"results-recall-quick-100000-cpu", "results-recall-quick-flops-1234568-cpu"} <= tables
 
 
+@pytest.mark.slow
 def test_same_records_same_bytes_in_another_process_and_without_torch(folder, tmp_path):
     for arm in ("transformer", "lstm_none"):
         for seed in (1, 2):

@@ -66,6 +66,7 @@ def test_its_call_builds_trains_and_decodes(search: Search) -> None:
     assert hypotheses.tokens == src.tolist() and all(hypotheses.ended)
 
 
+@pytest.mark.slow
 def test_its_recipe_trains_with_the_mean_squared_error_on_values() -> None:
     """One-hot vectors in and out, zeros for the start. No constant is better than 1/V everywhere, and the model is,
     but not by much: 20 channels cannot tell 100 directions apart."""

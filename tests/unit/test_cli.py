@@ -144,6 +144,7 @@ def test_bad_input_of_the_real_command(line, here):
     assert ran.stderr.startswith("bench: ") and "Traceback" not in ran.stderr
 
 
+@pytest.mark.slow
 def test_what_only_a_worker_can_know_is_bad_is_refused_as_well(here, capfd):
     assert __main__.main(["run", *TINY, "model=transformer", "model.width=7"]) == 2
     _, errors = capfd.readouterr()

@@ -175,6 +175,7 @@ def test_a_row_has_the_sizes_of_its_preset() -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_preset_that_asks_for_too_much_is_a_row_with_its_reason(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     presets = [Preset("parity", "small", replace(PARITY, valid_size=9_000)), Preset("adding", "small", ADDING)]
     monkeypatch.setattr(generators, "select_presets", lambda names, budgets: presets)
@@ -186,6 +187,7 @@ def test_a_preset_that_asks_for_too_much_is_a_row_with_its_reason(monkeypatch: p
     assert "[1/2] parity small: task.valid_size=9000" in streams.err
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_table_and_tells_how_far_it_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

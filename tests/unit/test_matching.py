@@ -87,7 +87,9 @@ def test_finding_a_width_loads_no_compiler() -> None:
 
 
 @pytest.mark.parametrize("rule", matching.RULES)
-@pytest.mark.parametrize(("budget", "sizes"), [(200_000, LETTERS), (2_350_000, WORDS)])
+@pytest.mark.parametrize(
+    ("budget", "sizes"), [(200_000, LETTERS), pytest.param(2_350_000, WORDS, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("arm", ARMS)
 def test_every_rule_brings_every_arm_near_its_target(arm: str, budget: int, sizes: Sizes, rule: str) -> None:
     build, fit = fitted(f"model={arm}", f"budget.parameters={budget}", f"match.rule={rule}", sizes=sizes)
@@ -198,6 +200,7 @@ def test_the_target_is_what_the_reference_has_at_the_budget(rule: str) -> None:
     assert fit.target == expected and fit.target != fitted("model=lstm_dot", words[1], words[2])[1].target
 
 
+@pytest.mark.slow
 def test_every_rule_gives_the_reference_itself_the_same_width() -> None:
     for arm in ("transformer", "lstm_dot"):
         words = [f"model={arm}", f"match.reference={arm}"]

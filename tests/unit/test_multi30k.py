@@ -266,6 +266,7 @@ def captions(mirror):
     mirror("multi30k")
 
 
+@pytest.mark.slow
 def test_the_real_corpus(captions):
     task = Multi30k()
     data = task.load()
@@ -288,6 +289,7 @@ def test_the_real_corpus(captions):
     assert time.monotonic() - started < 30, "seconds; a few even on a busy machine, now that the subwords are cached"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("source", "target"), [("cs", "fr"), ("de", "en")])
 def test_every_test_set_of_other_pairs(captions, source, target):
     names = [name for name, languages in multi30k.TESTS.items() if {source, target} <= set(languages)]
@@ -298,6 +300,7 @@ def test_every_test_set_of_other_pairs(captions, source, target):
         assert [line.split() for line in raw] == [line.split() for line in split.references]
 
 
+@pytest.mark.slow
 def test_tidied_references_score_as_the_raw_ones(captions):
     # Most Czech lines of 2018 end in a space, so this is where a difference would show.
     raw = read_lines(obtain(corpora()["multi30k"], "test_2018_flickr.cs.gz"))

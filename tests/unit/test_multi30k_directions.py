@@ -42,6 +42,7 @@ def existing(source: str, target: str) -> list[str]:
     return [name for name in LINES if "cs" not in (source, target) or "2017" not in name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("source", "target"), list(itertools.permutations(LANGUAGES, 2)))
 def test_direction(source, target, mirrors, tmp_path, monkeypatch):
     assert existing(source, target) == [name for name in TESTS if {source, target} <= set(TESTS[name])]

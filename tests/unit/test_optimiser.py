@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 from bench.training.optimiser import AdamW
@@ -53,6 +54,7 @@ print(loaded, [name for name in ("torch._dynamo", "sympy") if name in sys.module
 """
 
 
+@pytest.mark.slow
 def test_a_cell_loads_neither_a_compiler_nor_tables(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", CELL, tmp_path], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[] []"

@@ -75,6 +75,7 @@ class Cut(RecurrentSeq2Seq):
         return super().features(*arguments).detach()
 
 
+@pytest.mark.slow
 def test_a_broken_model_does_not() -> None:
     """Without the source the first token can only be guessed, and without a gradient only the last layer learns."""
     for cls in (Blind, Cut):

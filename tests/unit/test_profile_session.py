@@ -263,6 +263,7 @@ def test_what_a_process_refuses_is_bad_input():
         process.measure_in_process(REQUEST, 1, [sys.executable, "-c", code])
 
 
+@pytest.mark.slow
 def test_the_command_measures_in_a_process_and_writes_the_page(tmp_path, capfd):
     """The whole way once: command line, child, table, page."""
     out = tmp_path / "new" / "profile"

@@ -157,6 +157,7 @@ def test_what_one_corpus_holds_out_is_not_trained_on_in_the_other(monkeypatch, t
 # The real files
 
 
+@pytest.mark.slow
 def test_the_real_tatoeba(mirror):
     mirror("tatoeba-deu-eng")
     counts = Counter()
@@ -170,6 +171,7 @@ def test_the_real_tatoeba(mirror):
     assert ("Hallo!", "Hi.") in {pair for text in splits.values() for pair in zip(*text)}
 
 
+@pytest.mark.slow
 def test_the_real_news(mirror):
     mirror("newstest-deu-eng")
     splits = Published(corpora=["news"], source="en", target="de").texts(Counter())

@@ -284,6 +284,7 @@ def test_a_worker_whose_parent_has_gone_stops(tmp_path):
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").glob("*/record.json"))
 
 
+@pytest.mark.slow
 def test_the_real_worker_refuses_what_it_cannot_run(bed):
     order = worker.Order(("task=nope",), str(bed.out))
     with pytest.raises(UserError, match="unknown task 'nope'"):

@@ -35,7 +35,7 @@ def data(task: Grammar):
     return task.load()
 
 
-@pytest.mark.parametrize("kind", [Grammar, Agreement])
+@pytest.mark.parametrize("kind", [Grammar, pytest.param(Agreement, marks=pytest.mark.slow)])
 def test_a_seed_gives_the_same_data_and_another_gives_others(kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.tasks.kinds.drawing.CHUNK", 400)
     one, same, other = (kind(**FEW, data_seed=seed).load() for seed in (3, 3, 4))
@@ -130,7 +130,9 @@ def test_a_hundred_thousand_sentences_a_minute() -> None:
     assert 60 * 6_000 / (process_time() - begun) > A_MINUTE / SLACK
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(
+    "rule", [*sorted(RULES)[:3], *(pytest.param(rule, marks=pytest.mark.slow) for rule in sorted(RULES)[3:])]
+)
 def test_each_rule_works_without_the_others_and_can_be_left_out(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With few words, too: no word of any sentence is missing from the vocabulary."""
     monkeypatch.setattr("bench.tasks.kinds.drawing.CHUNK", 300)
