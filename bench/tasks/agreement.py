@@ -8,11 +8,6 @@ present and `<sehen-te>` the preterite.
 
 Axis `distance`: the number of words from the noun to the verb. Axis `attractors`: the number of nouns of the other
 number between them.
-
-    >>> task = Agreement(train_size=20, valid_size=5, test_size=5)
-    >>> data = task.load()
-    >>> data.train.tgt.lengths.tolist() == [1] * 20, sorted(data.train.axes)
-    (True, ['attractors', 'depth', 'distance', 'length'])
 """
 
 from __future__ import annotations

@@ -34,6 +34,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> Counter:
     return counts
 
 
+@pytest.mark.slow
 def test_the_tests_are_decoded_once_with_what_validation_chose(
     decoded: Counter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,6 +59,7 @@ def test_the_tests_are_decoded_once_with_what_validation_chose(
     assert store.load(tmp_path).cells["selection.length_penalty"].tolist() == [choice]
 
 
+@pytest.mark.slow
 def test_translation_goes_on_with_what_was_chosen(tmp_path: Path) -> None:
     cell = compose(WORDS)
     assert cell_module.run_cell(cell, tmp_path) == "done"

@@ -49,6 +49,7 @@ def bench(*words: object) -> int:
     return __main__.main(["reach", *map(str, words)])
 
 
+@pytest.mark.slow
 def test_a_cell_reaches_as_far_as_it_has_learnt_to_look(copied, capsys):
     folder = copied["recall"]
     assert bench("--run", folder) == 0
@@ -76,6 +77,7 @@ def test_a_cell_reaches_as_far_as_it_has_learnt_to_look(copied, capsys):
     assert not list(folder.glob(".*"))
 
 
+@pytest.mark.slow
 def test_what_is_there_is_not_done_again_unless_the_settings_are_others(copied, capsys, monkeypatch):
     folder = copied["recall"]
     assert bench("--run", folder) == 0
@@ -98,6 +100,7 @@ def test_what_is_there_is_not_done_again_unless_the_settings_are_others(copied, 
     assert (folder / reach_rows.FILE).read_bytes() == first
 
 
+@pytest.mark.slow
 def test_real_values_and_other_splits(copied, capsys):
     folder = copied["adding"]
     assert bench("--run", folder, "--split", "test_longer") == 0
@@ -107,6 +110,7 @@ def test_real_values_and_other_splits(copied, capsys):
     assert reach.curve(reach_rows.WITHIN)[-1].value == 1.0 and 0 < reach.constant_accuracy < 0.3
 
 
+@pytest.mark.slow
 def test_a_whole_results_folder_leaves_out_what_cannot_be_probed(copied, capsys):
     (copied["adding"] / store.WEIGHTS).unlink()
     out = copied["recall"].parent
@@ -117,6 +121,7 @@ def test_a_whole_results_folder_leaves_out_what_cannot_be_probed(copied, capsys)
     assert not (copied["adding"] / reach_rows.FILE).exists()
 
 
+@pytest.mark.slow
 def test_a_whole_results_folder_goes_on_where_a_cell_turns_out_to_be_unfit(copied, capsys):
     """A cell may prove unusable only once its data are loaded. If no cell is left, its error ends the command."""
     unfit, out = copied["adding"], copied["adding"].parent
@@ -136,6 +141,7 @@ def changed(folder: Path, **values: object) -> None:
     (folder / store.RECORD).write_text(json.dumps(record | values))
 
 
+@pytest.mark.slow
 def test_bad_input_is_one_line_and_nothing_is_written(copied, tmp_path, capfd, monkeypatch):
     good = copied["recall"]
     made = {name: tmp_path / name for name in ("failed", "weightless", "foreign", "torn", "other", "bare", "unscored")}
@@ -184,6 +190,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(copied, tmp_path, capfd, m
         assert sorted(tmp_path.rglob("*")) == before, words
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_to_is_one_line(copied, capsys, monkeypatch):
     def refuse(*arguments):
         raise PermissionError(13, "Permission denied")
@@ -195,6 +202,7 @@ def test_a_folder_that_cannot_be_written_to_is_one_line(copied, capsys, monkeypa
     assert not list(copied["recall"].glob("*reach*"))
 
 
+@pytest.mark.slow
 def test_the_curves_come_into_the_report(copied, capsys):
     out = copied["recall"].parent
     shutil.rmtree(copied["adding"])  # a report of one setting is faster

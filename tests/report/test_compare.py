@@ -85,6 +85,7 @@ def test_few_seeds_are_not_tested(two, seeds):
     assert (score.interval is None) == (seeds == 1) and ("(one seed: no interval)" in text) == (seeds == 1)
 
 
+@pytest.mark.slow
 def test_noise_alone_is_seldom_called():
     """Of 400 comparisons of nothing but noise, with six tests each, at most one in twenty has anything significant."""
     rng, false = np.random.default_rng(11), 0
@@ -228,6 +229,7 @@ def test_bad_input_is_one_line(two, capsys, tmp_path):
             assert printed.out == "" and printed.err.count("\n") == 1 and words_ in printed.err
 
 
+@pytest.mark.slow
 def test_no_torch(two):
     two[0].cell("recall", "transformer", 1)
     code = (

@@ -71,6 +71,7 @@ def test_an_older_folder_is_compared_with_todays(version: Path) -> None:
     assert {score.arm for score in comparison.scores} == {"transformer", "lstm_none"}, comparison.only
 
 
+@pytest.mark.slow
 def test_a_later_version_says_so_and_what_to_do(mixed: Path, capsys: pytest.CaptureFixture) -> None:
     page.build(mixed)
     before = (mixed / "report.html").read_bytes()

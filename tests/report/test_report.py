@@ -86,6 +86,7 @@ def test_links_lead_to_files_that_are_there(full):
         assert svg.with_suffix(".png").exists() and (full.path / "tables" / f"{svg.stem}.csv").exists()
 
 
+@pytest.mark.slow
 def test_one_seed_is_said_and_decides_nothing(folder):
     folder.full(seeds=(1,), tasks=("recall", "multi30k"))
     page_text, text = built(folder)
@@ -213,6 +214,7 @@ def test_same_records_same_bytes_in_another_process_and_without_torch(folder, tm
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_an_error_leaves_the_earlier_report(folder, monkeypatch):
     cell = folder.cell("recall", "transformer", 1)["cell"]
     page.build(folder.path)

@@ -204,6 +204,7 @@ def shown(name: str, text: str) -> str:
     return re.sub(r"\[This report in English\]\([^)]*\)|`[^`]*`", "", text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["report.zh.html", "report.zh.md"])
 def test_a_chinese_page_holds_no_english_sentence_and_no_placeholder(both, name):
     text = shown(name, (both / name).read_text(encoding="utf-8"))
@@ -214,6 +215,7 @@ def test_a_chinese_page_holds_no_english_sentence_and_no_placeholder(both, name)
         assert not re.search(rf"(?<![a-z:]){word}(?![a-z])", text.replace("made up: ", "made_up:")), word
 
 
+@pytest.mark.slow
 def test_both_pages_say_the_same_and_lead_to_each_other(both):
     english, chinese = ((both / name).read_text(encoding="utf-8") for name in ("report.html", "report.zh.html"))
     assert '<html lang="en">' in english and 'href="report.zh.html"' in english
@@ -229,6 +231,7 @@ def test_both_pages_say_the_same_and_lead_to_each_other(both):
             assert html.escape(sentence) in chinese
 
 
+@pytest.mark.slow
 def test_words_of_figures_are_chinese_and_names_stay(both):
     chinese = (both / "report.zh.html").read_text(encoding="utf-8")
     drawn = re.findall(r">([^<>]+)</text>", chinese)
@@ -251,12 +254,14 @@ def test_words_of_figures_are_chinese_and_names_stay(both):
     assert "work" in (both / "figures" / "speed-recall-quick-100000-cpu.svg").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_hostile_text_is_shown_as_text_in_chinese_too(both):
     chinese = (both / "report.zh.html").read_text(encoding="utf-8")
     assert chinese.count("<script") == 1 and "<b>fast" not in chinese
     assert html.escape(ATTACK, quote=False) in chinese and "&lt;b&gt;fast {cpu}&lt;/b&gt;" in chinese
 
 
+@pytest.mark.slow
 def test_a_page_of_a_language_not_asked_for_goes_and_an_error_leaves_all(folder, monkeypatch):
     folder.cell()
     assert page.build(folder.path, None, ("zh", "en")).name == "report.zh.html"

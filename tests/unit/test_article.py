@@ -53,6 +53,7 @@ def test_constructor_and_forward() -> None:
     torch.testing.assert_close(model(src, tgt, src_mask, tgt_mask), model(src, tgt), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("search", [Search(1), Search(4)], ids=lambda search: search.name)
 def test_its_call_builds_trains_and_decodes(search: Search) -> None:
     """A batch learnt by heart, and given back by the search from the sources alone."""

@@ -224,6 +224,7 @@ def ran(monkeypatch):
     return record
 
 
+@pytest.mark.slow
 def test_multirun_runs_every_combination_and_leaves_nothing_behind(ran, here, capfd):
     before = sorted(here.rglob("*"))
     arguments = [*TINY, "-m", "model=transformer,lstm_dot", "seed=0,1,2", "out='a b'"]
@@ -265,6 +266,7 @@ def test_exit_status(command, status, code, ran, here):
     assert __main__.main(command) == code
 
 
+@pytest.mark.slow
 def test_a_suite_writes_its_report_also_where_a_cell_failed(ran, here, monkeypatch, capsys):
     monkeypatch.setattr(cells, "write_report", lambda folder: print(f"report of {folder}"))
     ran.status = "failed"

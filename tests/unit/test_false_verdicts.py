@@ -34,6 +34,7 @@ def test_no_difference_is_claimed_where_there_is_none():
     assert calls <= binom.ppf(0.975, SETS, 0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seeds", "size", "spread"), [(3, 0.20, (0.01, 0.02)), (5, 0.05, (0.01, 0.0101))], ids=["3 seeds", "5 seeds"]
 )

@@ -108,6 +108,7 @@ def test_an_output_of_its_own_grows_with_the_vocabulary_too() -> None:
     assert measure(few, "nonembedding", *LENGTHS) == counted(few, "nonembedding") < counted(few, "params")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["params", "nonembedding", "flops"])
 @pytest.mark.parametrize("build", [transformer, lstm])
 def test_the_solved_width_is_the_nearest_of_all(build: solving.Build, rule: str) -> None:

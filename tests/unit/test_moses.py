@@ -38,6 +38,7 @@ def pair(monkeypatch, tmp_path) -> Callable[[str, str], tuple[list[str], list[st
     return read
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_tokens_are_those_of_the_corpus(pair, language):
     different, lines = {}, {}
@@ -78,6 +79,7 @@ def test_why_six_lines_of_2018_differ(pair, language, made):
         assert same == ((name, language) in {("val", "en"), ("val", "cs"), ("test_2016_flickr", "cs")}), name
 
 
+@pytest.mark.slow
 def test_score_is_that_against_the_published_references(pair):
     raw, published = pair("test_2016_flickr", "de")
     hypotheses = [line[: 2 * len(line) // 3].upper() for line in raw]

@@ -166,6 +166,7 @@ def refusal(told: str) -> bool:
 FILES = (store.RECORD, store.CURVE, store.OUTPUTS, store.ATTENTION, store.WEIGHTS, "reach.csv")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", some(FILES, 3))
 def test_a_pickle_in_the_place_of_a_cells_file_is_never_run(
     name: str, whole: Path, tmp_path: Path, marker: Path, capsys: pytest.CaptureFixture

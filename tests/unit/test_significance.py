@@ -84,6 +84,7 @@ def sacrebleu(place: Path, systems: tuple[str, str], *options: str) -> tuple[lis
     return scores, re.findall(r"\(p = ([\d.]+)\)", table)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("second", ["bad", "other"])
 def test_the_numbers_are_those_of_the_sacrebleu_command(results: Path, tmp_path: Path, second: str) -> None:
     for name in ("good", second):
@@ -162,6 +163,7 @@ def test_cells_that_cannot_be_compared_are_one_line(results: Path, capsys: pytes
         assert printed == "" and errors.count("\n") == 1 and needle in errors, errors
 
 
+@pytest.mark.slow
 def test_no_torch(results: Path) -> None:
     code = (
         "import sys; from bench.__main__ import main; code = main(sys.argv[1:]);"

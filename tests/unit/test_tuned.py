@@ -129,6 +129,7 @@ def small(*cells: tuple[str, ...]) -> Suite:
     return Suite("made_up", "", 1, None, cells)
 
 
+@pytest.mark.slow
 def test_every_arm_gets_the_same_trials_and_seeds_of_the_suite_are_not_used() -> None:
     cells = [("task=recall", f"model={arm}", f"seed={seed}") for arm in ("gru_none", "transformer") for seed in (1, 2)]
     found = tune.trials(small(*cells), AXES, (101, 102))

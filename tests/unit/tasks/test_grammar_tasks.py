@@ -109,6 +109,7 @@ def test_decisive_words_are_scored_by_distance() -> None:
     assert word_at("", 0) is None
 
 
+@pytest.mark.slow
 def test_agreement_asks_for_one_of_two_forms() -> None:
     task = Agreement(**FEW)
     data = task.load()
