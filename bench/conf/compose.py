@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import asdict, replace
+from functools import lru_cache
 from typing import Any, cast
 
 import hydra
@@ -65,9 +67,15 @@ def _check_override(override: str) -> None:
 
 def resolve(overrides: Sequence[str]) -> dict[str, Any]:
     """The resolved configuration, unchecked. Raises UserError."""
+    return deepcopy(_resolved(str(CONF), tuple(overrides)))
+
+
+@lru_cache(maxsize=1024)
+def _resolved(folder: str, overrides: tuple[str, ...]) -> dict[str, Any]:
+    """As `resolve`. Kept, since Hydra takes a tenth of a second and a suite asks for each cell several times."""
     try:
         GlobalHydra.instance().clear()
-        with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        with hydra.initialize_config_dir(folder, version_base="1.3"):
             composed = hydra_compose("config", overrides=list(overrides))
         return cast("dict[str, Any]", OmegaConf.to_container(composed, resolve=True, throw_on_missing=True))
     except (HydraException, OmegaConfBaseException) as error:

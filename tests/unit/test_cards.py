@@ -13,12 +13,13 @@ from bench.conf import files
 from bench.diagnostics import model_card
 from bench.errors import UserError
 from models.cost import parameters, state_bytes, training_flops
+from tests.contract.arms import slow_unless_representative
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ("task=recall", "budget=quick")
 
 
-@pytest.mark.parametrize("name", sorted(files.choices("model")))
+@pytest.mark.parametrize("name", slow_unless_representative(files.choices("model")))
 def test_a_card_agrees_with_its_model(name: str) -> None:
     card = model_card.make_card(name, SMALL)
     text = model_card.render_card(card)

@@ -14,7 +14,7 @@ from models.interface import Seq2Seq
 from models.recurrent import RecurrentSeq2Seq
 from models.residual import ResidualSeq2Seq
 from models.transformer import Transformer
-from tests.contract.arms import CASES, IDS, NAMES, NAMES_AND_VARIANTS, build, described
+from tests.contract.arms import CASES, IDS, NAMES, NAMES_AND_VARIANTS, build, described, slow_unless_representative
 from tests.unit.oracles import Draw, unrolled
 
 
@@ -73,7 +73,7 @@ def test_training_flops_equal_the_counter_but_for_the_zero_states(name: str, var
     assert training_flops(model, 7, 5) - counted(model, 7, 5, backward=True) == spared
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", slow_unless_representative(NAMES))
 def test_what_a_state_grows_with(name: str) -> None:
     """A fixed state; one that holds the source; one that holds the target so far too."""
     model = build(name)
