@@ -1,0 +1,21 @@
+"""What reading and cleaning of text counts. Nothing may be left out, cut or changed without one of these counts.
+
+The counts of a cell stand in its record under `data.counts`.
+"""
+
+from __future__ import annotations
+
+LEFT_OUT: dict[str, str] = {
+    "train_dropped_empty": "a side has no text",
+    "train_removed_overlap": "the source is also in a held-out text",
+    "train_removed_duplicates": "the same pair again",
+    "train_dropped_long": "a side has more subwords than max_length",
+    "train_dropped_ratio": "one side is longer than max_ratio times the other",
+}
+"""Why a training pair is left out, by key."""
+
+CHANGED: dict[str, str] = {
+    "tabs": "lines with a tab, which became a space",
+    "lines_tidied": "lines with runs of white space, which became one space",
+}
+"""How a line was changed, by key; a line may count under several."""
