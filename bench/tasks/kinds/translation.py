@@ -64,6 +64,7 @@ class Translation(Task):
             raise ValueError(f"max_length={self.max_length}: at most {MAX_LENGTH} subwords a side are allowed")
         self._rules = Cleaning(self.overlap, self.duplicates, self.max_length, self.max_ratio)
         self._subwords: Subwords | None = None
+        self.warnings: list[str] = []  # what reading noticed, a line each; shown on the terminal and in the report
 
     @abstractmethod
     def texts(self, counts: Counter[str]) -> dict[str, ParallelText]:
