@@ -18,6 +18,7 @@ from models.checks import check_range
 from models.cost import linear_flops
 from models.dropout import Dropout
 from models.positional import Alibi, Rotary
+from models.short_attention import MIN_QUERIES, short_attention
 
 SHORT = 64
 """Up to this number of keys, a CPU computes the written-out products faster than its fused kernel, forward and
@@ -59,6 +60,9 @@ def attend(
     fused = not drops and not (queries.device.type == "cpu" and _length(keys) <= SHORT)
     if fused and isinstance(keys, Tensor) and isinstance(values, Tensor):
         return F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, is_causal=causal, scale=scale)
+    if not drops and isinstance(keys, Tensor) and isinstance(values, Tensor) and _suits_short_attention(queries):
+        mask = causal_mask(queries.shape[2], queries.device) if causal else mask
+        return short_attention(queries, keys, values, bias_of(mask, queries), scale or queries.shape[-1] ** -0.5)
     weights_BHTS = attention_weights(queries, keys, mask, causal=causal, scale=scale)
     if dropout is not None:
         weights_BHTS = dropout(weights_BHTS)
@@ -85,6 +89,19 @@ def attention_weights(
     if causal:
         mask = causal_mask(queries.shape[2], queries.device)
     return torch.softmax(masked_scores(scores_BHTS, mask), dim=-1)
+
+
+def _suits_short_attention(queries: Tensor) -> bool:
+    """Whether there are enough queries, in a type that needs no conversion."""
+    exact = queries.dtype in (torch.float32, torch.float64) and not torch.is_autocast_enabled(queries.device.type)
+    return exact and queries.device.type == "cpu" and queries.shape[2] >= MIN_QUERIES
+
+
+def bias_of(mask: Tensor | None, like: Tensor) -> Tensor | None:
+    """A mask as numbers that are added to scores: 0 and -inf for a boolean one."""
+    if mask is None or mask.dtype != torch.bool:
+        return mask
+    return like.new_zeros(mask.shape).masked_fill_(~mask, -torch.inf)
 
 
 def _length(keys: Tensor | Parts) -> int:

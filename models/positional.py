@@ -90,10 +90,17 @@ class Rotary(nn.Module):
         `same_position`. Returns (B, H, T, K)."""
         count = 1 if same_position else heads.shape[2]
         positions = torch.arange(position_offset, position_offset + count, device=heads.device)
-        angles_TK = _angles(positions, self.d_k).repeat_interleave(2, dim=1)
-        # A quarter turn maps (x, y) to (-y, x).
-        quarter = torch.stack([-heads[..., 1::2], heads[..., 0::2]], dim=-1).flatten(-2)
-        return heads * angles_TK.cos().to(heads) + quarter * angles_TK.sin().to(heads)
+        angles = _angles(positions, self.d_k)  # (T, K / 2)
+        if heads.dtype not in (torch.float32, torch.float64):
+            # A quarter turn maps (x, y) to (-y, x).
+            quarter = torch.stack([-heads[..., 1::2], heads[..., 0::2]], dim=-1).flatten(-2)
+            cos, sin = (each.repeat_interleave(2, dim=1).to(heads) for each in (angles.cos(), angles.sin()))
+            return heads * cos + quarter * sin
+        # One complex product, in place of seven passes over the heads.
+        turn = torch.polar(torch.ones_like(angles), angles).to(heads.dtype.to_complex())
+        pairs = heads.unflatten(-1, (-1, 2))
+        aligned = all(stride % 2 == 0 for stride in (*pairs.stride()[:-1], pairs.storage_offset()))
+        return torch.view_as_real(torch.view_as_complex(pairs if aligned else pairs.contiguous()) * turn).flatten(-2)
 
 
 class Alibi(nn.Module):
