@@ -9,6 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 NEUTRAL: dict[str, dict[str, object]] = {
+    "task": {
+        "output_limit": 0,  # outputs end as they did before; the shipped default of `bitext` is another
+        "source_language": None,
+        "target_language": None,
+    },
     "budget": {"patience": None},
     "optim": {
         "plateau_factor": 0.5,

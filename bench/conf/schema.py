@@ -167,6 +167,7 @@ def checked(resolved: Config) -> Cell:
     task = build_task(config["task"])
     config["task"] = config["task"] | {key: getattr(task, key) for key in config["task"] if hasattr(task, key)}
     hashed = {key: value for key, value in config.items() if key not in UNHASHED}
+    hashed["task"] = task.hashed_options(config["task"])
     return Cell(
         task=config["task"]["name"],
         model=config["model"]["name"],

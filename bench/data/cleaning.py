@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.data.text import DROPPED_EMPTY, ParallelText
+from bench.errors import UserError
 
 SIDES = {"source": (0,), "either": (0, 1)}
 """The sides of a training pair that are compared with held-out text, for each value of `Cleaning.overlap`."""
@@ -85,3 +86,22 @@ def select_by_length(sources: np.ndarray, targets: np.ndarray, rules: Cleaning, 
     counts["train_dropped_ratio"] = int((short & ~even).sum())
     counts["train_kept"] = int((short & even).sum())
     return short & even
+
+
+def require_pairs(rules: Cleaning, counts: Mapping[str, int]) -> None:
+    """Raises UserError, naming the rule, where cleaning left no training pair. counts: after `select_by_length`."""
+    if counts["train_kept"]:
+        return
+    settings = {
+        "train_removed_overlap": f"overlap={rules.overlap}",
+        "train_dropped_long": f"max_length={rules.max_length}",
+        "train_dropped_ratio": f"max_ratio={rules.max_ratio}",
+    }
+    removed = {setting: counts[key] for key, setting in settings.items() if counts[key]}
+    if len(removed) > 1:
+        each = ", ".join(f"{setting} leaves out {count:,}" for setting, count in removed.items())
+        raise UserError(f"cleaning leaves no training pair of {counts['train_pairs']:,}: {each}")
+    setting = next(iter(removed))
+    if counts["train_removed_overlap"]:
+        raise UserError(f"{setting} leaves no training pair: all are also in a held-out text; hold out another text")
+    raise UserError(f"{setting} leaves no training pair; use a larger one")

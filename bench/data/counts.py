@@ -19,3 +19,15 @@ CHANGED: dict[str, str] = {
     "lines_tidied": "lines with runs of white space, which became one space",
 }
 """How a line was changed, by key; a line may count under several."""
+
+SPLIT_OFF: dict[str, str] = {
+    "valid_split_off": "for validation",
+    "test_split_off": "for the test set",
+}
+"""Pairs of the training text that become a held-out set, by key."""
+
+SET_ASIDE: dict[str, str] = {
+    "tatoeba_other_translations": "a held-out sentence keeps its first translation only",
+    "tatoeba_beyond_training_pairs": "training has the first 150,000 pairs",
+}
+"""Pairs that the definition of a published corpus does not use, by key. They are no part of its training text."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -90,7 +91,8 @@ class TaskData:
     tests: test splits by name, in the order of reports; the first is the in-distribution one. shared: whether source
     and target use one vocabulary. checksums: name to SHA-256 of files or of generated arrays. counts: counts for the
     record (sizes, overlaps, removed pairs). notes: remarks on a split for readers, by its name. vocabulary: the learnt
-    vocabulary in the task's own form, so that it need not be learnt again; empty for tasks without one."""
+    vocabulary in the task's own form, so that it need not be learnt again; empty for tasks without one. report: of
+    parallel text, see `bench.data.report`. warnings: what a reader should know of the data, a line each."""
 
     train: Split
     valid: Split
@@ -102,6 +104,8 @@ class TaskData:
     counts: dict[str, int]
     notes: dict[str, str] = field(default_factory=dict)
     vocabulary: bytes = b""
+    report: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def sizes(self) -> Sizes:

@@ -7,12 +7,13 @@ again from `outputs.tsv` alone.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
 import numpy as np
 
+from bench.data import tokenisers
 from bench.data.examples import Redraw, Sizes, Split, TaskData
 from bench.data.ragged import lengths_with_end
 from bench.errors import UserError
@@ -40,6 +41,9 @@ class Task(ABC):
 
     It serves comparison with papers whose models predict one token at a time.
     """
+
+    tokeniser = tokenisers.DEFAULT
+    """sacreBLEU's tokeniser of target text; a task of a user's text decides by its language."""
 
     order_free = False
     """Whether the answer is the same for every order of the source's elements."""
@@ -69,6 +73,11 @@ class Task(ABC):
         assert is_dataclass(self), "a task is a dataclass"
         return asdict(self)
 
+    def hashed_options(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A cell's options of this task as they enter the cell's hash. A task of a user's files puts their contents in
+        place of their paths, so that another spelling of a path is the same cell."""
+        return options
+
     def restore(self, data: TaskData) -> None:  # noqa: B027 - most tasks learn nothing
         """Restore learned state, such as the subword vocabulary, from cached data of an identical task."""
 
@@ -95,9 +104,24 @@ class Task(ABC):
         """Source ids of a line that a user typed. Raises bench.errors.UserError for text that the task cannot read."""
         raise UserError(f"{type(self).__name__} does not read text")
 
+    def copy_distances(self, target_length: int) -> np.ndarray | None:
+        """(T,) for each token of a target of T tokens, how many tokens lie back the source token that it copies.
+
+        Source and target count as one sequence. None where targets are no copies of single source tokens.
+        """
+        return None
+
     def target_limit(self, source_lengths: np.ndarray) -> np.ndarray:
         """(B,) the number of target tokens, end token included, after which decoding stops; source_lengths (B,)."""
         return 2 * source_lengths + 10
+
+    def language_facts(self) -> dict[str, str]:
+        """For the record, once the data are there: script and language of both sides, and what follows from them."""
+        return {}
+
+    def language_lines(self) -> list[str]:
+        """The same for the terminal."""
+        return []
 
     def correct(self, hypotheses: Sequence[str], references: Sequence[str]) -> np.ndarray:
         """(N,) bool: which outputs are right as a whole."""

@@ -17,16 +17,17 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from bench.data import hub
+from bench.data import conservation, hub
 from bench.data.corpora.files import file_checksum
 from bench.data.splits import fraction
-from bench.data.text import ParallelText, read_pair, read_table
+from bench.data.text import DROPPED_EMPTY, ParallelText, read_pair, read_table
 from bench.errors import DataError, UserError
-from bench.tasks.kinds.translation import Translation
+from bench.tasks.kinds.text_languages import TextLanguages
 
 HELD_OUT = 0.02
 """Default share of the source sentences for validation, and for the test set."""
@@ -35,7 +36,7 @@ SETS = ("valid", "test")
 
 
 @dataclass
-class Bitext(Translation):
+class Bitext(TextLanguages):
     """A parallel text of the user's. Raises ValueError for settings that name no text or contradict each other."""
 
     source: str | None = None  # a file; or a column of `table`, counted from 1; or a field of `dataset`
@@ -49,6 +50,8 @@ class Bitext(Translation):
     test: list[str] | None = None  # likewise
     held_out: float | None = None  # share of the sources in each set that is split off; null: 0.02
     files: dict[str, str] | None = None  # SHA-256 of every file; null: computed from the files
+    max_length: int | None = None
+    overlap: str = "source"  # the same source, and so the same pair, is what makes the answer of a test known
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -58,24 +61,30 @@ class Bitext(Translation):
         self._check_held_out()
         paths = self._paths()
         self._side_checksums: dict[str, str] = {}
+        self._pairs_in_files: int | None = None
         if self.files is None:
             self.files = {path: file_checksum(Path(path)) for path in paths}
         if set(self.files) != set(paths):
             named, read = (", ".join(names) or "nothing" for names in (self.files, paths))
             raise ValueError(f"files: has checksums of {named}, but the task reads {read}")
+        self._check_sets_differ()
 
     def texts(self, counts: Counter[str]) -> dict[str, ParallelText]:
         self._require_text()
         for path, expected in self._file_checksums.items():
             if file_checksum(Path(path)) != expected:
                 raise DataError(f"{path}: changed since this cell was configured; run it again without task.files")
-        held_out = {name: self._read(getattr(self, name), counts) for name in SETS if getattr(self, name) is not None}
-        train = self._read(None, counts)
+        held_out = {name: self._read_whole(name, counts) for name in SETS if getattr(self, name) is not None}
+        train = self._read_whole("train", counts)
         for name in SETS:
             if name not in held_out:
                 train, held_out[name] = self._split_off(name, train)
                 counts[f"{name}_split_off"] = len(held_out[name].sources)
+        _check_held_out_texts(held_out["valid"], held_out["test"])
         return {"train": train, **{name: held_out[name] for name in SETS}}
+
+    def pairs_read(self, train: ParallelText, counts: Counter[str]) -> int:
+        return super().pairs_read(train, counts) if self._pairs_in_files is None else self._pairs_in_files
 
     def checksums(self) -> dict[str, str]:
         return {**self._file_checksums, **self._side_checksums}
@@ -84,6 +93,27 @@ class Bitext(Translation):
         """The fields: `files`, or `dataset` and `revision`, determine the text."""
         self._require_text()
         return asdict(self)
+
+    def hashed_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """The options with the contents of files in place of their paths."""
+        checksums = self._file_checksums
+        kept = {key: value for key, value in options.items() if key != "files"}
+        for key in ("source", "target", "table", *SETS):
+            value = kept.get(key)
+            if isinstance(value, list):
+                kept[key] = [checksums.get(each, each) for each in value]
+            elif value is not None:
+                kept[key] = checksums.get(value, value)
+        return kept
+
+    @property
+    def side_names(self) -> tuple[str, str]:
+        """Of files their contents, so that the vocabulary does not depend on the names."""
+        source, target = super().side_names
+        return (source, target) if self.table or self.dataset else (self._checksum(source), self._checksum(target))
+
+    def _checksum(self, path: str) -> str:
+        return self._file_checksums.get(path, path)
 
     @property
     def _file_checksums(self) -> dict[str, str]:
@@ -146,6 +176,31 @@ class Bitext(Translation):
         if not 0 < self.held_out < 0.5:
             raise ValueError(f"held_out={self.held_out}: not a share above 0 and below 0.5")
 
+    def _location(self, name: str) -> list[str] | None:
+        """Where the text of a set is: its files, its table or its split of the data set. None: it is split off."""
+        if name != "train":
+            return getattr(self, name)
+        if self.dataset is not None:
+            return [self.split or "train"]
+        return [self.table] if self.table is not None else [str(self.source), str(self.target)]
+
+    def _check_sets_differ(self) -> None:
+        """Raises ValueError where two sets have the same sources: the same split, or files with the same content."""
+        seen: dict[str, tuple[str, str]] = {}
+        for name in ("train", *SETS):
+            location = self._location(name) if self.source is not None else None
+            if location is None:
+                continue
+            content = self._checksum(location[0])
+            if content in seen:
+                other, where = seen[content]
+                same = repr(where) if where == location[0] else f"{where!r} and {location[0]!r}"
+                raise ValueError(
+                    f"{name} and {other} are the same text ({same}); give {name} a text of its own, or leave it out, "
+                    "and it is split off from training"
+                )
+            seen[content] = name, location[0]
+
     def _paths(self) -> list[str]:
         """Every file that the task reads."""
         if self.dataset is not None or self.source is None or self.target is None:
@@ -170,6 +225,30 @@ class Bitext(Translation):
         source, target = location or [self.source, self.target]
         return read_pair(source, target, counts, allow_blank)
 
+    def _read_whole(self, name: str, counts: Counter[str]) -> ParallelText:
+        """The text of a set as `_read` reads it, compared with a second reading where it comes from files."""
+        before = counts[DROPPED_EMPTY]
+        text = self._read(None if name == "train" else getattr(self, name), counts)
+        location = self._location(name)
+        assert location is not None, "a set that is split off is not read"
+        if self.dataset is None:
+            dropped = counts[DROPPED_EMPTY] - before
+            number = conservation.check_reading(" and ".join(location), self._plain_pairs(location), text, dropped)
+            if name == "train":
+                self._pairs_in_files = number
+        return text
+
+    def _plain_pairs(self, location: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """The pairs of a file or of two, by a reading of their own."""
+        if self.table is None:
+            source, target = (conservation.plain_lines(path) for path in location)
+            yield from zip(source, target, strict=True)
+            return
+        columns = [int(str(side)) - 1 for side in (self.source, self.target)]
+        for line in conservation.plain_lines(location[0]):
+            fields = line.split("\t")
+            yield fields[columns[0]], fields[columns[1]]
+
     def _split_off(self, name: str, text: ParallelText) -> tuple[ParallelText, ParallelText]:
         """The rest of a text, and the set that is split off. Raises UserError if either is empty."""
         assert self.held_out is not None, "__post_init__ sets it if a set is split off"
@@ -178,6 +257,16 @@ class Bitext(Translation):
         if not any(inside) or all(inside):
             raise UserError(f"held_out={self.held_out} of {len(inside)} pairs leaves {name} or training empty")
         return text.where(not one for one in inside), text.where(inside)
+
+
+def _check_held_out_texts(valid: ParallelText, test: ParallelText) -> None:
+    """Raises UserError where validation has every source of the test set: the model would be chosen on the test."""
+    known = set(valid.sources)
+    if all(source in known for source in test.sources):
+        raise UserError(
+            f"all {len(test.sources):,} sources of test are also in valid; give task.valid a text of its own, or "
+            "leave it out, and it is split off from training"
+        )
 
 
 def _checksum(lines: Sequence[str]) -> str:

@@ -14,8 +14,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from bench.data.corpora import files
 from bench.data.corpora.multi30k import CORPUS, LANGUAGES, TESTS
 from bench.data.text import ParallelText, read_pair
@@ -38,6 +36,7 @@ class Multi30k(Translation):
     tests: list[str] | None = None  # test sets in the order of reports; null: those of 2016 and 2017 with both sides
 
     bins = (0, 5, 10, 15, 20, 25, 30)
+    output_per_source, output_plus = 2, 10  # the limit with which results/reference was decoded
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -70,9 +69,6 @@ class Multi30k(Translation):
     def checksums(self) -> dict[str, str]:
         checksums = {file: CORPUS.files[file] for name in self._texts for file in self._files(name)}
         return {file: checksum for file, checksum in checksums.items() if checksum is not None}  # none is None here
-
-    def target_limit(self, source_lengths: np.ndarray) -> np.ndarray:
-        return 2 * source_lengths + 10  # the limit with which results/reference was decoded
 
     @property
     def _texts(self) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ LIBRARIES = ("numpy", "sentencepiece")
 CODE = ("tasks", "data", "seeding.py")
 """Parts of `bench` that can change a task's data."""
 
-FACTS = ("src_size", "tgt_size", "shared", "checksums", "counts", "notes")
+FACTS = ("src_size", "tgt_size", "shared", "checksums", "counts", "notes", "report", "warnings")
 """Fields of the data that are stored as JSON."""
 
 TEXTS = ("sources", "references")

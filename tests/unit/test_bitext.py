@@ -118,7 +118,8 @@ def test_cleaning_is_the_users_choice():
         text = [*odd[language], *lines(language, 300, 0), *lines(language, 300, 0)[:40]]
         Path(f"train.{language}").write_bytes(joined(text))
         Path(f"test.{language}").write_bytes(joined([*odd[language], *lines(language, 20, 2) * 2]))
-    held_out = {name: ["test.en", "test.de"] for name in ("valid", "test")}
+        Path(f"valid.{language}").write_bytes(joined([*odd[language], *lines(language, 20, 1) * 2]))
+    held_out = {name: [f"{name}.en", f"{name}.de"] for name in ("valid", "test")}
     plain = task(**held_out).load()
     cleaned = task(duplicates=False, max_ratio=2.0, max_length=25, overlap="source", **held_out).load()
     assert plain.counts["train_duplicate_pairs"] == cleaned.counts["train_removed_duplicates"] == 40
@@ -128,7 +129,8 @@ def test_cleaning_is_the_users_choice():
     assert len(plain.valid) == len(cleaned.valid) == 42, "held-out text is never cleaned"
     for language, words in odd.items():
         Path(f"train.{language}").write_bytes(joined([*words, *lines(language, 300, 0)]))
-        Path(f"test.{language}").write_bytes(joined(lines(language, 20, 2)))
+        for seed, name in enumerate(held_out, start=1):
+            Path(f"{name}.{language}").write_bytes(joined(lines(language, 20, seed)))
     cleaned = task(max_ratio=2.0, max_length=25, **held_out).load()
     assert cleaned.counts["train_dropped_ratio"] == cleaned.counts["train_dropped_long"] == 1
     assert cleaned.train.sources == lines("en", 300, 0)
