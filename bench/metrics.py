@@ -4,23 +4,87 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
-from bench.data import moses
+from bench.data import moses, tokenisers
 
 LESS_IS_BETTER = ("squared error", "nats a position")
 """Units of errors, for which lower is better. For all other units higher is better."""
 
 
+NO_FOUR_TOKENS = "no reference has four tokens"
+"""Why BLEU is undefined: it is a mean over n-grams of up to four tokens, and there is none of four to match."""
+
+ORDER = 4
+
+
 @dataclass(frozen=True)
 class Metric:
-    """A metric. unit: `share` (0-1), `points` (0-100) or one of LESS_IS_BETTER; score(hypotheses, references) returns
-    (value, signature) and raises ValueError without segments."""
+    """A metric.
+
+    unit: `share` (0-1), `points` (0-100) or one of LESS_IS_BETTER; score(hypotheses, references) returns (value,
+    signature) and raises ValueError without segments. tokens: splits a line into the tokens that n-grams of ORDER are
+    made of, for a metric that needs some; it and `score` take the name of sacreBLEU's tokeniser as a last argument if
+    `by_language`.
+    """
 
     unit: str
-    score: Callable[[Sequence[str], Sequence[str]], tuple[float, str]]
+    score: Callable[..., tuple[float, str]]
+    tokens: Callable[..., list[str]] | None = None
+    by_language: bool = False
+
+
+@dataclass(frozen=True)
+class Score:
+    """value: None if it is undefined, for this `reason`; signature: how it was computed."""
+
+    value: float | None
+    signature: str
+    reason: str | None = None
+
+
+def evaluate(
+    name: str, hypotheses: Sequence[str], references: Sequence[str], tokeniser: str = tokenisers.DEFAULT
+) -> Score:
+    """The score by a metric of METRICS. tokeniser: of BLEU, one of `bench.data.tokenisers.NAMES`.
+
+    >>> score = evaluate("bleu", ["a b c"], ["a b c"])
+    >>> score.value, score.reason
+    (None, 'no reference has four tokens')
+    """
+    value, signature = computed(name, hypotheses, references, tokeniser)
+    reason = undefined(name, references, tokeniser)
+    return Score(value if reason is None else None, signature, reason)
+
+
+def computed(
+    name: str, hypotheses: Sequence[str], references: Sequence[str], tokeniser: str = tokenisers.DEFAULT
+) -> tuple[float, str]:
+    """What the metric's program computes, and the signature, also where the value is undefined."""
+    metric = METRICS[name]
+    return metric.score(hypotheses, references, *([tokeniser] if metric.by_language else []))
+
+
+def undefined(name: str, references: Sequence[str], tokeniser: str = tokenisers.DEFAULT) -> str | None:
+    """Why the metric is undefined for these references; None if it is defined."""
+    metric = METRICS[name]
+    if metric.tokens is None:
+        return None
+    last = [tokeniser] if metric.by_language else []
+    return None if any(len(metric.tokens(line, *last)) >= ORDER for line in references) else NO_FOUR_TOKENS
+
+
+def comparable(signature: object) -> str:
+    """A signature without the versions of libraries, which `environment.libraries` of the record has. Scores are
+    compared and averaged only if these parts are equal; "" if there is none.
+
+    >>> comparable("nrefs:1|tok:zh|version:2.6.0")
+    'nrefs:1|tok:zh'
+    """
+    parts = signature.split("|") if isinstance(signature, str) else []
+    return "|".join(part for part in parts if part.partition(":")[0] not in ("version", "sacremoses"))
 
 
 def _require_segments(references: Sequence[str]) -> None:
@@ -77,14 +141,28 @@ def facts(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, 
     return (right / total if total else 1.0), "facts|free-running|by position"
 
 
-def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
-    """Corpus BLEU with sacreBLEU's defaults: 13a tokenisation, cased (Papineni et al. 2002; Post 2018)."""
+def bleu(
+    hypotheses: Sequence[str], references: Sequence[str], tokeniser: str = tokenisers.DEFAULT
+) -> tuple[float, str]:
+    """Corpus BLEU with sacreBLEU's defaults: cased, smoothed by `exp` (Papineni et al. 2002; Post 2018)."""
     _require_segments(references)
     from sacrebleu.metrics import BLEU
 
-    metric = BLEU()
+    metric = BLEU(tokenize=tokeniser)
     score = metric.corpus_score(list(hypotheses), [list(references)])
     return float(score.score), str(metric.get_signature())
+
+
+def bleu_tokens(line: str, tokeniser: str = tokenisers.DEFAULT) -> list[str]:
+    """The tokens that BLEU sees in a line."""
+    return _tokeniser(tokeniser)(line.rstrip()).split()
+
+
+@cache
+def _tokeniser(name: str) -> Callable[[str], str]:
+    from sacrebleu.metrics import BLEU
+
+    return BLEU(tokenize=name).tokenizer
 
 
 def literature_bleu(hypotheses: Sequence[str], references: Sequence[str], language: str) -> tuple[float, str]:
@@ -102,6 +180,10 @@ def literature_bleu(hypotheses: Sequence[str], references: Sequence[str], langua
     score = metric.corpus_score(ours, [theirs])
     tokens = f"moses:lowercase+normalize-punctuation+tokenizer|lang:{language}|sacremoses:{version('sacremoses')}"
     return float(score.score), f"{tokens}|{metric.get_signature()}"
+
+
+def _literature_tokens(line: str, language: str) -> list[str]:
+    return moses.tokenise(line, language).split()
 
 
 def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
@@ -147,9 +229,14 @@ METRICS: dict[str, Metric] = {
     "exact_match": Metric("share", exact_match),
     "token_accuracy": Metric("share", token_accuracy),
     "facts": Metric("share", facts),
-    "bleu": Metric("points", bleu),
+    "bleu": Metric("points", bleu, bleu_tokens, by_language=True),
     "chrf": Metric("points", chrf),
     "mse": Metric("squared error", mse),
     "close": Metric("share", close),
-    **{LITERATURE + code: Metric("points", partial(literature_bleu, language=code)) for code in moses.LANGUAGES},
+    **{
+        LITERATURE + code: Metric(
+            "points", partial(literature_bleu, language=code), partial(_literature_tokens, language=code)
+        )
+        for code in moses.LANGUAGES
+    },
 }

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 
+from bench.data.script import repeats_without_spaces
+
 RUN = 3
 """The same word this many times in a row is a repetition."""
 
@@ -46,12 +48,13 @@ def shares(sources: Sequence[str], hypotheses: Sequence[str], references: Sequen
 
 
 def repeats(text: str) -> bool:
-    """Whether a word occurs at least RUN times in a row.
+    """Whether a word occurs at least RUN times in a row; in a script without spaces, whether a phrase does, or one
+    character once more.
 
-    >>> repeats("a b b b c"), repeats("a b a b a b")
-    (True, False)
+    >>> repeats("a b b b c"), repeats("a b a b a b"), repeats("我我我我"), repeats("好的好的好的")
+    (True, False, True, True)
     """
-    return any(len(list(run)) >= RUN for _, run in groupby(text.split()))
+    return any(len(list(run)) >= RUN for _, run in groupby(text.split())) or repeats_without_spaces(text)
 
 
 def most_frequent_share(texts: Sequence[str]) -> float:

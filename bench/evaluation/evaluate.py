@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,7 +70,10 @@ def evaluate(
         for search in (config.greedy, *beams):
             decoded = decode_split(model, split, max_lengths, search, config.batch_tokens, device, progress)
             hypotheses = [task.target_text(ids) for ids in decoded.hypotheses.tokens]
-            rows += scores.score_rows(task.metrics, split, search.name, hypotheses, references)
+            scored = scores.score_rows(task.metrics, split, search.name, hypotheses, references, task.tokeniser)
+            if search.beam == 1:
+                _say_undefined(scored, progress)
+            rows += scored
             rows += scores.marked_rows(split, search.name, hypotheses, references)
             correct = task.correct(hypotheses, references)
             outputs += scores.output_rows(task, split, search.name, sources, hypotheses, references, correct)
@@ -85,6 +88,15 @@ def evaluate(
     unit = resources.TOKENS_PER_SECOND
     decode, decode_one = (resources.summary(speeds, unit) for speeds in (samples, one_by_one))
     return Evaluation(rows, outputs, sanity, choice, decode, decode_one)
+
+
+def _say_undefined(rows: Sequence[Row], progress: Progress) -> None:
+    """Say which metrics are undefined on a whole split, and which one is read in their place."""
+    whole = [row for row in rows if row["axis"] is None]
+    for row in whole:
+        if row["value"] is None:
+            other = next((f"; read {other['metric']} instead" for other in whole if other["value"] is not None), "")
+            progress.say(f"{row['metric']} of {row['split']} is undefined: {row['reason']}{other}")
 
 
 def _teacher_forced(model: Seq2Seq, task: Task, split: Split, batch_tokens: int, device: str) -> list[Row]:

@@ -8,11 +8,16 @@ from typing import Any
 
 from bench.data.examples import Split
 from bench.evaluation.decoding import decode_split
+from bench.evaluation.output_limits import output_limits
 from bench.evaluation.scores import score_rows, texts
 from bench.evaluation.search_config import Search
+from bench.metrics import undefined
 from bench.tasks.base import Task
 from bench.training.progress import Progress
 from models.interface import Seq2Seq
+
+EXACT_MATCH = "exact_match"
+"""The metric that is always defined."""
 
 
 def choose(
@@ -26,17 +31,20 @@ def choose(
 ) -> tuple[Search, dict[str, Any]]:
     """Decode the validation split with each candidate and return the one with the best score, with its record.
 
-    candidates: searches that differ in their length penalty alone. The score is the task's first metric over the whole
-    split; it is higher for better outputs, as every metric of token outputs is. Of equal scores, the first is chosen.
+    candidates: searches that differ in their length penalty alone. The score is the task's first metric that is
+    defined for the references, over the whole split; it is higher for better outputs, as every metric of token outputs
+    is. Of equal scores, the first is chosen.
     """
     whole = replace(valid, axes={}, marks={})
     _, references = texts(task, valid)
-    max_lengths = task.target_limit(valid.src.lengths)
+    defined = (name for name in task.metrics if undefined(name, references, task.tokeniser) is None)
+    metric = next(defined, EXACT_MATCH)
+    max_lengths = output_limits(model, task, valid)
     rows: list[dict[str, Any]] = []
     for search in candidates:
         decoded = decode_split(model, whole, max_lengths, search, batch_tokens, device, progress)
         hypotheses = [task.target_text(ids) for ids in decoded.hypotheses.tokens]
-        rows += score_rows(task.metrics[:1], whole, search.name, hypotheses, references)
+        rows += score_rows([metric], whole, search.name, hypotheses, references, task.tokeniser)
     scores = [row["value"] for row in rows]
     index = scores.index(max(scores))
     best = candidates[index]

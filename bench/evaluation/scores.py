@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from bench.data import tokenisers
 from bench.data.examples import ABSENT, Split
 from bench.evaluation.decoding import Hypotheses
 from bench.evaluation.degenerate_outputs import shares
-from bench.metrics import METRICS
+from bench.metrics import METRICS, evaluate
 from bench.records import phenomena
 from bench.tasks.base import Task
 from bench.training.batches import Batcher
@@ -40,9 +41,17 @@ def texts(task: Task, split: Split) -> tuple[list[str], list[str]]:
 
 
 def score_rows(
-    metrics: Sequence[str], split: Split, search: str, hypotheses: Sequence[str], references: Sequence[str]
+    metrics: Sequence[str],
+    split: Split,
+    search: str,
+    hypotheses: Sequence[str],
+    references: Sequence[str],
+    tokeniser: str = tokenisers.DEFAULT,
 ) -> list[Row]:
-    """A row for each metric over the whole split, and for each metric and value of an axis."""
+    """A row for each metric over the whole split, and for each metric and value of an axis. tokeniser: of BLEU.
+
+    A score that is undefined has the value None and a `reason`.
+    """
     parts: list[tuple[str | None, int | None, np.ndarray]] = [(None, None, np.arange(len(split)))]
     for axis, values in split.axes.items():
         for value in np.unique(values):
@@ -53,8 +62,11 @@ def score_rows(
     for part_axis, at, rows in parts:
         part_hypotheses, part_references = ([side[int(i)] for i in rows] for side in (hypotheses, references))
         for name in metrics:
-            value, signature = METRICS[name].score(part_hypotheses, part_references)
-            scores.append(_score(split, search, name, value, METRICS[name].unit, len(rows), part_axis, at, signature))
+            score = evaluate(name, part_hypotheses, part_references, tokeniser)
+            row = _score(
+                split, search, name, score.value, METRICS[name].unit, len(rows), part_axis, at, score.signature
+            )
+            scores.append(row if score.reason is None else row | {"reason": score.reason})
     return scores
 
 
@@ -128,7 +140,7 @@ def _score(
     split: Split,
     search: str,
     metric: str,
-    value: float,
+    value: float | None,
     unit: str,
     n: int,
     axis: str | None,

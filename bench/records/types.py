@@ -70,7 +70,7 @@ A_FLAG = Kind("true or false", FLAG.fits, optional=False)
 
 SCORE = Object({
     "split": A_TEXT, "search": A_TEXT, "metric": A_TEXT, "unit": A_TEXT, "value": NUMBER, "n": WHOLE, "axis": TEXT,
-    "at": NUMBER, "signature": TEXT,
+    "at": NUMBER, "signature": TEXT, "reason": TEXT,
 }, optional=False)  # fmt: skip
 
 LAYER = Object({"path": TEXT, "kind": A_TEXT, "units": A_NUMBER, "parameters": A_NUMBER}, optional=False)

@@ -89,6 +89,8 @@ class _Run:
         self.data = task_cache.load(self.task)
         self.record["times"]["data"] = time.perf_counter() - self.started
         self.record["data"] = data_section(self.task, self.data)
+        for line in self.task.language_lines():
+            self.progress.say(line)
         _check_outputs(self.cell, self.data)
 
     def build_model(self) -> None:

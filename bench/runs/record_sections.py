@@ -23,6 +23,7 @@ def data_section(task: Task, data: TaskData) -> dict[str, Any]:
         "chance": task.chance | ({} if chance_loss is None else {"loss": chance_loss}),
         "notes": data.notes,
         "order_free": task.order_free,
+        **({"language": language} if (language := task.language_facts()) else {}),
     }
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.conf import checks, schema
+from bench.data import tokenisers
 from bench.errors import DataError, UserError
 from bench.evaluation import degenerate_outputs
-from bench.metrics import METRICS
+from bench.metrics import METRICS, computed, evaluate, undefined
 from bench.records import store
 
 if TYPE_CHECKING:
@@ -41,15 +43,17 @@ def rescore(folder: Path) -> tuple[int, list[str]]:
     """Score a cell's outputs again. Returns how many recorded scores were confirmed, and the names of the metrics and
     sanity flags that were added.
 
-    A metric that the task has but the record lacks is computed on every part of the outputs that the record's first
-    metric covers, and inserted after it. Sanity flags that outputs show (`bench.evaluation.degenerate_outputs`) are
-    added where the record lacks them. Raises DataError, and changes nothing, where a score differs from the recorded
-    one."""
+    BLEU is computed with the tokeniser that the recorded signature names. A metric that the task has but the record
+    lacks is computed on every part of the outputs that the record's first metric covers, and inserted after it. Sanity
+    flags that outputs show (`bench.evaluation.degenerate_outputs`) are added where the record lacks them. Raises
+    DataError, and changes nothing, where a score differs from the recorded one, and UserError for a tokeniser that is
+    not on this machine."""
     record, outputs = store.read(folder), _outputs(folder)
     recorded = [row for row in record["scores"] if row["metric"] in METRICS]
     first = recorded[0]["metric"] if recorded else None
     names = {row["metric"] for row in recorded}
     missing = [name for name in _task_metrics(folder, record) if name not in names] if recorded else []
+    tokeniser = _tokeniser(record)
     confirmed, scores = 0, []
     for row in record["scores"]:
         scores.append(row)
@@ -57,22 +61,52 @@ def rescore(folder: Path) -> tuple[int, list[str]]:
             continue
         part = _part(folder, outputs, row)
         hypotheses, references = part["hypothesis"].tolist(), part["reference"].tolist()
-        value, signature = METRICS[row["metric"]].score(hypotheses, references)
-        if signature == row["signature"]:  # another version of a library may score differently
-            if not math.isclose(value, row["value"], rel_tol=TOLERANCE, abs_tol=TOLERANCE):
-                raise DataError(
-                    f"{folder}: {_label(row)} is {row['value']} in {store.RECORD} but {value} from "
-                    f"{store.OUTPUTS}; one of the files was changed, restore it or run the cell again"
-                )
-            confirmed += 1
+        confirmed += _confirm(folder, row, hypotheses, references)
         for name in missing if row["metric"] == first else ():
-            value, signature = METRICS[name].score(hypotheses, references)
-            score = {"metric": name, "value": value, "unit": METRICS[name].unit, "signature": signature}
-            scores.append(row | score)
+            score = evaluate(name, hypotheses, references, tokeniser)
+            added = {"metric": name, "value": score.value, "unit": METRICS[name].unit, "signature": score.signature}
+            rest = {key: value for key, value in row.items() if key != "reason"}
+            scores.append(rest | added | ({} if score.reason is None else {"reason": score.reason}))
     sanity, flags = _sanity(record, outputs)
     if missing or flags:
         store.replace_scores(folder, scores, sanity)
     return confirmed, [*missing, *flags]
+
+
+def _confirm(folder: Path, row: dict[str, Any], hypotheses: Sequence[str], references: Sequence[str]) -> bool:
+    """Whether a recorded score was computed again with the same signature. Raises DataError where its value differs.
+
+    Records that were written before a score could be undefined have the value that the metric's program gives."""
+    metric, tokeniser = row["metric"], tokenisers.of_signature(row["signature"])
+    if METRICS[metric].by_language and tokeniser not in tokenisers.NAMES:
+        return False  # not computed by this program
+    if METRICS[metric].by_language and not tokenisers.available(tokeniser):
+        raise UserError(
+            f"{folder}: {_label(row)} was computed with the tokeniser {tokeniser}, which is not on this machine; to "
+            f"have it: {tokenisers.INSTALL[tokeniser]}"
+        )
+    value, signature = computed(metric, hypotheses, references, tokeniser)
+    if signature != row["signature"]:  # another version of a library may score differently
+        return False
+    if row["value"] is None:
+        same = undefined(metric, references, tokeniser) is not None
+    else:
+        same = math.isclose(value, row["value"], rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    if not same:
+        raise DataError(
+            f"{folder}: {_label(row)} is {'undefined' if row['value'] is None else row['value']} in {store.RECORD} but "
+            f"{value} from {store.OUTPUTS}; one of the files was changed, restore it or run the cell again"
+        )
+    return True
+
+
+def _tokeniser(record: dict[str, Any]) -> str:
+    """The tokeniser of BLEU in this cell."""
+    for row in record["scores"]:
+        if row["metric"] in METRICS and METRICS[row["metric"]].by_language and row["signature"]:
+            return tokenisers.of_signature(row["signature"])
+    language = (record.get("data") or {}).get("language") or {}
+    return str(language.get("tokeniser") or tokenisers.DEFAULT)
 
 
 def _sanity(record: dict[str, Any], outputs: pd.DataFrame) -> tuple[dict[str, Any] | None, list[str]]:
