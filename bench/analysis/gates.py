@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from bench.analysis.messages import Joined, Message, Text
-from bench.metrics import LESS_IS_BETTER
+from bench.analysis.missing_values import column
+from bench.metrics import LESS_IS_BETTER, comparable
 
 PASSED, FAILED, NOT_RECORDED, NOT_APPLICABLE = "passed", "failed", "not recorded", "does not apply"
 
@@ -25,6 +26,9 @@ MIN_SHARE = 0.5
 """Outputs that must end by themselves and that must not be empty."""
 
 LENGTH_RATIO = (0.8, 1.2)
+MAX_CUT = 0.05
+"""Outputs of text that may end at the output limit."""
+
 AT_CHANCE = 0.05
 MAX_REPETITIVE, MAX_SHARED, MAX_UNKNOWN = 0.1, 0.05, 0.1
 CONTRADICTION = 0.5
@@ -33,20 +37,26 @@ STILL_FALLING, END = 0.01, 5
 """The end of a training is the last of every END validations."""
 
 
+Measure = tuple[str, str]
+"""Search and signature, as from `bench.metrics.comparable`: BLEU of equal ones may be compared."""
+
+
 @dataclass(frozen=True)
 class CellSummary:
     """What gates read of a cell.
 
     row: of the records' table; losses: of validation, in order; headline: metric, unit and value on the whole first
-    split, None without scores; bleu: search -> BLEU on the first split that has it; others: lowest validation loss and
-    `bleu` of the other finished cells of its setting.
+    split, None without scores; bleu: BLEU on the first split that has it, by search and signature; others: lowest
+    validation loss and `bleu` of the other finished cells of its setting; bleu_undefined: whether the cell has BLEU
+    without a value.
     """
 
     row: Mapping[str, object]
     losses: list[float]
     headline: tuple[str, str, float] | None
-    bleu: dict[str, float]
-    others: list[tuple[float, dict[str, float]]] = field(default_factory=list)
+    bleu: dict[Measure, float]
+    others: list[tuple[float, dict[Measure, float]]] = field(default_factory=list)
+    bleu_undefined: bool = False
 
     def number(self, name: str) -> float | None:
         """A column of the row as a number (a flag as 0 or 1), or None."""
@@ -124,12 +134,27 @@ def overfit_loss(cell: CellSummary) -> float | None:
 
 def translates(cell: CellSummary) -> bool:
     """Whether the cell is scored by BLEU."""
-    return bool(cell.bleu)
+    return bool(cell.bleu) or cell.bleu_undefined
 
 
 def has_rivals(cell: CellSummary) -> bool:
     """Whether another cell has a validation loss that is no better."""
     return any(loss >= min(cell.losses, default=0.0) for loss, _ in cell.others)
+
+
+def of_text(cell: CellSummary) -> bool:
+    """Whether the cell translates text. Generated tasks have a limit that holds every possible answer, and a model that
+    reaches it is wrong by itself. Earlier records have no report of their text."""
+    if cell.number("sanity.cut_share") is None:
+        return translates(cell)
+    return isinstance(cell.row.get("data.report"), Mapping)
+
+
+def cut_share(cell: CellSummary) -> float | None:
+    """The share of outputs that the output limit cut, the largest over splits and searches. Earlier records have the
+    share of the first split, greedy search, alone."""
+    share, ended = cell.number("sanity.cut_share"), cell.number("sanity.eos_share")
+    return share if share is not None else None if ended is None else 1 - ended
 
 
 def above_chance(cell: CellSummary) -> float | None:
@@ -149,8 +174,8 @@ def share_of_worse(cell: CellSummary) -> float | None:
         return None
     shares = [
         own / max(rivals)
-        for search, own in cell.bleu.items()
-        if (rivals := [bleu[search] for loss, bleu in cell.others if loss >= min(cell.losses) and search in bleu])
+        for measure, own in cell.bleu.items()
+        if (rivals := [bleu[measure] for loss, bleu in cell.others if loss >= min(cell.losses) and measure in bleu])
         and max(rivals) > 0
     ]
     return min(shares, default=None)
@@ -177,6 +202,8 @@ GATES = (
          {"above": f"{AT_CHANCE:g}"} | _percent(AT_CHANCE), template="{:+.2f}"),
     Gate("outputs end", True, recorded("eos_share"), lambda value: value >= MIN_SHARE, _percent(MIN_SHARE),
          needed=True, template="{:.0%}"),
+    Gate("outputs not cut", True, cut_share, lambda value: value <= MAX_CUT, _percent(MAX_CUT), applies=of_text,
+         template="{:.0%}"),
     Gate("outputs not empty", True, recorded("empty_share"), lambda value: value < MIN_SHARE, _percent(MIN_SHARE),
          template="{:.0%}"),
     Gate("length ratio", True, recorded("length_ratio"), lambda value: LENGTH_RATIO[0] <= value <= LENGTH_RATIO[1],
@@ -224,11 +251,12 @@ def check_cells(cells: pd.DataFrame, scores: pd.DataFrame, curves: pd.DataFrame)
     whole = whole[whole["axis"].isna() & whole["value"].notna()]
     firsts = whole.drop_duplicates("cell").set_index("cell")[["metric", "unit", "value"]]
     headlines = {str(row.Index): (row.metric, row.unit, float(row.value)) for row in firsts.itertuples()}
-    bleu: dict[str, dict[str, float]] = {}
+    bleu: dict[str, dict[Measure, float]] = {}
     splits: dict[str, str] = {}
     for row in whole[whole["metric"] == "bleu"].itertuples():
         if splits.setdefault(row.cell, row.split) == row.split:
-            bleu.setdefault(row.cell, {})[row.search] = float(row.value)
+            bleu.setdefault(row.cell, {})[row.search, comparable(row.signature)] = float(row.value)
+    undefined = set(scores["cell"][(scores["metric"] == "bleu") & column(scores, "reason").notna()])
     losses = {
         str(cell): pd.to_numeric(part, errors="coerce").dropna().tolist()
         for cell, part in curves.groupby("cell", sort=False)["valid_loss"]
@@ -242,6 +270,6 @@ def check_cells(cells: pd.DataFrame, scores: pd.DataFrame, curves: pd.DataFrame)
         cell = str(row["cell"])
         rivals = [other for other in translating.get(row["setting"], ()) if other != cell]
         others = [(min(losses[other]), bleu[other]) for other in rivals]
-        summary = CellSummary(row, losses.get(cell, []), headlines.get(cell), bleu.get(cell, {}), others)
-        results[cell] = check(summary)
+        own = losses.get(cell, []), headlines.get(cell), bleu.get(cell, {})
+        results[cell] = check(CellSummary(row, *own, others, cell in undefined))
     return results

@@ -3,7 +3,6 @@ should be warned about. It is a part of the record (`data.report`), as plain JSO
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 from bench.data.counts import CHANGED, LEFT_OUT, SET_ASIDE, SPLIT_OFF
 from bench.data.examples import UNK, Split
 from bench.data.ragged import Ragged
+from bench.data.script import of_character
 from bench.data.text import ParallelText
 
 SIDES = ("source", "target")
@@ -26,8 +26,6 @@ FEW_HELD_OUT = 100
 
 FAR_ABOVE = 3
 """The longest target is an outlier if it is more than this many times as long as 99.9 % of the targets."""
-
-_SCRIPTS = {"CJK": "Han"}
 
 Report = dict[str, Any]
 
@@ -61,8 +59,7 @@ def scripts_of(lines: Iterable[str]) -> dict[str, float]:
     scripts: Counter[str] = Counter()
     for character, count in characters.items():
         if character.isalpha():
-            word = unicodedata.name(character, "OTHER").split("-")[0].split()[0]
-            scripts[_SCRIPTS.get(word, word.title())] += count
+            scripts[of_character(character)] += count
     total = scripts.total()
     return {script: round(count / total, 4) for script, count in scripts.most_common() if count >= total / 1000}
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from bench.data.examples import Split, TaskData
-from bench.evaluation import length_penalty, scores
+from bench.evaluation import length_penalty, scores, token_distances
 from bench.evaluation.decoding import decode_split, decoding_function
+from bench.evaluation.output_limits import CutOutputs, output_limits
 from bench.evaluation.search_config import Search, SearchConfig
 from bench.system import resources
 from bench.tasks.base import Task
@@ -30,9 +31,10 @@ Row = dict[str, Any]
 class Evaluation:
     """The outcome of an evaluation.
 
-    scores: rows as in the record; outputs: rows of `outputs.tsv`; sanity: flags of the first split, greedy search;
-    length_penalty: the choice made on validation, None if only one is configured; decode, decode_one: summaries of
-    target tokens a second, in batches and one sentence at a time.
+    scores: rows as in the record; outputs: rows of `outputs.tsv`; sanity: flags of the first split, greedy search, and
+    the outputs of all that were cut; length_penalty: the choice made on validation, None if only one is configured;
+    decode, decode_one: summaries of target tokens a second, in batches and one sentence at a time; warnings: of
+    parallel text, about outputs that were cut.
     """
 
     scores: list[Row]
@@ -41,6 +43,7 @@ class Evaluation:
     length_penalty: Row | None
     decode: Mapping[str, Any] | None
     decode_one: Mapping[str, Any] | None
+    warnings: list[str]
 
 
 def evaluate(
@@ -64,17 +67,20 @@ def evaluate(
     outputs: list[Row] = []
     sanity: Row = {}
     samples: list[float] = []
+    cut = CutOutputs()
     for number, split in enumerate(data.tests.values()):
         sources, references = scores.texts(task, split)
-        max_lengths = task.target_limit(split.src.lengths)
+        max_lengths = output_limits(model, task, split)
         for search in (config.greedy, *beams):
             decoded = decode_split(model, split, max_lengths, search, config.batch_tokens, device, progress)
             hypotheses = [task.target_text(ids) for ids in decoded.hypotheses.tokens]
+            cut.add(split.name, search.name, decoded.hypotheses, hypotheses, references)
             scored = scores.score_rows(task.metrics, split, search.name, hypotheses, references, task.tokeniser)
             if search.beam == 1:
                 _say_undefined(scored, progress)
             rows += scored
             rows += scores.marked_rows(split, search.name, hypotheses, references)
+            rows += token_distances.free_rows(task, split, search.name, hypotheses, references)
             correct = task.correct(hypotheses, references)
             outputs += scores.output_rows(task, split, search.name, sources, hypotheses, references, correct)
             if search.beam == 1:
@@ -83,11 +89,13 @@ def evaluate(
                     sanity = scores.sanity(decoded.hypotheses, sources, hypotheses, references)
         if model.outputs == "tokens":
             rows += _teacher_forced(model, task, split, batch_tokens, device)
+    sanity |= {"cut": cut.counts, "cut_share": cut.share}
     first = next(iter(data.tests.values()))
     one_by_one = _decoding_speeds(model, first, task, config.greedy, device)
     unit = resources.TOKENS_PER_SECOND
     decode, decode_one = (resources.summary(speeds, unit) for speeds in (samples, one_by_one))
-    return Evaluation(rows, outputs, sanity, choice, decode, decode_one)
+    warnings = cut.warnings if data.report else []
+    return Evaluation(rows, outputs, sanity, choice, decode, decode_one, warnings)
 
 
 def _say_undefined(rows: Sequence[Row], progress: Progress) -> None:
@@ -105,13 +113,14 @@ def _teacher_forced(model: Seq2Seq, task: Task, split: Split, batch_tokens: int,
         scores.loss_row(model, task, split, batcher),
         *scores.forced_rows(model, task, split, batcher),
         *scores.contrast_rows(model, split, batcher),
+        *token_distances.forced_rows(model, task, split, batch_tokens, device),
     ]
 
 
 def _decoding_speeds(model: Seq2Seq, split: Split, task: Task, search: Search, device: str) -> list[float]:
     """Target tokens a second of each of the first sentences of a split, decoded alone."""
     batcher = Batcher(split, 1, device)
-    max_lengths = task.target_limit(split.src.lengths)
+    max_lengths = output_limits(model, task, split)
     samples = []
     decode, end_tokens = decoding_function(model)
     for row in range(min(ONE_AT_A_TIME, len(split))):

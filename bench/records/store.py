@@ -41,6 +41,8 @@ OUTPUT_COLUMNS = ("split", "search", "index", "source", "reference", "hypothesis
 
 SCORE_COLUMNS = ("split", "search", "metric", "value", "unit", "n", "axis", "at", "signature")
 
+REASON = "reason"
+"""Further column of scores: why a score without a value is undefined."""
 
 KEYS = ("cell", "task", "model", "budget_name", "seed", "status")
 """The columns with which every row of a cell begins."""
@@ -239,7 +241,7 @@ def load(out: Path | str) -> Records:
             curves.append((keys, reading.table(folder / CURVE, ",", numbers=CURVE_COLUMNS)))
     return Records(
         pd.DataFrame(cells),
-        pd.DataFrame(scores, columns=[*KEYS, *SCORE_COLUMNS]),
+        pd.DataFrame(scores, columns=[*KEYS, *SCORE_COLUMNS, REASON]),
         _concatenate(curves) if curves else pd.DataFrame(columns=[*KEYS, *CURVE_COLUMNS]),
     )
 
@@ -267,7 +269,7 @@ def read_attention(folder: Path) -> dict[str, Any] | None:
         return None
 
 
-UNFLATTENED = ("config", "tuning", "architecture", "selection.length_penalty")
+UNFLATTENED = ("config", "tuning", "architecture", "selection.length_penalty", "data.report", "sanity.cut")
 """Objects of a record that stay one column each."""
 
 

@@ -97,6 +97,26 @@ CONFIG = Object({
     "device": TEXT,
 })  # fmt: skip
 
+COUNTS, SHARES = Object({}, A_WHOLE, optional=False), Object({}, A_NUMBER, optional=False)
+LENGTHS = Object(dict.fromkeys(("median", "p99", "longest"), A_WHOLE), optional=False)
+REPORT = Object({
+    "pairs": Object(
+        {**dict.fromkeys(("read", "kept"), A_WHOLE), **dict.fromkeys(("left_out", "split_off", "set_aside"), COUNTS)},
+        optional=False,
+    ),
+    "lengths": Object({}, Object({"source": LENGTHS, "target": LENGTHS}, optional=False), optional=False),
+    "limits": Object(
+        dict.fromkeys(("max_length", "output_per_source", "output_plus", "output_least"), A_WHOLE), optional=False
+    ),
+    "held_out": Object({}, Object(
+        {"in_valid": WHOLE, **dict.fromkeys(("pairs", "in_training", "beyond_output_limit"), A_WHOLE)}, optional=False,
+    ), optional=False),
+    "changed": COUNTS,
+    "scripts": Object({}, SHARES, optional=False),
+    "identical_share": A_NUMBER,
+    "unknown": Object({}, Object({"source": A_NUMBER, "target": A_NUMBER}, optional=False), optional=False),
+})  # fmt: skip
+
 RECORD = Object({
     **dict.fromkeys(
         ("cell", "task", "model", "budget_name", "suite", "status", "reason", "traceback", "config_hash"), TEXT
@@ -122,10 +142,11 @@ RECORD = Object({
     ),
     "files": Object({}, A_WHOLE),
     "scores": List(SCORE),
-    "sanity": Object({"overfit": Object({"stopped": TEXT}, NUMBER)}, MEASURED),
+    "sanity": Object({"overfit": Object({"stopped": TEXT}, NUMBER), "cut": Object({}, Object({}, A_WHOLE))}, MEASURED),
     "data": Object({
         "checksums": Object({}, SIMPLE), "counts": Object({}, ANYTHING), "chance": Object({}, NUMBER),
         "train_range": Object({}, List(A_NUMBER)), "notes": Object({}, SIMPLE), "order_free": FLAG,
+        "report": REPORT, "warnings": List(A_TEXT),
     }),
 })  # fmt: skip
 

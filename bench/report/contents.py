@@ -14,7 +14,17 @@ from bench.analysis.stats import RESAMPLES
 from bench.records.store import Records
 from bench.report.figures import attention, matrix, phenomena, reach, scores
 from bench.report.figures.canvas import Figure
-from bench.report.tables import examples, facts, published_numbers, results, sanity, solving, training, translation
+from bench.report.tables import (
+    examples,
+    facts,
+    published_numbers,
+    results,
+    sanity,
+    solving,
+    text_data,
+    training,
+    translation,
+)
 from bench.report.tables import phenomena as phenomena_table
 from bench.report.tables.base import Table, columns, table
 from bench.report.tables.examples import Example
@@ -73,6 +83,7 @@ class Contents:
     components: Table
     models: Table
     options: Table
+    text_data: Table
     data: Table
     signatures: list[str]
     glossary: list[tuple[str, Text]]
@@ -90,7 +101,8 @@ class Contents:
         """Every table with rows."""
         tables = [
             verdict_table(self.verdicts), self.glance, self.unfinished, self.gates, self.doubtful, self.literature,
-            self.settings, self.trials, self.penalties, self.components, self.models, self.options, self.data,
+            self.settings, self.trials, self.penalties, self.components, self.models, self.options, self.text_data,
+            self.data,
             *self.published.values(), *(table for section in self.sections for table in section.tables),
         ]  # fmt: skip
         return [table for table in tables if table is not None and table.rows]
@@ -130,6 +142,7 @@ def make(records: Records, folder: Path, figures: Path) -> Contents:
         components=training.components(evidence),
         models=facts.models(evidence),
         options=facts.options(evidence),
+        text_data=text_data.table_of(evidence),
         data=facts.data(evidence),
         signatures=facts.signatures(evidence),
         glossary=facts.glossary(evidence),

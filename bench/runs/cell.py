@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ from typing import Any
 import torch
 
 from bench.conf.schema import Cell
+from bench.data import report
 from bench.data.examples import TaskData
 from bench.errors import DataError, DataUnavailable, StorageError, UserError
 from bench.evaluation.architecture import inspect_model
 from bench.evaluation.attention_maps import attention_maps
 from bench.evaluation.evaluate import evaluate
+from bench.evaluation.output_limits import check_positions
 from bench.records import store
 from bench.records.weights import save
 from bench.runs import building
@@ -91,12 +94,17 @@ class _Run:
         self.record["data"] = data_section(self.task, self.data)
         for line in self.task.language_lines():
             self.progress.say(line)
+        if self.data.report:
+            for line in report.lines_of(self.data.report):
+                self.progress.say(line)
+            self._warn(self.data.warnings)
         _check_outputs(self.cell, self.data)
 
     def build_model(self) -> None:
         build, fit = building.fit_width(self.cell, self.data.sizes, self.data.mean_lengths)
         self.fresh_model = partial(building.initialised, build, fit, self.cell.seed)
         self.model = self.fresh_model()
+        check_positions(self.model, self.data)
         self.progress.say(f"{self.cell.model} on {self.cell.task}: {building.description(self.cell, fit)}")
         self.record["match"] = building.match_record(self.cell, fit)
         self.record["parameters"] = parameters(self.model)
@@ -123,6 +131,9 @@ class _Run:
         self.outputs = evaluation.outputs
         record["scores"] = evaluation.scores
         record["sanity"] |= evaluation.sanity
+        if evaluation.warnings:
+            record["data"]["warnings"] += evaluation.warnings
+            self._warn(evaluation.warnings)
         record["selection"]["length_penalty"] = evaluation.length_penalty
         record["throughput"] |= {"decode": evaluation.decode, "decode_one": evaluation.decode_one}
         record["times"]["evaluate"] = time.perf_counter() - started
@@ -130,6 +141,10 @@ class _Run:
         record["memory"] = memory_section()  # of the cell's own work, before a second model is built
         limit = record["times"]["train"]
         record["sanity"]["overfit"] = overfit_small_batch(self.fresh_model, self.data.train, limit, cell.device)
+
+    def _warn(self, warnings: Sequence[str]) -> None:
+        for warning in warnings:
+            self.progress.say(f"warning: {warning}")
 
     def save_weights(self) -> None:
         save(self.model, self.weights)

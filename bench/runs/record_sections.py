@@ -23,6 +23,7 @@ def data_section(task: Task, data: TaskData) -> dict[str, Any]:
         "chance": task.chance | ({} if chance_loss is None else {"loss": chance_loss}),
         "notes": data.notes,
         "order_free": task.order_free,
+        **({"report": data.report, "warnings": list(data.warnings)} if data.report else {}),
         **({"language": language} if (language := task.language_facts()) else {}),
     }
 
@@ -43,7 +44,7 @@ def training_sections(trainer: Trainer, model: Seq2Seq, data: TaskData) -> dict[
         "sanity": {
             "loss_finite": history.stopped is not None,
             "loss_fell": losses[-1] < losses[0] if len(losses) > 1 else None,
-            **dict.fromkeys(("overfit", "eos_share", *SHARES)),
+            **dict.fromkeys(("overfit", "eos_share", *SHARES, "cut", "cut_share")),
         },
     }
 

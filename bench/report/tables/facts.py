@@ -15,10 +15,14 @@ from bench.analysis.settings import Setting
 from bench.records.matching import RULES
 from bench.records.store import STATUSES
 from bench.report import labels
+from bench.report.tables import text_data
 from bench.report.tables.base import NONE, Row, Table, columns, table
 
 NOT_SHOWN = ("name", "_target_")
 """Options that tables leave out."""
+
+REPORTED = ("data.report", "data.warnings")
+"""Columns that have a table or a place of their own."""
 
 
 def overview(evidence: Evidence) -> list[tuple[Text, str]]:
@@ -68,6 +72,7 @@ def warnings(evidence: Evidence) -> list[Text]:
     single = [setting for setting in evidence.settings() if _fewest_seeds(evidence, setting) == 1]
     if single:
         texts.append(Message("warnings.one_seed", settings=Joined((setting.text for setting in single), "reasons")))
+    texts.extend(text_data.warnings(evidence))
     return texts
 
 
@@ -77,6 +82,8 @@ def data(evidence: Evidence) -> Table:
     for setting in evidence.settings():
         cells = evidence.finished(setting)
         for name in cells.columns:
+            if name in REPORTED:
+                continue
             if name.startswith("data.") and (values := distinct_values(cells, name, counted=False)):
                 kind, _, rest = name.removeprefix("data.").partition(".")
                 rows.append((setting.task, labels.data_fact(kind), rest, values))
