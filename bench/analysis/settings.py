@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
+from bench.analysis import own_text
 from bench.analysis.messages import Message, Text
 from bench.analysis.missing_values import is_present, option
 from bench.analysis.naming import digest, file_name, slug
@@ -69,8 +70,9 @@ def add_settings(cells: pd.DataFrame, configs: Sequence[Mapping[str, object]]) -
     """Add the columns `task_label`, `setting` and `arm` to the records' table of cells.
 
     configs: the flat configuration of each cell. Where cells of one name differ in options (a sweep), the label or arm
-    names these options in brackets.
+    names these options in brackets. Texts of users are compared by their contents.
     """
+    configs = own_text.with_labels(configs)
     tasks, budgets, models = (list(cells[name]) for name in ("task", "budget_name", "model"))
     cells["task_label"] = _with_swept_options(tasks, list(zip(tasks, budgets)), configs, ("task.",))
     pairs = list(zip(cells["task_label"], budgets))
@@ -120,6 +122,11 @@ def _with_swept_options(
         keys = dict.fromkeys(key for config in recorded for key in config if key.startswith(prefixes))
         swept = [key for key in keys if len({repr(config.get(key)) for config in recorded}) > 1]
         for place in places if swept else []:
-            options = ", ".join(f"{key.rpartition('.')[2]}={configs[place].get(key)}" for key in swept)
+            options = ", ".join(_option(key, configs[place].get(key)) for key in swept)
             labels[place] = f"{names[place]} [{options}]"
     return labels
+
+
+def _option(key: str, value: object) -> str:
+    """An option in a label; a text is named without its key."""
+    return str(value) if key == own_text.TEXT else f"{key.rpartition('.')[2]}={value}"
