@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,9 @@ from bench.cli import EXIT_FAILED, EXIT_OK, PATH, RUNS
 from bench.diagnostics.profile import defaults
 from bench.errors import UserError
 from bench.records.reach_rows import EXAMPLES
+
+if TYPE_CHECKING:
+    from bench.diagnostics.profile.plan import Plan
 
 
 @click.command()
@@ -42,6 +46,12 @@ from bench.records.reach_rows import EXAMPLES
     metavar="S",
     help="Maximum seconds for one measurement.",
 )
+@click.option(
+    "--rounds",
+    type=int,
+    metavar="N",
+    help="Measure every arm once in each of N rounds, in random order, and print the ratios of their times.",
+)
 def profile(
     settings: tuple[str, ...],
     models: str | None,
@@ -52,6 +62,7 @@ def profile(
     tokens: int,
     repeats: int,
     budget_seconds: float,
+    rounds: int | None,
 ) -> int:
     """Measure speed, memory and utilisation by sequence length.
 
@@ -60,6 +71,10 @@ def profile(
 
     Writes profile.md, profile.csv, profile.json, points/ and figures/ into the folder. Finished measurements are kept:
     run the same command again to continue after an interruption.
+
+    With --rounds, all arms run in one process, so that the ratio of two arms is free of the machine's drift. Writes
+    rounds.csv and prints the ratio of the Transformer's time, or the first arm's, to that of each other arm, with a 95
+    % interval over rounds. Run nothing else meanwhile.
 
     Exit status: 0 if at least one measurement succeeded; 1 if none did; 2 for invalid input.
     """
@@ -71,10 +86,33 @@ def profile(
 
     plan = make_plan(settings, models, lengths, quantities, threads, tokens, repeats, budget_seconds)
     session.check_folder(out)
+    if rounds is not None:
+        return _rounds(plan, rounds, out)
     rows = session.run(plan, out, Board(sys.stderr, len(plan.cells) * len(plan.lengths)))
     measured = sum(row["status"] == MEASURED for row in rows)
     click.echo(f"{measured} of {len(rows)} measured: {build(out)}")
     return EXIT_OK if measured else EXIT_FAILED
+
+
+def _rounds(plan: Plan, rounds: int, out: Path) -> int:
+    """Measure in rounds, write rounds.csv, and print the ratios."""
+    from bench.analysis.cost_ratios import cost_ratios
+    from bench.diagnostics.profile.rounds import measure_rounds
+    from bench.records import cost_rounds
+    from bench.records.profile_rows import QUANTITIES
+    from bench.runs.display import board
+
+    with board(sys.stderr, 1) as progress:
+        rows = measure_rounds(plan, rounds, progress.start("rounds"))
+        progress.end("rounds", f"{rounds} at each length")
+    cost_rounds.write(out, rows)
+    for each in cost_ratios(rows, next(iter(plan.cells))):
+        click.echo(
+            f"{QUANTITIES[each.what]}, length {each.length}: {each.first} / {each.second} {each.ratio:.2f} "
+            f"({each.low:.2f} to {each.high:.2f}, {each.rounds} rounds)"
+        )
+    click.echo(f"{len(rows)} calls timed: {out / cost_rounds.TABLE}")
+    return EXIT_OK
 
 
 @click.command()

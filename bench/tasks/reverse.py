@@ -30,5 +30,9 @@ class Reverse(Letters):
         backwards = Ragged(src.tokens[::-1], len(src.tokens) - src.offsets[::-1])
         return backwards.take(np.arange(len(src))[::-1])
 
+    def copy_distances(self, target_length: int) -> np.ndarray:
+        # Token i of the output copies the source token that i others follow, and i outputs precede it.
+        return 2 * np.arange(target_length) + 1
+
     def target_limit(self, source_lengths: np.ndarray) -> np.ndarray:
         return source_lengths + 5

@@ -43,12 +43,14 @@ WARM_UP_CALLS, WARM_UP_SHARE = 3, 0.1
 
 @dataclass(frozen=True)
 class Work:
-    """A call to be timed. rows, tokens, flops: its sentences, target tokens and matrix-product FLOPs."""
+    """A call to be timed. rows, tokens, flops: its sentences, target tokens and matrix-product FLOPs; trains: whether
+    the model must be in training mode."""
 
     call: Callable[[], object]
     rows: int
     tokens: int
     flops: int
+    trains: bool = False
 
 
 @dataclass(frozen=True)
@@ -195,7 +197,11 @@ def _train_work(subject: Subject, request: Request) -> Work:
     batch = trainer.batcher.make(np.arange(count))
     model.train()
     return Work(
-        lambda: trainer._step(batch), count, batch.target_tokens, count * training_flops(model, length, length)
+        lambda: trainer._step(batch),
+        count,
+        batch.target_tokens,
+        count * training_flops(model, length, length),
+        trains=True,
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.diagnostics.profile import process
 from bench.diagnostics.profile.plan import Plan, Request, machine
-from bench.records import profile_rows
+from bench.records import cost_rounds, profile_rows
 from bench.records.profile_rows import Row
 from bench.runs.display import Board
 from bench.system import environment, files
@@ -33,7 +33,9 @@ def check_folder(out: Path) -> None:
 
 
 def _holds_profile(out: Path) -> bool:
-    return (out / profile_rows.POINTS).is_dir() or (out / profile_rows.METADATA).is_file()
+    return (out / profile_rows.POINTS).is_dir() or any(
+        (out / name).is_file() for name in (profile_rows.METADATA, cost_rounds.TABLE)
+    )
 
 
 def run(plan: Plan, out: Path, board: Board, measure: Measure = process.measure_in_process) -> list[Row]:

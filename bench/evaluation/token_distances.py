@@ -1,0 +1,100 @@
+"""Accuracy by the distance between an output token and the input token that it copies, for claim A.
+
+Only the longest strings of a split count, so that distances are compared within strings of one length. The scores are
+teacher-forced, where an error does not lead to others, and free-running beside that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from bench.data.examples import Split
+from bench.evaluation.scores import FORCED
+from bench.tasks.base import Task
+from bench.training.batches import Batcher
+from models.interface import Seq2Seq
+
+FREE = "free-running"
+METRIC = "copy_accuracy"
+"""Its name: token accuracy, but of the longest strings alone."""
+
+
+def forced_rows(model: Seq2Seq, task: Task, split: Split, batch_tokens: int, device: str) -> list[dict[str, Any]]:
+    """Teacher-forced scores by distance; none where the task does not say which token is copied."""
+    if task.copy_distances(1) is None:
+        return []
+    rows = longest_strings(split)
+    return distance_rows(task, split, FORCED, forced_hits(model, split, rows, batch_tokens, device))
+
+
+def free_rows(
+    task: Task, split: Split, search: str, hypotheses: Sequence[str], references: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The same scores of outputs. hypotheses, references: of the whole split."""
+    if task.copy_distances(1) is None:
+        return []
+    rows = longest_strings(split).tolist()
+    return distance_rows(
+        task, split, search, free_hits(*([side[i] for i in rows] for side in (hypotheses, references)))
+    )
+
+
+def longest_strings(split: Split) -> np.ndarray:
+    """(M,) indices of the examples with the longest target of the split, T tokens."""
+    return np.flatnonzero(split.tgt.lengths == split.tgt.lengths.max())
+
+
+@torch.inference_mode()
+def forced_hits(model: Seq2Seq, split: Split, rows: np.ndarray, batch_tokens: int, device: str) -> np.ndarray:
+    """(M, T) bool: whether each target token is the most probable one after the reference's earlier tokens.
+
+    rows (M,): examples whose targets have one length T.
+    """
+    part = Split(split.name, split.src.take(rows), split.tgt.take(rows))
+    hits = np.zeros((len(rows), int(part.tgt.lengths[0])), dtype=bool)
+    model.eval()
+    for batch in Batcher(part, batch_tokens, device).epoch():
+        predicted = model.project(model.features(batch.src, batch.tgt_in, batch.src_mask)).argmax(dim=-1)
+        hits[batch.rows] = (predicted == batch.tgt_out)[:, :-1].cpu().numpy()  # without the end token
+    return hits
+
+
+def free_hits(hypotheses: Sequence[str], references: Sequence[str]) -> np.ndarray:
+    """(M, T) bool: whether an output has the reference's word at each of its T places.
+
+    >>> free_hits(["a c", "b"], ["a b", "b a"]).tolist()
+    [[True, False], [True, False]]
+    """
+    pairs = [(output.split(), reference.split()) for output, reference in zip(hypotheses, references, strict=True)]
+    return np.array([[words[i : i + 1] == right[i : i + 1] for i in range(len(right))] for words, right in pairs])
+
+
+def distance_rows(task: Task, split: Split, search: str, hits: np.ndarray) -> list[dict[str, Any]]:
+    """A score for each distance, as rows of the record; none where the task does not say which token is copied.
+
+    hits (M, T): see above. search: of the outputs, or scores.FORCED.
+    """
+    distances = task.copy_distances(hits.shape[1])
+    if distances is None:
+        return []
+    rows = []
+    for distance in np.unique(distances):
+        chosen = hits[:, distances == distance]
+        rows.append(
+            {
+                "split": split.name,
+                "search": search,
+                "metric": METRIC,
+                "value": float(chosen.mean()),
+                "unit": "share",
+                "n": int(chosen.size),
+                "axis": "distance",
+                "at": int(distance),
+                "signature": f"{METRIC}|{FORCED if search == FORCED else FREE}|strings of {hits.shape[1]} tokens",
+            }
+        )
+    return rows
