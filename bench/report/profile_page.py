@@ -131,7 +131,8 @@ def _method(table: pd.DataFrame, machine: Mapping[str, Any]) -> Iterator[str]:
         )
         for code in machine["code"]:
             clean = {True: "clean", False: "with changes", None: "state not known"}[code["clean"]]
-            yield f"- Code: version {code['version']}, commit {code['commit'] or 'not known'} ({clean})."
+            reason = f"; {markdown(code['reason'])}" if code.get("reason") else ""
+            yield f"- Code: version {code['version']}, commit {code['commit'] or 'not known'} ({clean}{reason})."
     yield ""
 
 
