@@ -54,7 +54,7 @@ class Comparison:
 
     ours, theirs: values of the first and the second arm by seed, with errors negated, so that more is better. split,
     metric, search: of the scores; `metric` is a column of the cells if it is a speed or a cost. part: of the split, ""
-    for all of it. unit: of the values.
+    for all of it. unit: of the values. signature: how the scores were computed, without versions of libraries.
     """
 
     setting: Setting
@@ -67,6 +67,7 @@ class Comparison:
     split: str | None = None
     search: str | None = None
     part: str = ""
+    signature: str = ""
 
     @property
     def key(self) -> tuple:
@@ -76,7 +77,7 @@ class Comparison:
     @property
     def measure(self) -> tuple:
         """What is measured, whatever the arms and the setting."""
-        return self.split, self.metric, self.search, self.part
+        return self.split, self.metric, self.search, self.part, self.signature
 
     @property
     def margin(self) -> float:

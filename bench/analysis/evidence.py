@@ -6,9 +6,10 @@ import math
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
-from bench.analysis import arms, gates
+from bench.analysis import arms, gates, signatures
 from bench.analysis.messages import Text
 from bench.analysis.missing_values import column, flatten, is_present, option
 from bench.analysis.settings import Setting, add_settings
@@ -34,15 +35,25 @@ class Headline(NamedTuple):
     search: str
 
 
+class PassedOver(NamedTuple):
+    """A metric without value, why, and the metric that the setting is judged by instead."""
+
+    metric: str
+    reason: object
+    headline: str
+
+
 class Evidence:
     """The records of a folder, as reports and rules query them.
 
     cells: the records' table with `setting`, `arm`, `doubt` (why the cell may not enter a verdict, "" if it may) and
     `label` (a remark that changes no verdict, or ""). gate_results: cell -> the result of each sanity gate; see
     `bench.analysis.gates`. scores: scores of finished cells with `setting`, `arm` and `doubt`. curves: the same for
-    cells of every status. phenomena: scores of phenomena, with `phenomenon` and `kind` (see
-    `bench.records.phenomena`). They are not among scores, because they look at single words of the same outputs and
-    would count one result twice.
+    cells of every status. undefined: rows that have a `reason` in place of a value. phenomena: scores of
+    phenomena, with `phenomenon` and `kind` (see `bench.records.phenomena`). They are not among scores, because they
+    look at single words of the same outputs and would count one result twice.
+
+    Scores of a setting that were computed in different ways are different metrics: see `bench.analysis.signatures`.
 
     Tables are cached and shared: nobody may change one.
     """
@@ -64,8 +75,10 @@ class Evidence:
         scores = records.scores[records.scores["status"] == "done"].copy()
         for name in ("value", "n", "at"):
             scores[name] = pd.to_numeric(scores[name], errors="coerce")
-        scores = scores.dropna(subset=["value"]).merge(marks, on="cell")
-        parts = [phenomena.parse_metric(str(name)) for name in scores["metric"]]
+        has_reason = np.array([is_present(reason) for reason in column(scores, "reason")], dtype=bool)
+        scores = signatures.separated(scores[scores["value"].notna() | has_reason].merge(marks, on="cell"))
+        self.undefined, scores = scores[scores["value"].isna()], scores[scores["value"].notna()]
+        parts = [phenomena.parse_metric(str(name)) for name in scores[signatures.RECORDED]]
         of_words = pd.Series([part is not None for part in parts], index=scores.index, dtype=bool)
         # Rules select rows hundreds of times, and pandas' own string type compares and selects slowly.
         scores = scores.astype({name: object for name in scores if isinstance(scores[name].dtype, pd.StringDtype)})
@@ -146,11 +159,20 @@ class Evidence:
         return [name for name in dict.fromkeys(self.select(setting)["metric"]) if not name.startswith(LITERATURE)]
 
     def headline(self, setting: Setting) -> Headline:
-        """The split, metric and search that a setting is judged by."""
-        split, metric, search = (
-            next(iter(names), "") for names in (self.splits(setting), self.metrics(setting), self.searches(setting))
-        )
-        return Headline(split, metric, search)
+        """The split, metric and search that a setting is judged by: the first of each. A metric that is undefined on
+        the split, or that was computed in several ways, is passed over."""
+        split, search = (next(iter(names), "") for names in (self.splits(setting), self.searches(setting)))
+        names = self.metrics(setting)
+        on_split = set(self.select(setting, split)["metric"])
+        alike = [name for name in names if name in on_split and not signatures.is_separated(name)]
+        return Headline(split, next(iter(alike or names), ""), search)
+
+    def passed_over(self, setting: Setting) -> list[PassedOver]:
+        """Metrics that stand before the headline in the records but are undefined on its split."""
+        split, metric, _ = self.headline(setting)
+        rows = self.undefined[(self.undefined["setting"] == setting) & self.undefined["axis"].isna()]
+        reasons = dict(zip(rows["metric"], rows["reason"])) if len(rows := rows[rows["split"] == split]) else {}
+        return [PassedOver(name, why, metric) for name, why in reasons.items() if not name.startswith(LITERATURE)]
 
     def axes(self, setting: Setting) -> list[str]:
         """Axes of scores in the order of the records: the first is the one that the task controls."""

@@ -8,6 +8,7 @@ import pandas as pd
 
 from bench.analysis.evidence import Evidence
 from bench.analysis.missing_values import column, is_present
+from bench.analysis.signatures import RECORDED
 from bench.errors import UserError
 from bench.records import store
 
@@ -57,7 +58,8 @@ COLUMNS = ("cell", *IDENTITY, *SCORE_COLUMNS, "chance", *(name for name in CELL_
 
 
 def load(folder: Path | str) -> pd.DataFrame:
-    """A row for each score of a finished cell, with the columns COLUMNS; results/README.md describes them.
+    """A row for each score of a finished cell, with the columns COLUMNS; results/README.md describes them. An
+    undefined score has no value.
 
     Cells that did not finish have no rows; `bench.records.load(folder).cells` lists them with reasons. Raises
     UserError if the folder has no results or a record cannot be read."""
@@ -74,7 +76,9 @@ def read(folder: Path) -> store.Records:
 
 def table(evidence: Evidence) -> pd.DataFrame:
     """The tidy table, in the order of cells and of their records."""
-    scores = pd.concat([evidence.scores, evidence.phenomena]).sort_index().reset_index(drop=True)
+    every = [part for part in (evidence.scores, evidence.phenomena, evidence.undefined) if len(part)]
+    scores = pd.concat(every or [evidence.scores]).sort_index().reset_index(drop=True)
+    scores["metric"] = scores[RECORDED]
     cells = evidence.cells.drop_duplicates("cell")
     of_cells = pd.DataFrame({name: _of_kind(column(cells, key), kind) for name, (key, kind) in CELL_COLUMNS.items()})
     chances = {metric: _of_kind(column(cells, f"data.chance.{metric}"), REAL) for metric in set(scores["metric"])}

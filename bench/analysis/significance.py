@@ -7,9 +7,9 @@ system. For architectures see `bench.analysis.comparisons`, whose unit is the se
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,9 @@ import sacrebleu
 from sacrebleu.metrics import BLEU, CHRF
 from sacrebleu.significance import PairedTest
 
+from bench import metrics as scoring
+from bench.analysis.signatures import differences
+from bench.data import tokenisers
 from bench.errors import UserError
 from bench.records import store
 from bench.records.hypotheses import SplitOutputs, read_cell
@@ -24,10 +27,13 @@ from bench.records.hypotheses import SplitOutputs, read_cell
 UNIT = "segment"
 
 
-METRICS = {"bleu": BLEU, "chrf": CHRF}
-"""Metrics by their names in records, computed as in `bench.metrics`. Exact match is not tested: its differences take
-few values, and sacrebleu counts draws with a greater difference but none with an equal one, so chance would look like
-an effect."""
+METRICS: dict[str, Callable[[str], BLEU | CHRF]] = {
+    "bleu": lambda tokeniser: BLEU(tokenize=tokeniser),
+    "chrf": lambda tokeniser: CHRF(),
+}
+"""Metrics by their names in records, computed as in `bench.metrics` with one of sacreBLEU's tokenisers. Exact match
+is not tested: its differences take few values, and sacrebleu counts draws with a greater difference but none with an
+equal one, so chance would look like an effect."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ class MetricTest:
 @dataclass(frozen=True)
 class CellComparison:
     """Two cells on one split under one search. differing: segments with different outputs; tested: a row for each
-    metric."""
+    metric; left_out: metrics that are not tested although both cells have them, and why."""
 
     cells: tuple[str, str]
     split: str
@@ -62,6 +68,7 @@ class CellComparison:
     tested: list[MetricTest]
     unit: str = UNIT
     sacrebleu: str = sacrebleu.__version__
+    left_out: list[str] = field(default_factory=list)
 
 
 def compare(
@@ -78,8 +85,9 @@ def compare(
     """Test the difference of two cells' scores.
 
     split: the first by default; metrics: by default all of METRICS that both cells have; seed: at least 1, because
-    sacrebleu reads 0 as none; resamples: of the bootstrap; trials: of the randomisation. Raises UserError for cells,
-    splits, searches or metrics that do not exist, and for cells with different sources or references.
+    sacrebleu reads 0 as none; resamples: of the bootstrap; trials: of the randomisation. BLEU has the tokeniser of the
+    records. Raises UserError for cells, splits, searches or metrics that do not exist, for cells with different
+    sources or references, and for metrics that cannot be compared.
     """
     assert seed > 0
     if first.resolve() == second.resolve():
@@ -87,7 +95,13 @@ def compare(
     split, ours = _answers(first, split, search)
     _, theirs = _answers(second, split, search)
     _check_same(first, second, split, ours, theirs)
-    names = _metrics((first, second), split, search, metrics)
+    signatures = [_signatures(cell, split, search) for cell in (first, second)]
+    names = _metrics((first, second), split, signatures, metrics)
+    tokeniser = tokenisers.of_signature(next((each["bleu"] for each in signatures if each.get("bleu")), None))
+    obstacles = {name: _obstacle(name, signatures, ours.references, tokeniser) for name in names}
+    left_out = [f"{name}: {obstacle}" for name, obstacle in obstacles.items() if obstacle]
+    if left_out and (metrics or len(left_out) == len(names)):
+        raise UserError(f"{split} of {first} and {second} cannot be tested by {'; '.join(left_out)}")
     return CellComparison(
         cells=(str(first), str(second)),
         split=split,
@@ -97,7 +111,12 @@ def compare(
         seed=seed,
         resamples=resamples,
         trials=trials,
-        tested=[_test(name, ours, theirs, seed, resamples, trials) for name in names],
+        tested=[
+            _test(name, tokeniser, ours, theirs, seed, resamples, trials)
+            for name, obstacle in obstacles.items()
+            if not obstacle
+        ],
+        left_out=left_out,
     )
 
 
@@ -131,12 +150,13 @@ def _check_same(first: Path, second: Path, split: str, ours: SplitOutputs, their
                 )
 
 
-def _metrics(cells: Sequence[Path], split: str, search: str, wanted: Sequence[str]) -> list[str]:
+def _metrics(
+    cells: Sequence[Path], split: str, recorded: Sequence[Mapping[str, str | None]], wanted: Sequence[str]
+) -> list[str]:
     """The metrics to test: the wanted ones, which both cells must have, or by default all that both have."""
     for name in wanted:
         if name not in METRICS:
             raise UserError(f"no test for the metric {name!r}; there are {', '.join(METRICS)}")
-    recorded = [_recorded_metrics(cell, split, search) for cell in cells]
     common = [name for name in METRICS if all(name in names for names in recorded)]
     if not common:
         raise UserError(
@@ -151,21 +171,42 @@ def _metrics(cells: Sequence[Path], split: str, search: str, wanted: Sequence[st
     return list(dict.fromkeys(wanted)) or common
 
 
-def _recorded_metrics(cell: Path, split: str, search: str) -> set[str]:
+def _signatures(cell: Path, split: str, search: str) -> dict[str, str | None]:
+    """The metrics that a split is scored by, with their signatures."""
     try:
         scores = store.read(cell).get("scores") or []
     except (OSError, ValueError) as error:
         raise UserError(f"{cell} holds no record that can be read: {error}") from error
-    return {score["metric"] for score in scores if (score["split"], score["search"]) == (split, search)}
+    own = [score for score in scores if (score["split"], score["search"]) == (split, search)]
+    return {score["metric"]: score.get("signature") for score in reversed(own)}  # of the whole split, which is first
 
 
-def _test(name: str, ours: SplitOutputs, theirs: SplitOutputs, seed: int, resamples: int, trials: int) -> MetricTest:
+def _obstacle(
+    name: str, signatures: Sequence[Mapping[str, str | None]], references: Sequence[str], tokeniser: str
+) -> str | None:
+    """Why two cells cannot be tested by a metric; None if they can."""
+    kinds = [scoring.comparable(recorded[name]) for recorded in signatures]
+    if len(set(kinds) - {""}) > 1:
+        return f"the signatures differ ({' and '.join(differences(kinds).values())})"
+    if scoring.METRICS[name].by_language and tokeniser not in tokenisers.NAMES:
+        return f"{tokeniser} is no tokeniser of this program"
+    if scoring.METRICS[name].by_language and not tokenisers.available(tokeniser):
+        return f"the tokeniser {tokeniser} is not on this machine; to have it: {tokenisers.INSTALL[tokeniser]}"
+    reason = scoring.undefined(name, references, tokeniser)
+    return reason and f"undefined, {reason}"
+
+
+def _test(
+    name: str, tokeniser: str, ours: SplitOutputs, theirs: SplitOutputs, seed: int, resamples: int, trials: int
+) -> MetricTest:
     systems: list[tuple[str, Sequence[str]]] = [("A", ours.hypotheses), ("B", theirs.hypotheses)]
     results: list[Any] = []  # sacrebleu declares its results as str or Result
     signatures = []
     for kind, count in (("bs", resamples), ("ar", trials)):
         with _sacrebleu_seed(seed):
-            test = PairedTest(systems, {name: METRICS[name]()}, [ours.references], test_type=kind, n_samples=count)
+            test = PairedTest(
+                systems, {name: METRICS[name](tokeniser)}, [ours.references], test_type=kind, n_samples=count
+            )
             by_name, scores = test()
         ((key, signature),) = by_name.items()
         results.append(scores[key])
@@ -221,6 +262,8 @@ def lines(comparison: CellComparison) -> Iterator[str]:
             f"{row.metric}: {', '.join(sides)}, B - A {row.second - row.first:+.2f}; p {row.bootstrap_p:.4f} "
             f"by paired bootstrap, {row.randomisation_p:.4f} by paired approximate randomisation"
         )
+    for reason in comparison.left_out:
+        yield f"not tested by {reason}"
     yield (
         f"Brackets: 95 % bootstrap interval of each score. Seed {comparison.seed}, {comparison.resamples} resamples, "
         f"{comparison.trials} trials; p is not corrected for multiple comparisons."

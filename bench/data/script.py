@@ -29,13 +29,14 @@ UNSPACED = frozenset({HAN, KANA, JAPANESE, "Thai", "Lao", "Khmer", "Myanmar", "T
 UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "km", "my", "bo", "dz"})
 """ISO 639-1 codes of the languages that are written in them."""
 
-LANGUAGES = frozenset(
-    "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en "
-    "eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv "
-    "ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne "
-    "ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg sh si sk sl sm sn so sq sr ss "
-    "st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu".split()
-)
+_CODES = """
+aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en eo es
+et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv ka kg ki
+kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no
+nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg sh si sk sl sm sn so sq sr ss st su sv sw ta
+te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu
+"""
+LANGUAGES = frozenset(_CODES.split())
 """ISO 639-1 codes."""
 
 _RANGES = (
@@ -115,7 +116,7 @@ def repeats_without_spaces(text: str) -> bool:
     """Whether a text has a phrase of two to twenty characters three times in a row, or one character four times, in a
     script without spaces.
 
-    >>> repeats_without_spaces("我我我我去"), repeats_without_spaces("他看见他看见他看见"), repeats_without_spaces("哈哈哈")
-    (True, True, False)
+    >>> [repeats_without_spaces(text) for text in ("我我我我去", "他看见他看见他看见", "哈哈哈")]
+    [True, True, False]
     """
     return _RUN.search(text) is not None

@@ -93,9 +93,10 @@ def _confirm(folder: Path, row: dict[str, Any], hypotheses: Sequence[str], refer
     else:
         same = math.isclose(value, row["value"], rel_tol=TOLERANCE, abs_tol=TOLERANCE)
     if not same:
+        before = "undefined" if row["value"] is None else row["value"]
         raise DataError(
-            f"{folder}: {_label(row)} is {'undefined' if row['value'] is None else row['value']} in {store.RECORD} but "
-            f"{value} from {store.OUTPUTS}; one of the files was changed, restore it or run the cell again"
+            f"{folder}: {_label(row)} is {before} in {store.RECORD} but {value} from {store.OUTPUTS}; one of the files "
+            "was changed, restore it or run the cell again"
         )
     return True
 

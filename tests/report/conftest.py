@@ -178,9 +178,10 @@ class Folder:
              "valid_token_accuracy": 0.5, "learning_rate": 0.001}
             for step in range(100, 1000, 100)
         ]  # fmt: skip
+        rest = " c d" if metric == "bleu" else ""  # BLEU of references with fewer than four tokens is undefined
         lines = [
-            {"split": split, "search": "greedy", "index": i, "source": "a b c", "reference": "a b",
-             "hypothesis": hypothesis, "correct": hypothesis == "a b", "length": 3, "distance": 4}
+            {"split": split, "search": "greedy", "index": i, "source": "a b c", "reference": "a b" + rest,
+             "hypothesis": hypothesis + rest, "correct": hypothesis == "a b", "length": 3, "distance": 4}
             for split in splits for i in range(30)
         ]  # fmt: skip
         if status != "done":

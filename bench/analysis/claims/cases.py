@@ -16,6 +16,7 @@ from bench.analysis.comparisons import Comparison, Judgement
 from bench.analysis.evidence import Evidence
 from bench.analysis.messages import Text
 from bench.analysis.settings import Setting
+from bench.metrics import comparable
 
 SUPPORTED, REFUTED, QUALIFIED, INCONCLUSIVE = "supported", "refuted", "qualified", "inconclusive"
 NOT_TESTED = "not tested"
@@ -66,7 +67,8 @@ def compare_arms(evidence: Evidence, setting: Setting, rows: pd.DataFrame, first
     split, metric, search = (rows[name].iloc[0] for name in ("split", "metric", "search"))
     unit, trusted = evidence.unit(setting, metric), evidence.trusted(rows)
     ours, theirs = (evidence.merit(trusted, arm, unit) for arm in (first, second))
-    return Comparison(setting, first, second, ours, theirs, unit, metric, split, search)
+    signature = comparable(rows["signature"].iloc[0])
+    return Comparison(setting, first, second, ours, theirs, unit, metric, split, search, signature=signature)
 
 
 def arms_of_kind(rows: pd.DataFrame, *kinds: str) -> list[str]:

@@ -81,6 +81,11 @@ class Side:
         """Scores of a setting on whole splits."""
         return self._renamed(self.evidence.select(setting))
 
+    def undefined(self, setting: Setting) -> pd.DataFrame:
+        """Scores of a setting on whole splits that are undefined."""
+        rows = self.evidence.undefined
+        return rows[(rows["setting"] == setting) & rows["axis"].isna()]
+
     def cells(self, names: Mapping[Setting, str]) -> dict[Key, dict]:
         """Every cell by its key, as a row of the records' table. names: of the settings."""
         cells: dict[Key, dict] = {}

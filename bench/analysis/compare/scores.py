@@ -21,12 +21,14 @@ from bench.analysis.comparisons import MIN_SEEDS
 from bench.analysis.evidence import MACHINE
 from bench.analysis.missing_values import column
 from bench.analysis.settings import Setting
+from bench.analysis.signatures import RECORDED, differences
 from bench.analysis.stats import Interval, holm, paired_difference, summary
 from bench.analysis.welch import welch
+from bench.metrics import comparable
 
 LEVEL = 0.05
 PAIRED, WELCH = "paired by seed", "Welch"
-KEYS = ("split", "search", "metric", "unit")
+KEYS = ("split", "search", RECORDED, "unit")
 
 
 @dataclass(frozen=True)
@@ -79,14 +81,42 @@ class Speed:
     seeds: int
 
 
-def scores(first: Side, second: Side, matched: Mapping[Setting, Setting]) -> list[Score]:
-    """Every score on a whole split that both folders have."""
-    every = []
+def scores(first: Side, second: Side, matched: Mapping[Setting, Setting]) -> tuple[list[Score], list[str]]:
+    """Every score on a whole split that both folders have, and those that are not compared because they were computed
+    in different ways, or are undefined."""
+    every, left_out = [], []
     for ours, theirs in matched.items():
-        one, other = _grouped(first, ours), _grouped(second, theirs)
-        every += [_score(first.evidence.name(ours), key, one[key], other[key]) for key in one if key in other]
+        one, other, name = _grouped(first, ours), _grouped(second, theirs), first.evidence.name(ours)
+        for key in (key for key in one if key in other):
+            alike, unlike = _by_signature(one[key], other[key])
+            every += [_score(name, (*key[:3], key[3] + label, key[4]), *rows) for label, rows in alike.items()]
+            left_out += [f"{name}, {', '.join(key[:4])}: {unlike}"] if unlike else []
+        left_out += _undefined(name, first.undefined(ours), second.undefined(theirs))
     adjusted = iter(holm([score.p for score in every if score.p is not None]))
-    return [score if score.p is None else _with_adjusted_p(score, next(adjusted)) for score in every]
+    return [score if score.p is None else _with_adjusted_p(score, next(adjusted)) for score in every], left_out
+
+
+def _by_signature(one: pd.DataFrame, other: pd.DataFrame) -> tuple[dict[str, tuple[pd.DataFrame, pd.DataFrame]], str]:
+    """Rows of one metric in both folders with equal signatures, by what to add to the name of the metric, and the
+    signatures that only one folder has, in words ("" if none). A missing signature is like any other."""
+    kinds = [rows["signature"].map(comparable) for rows in (one, other)]
+    sets = [set(kind) - {""} for kind in kinds]
+    labels = differences(sorted(sets[0] | sets[1]))
+    if len(labels) <= 1:
+        return {"": (one, other)}, ""
+    common = sorted(sets[0] & sets[1])
+    alike = {f" ({labels[kind]})": (one[kinds[0] == kind], other[kinds[1] == kind]) for kind in common}
+    sides = [", ".join(labels[kind] for kind in sorted(own)) for own in sets]
+    return alike, f"{sides[0]} in A, {sides[1]} in B" if sets[0] != sets[1] else ""
+
+
+def _undefined(name: str, first: pd.DataFrame, second: pd.DataFrame) -> list[str]:
+    """The undefined scores of whole splits in either folder, in words."""
+    where: dict[str, list[str]] = {}
+    for letter, rows in (("A", first), ("B", second)):
+        for row in rows.drop_duplicates(["split", "metric", "reason"]).to_dict("records"):
+            where.setdefault(f"{name}, {row['split']}, {row['metric']}: undefined, {row['reason']}", []).append(letter)
+    return [f"{what} ({' and '.join(letters)})" for what, letters in where.items()]
 
 
 def _with_adjusted_p(score: Score, p: float) -> Score:

@@ -54,6 +54,7 @@ def compare_segments(
                 left_out.append(f"{key}, {split}, {search}: {error}")
                 continue
             rows += [_row(str(key), comparison, row) for row in comparison.tested]
+            left_out += [f"{key}, {split}, {search}, {reason}" for reason in comparison.left_out]
     return _corrected(rows), left_out
 
 

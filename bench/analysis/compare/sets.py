@@ -12,6 +12,7 @@ from bench.analysis.compare.pairs import Change
 from bench.analysis.compare.scores import Score, Speed
 from bench.analysis.compare.segments import SegmentTest
 from bench.analysis.evidence import Evidence
+from bench.analysis.signatures import RECORDED
 
 SCHEMA = 1
 """Version of the JSON; it increases when a key changes its meaning or disappears."""
@@ -21,8 +22,9 @@ SCHEMA = 1
 class Comparison:
     """Two folders compared; pairs are first and second folder.
 
-    statuses: number of cells of each status. only: what the other folder lacks. unlike: arms whose speeds were
-    measured on different machines. segments: None unless requested. left_out: why cells were not tested over segments.
+    statuses: number of cells of each status. only: what the other folder lacks. not_compared: scores that were
+    computed in different ways or are undefined. unlike: arms whose speeds were measured on different machines.
+    segments: None unless requested. left_out: why cells were not tested over segments.
     """
 
     schema: int
@@ -35,6 +37,7 @@ class Comparison:
     unlike: list[str]
     segments: list[SegmentTest] | None
     left_out: list[str]
+    not_compared: list[str]
 
 
 def compare(
@@ -56,13 +59,14 @@ def compare(
     tests: list[SegmentTest] | None = None
     left_out: list[str] = []
     if by_segment:
-        translated = set(one.scores["cell"][one.scores["metric"].isin(significance.METRICS)])
+        translated = set(one.scores["cell"][one.scores[RECORDED].isin(significance.METRICS)])
         both = {
             key: (cells[0][key]["cell"], cells[1][key]["cell"])
             for key in cells[0]
             if key in cells[1] and cells[0][key]["cell"] in translated
         }
         tests, left_out = segments.compare_segments(first, second, both, seed=seed, resamples=resamples, trials=trials)
+    in_both, not_compared = scores.scores(ours, theirs, matched)
     ratios, unlike = scores.speeds(ours, theirs, matched)
     return Comparison(
         schema=SCHEMA,
@@ -73,9 +77,10 @@ def compare(
             pairs.only(cells[1], cells[0]) + scores.only(theirs, ours, inverse),
         ),
         changes=pairs.changes(*cells),
-        scores=scores.scores(ours, theirs, matched),
+        scores=in_both,
         speeds=ratios,
         unlike=unlike,
         segments=tests,
         left_out=left_out,
+        not_compared=not_compared,
     )

@@ -38,13 +38,14 @@ def lines(comparison: Comparison) -> Iterator[str]:
     for letter, folder, statuses in zip("AB", comparison.folders, comparison.statuses, strict=True):
         yield f"{letter} = {folder}: {', '.join(f'{count} {status}' for status, count in sorted(statuses.items()))}"
     alike = sum(score.same for score in comparison.scores)
-    if not any((*comparison.only, comparison.changes)) and alike == len(comparison.scores):
+    if not any((*comparison.only, comparison.changes, comparison.not_compared)) and alike == len(comparison.scores):
         yield NO_CHANGE
     for letter, missing in zip("AB", comparison.only, strict=True):
         yield from _section(f"Only in {letter}", missing)
     yield from _section("Changed from A to B", map(_change, comparison.changes))
     if comparison.scores:
         yield from _scores(comparison.scores, alike)
+    yield from _section("Scores that are not compared", comparison.not_compared)
     yield from _section("Speeds, B over A", _speeds(comparison.speeds))
     if comparison.unlike:
         yield ""
