@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.data import conservation
 from bench.data.corpora import files
 from bench.data.corpora.multi30k import CORPUS, LANGUAGES, TESTS
 from bench.data.text import ParallelText, read_pair
@@ -80,4 +81,7 @@ class Multi30k(Translation):
 
     def _read(self, name: str, counts: Counter[str]) -> ParallelText:
         source, target = (files.obtain(CORPUS, file) for file in self._files(name))
-        return read_pair(source, target, counts)
+        text = read_pair(source, target, counts)
+        pairs = zip(conservation.plain_lines(source), conservation.plain_lines(target), strict=True)
+        conservation.check_reading(name, pairs, text, dropped=0)
+        return text
