@@ -31,7 +31,7 @@ STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EI
 """Errors of a full, read-only or faulty disk. They are not bugs, even if the error names no file."""
 
 COMMANDS = (
-    *(cells.run, cells.suite_command, cells.tune_command, cells.report),
+    *(cells.run, cells.suite_command, cells.tune_command, cells.status_command, cells.report),
     *(comparing.compare, measuring.profile, measuring.reach),
     *(outputs.translate, outputs.score, outputs.hypotheses_command, outputs.significance),
     *(listing.list_command, data.data),

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from bench.cli import EXIT_FAILED, EXIT_OK, PATH, RUNS
+from bench.conf import files
 from bench.errors import UserError
 
 RETRY_HELP = "Run cells again that failed, diverged or ran out of time before."
@@ -54,6 +55,7 @@ def run(settings: tuple[str, ...], multirun: bool, cfg: str | None, resolve: boo
 @click.option("--jobs", type=int, metavar="N", help=JOBS_HELP)
 @click.option("--out", type=PATH, help=FOLDER_HELP.format(""))
 @click.option("--only", metavar="TASK,TASK", help="Tasks to run.  [default: all of the suite]")
+@click.option("--seeds", metavar="N-M", help="Seeds in place of the suite's own, as many as it has: 11-13 or 4,7,9.")
 @click.option("--retry-failed", is_flag=True, help=RETRY_HELP)
 @click.option(
     "--cell-timeout",
@@ -68,6 +70,7 @@ def suite_command(
     jobs: int | None,
     out: Path | None,
     only: str | None,
+    seeds: str | None,
     retry_failed: bool,
     cell_timeout: int | None,
     adopted: bool,
@@ -87,7 +90,7 @@ def suite_command(
     from bench.runs.display import board
     from bench.system.environment import usable_cores
 
-    chosen = suites.load(name, only)
+    chosen = suites.load(name, only, seeds)
     out = RUNS / name if out is None else out
     suite.check_folder(out)
     at_a_time = suite.concurrency(chosen.threads, jobs)
@@ -174,6 +177,46 @@ def tune_command(
     for path in tune.adopt(paths) if adopt else ():
         click.echo(f"changed {path}")
     return EXIT_FAILED if suite.failed(outcomes) else EXIT_OK
+
+
+@click.command("status")
+@click.argument("folder", type=PATH)
+@click.option("--suite", "name", metavar="NAME", help="Suite whose cells belong there.  [default: from the records]")
+@click.option("--seeds", metavar="N-M", help="As in bench suite.")
+@click.option("--json", "as_json", is_flag=True, help="Print the status as JSON.")
+def status_command(folder: Path, name: str | None, seeds: str | None, as_json: bool) -> int:
+    """Show which cells of a results folder are done, running, failed or missing.
+
+    Also how long the rest will take, by the times of the finished cells, and which claims are decided so far. Nothing
+    is written; cells may be running meanwhile.
+
+    Exit status: 0 on success, whatever the status; 2 for invalid input.
+    """
+    import json
+
+    from bench.analysis.claims import judge
+    from bench.conf import suites
+    from bench.records import store
+    from bench.runs import status, suite
+
+    if not folder.is_dir():
+        raise UserError(f"{folder}: not a folder of results")
+    suite.check_folder(folder)
+    recorded = status.suite_of(folder)
+    name = name or (recorded if recorded in files.choices("suite") else None)
+    chosen = None if name is None else suites.load(name, seeds=seeds)
+    jobs = [] if chosen is None else [suite.Job.of(overrides) for overrides in chosen.cells]
+    at_a_time = 1 if chosen is None else suite.concurrency(chosen.threads)
+    current = status.read(folder, jobs, name, at_a_time)
+    verdicts = judge.verdicts(store.load(folder)) if current.counts.get("done") else []
+    if as_json:
+        click.echo(json.dumps(status.as_json(current, {each.letter: each.verdict for each in verdicts}), indent=1))
+        return EXIT_OK
+    for line in status.lines(current):
+        click.echo(line)
+    if verdicts:
+        click.echo("claims so far: " + ", ".join(f"{each.letter} {each.verdict}" for each in verdicts))
+    return EXIT_OK
 
 
 @click.command()

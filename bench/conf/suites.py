@@ -7,8 +7,9 @@ take, optional) and `cells`, a list of settings. A setting with a list of values
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
@@ -31,12 +32,44 @@ class Suite:
     cells: tuple[tuple[str, ...], ...]
 
 
-def load(name: str, only: str | None = None) -> Suite:
-    """A shipped suite by name. only: see `read`. Raises UserError for an unknown suite, and the errors of `read`."""
+SEED = "seed="
+
+
+def load(name: str, only: str | None = None, seeds: str | None = None) -> Suite:
+    """A shipped suite by name. only: see `read`. seeds: see `with_seeds`; None: the suite's own.
+
+    Raises UserError for an unknown suite, and the errors of `read` and `with_seeds`.
+    """
     known = files.choices("suite")
     if name not in known:
         raise UserError(f"unknown suite {name!r}; there are {', '.join(known)}")
-    return read(files.CONF / "suite" / f"{name}.yaml", only)
+    suite = read(files.CONF / "suite" / f"{name}.yaml", only)
+    return suite if seeds is None else with_seeds(suite, seeds)
+
+
+def with_seeds(suite: Suite, seeds: str) -> Suite:
+    """The suite with other seeds: its lowest seed becomes the first of these, and so on.
+
+    seeds: `11-13` or `4,7,9`. Raises UserError where their number is not that of the suite's seeds.
+    """
+    new = _parse_seeds(seeds)
+    old = sorted({int(each.removeprefix(SEED)) for cell in suite.cells for each in cell if each.startswith(SEED)})
+    if len(new) != len(old):
+        raise UserError(f"--seeds {seeds} are {len(new)}, and the suite {suite.name} has {len(old)}; name as many")
+    by_old = {f"{SEED}{before}": f"{SEED}{after}" for before, after in zip(old, new)}
+    return replace(suite, cells=tuple(tuple(by_old.get(each, each) for each in cell) for cell in suite.cells))
+
+
+def _parse_seeds(text: str) -> list[int]:
+    if match := re.fullmatch(r"(\d{1,9})-(\d{1,9})", text):
+        seeds = list(range(int(match[1]), int(match[2]) + 1))
+    elif re.fullmatch(r"\d{1,9}(,\d{1,9})*", text):
+        seeds = sorted({int(each) for each in text.split(",")})
+    else:
+        seeds = []
+    if not seeds:
+        raise UserError(f"--seeds takes a range or a list, such as 11-13 or 4,7,9; got {text!r:.100}")
+    return seeds
 
 
 def read(path: Path, only: str | None = None) -> Suite:

@@ -49,6 +49,20 @@ def exclusive(path: Path, timeout: float | None = None) -> Iterator[BinaryIO]:
         file.close()
 
 
+def is_held(path: Path) -> bool:
+    """Whether a process holds the lock at `path`. Nothing is written. On Windows always False."""
+    if sys.platform == "win32":
+        return False
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # released when the file is closed
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def _lock(file: BinaryIO) -> bool:
     """Try to lock a file; False if another process holds its lock."""
     if sys.platform == "win32":

@@ -1,0 +1,112 @@
+"""`bench status`: states of cells, time left, claims so far; and other seeds of a suite."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.__main__ import main
+from bench.conf import suites
+from bench.errors import UserError
+from bench.records import store
+from bench.runs import status
+from bench.runs.suite import Job
+from bench.system import locks
+from tests.report.conftest import Folder
+
+SMOKE = [Job.of(overrides) for overrides in suites.load("smoke").cells]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+def states(folder: Folder, jobs: list[Job] | None = None) -> dict[str, str]:
+    return {cell.name: cell.state for cell in status.read(folder.path, jobs or [], None, 1).cells}
+
+
+def test_a_cell_is_missing_stopped_running_or_what_its_record_says(folder: Folder) -> None:
+    made = {name: folder.cell(seed=seed, status=name)["cell"] for seed, name in enumerate(store.STATUSES)}
+    missing, stopped, running = (job.cell.name for job in SMOKE[:3])
+    store.work_folder(folder.path, stopped).mkdir(parents=True)
+    with locks.exclusive(store.lock_file(folder.path, running)):
+        current = states(folder, SMOKE[:3])
+    assert {current[name] for name in made.values()} == set(store.STATUSES)
+    assert all(current[name] == state for state, name in made.items())
+    assert (current[missing], current[stopped], current[running]) == ("missing", "stopped", "running")
+    assert states(folder, SMOKE[:3])[running] == "missing", "its process has ended"
+
+
+def test_a_lock_is_seen_from_another_process_and_not_disturbed(folder: Folder) -> None:
+    name = SMOKE[0].cell.name
+    path = store.lock_file(folder.path, name)
+    code = "import sys, pathlib; from bench.system import locks; print(locks.is_held(pathlib.Path(sys.argv[1])))"
+    with locks.exclusive(path):
+        seen = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+        assert seen.stdout.strip() == "True" and path.exists()
+    assert not locks.is_held(path) and not path.exists()
+
+
+def test_time_left_is_that_of_like_cells(folder: Folder) -> None:
+    for seed, (arm, seconds) in enumerate([("transformer", 100.0), ("transformer", 300.0), ("lstm_dot", 10.0)]):
+        folder.cell("reverse", arm, seed, change={"times.total": seconds})
+    jobs = [job for job in SMOKE if job.cell.task == "reverse"]
+    by_model = {"transformer": 200.0, "lstm_dot": 10.0}
+    expected = [by_model.get(job.cell.model, 100.0) for job in jobs]
+    assert status.read(folder.path, jobs, None, 1).seconds_left == pytest.approx(sum(expected))
+    assert status.read(folder.path, jobs, None, 2).seconds_left == pytest.approx(max(sum(expected) / 2, max(expected)))
+    assert status.read(folder.path, [], None, 1).seconds_left == 0
+    assert status.read(folder.path / "none", jobs, None, 1).seconds_left is None
+
+
+def test_the_command_says_what_is_missing_failed_and_decided(folder: Folder, capsys: pytest.CaptureFixture) -> None:
+    folder.full(seeds=(1, 2, 3))
+    folder.cell("recall", "lstm_dot", 9, status="failed", change={"suite": "smoke"})
+    files = sorted(path for path in folder.path.rglob("*"))
+    assert main(["status", str(folder.path), "--suite", "quick"]) == 0
+    out = capsys.readouterr().out
+    assert (
+        f"{folder.path}: suite quick, " in out
+        and f"{len(suites.load('quick').cells)} missing" in out
+        and "1 failed" in out
+    )
+    assert "and " in out and " more" in out and "--retry-failed" in out and " left" in out
+    assert "claims so far: A " in out and "B refuted" in out
+    assert sorted(path for path in folder.path.rglob("*")) == files, "nothing is written"
+
+
+def test_json_and_a_suite_from_the_records(folder: Folder, capsys: pytest.CaptureFixture) -> None:
+    for seed in (1, 2):
+        folder.cell(seed=seed, change={"suite": "smoke"})
+    assert main(["status", str(folder.path), "--json"]) == 0
+    current = json.loads(capsys.readouterr().out)
+    assert current["suite"] == "smoke" and current["counts"] == {"done": 2, "missing": len(SMOKE)}
+    assert len(current["cells"]) == 2 + len(SMOKE) and set(current["claims"]) == set("ABCDEFGH")
+
+
+@pytest.mark.parametrize("words", [["nowhere"], [".", "--suite", "nope"]])
+def test_bad_input_is_one_line(words: list[str], tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["status", *words]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_other_seeds_take_the_places_of_the_suites_own() -> None:
+    own, other = suites.load("quick"), suites.load("quick", seeds="11-13")
+    assert len(own.cells) == len(other.cells) == len(set(other.cells))
+    for before, after in zip(own.cells, other.cells, strict=True):
+        assert [each.replace("seed=", "seed=1") if each.startswith("seed=") else each for each in before] == list(
+            after
+        )
+    assert suites.load("quick", seeds="7,4,9") == suites.load("quick", seeds="4,7,9")
+
+
+@pytest.mark.parametrize("seeds", ["", "x", "3-1", "1,,2", "-1", "1-2", "1,2,3,4", "1.5"])
+def test_seeds_that_cannot_be_are_one_line(seeds: str) -> None:
+    with pytest.raises(UserError, match="--seeds"):
+        suites.load("quick", seeds=seeds)
