@@ -13,7 +13,7 @@ from bench.analysis import arms, gates, signatures
 from bench.analysis.messages import Text
 from bench.analysis.missing_values import column, flatten, is_present, option
 from bench.analysis.settings import Setting, add_settings
-from bench.metrics import LESS_IS_BETTER, LITERATURE
+from bench.metrics import LESS_IS_BETTER, LITERATURE, comparable
 from bench.records import phenomena
 from bench.records.store import Records
 
@@ -173,6 +173,11 @@ class Evidence:
         rows = self.undefined[(self.undefined["setting"] == setting) & self.undefined["axis"].isna()]
         reasons = dict(zip(rows["metric"], rows["reason"])) if len(rows := rows[rows["split"] == split]) else {}
         return [PassedOver(name, why, metric) for name, why in reasons.items() if not name.startswith(LITERATURE)]
+
+    def signature(self, setting: Setting) -> str:
+        """How the headline was computed, as from `bench.metrics.comparable`; "" if not recorded."""
+        texts = self.select(setting, *self.headline(setting))["signature"]
+        return next((comparable(text) for text in texts if is_present(text)), "")
 
     def axes(self, setting: Setting) -> list[str]:
         """Axes of scores in the order of the records: the first is the one that the task controls."""

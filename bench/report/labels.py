@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from bench.analysis.messages import Joined, Message, Text, translate_name
+from bench.report.figures import fonts
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,11 @@ def metric_with_unit(metric: str, unit_name: str) -> str | Text:
     return Message("figures.metric", metric=name, unit=unit(unit_name)) if unit_name else name
 
 
-def axis_label(name: str, in_words: bool = False) -> str | Text:
-    """Label of a task's axis, with its unit. in_words: lengths count words, as in translation, not tokens."""
+def axis_label(name: str, unit_name: str = "") -> str | Text:
+    """Label of a task's axis, with its unit. unit_name: `words` or `characters` where lengths count these, as in
+    translation, and not tokens."""
     plain = translate_name("axes", name)
-    return translate_name("axes", f"{name} in words", plain) if in_words else plain
+    return translate_name("axes", f"{name} in {unit_name}", plain) if unit_name else plain
 
 
 def axis_name(name: str) -> str | Text:
@@ -127,7 +129,7 @@ def printable(text: object, max_length: int) -> str:
     """
     line = " ".join(str(text).split())
     drawable = [c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line if unicodedata.category(c) != "Cf"]
-    return truncate("".join(drawable), max_length)
+    return truncate(fonts.drawable("".join(drawable)), max_length)
 
 
 def wrap(label: str) -> str:

@@ -14,6 +14,7 @@ from bench.analysis.messages import Text
 from bench.analysis.missing_values import column, is_present
 from bench.analysis.settings import Setting
 from bench.analysis.stats import bootstrap_mean
+from bench.data.script import WORDS
 from bench.report import labels
 
 KEYS = ["task", "budget_name", "arm", "seed", "cell"]
@@ -129,6 +130,12 @@ def _melt(cells: pd.DataFrame, names: dict[str, Text], value: str) -> pd.DataFra
 def translation_metrics(evidence: Evidence, setting: Setting) -> list[str]:
     """Metrics in points, in the order of the records; empty unless the task is a translation."""
     return [metric for metric in evidence.metrics(setting) if evidence.unit(setting, metric) == POINTS]
+
+
+def length_unit(evidence: Evidence, setting: Setting) -> str:
+    """The unit of a source's length where the task translates text (`words`, `characters`); else ""."""
+    recorded = evidence.fact(setting, "data.language.length_unit")
+    return str(recorded or (WORDS if translation_metrics(evidence, setting) else ""))
 
 
 def translation_searches(evidence: Evidence, setting: Setting) -> list[str]:

@@ -19,7 +19,7 @@ from bench.analysis.settings import Setting
 from bench.errors import UserError
 from bench.records import store
 from bench.report import labels
-from bench.report.figures import canvas, style
+from bench.report.figures import canvas, fonts, style
 from bench.report.figures.canvas import Figure
 from bench.report.labels import FigureText, note, part
 
@@ -120,7 +120,7 @@ def _draw(mean: np.ndarray, heads: Sequence[np.ndarray], maps: Maps, text: Figur
         for side, count in ((maps.source, columns), (maps.rows, rows))
     )
     size = max(5.0, min(9.0, 150 / max(rows, columns)))
-    source_room, row_room = (max(map(len, tokens)) * size * 0.0085 for tokens in (source, looking))
+    source_room, row_room = (max(map(fonts.width, tokens)) * size * 0.0085 for tokens in (source, looking))
     left, below = 0.38 + row_room, 0.32 + source_room
     width = canvas.WIDTH - left - 0.85
     tall = min(width, max(1.2, width * rows / columns))

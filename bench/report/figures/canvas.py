@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,9 +17,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from bench.analysis import arms
-from bench.analysis.messages import Text
+from bench.analysis.messages import Joined, Text
 from bench.report import labels
-from bench.report.figures import style
+from bench.report.figures import fonts, style
 from bench.report.labels import FigureText
 
 WIDTH, HEIGHT = 5.0, 3.7
@@ -190,19 +189,20 @@ def finish(
 
 
 def save(figure: Canvas, folder: Path, name: str, text: FigureText, numbers: pd.DataFrame) -> Figure:
-    """Write a figure as SVG and PNG. If another figure has the name already, a number is appended to it."""
+    """Write a figure as SVG and PNG. If another figure has the name already, a number is appended to it. The caption
+    says where characters are shown by their code points, because no installed font has them."""
     folder.mkdir(parents=True, exist_ok=True)
     wanted, number = name, 1
     while (folder / f"{name}.svg").exists():
         name, number = f"{wanted}-{number + 1}", number + 1
+    fonts.choose(figure)
+    if without_font := fonts.missing(figure):
+        remark = labels.note("no font", packages=" ".join(fonts.packages(without_font)))
+        text = replace(text, caption=Joined([text.caption, remark], "sentences"))
     # Straight to the canvases: `savefig` draws everything twice.
-    with warnings.catch_warnings():  # the SVG keeps every character; the PNG shows a box for one that no font has
-        warnings.filterwarnings("ignore", message="Glyph .* missing")
-        FigureCanvasSVG(figure).print_svg(folder / f"{name}.svg", metadata={"Date": None})
-        figure.set_dpi(PNG_DPI)
-        FigureCanvasAgg(figure).print_png(
-            folder / f"{name}.png", metadata={"Software": None}, pil_kwargs=PNG_COMPRESSION
-        )
+    FigureCanvasSVG(figure).print_svg(folder / f"{name}.svg", metadata={"Date": None})
+    figure.set_dpi(PNG_DPI)
+    FigureCanvasAgg(figure).print_png(folder / f"{name}.png", metadata={"Software": None}, pil_kwargs=PNG_COMPRESSION)
     return Figure(name, text, numbers, (folder / f"{name}.svg").read_text(encoding="utf-8"))
 
 

@@ -45,11 +45,12 @@ def of_setting(evidence: Evidence, setting: Setting, folder: Path) -> list[Figur
 
 
 def by_parameters(evidence: Evidence, folder: Path) -> list[Figure]:
-    """Scores against the number of parameters: one figure for each task, budget, matching rule and device, over all
-    targets."""
+    """Scores against the number of parameters: one figure for each task, budget, matching rule, device and way to
+    compute the score, over all targets."""
     groups: dict[tuple, list[Setting]] = {}
     for setting in evidence.settings():
-        groups.setdefault((setting.task, setting.budget, setting.rule, setting.device), []).append(setting)
+        measure = evidence.headline(setting)[1:], evidence.signature(setting)
+        groups.setdefault((setting.task, setting.budget, setting.rule, setting.device, measure), []).append(setting)
     with style.settings("parameters"):
         figures = [_parameters(evidence, settings, folder) for settings in groups.values()]
     return [figure for figure in figures if figure is not None]
@@ -110,10 +111,11 @@ def _by_axis(
         else:
             axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         notes = [note("shaded")] * shaded + [note("binned")] * binned + [labels.interval_note("bands", rows["seeds"])]
-        in_words = bool(series.translation_metrics(evidence, setting))
+        if _has_undefined(evidence, setting, axis, metric):
+            notes.append(note("undefined", metric=labels.metric_name(metric)))
         text = labels.figure_text(
             "axis, less is better" if unit in LESS_IS_BETTER else "axis", notes,
-            x=labels.axis_label(axis, in_words), y=labels.metric_with_unit(metric, unit),
+            x=labels.axis_label(axis, series.length_unit(evidence, setting)), y=labels.metric_with_unit(metric, unit),
             metric=labels.metric_name(metric), axis=labels.axis_name(axis), search=search,
             where=part("split", split=split) if split else "",
         )  # fmt: skip
@@ -123,6 +125,12 @@ def _by_axis(
         drawn = canvas.finish(figure, axes, folder, name, text, rows.reset_index(drop=True), extra)
         figures.append(replace(drawn, against=(axis, metric, search)))
     return figures
+
+
+def _has_undefined(evidence: Evidence, setting: Setting, axis: str, metric: str) -> bool:
+    """Whether a metric is undefined at a place of an axis."""
+    rows = evidence.undefined
+    return bool(((rows["setting"] == setting) & (rows["axis"] == axis) & (rows["metric"] == metric)).any())
 
 
 def _apart(table: pd.DataFrame) -> bool:

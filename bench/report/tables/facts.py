@@ -15,7 +15,7 @@ from bench.analysis.settings import Setting
 from bench.records.matching import RULES
 from bench.records.store import STATUSES
 from bench.report import labels
-from bench.report.tables import text_data
+from bench.report.tables import scoring, text_data
 from bench.report.tables.base import NONE, Row, Table, columns, table
 
 NOT_SHOWN = ("name", "_target_")
@@ -73,6 +73,7 @@ def warnings(evidence: Evidence) -> list[Text]:
     if single:
         texts.append(Message("warnings.one_seed", settings=Joined((setting.text for setting in single), "reasons")))
     texts.extend(text_data.warnings(evidence))
+    texts.extend(scoring.warnings(evidence))
     return texts
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from bench.analysis import arms
 from bench.analysis.comparisons import score_format
 from bench.analysis.evidence import Evidence
-from bench.analysis.messages import Message
+from bench.analysis.messages import Joined, Message
 from bench.analysis.missing_values import is_present
 from bench.analysis.settings import Setting
 from bench.report import labels, series
 from bench.report.series import MEBI
+from bench.report.tables import scoring
 from bench.report.tables.base import NONE, Cell, Row, Table, column_mean, columns, mean_cell, number_cell, table
 
 
@@ -70,6 +71,7 @@ def of_setting(evidence: Evidence, setting: Setting) -> Table:
     note = Message(
         "tables.results.note", metric=metric, unit=labels.unit(unit), search=search, counted=counted, aim=setting.aim
     )
+    note = Joined([note, *scoring.passed_over(evidence, setting)], "sentences")
     return table(f"results-{setting.slug}", setting.text, note, heads, rows).without_empty_columns()
 
 
@@ -88,6 +90,7 @@ def other_scores(evidence: Evidence, setting: Setting) -> Table | None:
             rows.append(
                 [split, search, name, arm, mean_cell(values, unit), str(signature) if is_present(signature) else NONE]
             )
+    rows += scoring.undefined_rows(evidence, setting)
     heads = columns("split", "search", "metric", "arm", "mean", "signature")
     title, note = Message("tables.other.title", setting=setting.text), Message("tables.other.note")
     return table(f"other-scores-{setting.slug}", title, note, heads, rows) if rows else None
