@@ -13,6 +13,9 @@ NEUTRAL: dict[str, dict[str, object]] = {
         "output_limit": 0,  # outputs end as they did before; the shipped default of `bitext` is another
         "source_language": None,
         "target_language": None,
+        "separator": None,
+        "quoting": None,
+        "header": False,
     },
     "budget": {"patience": None},
     "optim": {

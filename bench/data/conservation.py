@@ -5,7 +5,9 @@ by an error of this program, is found here, whichever function lost it."""
 
 from __future__ import annotations
 
+import csv
 import gzip
+import itertools
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,6 +15,7 @@ from pathlib import Path
 
 from bench.data.counts import LEFT_OUT, SPLIT_OFF
 from bench.data.text import ParallelText
+from bench.data.unicode import FILLERS
 from bench.errors import DataError
 
 FAULT = "this is an error of the program, please report it"
@@ -28,6 +31,13 @@ def plain_lines(path: Path | str) -> Iterator[str]:
         opened = gzip.open if file.read(len(_GZIP)) == _GZIP else open
     with opened(path, "rt", encoding="utf-8-sig", newline="\n") as lines:
         yield from lines
+
+
+def plain_rows(path: Path | str, separator: str, quoted: bool, header: bool) -> Iterator[list[str]]:
+    """The cells of each row of a table below its header."""
+    lines = plain_lines(path)
+    rows = csv.reader(lines, delimiter=separator) if quoted else (line.split(separator) for line in lines)
+    yield from itertools.islice(rows, int(header), None)
 
 
 def letters(lines: Iterable[str]) -> Counter[str]:
@@ -51,7 +61,7 @@ def check_reading(where: str, pairs: Pairs, text: ParallelText, dropped: int) ->
         normal = [unicodedata.normalize("NFD", side) for side in pair]
         for side in (0, 1):
             whole[side].update(normal[side])
-        if dropped and all(any(c.isalnum() for c in side) for side in normal):
+        if dropped and all(any(c.isalnum() and c not in FILLERS for c in side) for side in normal):
             for side in (0, 1):
                 surely_kept[side].update(normal[side])
     if number != len(text.sources) + dropped:

@@ -16,6 +16,9 @@ LEFT_OUT: dict[str, str] = {
 
 CHANGED: dict[str, str] = {
     "tabs": "lines with a tab, which became a space",
+    "nfc": "lines with letters and marks apart, which were composed (NFC)",
+    "invisible": "lines with invisible characters, which were removed",
+    "header_lines": "first lines of tables, which are column names and no text",
     "lines_tidied": "lines with runs of white space, which became one space",
 }
 """How a line was changed, by key; a line may count under several."""

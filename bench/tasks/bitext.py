@@ -2,12 +2,14 @@
 
     bench run task=bitext task.source=train.en task.target=train.de
     bench run task=bitext task.table=pairs.tsv task.source=1 task.target=2
+    bench run task=bitext task.table=pairs.csv task.header=true
     bench run task=bitext task.dataset=NAME task.revision=COMMIT task.source=en task.target=de
 
 Source and target: a line (or row) of the text, as subword ids. A pair of this kind:
     source  The kettle is boiling.
     target  Das Wasser kocht.
-Files are UTF-8, plain or `.gz`, and are read strictly (see `bench.data.text`). Validation and test sets are texts of
+Files are UTF-8, plain or `.gz`, and are read strictly (see `bench.data.text`); every line is normalised (see
+`bench.data.unicode`). Validation and test sets are texts of
 their own, or are split off by a hash of the source sentence, so that no source is in two of them.
 """
 
@@ -22,10 +24,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.data import conservation, hub
+from bench.data import conservation, hub, unicode
 from bench.data.corpora.files import file_checksum
 from bench.data.splits import fraction
-from bench.data.text import DROPPED_EMPTY, ParallelText, read_pair, read_table
+from bench.data.tables import NONE, TableForm, read_table
+from bench.data.text import DROPPED_EMPTY, ParallelText, read_pair
 from bench.errors import DataError, UserError
 from bench.tasks.kinds.text_languages import TextLanguages
 
@@ -41,7 +44,10 @@ class Bitext(TextLanguages):
 
     source: str | None = None  # a file; or a column of `table`, counted from 1; or a field of `dataset`
     target: str | None = None  # likewise, line for line
-    table: str | None = None  # a file with tab-separated columns
+    table: str | None = None  # a file with columns
+    separator: str | None = None  # of its columns: tab, comma, semicolon or one character; null: by its name
+    quoting: str | None = None  # none, or csv where cells may stand in quotes; null: by its name
+    header: bool = False  # whether the first line of every table has the names of the columns
     dataset: str | None = None  # a data set of the Hugging Face Hub; needs the library `datasets`
     subset: str | None = None  # of a data set that has several
     revision: str | None = None  # commit of the data set, so that the cell determines its text
@@ -104,7 +110,7 @@ class Bitext(TextLanguages):
                 kept[key] = [checksums.get(each, each) for each in value]
             elif value is not None:
                 kept[key] = checksums.get(value, value)
-        return kept
+        return kept | self._form.facts
 
     @property
     def side_names(self) -> tuple[str, str]:
@@ -135,6 +141,9 @@ class Bitext(TextLanguages):
             for name in ("source", "target"):
                 if not re.fullmatch("[1-9][0-9]*", getattr(self, name)):
                     raise ValueError(f"{name}={getattr(self, name)!r}: with a table, give a column number from 1 on")
+        elif (self.separator, self.quoting, self.header) != (None, None, False):
+            raise ValueError("separator, quoting and header apply only to a table; give task.table too")
+        self._form = TableForm.of(self.table or "", self.separator, self.quoting, self.header)
         if self.dataset is not None and os.path.exists(self.dataset):
             raise ValueError(
                 f"dataset={self.dataset!r}: a local path has no commit; give its files as source and target"
@@ -221,9 +230,12 @@ class Bitext(TextLanguages):
             return text
         if self.table is not None:
             (path,) = location or [self.table]
-            return read_table(path, (int(self.source), int(self.target)), counts, allow_blank)
+            columns = int(self.source), int(self.target)
+            return read_table(
+                path, columns, counts, allow_blank, form=self._form, normalised=True, warnings=self.warnings
+            )
         source, target = location or [self.source, self.target]
-        return read_pair(source, target, counts, allow_blank)
+        return read_pair(source, target, counts, allow_blank, normalised=True)
 
     def _read_whole(self, name: str, counts: Counter[str]) -> ParallelText:
         """The text of a set as `_read` reads it, compared with a second reading where it comes from files."""
@@ -231,6 +243,7 @@ class Bitext(TextLanguages):
         text = self._read(None if name == "train" else getattr(self, name), counts)
         location = self._location(name)
         assert location is not None, "a set that is split off is not read"
+        self.warnings += unicode.misread_warnings(text, " and ".join(location))
         if self.dataset is None:
             dropped = counts[DROPPED_EMPTY] - before
             number = conservation.check_reading(" and ".join(location), self._plain_pairs(location), text, dropped)
@@ -245,8 +258,9 @@ class Bitext(TextLanguages):
             yield from zip(source, target, strict=True)
             return
         columns = [int(str(side)) - 1 for side in (self.source, self.target)]
-        for line in conservation.plain_lines(location[0]):
-            fields = line.split("\t")
+        for fields in conservation.plain_rows(
+            location[0], self._form.separator, self._form.quoting != NONE, self._form.header
+        ):
             yield fields[columns[0]], fields[columns[1]]
 
     def _split_off(self, name: str, text: ParallelText) -> tuple[ParallelText, ParallelText]:

@@ -19,8 +19,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.data.archives import read_member
 from bench.data.cleaning import normalise_spaces
-from bench.data.text import ParallelText, align, parse_lines, read_member, read_pair, read_table
+from bench.data.tables import read_table
+from bench.data.text import ParallelText, align, parse_lines, read_pair
 from bench.errors import DataError
 
 COUNT = int(os.environ.get("BENCH_FUZZ", "120"))

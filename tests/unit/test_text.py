@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.data import text
+from bench.data import archives, file_kinds, tables, text
 from bench.errors import DataError
 
 
@@ -73,7 +73,7 @@ def test_tabs_become_spaces_and_are_counted(tmp_path):
         (b"a\nb\n \t\n", "line 3: no text"),
         (b"\n", "line 1: no text"),
         (b"a\nb\nc\xe4c\nd\n", "line 3: not UTF-8"),
-        ("ein Hund\n".encode("utf-16"), "line 1: not UTF-8"),
+        ("ein Hund\n".encode("utf-16"), "unpacked: UTF-16, not UTF-8 text; convert it"),
     ],
     ids=["empty", "bom-alone", "empty-line", "blank-line", "newline-alone", "latin-1", "utf-16"],
 )
@@ -130,10 +130,10 @@ TABLE = b"1\ta b\tc\n2\td\te\n"
 @pytest.mark.parametrize("name", ["pairs.tsv.gz", "pairs.tsv"])
 def test_columns_of_a_table(tmp_path, name):
     path = written(tmp_path, TABLE, name)
-    assert text.read_table(path, (2, 3)) == (["a b", "d"], ["c", "e"])
-    assert text.read_table(path, (3, 1)) == (["c", "e"], ["1", "2"])
+    assert tables.read_table(path, (2, 3)) == (["a b", "d"], ["c", "e"])
+    assert tables.read_table(path, (3, 1)) == (["c", "e"], ["1", "2"])
     crlf = written(tmp_path, b"\xef\xbb\xbf" + TABLE.replace(b"\n", b"\r\n"), "crlf.tsv")
-    assert text.read_table(crlf, (1, 3)) == (["1", "2"], ["c", "e"])
+    assert tables.read_table(crlf, (1, 3)) == (["1", "2"], ["c", "e"])
 
 
 @pytest.mark.parametrize(
@@ -150,16 +150,16 @@ def test_columns_of_a_table(tmp_path, name):
 def test_broken_tables_are_an_error_that_names_the_line(tmp_path, content, message):
     path = written(tmp_path, content, "pairs.tsv")
     with pytest.raises(DataError, match=message) as error:
-        text.read_table(path, (2, 3))
+        tables.read_table(path, (2, 3))
     assert str(path) in one_line(error)
 
 
 @pytest.mark.parametrize("kind", ["zip", "tgz"])
 def test_a_member_of_an_archive_is_read_and_nothing_is_written(tmp_path, kind):
     path = packed(tmp_path, kind, {"in/a.txt": b"one\n", "b.txt": b"two\n"})
-    assert text.read_member(path, "in/a.txt") == b"one\n" and text.read_member(path, "b.txt") == b"two\n"
+    assert archives.read_member(path, "in/a.txt") == b"one\n" and archives.read_member(path, "b.txt") == b"two\n"
     with pytest.raises(DataError, match="there is no c.txt in it") as error:
-        text.read_member(path, "c.txt")
+        archives.read_member(path, "c.txt")
     assert str(path) in one_line(error)
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
 
@@ -170,7 +170,7 @@ def test_a_damaged_archive_is_an_error(tmp_path, kind, damage):
     path = packed(tmp_path, kind, {"a.txt": bytes(range(256)) * 40})
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(DataError, match="not a whole archive") as error:
-        text.read_member(path, "a.txt")
+        archives.read_member(path, "a.txt")
     assert str(path) in one_line(error)
 
 
@@ -180,12 +180,12 @@ def test_a_zip_whose_content_changed_is_an_error(tmp_path):
         archive.writestr("a.txt", b"some text that is stored as it is\n")
     path.write_bytes(path.read_bytes().replace(b"some text", b"SOME TEXT"))
     with pytest.raises(DataError, match="not a whole archive"):
-        text.read_member(path, "a.txt")
+        archives.read_member(path, "a.txt")
 
 
 def test_an_archive_that_is_missing_is_an_error(tmp_path):
     with pytest.raises(DataError, match="cannot be read"):
-        text.read_member(tmp_path / "none.zip", "a.txt")
+        archives.read_member(tmp_path / "none.zip", "a.txt")
 
 
 def tar_of(path: Path, *members: tarfile.TarInfo, content: bytes = b"text\n") -> Path:
@@ -218,7 +218,7 @@ def test_an_archive_that_names_places_outside_writes_nothing_there(tmp_path, kin
     inside.mkdir(parents=True)
     path = packed(inside, kind, {name: b"evil\n", "good.txt": b"good\n"})
     before = listing(tmp_path)
-    assert text.read_member(path, "good.txt") == b"good\n" and text.read_member(path, name) == b"evil\n"
+    assert archives.read_member(path, "good.txt") == b"good\n" and archives.read_member(path, name) == b"evil\n"
     assert listing(tmp_path) == before and not Path("/tmp/evil-of-a-test.txt").exists()
 
 
@@ -236,9 +236,9 @@ def test_what_is_no_plain_file_in_a_tar_is_refused(tmp_path, kind, to):
     path = tar_of(tmp_path / "in" / "x.tgz", info("before.txt"), info("a.txt", KINDS[kind], to), other)
     before = listing(tmp_path)
     with pytest.raises(DataError, match="a.txt in it is no plain file") as error:
-        text.read_member(path, "a.txt")
+        archives.read_member(path, "a.txt")
     assert str(path) in one_line(error)
-    assert text.read_member(path, "before.txt") == b"text\n" and listing(tmp_path) == before
+    assert archives.read_member(path, "before.txt") == b"text\n" and listing(tmp_path) == before
 
 
 def test_a_link_in_a_zip_is_refused(tmp_path):
@@ -247,7 +247,7 @@ def test_a_link_in_a_zip_is_refused(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(about, "/etc/passwd")
     with pytest.raises(DataError, match="no plain file"):
-        text.read_member(path, "a.txt")
+        archives.read_member(path, "a.txt")
 
 
 def test_a_zip_with_a_password_is_one_line(tmp_path):
@@ -257,7 +257,7 @@ def test_a_zip_with_a_password_is_one_line(tmp_path):
     raw[raw.index(b"PK\x01\x02") + 8] |= 1
     path.write_bytes(raw)
     with pytest.raises(DataError, match="not a whole archive.*encrypted") as error:
-        text.read_member(path, "a.txt")
+        archives.read_member(path, "a.txt")
     one_line(error)
 
 
@@ -267,7 +267,7 @@ LIMIT = 1 << 20
 @pytest.fixture
 def memory(monkeypatch):
     """memory(call): the peak of what Python allocated in it, with a small limit on texts."""
-    monkeypatch.setattr(text, "MAX_TEXT_BYTES", LIMIT)
+    monkeypatch.setattr(file_kinds, "MAX_TEXT_BYTES", LIMIT)
 
     def peak(call) -> int:
         tracemalloc.start()
@@ -288,7 +288,7 @@ def test_a_small_file_that_unpacks_to_a_huge_one_is_refused_before_it_fills_the_
 
     def read() -> None:
         with pytest.raises(DataError, match=r"more than 1,048,576 bytes|larger than any archive") as error:
-            text.read_lines(path) if kind == "gz" else text.read_member(path, "a.txt")
+            text.read_lines(path) if kind == "gz" else archives.read_member(path, "a.txt")
         assert str(path) in one_line(error)
 
     assert memory(read) < 8 * LIMIT
@@ -297,7 +297,7 @@ def test_a_small_file_that_unpacks_to_a_huge_one_is_refused_before_it_fills_the_
 def test_what_is_as_large_as_a_text_may_be_is_read(tmp_path, memory):
     content = (b"a line\n" * LIMIT)[:LIMIT]
     for kind in ("zip", "tgz"):
-        assert len(text.read_member(packed(tmp_path, kind, {"a.txt": content}), "a.txt")) == LIMIT
+        assert len(archives.read_member(packed(tmp_path, kind, {"a.txt": content}), "a.txt")) == LIMIT
     assert len(text.read_lines(written(tmp_path, content))) > LIMIT // 8
 
 
@@ -305,13 +305,13 @@ def test_what_is_skipped_in_a_tar_is_bounded_too(tmp_path, memory):
     """A huge member before the one to read, and a huge header."""
     path = packed(tmp_path, "tgz", {"huge.bin": bytes(20 * LIMIT), "a.txt": b"text\n"})
     with pytest.raises(DataError, match="larger than any archive"):
-        text.read_member(path, "a.txt")
+        archives.read_member(path, "a.txt")
     about = info("a.txt")
     about.pax_headers = {"comment": "x" * (6 * LIMIT)}
     tar_of(path, about)
 
     def read() -> None:
         with pytest.raises(DataError, match="larger than any archive"):
-            text.read_member(path, "a.txt")
+            archives.read_member(path, "a.txt")
 
     assert memory(read) < 4 * LIMIT

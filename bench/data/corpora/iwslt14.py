@@ -16,10 +16,11 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.data.archives import read_member
 from bench.data.corpora import files
 from bench.data.corpora.files import Corpus
 from bench.data.corpora.parallel import ParallelCorpus
-from bench.data.text import ParallelText, align, parse_lines, read_member
+from bench.data.text import ParallelText, align, parse_lines
 from bench.errors import DataError
 
 ARCHIVE = "de-en.tgz"

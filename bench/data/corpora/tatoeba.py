@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from collections import Counter
 
+from bench.data.archives import read_member
 from bench.data.corpora import files
 from bench.data.corpora.files import Corpus
 from bench.data.corpora.parallel import ParallelCorpus
 from bench.data.splits import fraction
-from bench.data.text import ParallelText, parse_table, read_member
+from bench.data.tables import parse_table
+from bench.data.text import ParallelText
 
 ARCHIVE, MEMBER = "deu-eng.zip", "deu.txt"
 

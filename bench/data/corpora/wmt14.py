@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+from bench.data.archives import read_member
 from bench.data.corpora import files, newstest
 from bench.data.corpora.files import Corpus
 from bench.data.corpora.parallel import ParallelCorpus
-from bench.data.text import ParallelText, align, parse_lines, read_member
+from bench.data.text import ParallelText, align, parse_lines
 
 MEMBERS = {
     "wmt13/training-parallel-europarl-v7.tgz": "training/europarl-v7.de-en.{}",
