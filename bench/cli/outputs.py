@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,8 +24,9 @@ DRAWS = click.IntRange(1, 100_000)
 def translate(run_folder: Path, beam: int) -> int:
     """Translate standard input line by line with a trained cell.
 
-    Prints one translation for each line. A line of more than 8,191 tokens is cut off there, with a message on standard
-    error.
+    Reads and writes UTF-8. Prints one translation for each line, at once; only a line feed ends a line.
+    Text is normalised as training text of your own is: NFC, without invisible characters. A line of more than 8,191
+    tokens is cut off there. Messages about both are on standard error.
 
     Exit status: 0 on success; 2 for invalid input.
     """
@@ -36,7 +36,7 @@ def translate(run_folder: Path, beam: int) -> int:
         click.echo(f"bench: {message}", err=True)
 
     for line in translations(run_folder, _lines(), beam=beam, say=warn):
-        click.echo(line)
+        click.echo(f"{line}\n".encode(), nl=False)  # bytes: UTF-8 whatever the locale is
     return EXIT_OK
 
 
@@ -146,10 +146,9 @@ def score(folder: Path) -> int:
 
 
 def _lines() -> Iterator[str]:
-    """The lines of standard input, as they arrive. Raises UserError for bytes that are not UTF-8."""
-    if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(encoding="utf-8", errors="strict")
-    try:
-        yield from sys.stdin
-    except UnicodeDecodeError as error:
-        raise UserError(f"standard input is not UTF-8: {error}") from error
+    """The lines of standard input, as they arrive. Raises UserError for bytes that are not UTF-8 text."""
+    from bench.data.text import stream_lines
+
+    if sys.stdin is None:
+        raise UserError("standard input is closed; give the text there: bench translate --run CELL < FILE")
+    yield from stream_lines(click.get_binary_stream("stdin"), "standard input")

@@ -18,6 +18,7 @@ CHANGED: dict[str, str] = {
     "tabs": "lines with a tab, which became a space",
     "nfc": "lines with letters and marks apart, which were composed (NFC)",
     "invisible": "lines with invisible characters, which were removed",
+    "reserved": "lines with what SentencePiece reserves (U+2581, U+2585, <s>), which does not come back from ids",
     "header_lines": "first lines of tables, which are column names and no text",
     "lines_tidied": "lines with runs of white space, which became one space",
 }

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from bench.data.text import ParallelText, align
+from bench.data import unicode
+from bench.data.text import ParallelText, align, without_tabs
 from bench.errors import DataError, DataUnavailable, UserError, reason
 
 NESTED = "translation"
@@ -35,8 +36,9 @@ def read_split(
 ) -> ParallelText:
     """Two fields of one split at one commit. A field is a column, or a language of the column `translation`.
 
-    counts, allow_blank: see `bench.data.text.read_pair`. Raises UserError if the library is not installed or the data
-    set has no such split or field, and DataUnavailable if it cannot be loaded."""
+    counts, allow_blank: see `bench.data.text.read_pair`; rows are normalised. Raises UserError if the library is not
+    installed or the data set has no such split or field, DataUnavailable if it cannot be loaded, and DataError for a
+    row that is no text."""
     try:
         import datasets
     except ImportError as error:
@@ -68,5 +70,5 @@ def _column(rows: Rows, field: str, where: str, counts: Counter[str]) -> list[st
     for number, line in enumerate(lines, start=1):
         if not isinstance(line, str):
             raise DataError(f"{where}, row {number}: {field} must be text, got {type(line).__name__}")
-    counts["tabs"] += sum("\t" in line for line in lines)
-    return lines
+        unicode.check_characters(line, f"{where}, row {number}, {field}")
+    return without_tabs(unicode.normalise_all(lines, counts), counts)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from bench.data import unicode
+from bench.data.counts import CHANGED
 from bench.data.examples import EOS, MAX_LENGTH
 from bench.errors import UserError
 from bench.evaluation.decoding import decode_tokens
@@ -20,9 +23,11 @@ def translate(
 ) -> Iterator[str]:
     """Translate lines one by one, as they arrive, with the trained cell in `run_folder`.
 
-    An empty line gives an empty line. A line with more tokens than MAX_LENGTH, or than a model with learned positions
-    can read, is cut: its beginning is translated, and `say` gets a line about it. Raises UserError where the folder
-    has no trained cell, and for a line that the task cannot read."""
+    Lines are normalised as training text of a user's own is (see `bench.data.unicode`), whatever the cell was trained
+    on; at the end `say` gets a line about the changed ones. A line without a visible character gives an empty line. A
+    line with more tokens than MAX_LENGTH, or than a model with learned positions can read, is cut: its beginning is
+    translated, and `say` gets a line about it. Raises UserError where the folder has no trained cell, and for a line
+    that the task cannot read."""
     cell = trained.load(run_folder)
     task, model, penalty = cell.task, cell.model, cell.length_penalty
     if penalty is None:
@@ -38,11 +43,16 @@ def translate(
         raise UserError(str(error)) from error
     limit = MAX_LENGTH if model.max_length is None else min(MAX_LENGTH, model.max_length)
     max_tokens = limit - 1  # one position is for the end token
+    changed: Counter[str] = Counter()
     for number, line in enumerate(lines, start=1):
-        if not line.strip():
+        line = unicode.normalise(line, changed)
+        if not line:
             yield ""
             continue
-        ids = task.source_ids(line.rstrip("\r\n"))
+        try:
+            ids = task.source_ids(line)
+        except UserError as error:
+            raise UserError(f"line {number}: {error}") from error
         if len(ids) > max_tokens:
             say(f"line {number}: {len(ids):,} tokens, of which the first {max_tokens:,} are translated")
             ids = ids[:max_tokens]
@@ -51,3 +61,6 @@ def translate(
             target_limit = np.minimum(target_limit, max_tokens)
         hypotheses = decode_tokens(model, torch.tensor([[*ids, EOS]]), None, target_limit, config)
         yield task.target_text(hypotheses.tokens[0])
+    for key, count in sorted(changed.items()):
+        if count:
+            say(f"{count:,} {CHANGED[key]}")

@@ -22,7 +22,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from bench.data import conservation, hub, unicode
 from bench.data.corpora.files import file_checksum
@@ -58,6 +58,8 @@ class Bitext(TextLanguages):
     files: dict[str, str] | None = None  # SHA-256 of every file; null: computed from the files
     max_length: int | None = None
     overlap: str = "source"  # the same source, and so the same pair, is what makes the answer of a test known
+
+    escapes_reserved: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.data.corpora.download import download
+from bench.data.file_kinds import require_regular_file
 from bench.errors import DataError, DataUnavailable, UserError, reason
 from bench.system.files import replacing
 
@@ -65,7 +66,8 @@ def mirror_folders() -> list[Path]:
 
 
 def file_checksum(path: Path) -> str:
-    """SHA-256 of a file. Raises DataError if it cannot be read."""
+    """SHA-256 of a file. Raises DataError if it cannot be read, or can be read only once."""
+    require_regular_file(path)
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -17,7 +17,7 @@ from bench.data.cleaning import Cleaning
 from bench.data.counts import CHANGED, SPLIT_OFF
 from bench.data.examples import MAX_LENGTH, Redraw, Sizes, Split, TaskData
 from bench.data.ragged import Ragged, lengths_with_end
-from bench.data.subwords import Subwords, learn
+from bench.data.subwords import Subwords, count_reserved, learn
 from bench.data.text import DROPPED_EMPTY, ParallelText
 from bench.errors import DataError, UserError
 from bench.tasks.base import Task
@@ -65,6 +65,9 @@ class Translation(Task):
     """An output may have output_per_source x source + output_plus subwords, and `output_limit` if that is more. News
     has translations with explanations, more than twice as long as their source."""
 
+    escapes_reserved: ClassVar[bool] = False
+    """Whether the vocabulary keeps what SentencePiece reserves for itself; see `bench.data.subwords.learn`."""
+
     bins: ClassVar[tuple[int, ...]] = (0, 5, 10, 15, 20, 25, 30, 40, 50)
     """Lower edges of the axis `length`, in white-space separated words of the source."""
 
@@ -103,6 +106,8 @@ class Translation(Task):
         """See `Task.load`. Also raises UserError if `vocabulary` or the cleaning does not suit the text."""
         counts: Counter[str] = Counter()
         texts = {name: cleaning.normalise_spaces(text, counts) for name, text in self.texts(counts).items()}
+        if not self.escapes_reserved:
+            count_reserved(texts.values(), counts)
         train_name, valid_name, *tests = texts
         whole = texts.pop(train_name)
         if not whole.sources:
@@ -141,7 +146,7 @@ class Translation(Task):
         return super().identity() | {"files": self.checksums()}
 
     def restore(self, data: TaskData) -> None:
-        self._subwords = Subwords(data.vocabulary)
+        self._subwords = Subwords(data.vocabulary, self.escapes_reserved)
         self.warnings = list(data.warnings)
         self._set_ranges(data)
 
@@ -182,7 +187,7 @@ class Translation(Task):
         # Sides in alphabetical order of their names, so that both directions share one vocabulary.
         source, target = self.side_names
         first, second = train if source < target else train.swapped
-        return learn(first + second, self.vocabulary)
+        return learn(first + second, self.vocabulary, self.escapes_reserved)
 
     def _vocabulary(self) -> Subwords:
         if self._subwords is None:
