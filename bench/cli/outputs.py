@@ -151,4 +151,4 @@ def _lines() -> Iterator[str]:
 
     if sys.stdin is None:
         raise UserError("standard input is closed; give the text there: bench translate --run CELL < FILE")
-    yield from stream_lines(click.get_binary_stream("stdin"), "standard input")
+    yield from stream_lines(sys.stdin.buffer, "standard input")

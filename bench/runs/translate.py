@@ -26,7 +26,7 @@ def translate(
     Lines are normalised as training text of a user's own is (see `bench.data.unicode`), whatever the cell was trained
     on; at the end `say` gets a line about the changed ones. A line without a visible character gives an empty line. A
     line with more tokens than MAX_LENGTH, or than a model with learned positions can read, is cut: its beginning is
-    translated, and `say` gets a line about it. Raises UserError where the folder has no trained cell, and for a line
+    translated, and `say` gets a line about it, as about an output that reached its limit. Raises UserError where the folder has no trained cell, and for a line
     that the task cannot read."""
     cell = trained.load(run_folder)
     task, model, penalty = cell.task, cell.model, cell.length_penalty
@@ -60,7 +60,9 @@ def translate(
         if model.max_length is not None:
             target_limit = np.minimum(target_limit, max_tokens)
         hypotheses = decode_tokens(model, torch.tensor([[*ids, EOS]]), None, target_limit, config)
+        if not hypotheses.ended[0]:
+            say(f"line {number}: the translation reached its limit, {int(target_limit[0]):,} tokens, and is cut there")
         yield task.target_text(hypotheses.tokens[0])
     for key, count in sorted(changed.items()):
         if count:
-            say(f"{count:,} {CHANGED[key]}")
+            say(f"{CHANGED[key]}: {count:,}")

@@ -111,6 +111,7 @@ def test_translate_cuts_a_line_of_ten_thousand_tokens_and_says_so(name, monkeypa
     lines = ["a bb ccc", "a bb " * 5000, "", " ".join(whole.split()[:most])]
     answers = list(translate.translate(Path(), lines, beam=2, say=said.append))
     assert len(answers) == 4 and answers[2] == ""
+    said = [line for line in said if "reached its limit" not in line]  # as outputs of an untrained model do
     assert said == [f"line 2: 10,000 tokens, of which the first {most:,} are translated"]
     assert answers[1] == answers[3], "the beginning is what is translated"
 
