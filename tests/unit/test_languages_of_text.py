@@ -11,6 +11,7 @@ import pytest
 from bench.data import script, tokenisers
 from bench.evaluation.degenerate_outputs import repeats
 from bench.metrics import METRICS, comparable, evaluate
+from bench.report.tables import examples
 from bench.tasks import task_cache
 from bench.tasks.bitext import Bitext
 from tests.unit.made_up import joined, lines
@@ -193,6 +194,12 @@ def test_a_code_that_is_none_is_refused(code):
 )  # fmt: skip
 def test_repetitions_with_and_without_spaces(text, seen):
     assert repeats(text) == seen
+
+
+def test_outputs_without_spaces_are_aligned_by_characters():
+    pieces = examples.compare("我看见三本红书。", "我看见四本红书。")
+    assert pieces == [("", "我看见"), ("ins", "三"), ("", "本红书。")]
+    assert examples.WORD.findall("ein T-Shirt, 茶") == ["ein", "T-Shirt", ",", "茶"]
 
 
 # BLEU without four tokens

@@ -118,8 +118,8 @@ def _installed() -> tuple[tuple[str, str], ...]:
 
 
 def _suitability(entry: font_manager.FontEntry) -> tuple[float, bool, bool, str]:
-    weight = font_manager.weight_dict.get(entry.weight, entry.weight)
-    distance = abs(float(weight) - 400) if isinstance(weight, int | float) else 400.0
+    weight = entry.weight if isinstance(entry.weight, int) else font_manager.weight_dict.get(entry.weight, 0)
+    distance = float(abs(weight - 400))
     return distance, not entry.name.endswith("SC"), "Sans" not in entry.name, entry.name
 
 

@@ -14,6 +14,7 @@ from bench.analysis import arms
 from bench.analysis.evidence import Evidence
 from bench.analysis.messages import ENGLISH, Joined, Message, Text, render
 from bench.analysis.settings import Setting
+from bench.data.script import UNSPACED_CHARACTER
 from bench.records import store
 
 PLACES = (0.1, 0.5, 0.9)
@@ -26,8 +27,10 @@ SAME, OTHER, MISSING = "", "ins", "del"
 """Kinds of pieces of a hypothesis compared with the reference. The value is the HTML element that marks the piece
 without colour."""
 
-WORD = re.compile(r"\w+(?:[-'’]\w+)*|[^\w\s]")
-"""Unit of alignment: a word with its inner hyphens and apostrophes, or one other character that is no space."""
+_LETTER = rf"(?:(?!{UNSPACED_CHARACTER})\w)"
+WORD = re.compile(rf"{UNSPACED_CHARACTER}|{_LETTER}+(?:[-'’]{_LETTER}+)*|[^\w\s]")
+"""Unit of alignment: a word with its inner hyphens and apostrophes, one character of a script without spaces, or one
+other character that is no space."""
 
 Piece = tuple[str, str]
 """Kind and text."""

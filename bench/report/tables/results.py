@@ -68,10 +68,10 @@ def of_setting(evidence: Evidence, setting: Setting) -> Table:
         *columns("arm", "seeds"), *score_heads, *columns("parameters"), Message("columns.off_target", counted=counted),
         *columns("mflops", "train_speed", "decode_speed", "decode_one_speed", "train_seconds", "memory", "gpu_memory"),
     ]  # fmt: skip
-    note = Message(
+    shown = Message(
         "tables.results.note", metric=metric, unit=labels.unit(unit), search=search, counted=counted, aim=setting.aim
     )
-    note = Joined([note, *scoring.passed_over(evidence, setting)], "sentences")
+    note = Joined([shown, *scoring.passed_over(evidence, setting)], "sentences")
     return table(f"results-{setting.slug}", setting.text, note, heads, rows).without_empty_columns()
 
 
