@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import signal
 import sys
@@ -34,7 +35,7 @@ COMMANDS = (
     *(cells.run, cells.suite_command, cells.tune_command, cells.status_command, cells.report),
     *(comparing.compare, measuring.profile, measuring.reach),
     *(outputs.translate, outputs.score, outputs.hypotheses_command, outputs.significance),
-    *(listing.list_command, data.data),
+    *(listing.list_command, data.data, measuring.doctor),
 )
 
 MAX_MESSAGE = 2000
@@ -67,6 +68,7 @@ class Terminated(BaseException):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status. An error that the user can fix is one line on standard error."""
+    _print_utf8()
     try:
         with _terminable():
             return cli.main(arguments, prog_name="bench", standalone_mode=False) or EXIT_OK
@@ -82,6 +84,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
     except OSError as error:
+        if str(error.strerror).startswith("No usable temporary directory"):
+            _print_error("no folder for temporary files can be written to; set TMPDIR to one that can")
+            return EXIT_BAD_INPUT
         if error.filename is None and error.errno not in STORAGE_ERRORS:
             raise
         _print_error(
@@ -91,6 +96,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort, Terminated) as error:
         _print_error("stopped; run the same command again to continue")
         return EXIT_TERMINATED if isinstance(error, Terminated) else EXIT_INTERRUPTED
+
+
+def _print_utf8() -> None:
+    """Make both output streams UTF-8, whatever the locale and PYTHONIOENCODING are: any text can be printed, and what
+    programs read has one encoding. A surrogate in standard output is a byte of a file's name."""
+    for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors=errors)
 
 
 @contextlib.contextmanager

@@ -143,8 +143,8 @@ def has_rivals(cell: CellSummary) -> bool:
 
 
 def of_text(cell: CellSummary) -> bool:
-    """Whether the cell translates text. Generated tasks have a limit that holds every possible answer, and a model that
-    reaches it is wrong by itself. Earlier records have no report of their text."""
+    """Whether the cell translates text. Generated tasks have a limit that holds every possible answer, so a model that
+    reaches it is wrong in any case. Earlier records have no report of their text."""
     if cell.number("sanity.cut_share") is None:
         return translates(cell)
     return isinstance(cell.row.get("data.report"), Mapping)

@@ -22,12 +22,13 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from bench.conf import tuned_settings
 from bench.conf.compose import compose, with_tuned_settings
 from bench.conf.files import CONF
+from bench.conf.overrides import as_typed, unreadable
 from bench.errors import UserError
 from bench.records import store
 from bench.runs import suite
@@ -56,10 +57,13 @@ def expand(words: Sequence[str], multirun: bool) -> list[tuple[str, ...]]:
     for word in words:
         if "=" not in word:
             raise UserError(f"{word!r} is not a setting; write key=value, for example seed=2")
+    words = as_typed(words, multirun)
+    for word in words:
         try:
             parsed += parser.parse_overrides([word])
         except HydraException as error:
-            raise UserError(f"{word!r} cannot be read: {_first_line(error)}; quote it as Hydra does") from error
+            message = unreadable([word], error) or f"{word!r} cannot be read: {_first_line(error)}"
+            raise UserError(message) from error
     try:
         ours = [override for override in parsed if override.key_or_group.split(".")[0].split("/")[0] != "hydra"]
         if multirun:
@@ -109,7 +113,9 @@ def run(words: Sequence[str], multirun: bool = False) -> dict[str, str]:
         """Hydra's job. It starts from the overrides alone, because a launcher may run it in another process."""
         if errors:
             return
-        job = suite.Job.of(tuple(HydraConfig.get().overrides.task), adopted=True)
+        # Unresolved: a word with an interpolation is resolved when its cell is composed.
+        words = cast(list[str], OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False))
+        job = suite.Job.of(tuple(words), adopted=True)
         number = cast(DictConfig, HydraConfig.get()).job.get("num") if multirun else 0
         try:
             with board(sys.stderr, total, number or 0) as progress:
@@ -117,7 +123,7 @@ def run(words: Sequence[str], multirun: bool = False) -> dict[str, str]:
         except UserError as error:
             errors.append(error)  # raised below, because Hydra would add lines of its own
 
-    _hydra(run_one, words, ["--multirun"] if multirun else [])
+    _hydra(run_one, as_typed(words, multirun), ["--multirun"] if multirun else [])
     if errors:
         raise errors[0]
     for cell in cells:
@@ -131,7 +137,7 @@ def show(words: Sequence[str], flags: Sequence[str]) -> None:
     """Print the configuration that the arguments describe (Hydra's --cfg). Raises UserError for invalid arguments."""
     for combination in expand(words, multirun=False):
         compose(combination, adopted=True)
-    _hydra(lambda _: None, with_tuned_settings(words, adopted=True), flags)
+    _hydra(lambda _: None, with_tuned_settings(as_typed(words), adopted=True), flags)
 
 
 def _hydra(job: Callable[[DictConfig], None], words: Sequence[str], flags: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Commands that measure models: `bench profile` and `bench reach`."""
+"""Commands that measure models and look at the machine: `bench profile`, `bench reach` and `bench doctor`."""
 
 from __future__ import annotations
 
@@ -146,5 +146,30 @@ def reach(runs: tuple[Path, ...], results: Path | None, split: str | None, examp
     with board(sys.stderr, len(settings)) as progress:
         reaches = session.run(settings, progress, skip_unusable=results is not None)
     for line in session.summary(reaches):
+        click.echo(line)
+    return EXIT_OK
+
+
+@click.command()
+@click.option("--check", "check_all", is_flag=True, help="Check the checksums of large corpus files too.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def doctor(check_all: bool, as_json: bool) -> int:
+    """Show what this machine offers, with advice where something is missing.
+
+    Code and commit, torch and GPUs, cores and memory with their limits, fonts, corpora, optional libraries, BLEU's
+    tokenisers, and the cache. Writes nothing and uses no network.
+
+    Exit status: 0, whatever is missing.
+    """
+    import json
+    from dataclasses import asdict
+
+    from bench.diagnostics import doctor as examination
+
+    findings = list(examination.examine(check_all))
+    if as_json:
+        click.echo(json.dumps([asdict(each) for each in findings], indent=1, ensure_ascii=False))
+        return EXIT_OK
+    for line in examination.lines(findings):
         click.echo(line)
     return EXIT_OK

@@ -106,6 +106,15 @@ def check_ours(config: Mapping[str, Any]) -> None:
             raise UserError(f"{place}._target_ must be a class in {package.rstrip('.')}, got {target!r:.80}")
 
 
+def as_characters(value: Any) -> Any:
+    """A value for OmegaConf, in which `${` means nothing: it may be part of a file's name."""
+    if isinstance(value, dict):
+        return {key: as_characters(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [as_characters(each) for each in value]
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", value) if isinstance(value, str) else value
+
+
 def check_numbers(values: Mapping[str, Any], section: str) -> None:
     """Raises UserError for a number that no setting can have: infinite, not a number, or too large for a table."""
     for key, value in values.items():

@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from bench.conf import checks, tuned_settings
 from bench.conf.files import CONF, choices
+from bench.conf.overrides import as_typed, unreadable
 from bench.conf.schema import Cell, Match, checked, one_line, typed
 from bench.errors import UserError
 
@@ -29,7 +30,8 @@ ARM_OVERRIDE = re.compile(r"[+~]*model[@.=]")
 
 
 def compose(overrides: Sequence[str] = (), adopted: bool = False) -> Cell:
-    """The cell that these `key=value` overrides describe, with all values checked.
+    """The cell that these `key=value` overrides describe, with all values checked. Paths and names are taken as they
+    are typed, see `bench.conf.overrides`.
 
     adopted: whether the settings that the user adopted with `bench tune --adopt` apply, see `tuned_settings`.
 
@@ -37,6 +39,7 @@ def compose(overrides: Sequence[str] = (), adopted: bool = False) -> Cell:
     """
     for override in overrides:
         _check_override(override)
+    overrides = as_typed(overrides)
     applied = with_tuned_settings(overrides, adopted)
     config = resolve(applied)
     checks.check_keys(config)
@@ -79,4 +82,4 @@ def _resolved(folder: str, overrides: tuple[str, ...]) -> dict[str, Any]:
             composed = hydra_compose("config", overrides=list(overrides))
         return cast("dict[str, Any]", OmegaConf.to_container(composed, resolve=True, throw_on_missing=True))
     except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(one_line(error)) from error
+        raise UserError(unreadable(overrides, error) or one_line(error)) from error

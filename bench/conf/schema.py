@@ -224,7 +224,7 @@ def search_config(section: Config) -> SearchConfig:
 def typed(cls: type[Typed], values: Config, section: str) -> Typed:
     """An instance of a dataclass, after its field types have been applied. Raises UserError naming the key."""
     try:
-        merged = OmegaConf.merge(OmegaConf.structured(cls), dict(values))
+        merged = OmegaConf.merge(OmegaConf.structured(cls), checks.as_characters(dict(values)))
         checks.check_numbers(cast("dict[str, Any]", OmegaConf.to_container(merged)), section)
         return cast(Typed, OmegaConf.to_object(merged))
     except OmegaConfBaseException as error:

@@ -95,8 +95,8 @@ def _confirm(folder: Path, row: dict[str, Any], hypotheses: Sequence[str], refer
     if not same:
         before = "undefined" if row["value"] is None else row["value"]
         raise DataError(
-            f"{folder}: {_label(row)} is {before} in {store.RECORD} but {value} from {store.OUTPUTS}; one of the files "
-            "was changed, restore it or run the cell again"
+            f"{folder}: {_label(row)} is {before} in {store.RECORD} but {value} from {store.OUTPUTS}; one of the "
+            "files was changed, restore it or run the cell again"
         )
     return True
 

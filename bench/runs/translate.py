@@ -26,8 +26,8 @@ def translate(
     Lines are normalised as training text of a user's own is (see `bench.data.unicode`), whatever the cell was trained
     on; at the end `say` gets a line about the changed ones. A line without a visible character gives an empty line. A
     line with more tokens than MAX_LENGTH, or than a model with learned positions can read, is cut: its beginning is
-    translated, and `say` gets a line about it, as about an output that reached its limit. Raises UserError where the folder has no trained cell, and for a line
-    that the task cannot read."""
+    translated, and `say` gets a line about it, as about an output that reached its limit. Raises UserError where the
+    folder has no trained cell, and for a line that the task cannot read."""
     cell = trained.load(run_folder)
     task, model, penalty = cell.task, cell.model, cell.length_penalty
     if penalty is None:

@@ -1,0 +1,101 @@
+"""`bench doctor`: one screen of facts about the machine, with advice where something is missing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from bench.__main__ import main
+from bench.data.corpora import registry
+from bench.data.corpora.files import Corpus
+from bench.diagnostics import doctor
+from bench.system import cgroups, environment
+
+SUBJECTS = ["code", "torch", "GPU", "cores", "memory", "fonts", "corpora", "optional", "BLEU", "cache"]
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("BENCH_MIRROR", raising=False)
+    return tmp_path / "cache"
+
+
+def finding(subject: str, findings: list[doctor.Finding]) -> doctor.Finding:
+    return next(each for each in findings if each.subject == subject)
+
+
+def test_it_fits_a_screen_and_writes_nothing(empty_cache: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main(["doctor"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[: len(SUBJECTS)]] == SUBJECTS
+    assert len(lines) <= 24 and max(map(len, lines)) <= 120
+    assert "Advice:" in lines and "- `bench data fetch multi30k`" in "\n".join(lines)
+    assert not empty_cache.exists()
+
+
+def test_json_has_the_same(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_torch", lambda: iter([doctor.Finding("torch", "1"), doctor.Finding("GPU", "none")]))
+    assert main(["doctor", "--json"]) == 0
+    assert [each["subject"] for each in json.loads(capsys.readouterr().out)] == SUBJECTS
+
+
+def corpus(folder: Path, name: str, content: bytes, damaged: bool = False) -> Corpus:
+    made = Corpus(
+        name, "made up", "none", ("https://example.org/",), {"a.txt": hashlib.sha256(content).hexdigest()}, 99
+    )
+    (folder / name).mkdir(parents=True)
+    (folder / name / "a.txt").write_bytes(b"other" if damaged else content)
+    return made
+
+
+def test_corpora_are_whole_damaged_or_not_here(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [corpus(empty_cache, "one", b"text"), corpus(empty_cache, "two", b"text", damaged=True)]
+    absent = Corpus("three", "made up", "none", ("https://example.org/",), {"a.txt": "0" * 64}, 99)
+    monkeypatch.setattr(registry, "corpora", lambda: {each.name: each for each in (*made, absent)})
+    (found,) = doctor._corpora(False)
+    assert found.text == "one whole, two damaged, three -"
+    assert str(empty_cache / "two" / "a.txt") in found.advice and "bench data fetch two" in found.advice
+    monkeypatch.setattr(doctor, "LARGE_BYTES", 1)
+    assert next(doctor._corpora(False)).text == "one whole (1 not checked), two whole (1 not checked), three -"
+    assert next(doctor._corpora(True)).text == found.text
+
+
+def test_limits_of_a_control_group_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cgroups, "cpu_quota", lambda *_: 1.5)
+    monkeypatch.setattr(cgroups, "memory_limit", lambda *_: 1 << 30)
+    assert "1 usable of" in doctor._cores().text and "a quota of 1.5 cores" in doctor._cores().text
+    memory = doctor._memory()
+    assert memory.text.startswith("1.0 GiB, a limit of the control group") and "--jobs 1" in memory.advice
+
+
+def test_a_torch_that_cannot_be_imported_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "TORCH", "import no_such_module")
+    (found,) = doctor._torch()
+    assert found.text.startswith("cannot be imported (ModuleNotFoundError") and "install torch again" in found.advice
+
+
+def test_a_missing_commit_has_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    unknown = {"version": "1", "commit": None, "clean": None, "reason": "git is not installed"}
+    monkeypatch.setattr(environment, "code_version", lambda: unknown)
+    assert "no commit: git is not installed" in doctor._code().text
+
+
+def test_missing_fonts_name_their_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench.report.figures import fonts
+
+    monkeypatch.setattr(fonts, "drawable", lambda text: "U+0000")
+    assert "Chinese and Korean" in doctor._fonts().text and "fonts-noto-cjk" in doctor._fonts().advice
+
+
+def test_no_home_folder_is_advice(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home() -> Path:
+        raise RuntimeError
+
+    for name in ("BENCH_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    assert "BENCH_CACHE" in doctor._cache().advice and "BENCH_CACHE" in next(doctor._corpora(False)).advice
