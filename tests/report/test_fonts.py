@@ -7,11 +7,12 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib import font_manager
 
 from bench.report import labels
-from bench.report.figures import attention, fonts, style
+from bench.report.figures import attention, canvas, fonts, style
 from bench.report.figures.canvas import Figure
 
 TOKENS = ["▁茶", "沸いた", "책을", "แมว", "سلام", "ok", "é"]
@@ -46,6 +47,21 @@ def test_without_a_font_code_points_are_shown_and_the_packages_named(few_fonts, 
     for package in ("fonts-noto-cjk", "fonts-noto-core"):
         assert package in figure.caption and package in figure.caption.render("zh")
     assert (tmp_path / "map.png").exists()
+
+
+def test_labels_at_ticks_and_in_the_legend_are_replaced_too(few_fonts, tmp_path):
+    table = pd.DataFrame(
+        {"arm": ["茶"], "split": ["測試"], "value": [1.0], "mean": [1.0], "low": [1.0], "high": [1.0]}
+    )
+    with style.settings("fonts"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure, axes = canvas.canvas()
+        lines = canvas.columns(axes, table, "split", "value", 40)
+        drawn = canvas.finish(
+            figure, axes, tmp_path, "seeds", labels.FigureText("title", "caption"), table, (), 3, lines
+        )
+    assert not re.search("[茶測試]", drawn.svg) and "U+8336" in drawn.svg and "U+6E2C" in drawn.svg
+    assert "fonts-noto-cjk" in drawn.caption
 
 
 def test_a_font_that_has_the_characters_is_chosen(few_fonts, tmp_path, monkeypatch):
