@@ -156,7 +156,8 @@ def lines_of(report: Report) -> Iterator[str]:
         f"{name} {_percent(sides['source'])} to {_percent(sides['target'])}"
         for name, sides in report["unknown"].items()
     )
-    changed = _counted(report["changed"], CHANGED) if report["changed"] else "no line changed"
+    counts = (f"{count:,} {CHANGED[key]}" for key, count in report["changed"].items())
+    changed = "; ".join(counts) if report["changed"] else "no line changed"
     yield f"data: script {scripts}; unknown pieces: {unknown}; {changed}"
 
 

@@ -65,4 +65,4 @@ def translate(
         yield task.target_text(hypotheses.tokens[0])
     for key, count in sorted(changed.items()):
         if count:
-            say(f"{CHANGED[key]}: {count:,}")
+            say(f"{count:,} {CHANGED[key]}")
