@@ -68,8 +68,8 @@ def test_text_is_normalised_and_that_is_told_at_the_end(run):
     status, out, err = run("\ufeffder Junge\n\ufeffu\u0308ber\n\u200b\n \nThe a\u200e.\n".encode())
     assert (status, out.decode()) == (0, "der Junge\nüber\n\n\nThe a.\n")
     assert err.splitlines() == [
-        "bench: lines with invisible characters, which were removed: 3",
-        "bench: lines with letters and marks apart, which were composed (NFC): 1",
+        "bench: 3 lines with invisible characters, which were removed",
+        "bench: 1 lines with letters and marks apart, which were composed (NFC)",
     ]
 
 
