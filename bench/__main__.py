@@ -51,7 +51,7 @@ def cli(context: click.Context) -> None:
     `bench suite quick` runs the default suite and writes its report. A cell is one training run: a task, a model, a
     budget and a seed; a suite is a set of cells. A folder of cells is a results folder.
 
-    Exit status: 0 on success; 1 if a cell failed, or a file is missing or broken; 2 if the input is invalid or results
+    Exit status: 0 on success; 1 if a cell failed; 2 if the input is invalid, a file is missing or broken, or results
     cannot be written; 130 after Ctrl-C; 143 after SIGTERM. `bench COMMAND --help` has the details.
     """
     if context.invoked_subcommand is None:

@@ -2,7 +2,7 @@
 
 Each comparison is a Welch t test with variances moderated by those of the other arms measured in the same way (Smyth
 2004). No permutation of three seeds against three gives a p below 0.1, and pairing by seed would halve the degrees of
-freedom in vain, because two architectures share no more than the number of a seed. All comparisons of a report form
+freedom for nothing: equal seed numbers do not make two architectures alike. All comparisons of a report form
 one family for Holm's correction, so that the probability of any false call among them is at most 5 %.
 
 Measured by simulation (tests/unit/null_sets.py). Without a true difference (200 result sets of 3 to 5 seeds and 134
@@ -10,7 +10,7 @@ comparisons, spreads of 0.2 to 20 points, unequal between arms in half of the se
 sets had a false call and 1 had a false verdict; Welch's test without moderation made false calls in 2. A difference of
 20 points at three seeds with a spread of 1 to 2 was detected in 11 of 12 sets, one of 5 points at five seeds with a
 spread of 1 in all 12; without moderation, in 12 of 30 and 24 of 30. Noise that is far from normal breaks the test: if
-the seeds of two arms solve a task by the toss of a coin, all three of one arm and none of the other solve it once in
+the seeds of two arms solve a task at random, all three of one arm and none of the other solve it once in
 32 times."""
 
 from __future__ import annotations

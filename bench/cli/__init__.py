@@ -15,10 +15,10 @@ from bench.system import paths
 
 EXIT_OK = 0
 EXIT_FAILED = 1
-"""A cell failed, or a file is missing or broken."""
+"""A cell failed, or `bench data check` misses a file or has a broken one."""
 
 EXIT_BAD_INPUT = 2
-"""The input is invalid, or results cannot be written."""
+"""The input is invalid, a file is missing or broken, or results cannot be written."""
 
 EXIT_INTERRUPTED = 130
 """Ctrl-C."""

@@ -57,6 +57,10 @@ def expand(words: Sequence[str], multirun: bool) -> list[tuple[str, ...]]:
     for word in words:
         if "=" not in word:
             raise UserError(f"{word!r} is not a setting; write key=value, for example seed=2")
+    keys = [word.partition("=")[0].lstrip("+~") for word in words]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise UserError(f"{key} is set {keys.count(key)} times; set it once")
     words = as_typed(words, multirun)
     for word in words:
         try:

@@ -50,7 +50,7 @@ def check_keys(config: Mapping[str, Any]) -> None:
     known = {*_shipped(), *SECTIONS} - {"defaults"}
     for key in config:
         if key not in known:
-            raise UserError(f"there is no setting {key!r}; `bench run --cfg job` shows those there are")
+            raise UserError(f"there is no setting {key!r}; `bench run --cfg job` lists the settings")
     check_sections(config)
     if "reference_model" in config["match"]:
         raise UserError("match.reference_model is filled in automatically; set match.reference=NAME instead")

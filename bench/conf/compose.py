@@ -63,7 +63,7 @@ def _check_override(override: str) -> None:
         raise UserError(f"{override!r} is not a setting; write key=value, for example seed=2")
     key, _, value = override.partition("=")
     if not checks.KEY.fullmatch(key):
-        raise UserError(f"{key[:80]!r} is not the name of a setting; `bench run --cfg job` shows those there are")
+        raise UserError(f"{key[:80]!r} is not the name of a setting; `bench run --cfg job` lists the settings")
     if key in GROUPS and "," not in value and value not in choices(key):
         raise UserError(f"unknown {key} {value!r}; there are {', '.join(choices(key))}")
 

@@ -264,5 +264,5 @@ def one_line(error: Exception, section: str = "") -> str:
     place = ".".join(part for part in (section, key) if part)
     message = "; ".join(kept) or type(error).__name__
     if message.startswith("Could not override"):
-        message = f"{message.rstrip('.')}: there is no such key; `bench run --cfg job` shows those there are"
+        message = f"{message.rstrip('.')}: there is no such key; `bench run --cfg job` lists the settings"
     return f"{place}: {message}" if place else message

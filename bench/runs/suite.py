@@ -64,9 +64,8 @@ def concurrency(threads: int, jobs: int | None = None, cores: int | None = None)
     if jobs < 1:
         raise UserError(f"--jobs must be at least 1, got {jobs}")
     if jobs > limit:
-        raise UserError(
-            f"--jobs {jobs} is too many: at {threads} threads a cell, the {cores} usable cores take at most {limit}"
-        )
+        each = f"{threads} thread{'s' if threads > 1 else ''} per cell"
+        raise UserError(f"--jobs {jobs} is too many: with {each}, the {cores} usable cores take at most {limit}")
     return jobs
 
 
@@ -206,5 +205,5 @@ def summary(outcomes: Mapping[str, str]) -> str:
 
 
 def failed(outcomes: Mapping[str, str]) -> bool:
-    """Whether a cell did not do what was asked of it. A skipped one, whose data is not to be had, is no failure."""
+    """Whether a cell did not do what was asked of it. A cell skipped for missing data is not a failure."""
     return any(status in BAD for status in outcomes.values())

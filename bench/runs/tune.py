@@ -23,8 +23,11 @@ DEFAULT_GRID = {"optim.lr": ("1e-3", "2e-3", "4e-3", "8e-3")}
 """The settings that are tried by default."""
 
 SEED = 101
-"""The default seed of trials. The cells of a suite have other seeds, so that the reported run was not chosen for
-luck."""
+"""The default seed of trials. The cells of a suite have other seeds, so that no reported run was
+selected for a lucky seed."""
+
+TUNABLE = ("model", "optim", "budget", "search")
+"""The groups whose settings can be tried. The others name the data, the machine or the run."""
 
 TABLE, PAGE, CHOICES = "tuning.csv", "tuning.md", "tuned"
 COLUMNS = ("task", "budget", "arm", "settings", "seed", "status", "valid_loss", "chosen")
@@ -71,12 +74,19 @@ def parse_grid(options: Sequence[str]) -> dict[str, tuple[str, ...]]:
             raise UserError(f"--try {option!r}: write a setting with values, for example optim.lr=1e-3,2e-3")
         if key in grid:
             raise UserError(f"--try names {key} twice")
+        if len(set(listed)) < len(listed):
+            raise UserError(f"--try {option!r} names a value twice")
+        if key.partition(".")[0].lstrip("+~") not in TUNABLE:
+            raise UserError(f"--try {key}: tuning chooses settings of {', '.join(TUNABLE)} alone")
         grid[key] = listed
     return grid or dict(DEFAULT_GRID)
 
 
 def trials(suite: Suite, grid: Grid, seeds: Sequence[int] = (SEED,)) -> list[Trial]:
-    """Every combination of the grid's values for every arm of the suite. Raises UserError for an invalid setting."""
+    """Every combination of the grid's values for every arm of the suite. Raises UserError for an invalid setting, and
+    for a seed that is named twice."""
+    if len(set(seeds)) < len(seeds):
+        raise UserError("--seed names a seed twice")
     arms = dict.fromkeys(
         tuple(override for override in overrides if not _sets(override, "seed")) for overrides in suite.cells
     )

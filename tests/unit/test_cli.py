@@ -74,6 +74,7 @@ BAD_INPUT = {
     "run out=file": "file is a file",
     "run out=file/below": "is a file",
     "run out=foreign": "foreign is not empty",
+    "run seed=1 task=recall task=parity": "task is set 2 times; set it once",
     "run -m seed=1,2 out=new,foreign": "foreign is not empty",
     "suite": "Missing argument 'NAME'",
     "suite nope": "unknown suite 'nope'; there are",

@@ -190,7 +190,9 @@ def expanded(*words: str) -> list[dict[str, object]]:
 def test_commas_of_a_multirun_separate_values(here):
     for name in ("a b.en", "é.en", "c,d.en", "t"):
         touch(here, name)
-    cells = expanded(*CELL, "model=lstm_dot,gru_dot", "task.source=a b.en,é.en", "task.target=t", "out=x y,z")
+    cells = expanded(
+        CELL[0], CELL[2], "model=lstm_dot,gru_dot", "task.source=a b.en,é.en", "task.target=t", "out=x y,z"
+    )
     assert len(cells) == 8
     assert {cell["task"]["source"] for cell in cells} == {"a b.en", "é.en"}
     assert {cell["out"] for cell in cells} == {"x y", "z"}

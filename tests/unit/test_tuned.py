@@ -153,6 +153,25 @@ def test_a_trial_that_says_no_values_is_refused(word: str) -> None:
         tune.parse_grid([word])
 
 
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("seed=1,2", "tuning chooses settings of model, optim, budget, search alone"),
+        ("evaluate=true,false", "tuning chooses settings of"),
+        ("task.train_size=10,20", "tuning chooses settings of"),
+        ("optim.lr=1e-3,1e-3", "names a value twice"),
+    ],
+)
+def test_what_is_no_choice_of_an_arm_cannot_be_tried(word: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        tune.parse_grid([word])
+
+
+def test_a_seed_that_is_named_twice_is_refused() -> None:
+    with pytest.raises(UserError, match="--seed names a seed twice"):
+        tune.trials(small(("task=recall", "model=gru_none")), tune.DEFAULT_GRID, (1, 1))
+
+
 def row(arm: str, settings: str, loss: float | None, seed: int = 101) -> dict[str, object]:
     return {"task": "copy", "budget": "quick", "arm": arm, "settings": settings, "seed": seed,
             "status": "done" if loss is not None else "diverged", "valid_loss": loss, "chosen": False}  # fmt: skip
