@@ -16,8 +16,13 @@ from bench.system.files import replacing
 
 
 def find(folder: Path, key: str, suffix: str) -> bytes | None:
-    """The content stored under a key; None without an intact file. Also marks the file as the last one used."""
-    for path in sorted(folder.glob(f"{key}-*{suffix}")):
+    """The content stored under a key; None without an intact file, or in a folder that cannot be read. Also marks the
+    file as the last one used."""
+    try:
+        paths = sorted(folder.glob(f"{key}-*{suffix}"))
+    except OSError:
+        return None
+    for path in paths:
         with contextlib.suppress(OSError):
             content = path.read_bytes()
             if path.name == _name(key, content, suffix):

@@ -11,6 +11,7 @@ import os
 import platform
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +19,14 @@ from pathlib import Path
 from bench.data import tokenisers
 from bench.data.corpora import files, registry
 from bench.data.corpora.files import Corpus
-from bench.errors import UserError
+from bench.errors import DataError, UserError
 from bench.system import cgroups, environment
 
 LARGE_BYTES = 50 << 20
 """Files above this size are checked only on demand: a checksum of gigabytes takes a while."""
+
+WIDTH = 100
+"""Characters of a line."""
 
 OPTIONAL = {
     "pyarrow": ("results.parquet", "parquet"),
@@ -69,11 +73,17 @@ def examine(check_all: bool = False) -> Iterator[Finding]:
 def lines(findings: list[Finding]) -> list[str]:
     """The findings for readers, with the advice at the end."""
     width = max(len(each.subject) for each in findings)
-    advice = [f"- {each.advice}" for each in findings if each.advice]
-    return [
-        *(f"{each.subject:{width}}  {each.text}" for each in findings),
-        *(["", "Advice:", *advice] if advice else ["", "Nothing is missing."]),
-    ]
+    facts = [line for each in findings for line in _wrapped(each.text, f"{each.subject:{width}}  ")]
+    advice = [line for each in findings if each.advice for line in _wrapped(each.advice, "- ")]
+    return [*facts, "", *(["Advice:", *advice] if advice else ["Nothing is missing."])]
+
+
+def _wrapped(text: str, start: str) -> list[str]:
+    """The text in lines of WIDTH, indented as far as `start`. A path that is longer stays whole, to be pasted."""
+    indent = " " * len(start)
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=start, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _code() -> Finding:
@@ -81,15 +91,18 @@ def _code() -> Finding:
     text = f"bench {code['version']}, Python {platform.python_version()}"
     if code["commit"] is None:
         return Finding("code", f"{text}, no commit: {code.get('reason')}")
+    text += f", commit {str(code['commit'])[:12]}"
+    if code["clean"] is None:
+        return Finding("code", f"{text}, changes not known: {code.get('reason')}")
     state = "clean" if code["clean"] else "with uncommitted changes"
     advice = "" if code["clean"] else "commit your changes, so that records name the code that made them"
-    return Finding("code", f"{text}, commit {str(code['commit'])[:12]}, {state}", advice)
+    return Finding("code", f"{text}, {state}", advice)
 
 
 def _torch() -> Iterator[Finding]:
     try:
         process = subprocess.run(
-            [sys.executable, "-c", TORCH], capture_output=True, text=True, timeout=TORCH_SECONDS, check=True
+            [sys.executable, "-P", "-c", TORCH], capture_output=True, text=True, timeout=TORCH_SECONDS, check=True
         )
         known = json.loads(process.stdout)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
@@ -115,7 +128,7 @@ def _cores() -> Finding:
         text += f", bf16 {fast}"
     except OSError:
         pass
-    return Finding("cores", f"{text} ({environment.cpu_name()})")
+    return Finding("cores", f"{text} ({environment.cpu_name()}); one thread a cell (threads=N)")
 
 
 def _memory() -> Finding:
@@ -145,32 +158,45 @@ def _corpora(check_all: bool) -> Iterator[Finding]:
         yield Finding("corpora", "not known", str(error))
         return
     parts, advice = [], []
+    absent = []
     for corpus in registry.corpora().values():
-        state, broken = _corpus(corpus, roots, check_all)
+        try:
+            state, broken = _corpus(corpus, roots, check_all)
+        except DataError as error:
+            parts.append(f"{corpus.name} cannot be read")
+            advice.append(str(error))
+            continue
+        if not state:
+            absent.append(corpus.name)
+            continue
         parts.append(f"{corpus.name} {state}")
         if broken:
             advice.append(f"{broken} is damaged: delete it, then `bench data fetch {corpus.name}`")
-    if all(part.endswith(" -") for part in parts):
+    if not parts:
         text = "none here; tasks with generated data need none"
         yield Finding("corpora", text, "`bench data fetch multi30k` fetches 18 MB for translation of captions")
         return
-    yield Finding("corpora", ", ".join(parts), "; ".join(advice))
+    parts += [f"not here: {' '.join(absent)}"] if absent else []
+    yield Finding("corpora", ", ".join(parts), next(iter(advice), ""))
 
 
 def _corpus(corpus: Corpus, roots: list[Path], check_all: bool) -> tuple[str, Path | None]:
-    """The state of a corpus in a word, and a damaged file."""
+    """The state of a corpus in a word, "" where it has no file here; and a damaged file. Raises DataError for a folder
+    or a file that may not be read."""
     present = unchecked = 0
     for name, expected in corpus.files.items():
-        path = next((root / corpus.name / name for root in roots if (root / corpus.name / name).is_file()), None)
+        path = next((root / corpus.name / name for root in roots if files.exists(root / corpus.name / name)), None)
         if path is None:
             continue
         present += 1
+        if not path.is_file():
+            return "damaged", path
         if expected is None or (path.stat().st_size > LARGE_BYTES and not check_all):
             unchecked += 1
         elif files.file_checksum(path) != expected:
             return "damaged", path
     if not present:
-        return "-", None
+        return "", None
     counts = "whole" if present == len(corpus.files) else f"{present} of {len(corpus.files)} files"
     return counts + (f" ({unchecked} not checked)" if unchecked else ""), None
 
@@ -198,11 +224,23 @@ def _cache() -> Finding:
         folder = files.cache_folder()
     except UserError as error:
         return Finding("cache", "none", str(error))
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    first = next(each for each in (folder, *folder.parents) if each.exists())
-    writable = os.access(first, os.W_OK)
+    first = next((each for each in (folder, *folder.absolute().parents) if os.path.exists(each)), folder)
+    writable = os.access(first, os.W_OK | os.X_OK)
     advice = "" if writable else f"{first} cannot be written to; set BENCH_CACHE to a folder that can"
-    return Finding("cache", f"{folder}, {_size(size)}" + ("" if writable else ", not writable"), advice)
+    text = f"{folder}, {_size(_folder_bytes(folder))}" if os.path.exists(folder) else f"{folder}, empty"
+    return Finding("cache", text + ("" if writable else ", not writable"), advice)
+
+
+def _folder_bytes(folder: Path) -> int:
+    """Bytes of the files below a folder, without those that may not be seen."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(parent, name)).st_size
+            except OSError:
+                continue  # deleted meanwhile
+    return total
 
 
 def _size(count: int) -> str:

@@ -52,6 +52,27 @@ def check_links(folder: Path, out: Path, harmless: tuple[str, ...] = ()) -> None
         raise BrokenFile(f"{path} is neither a file nor a folder; delete it")
 
 
+def folders_with(out: Path, name: str) -> list[Path]:
+    """The folders one level down that have a file of this name, sorted, without hidden ones. Raises BrokenFile for a
+    folder that may not be searched: its file would be left out in silence (`glob` passes over it)."""
+    folders = []
+    try:
+        entries = sorted(os.listdir(out))
+    except OSError as error:
+        raise BrokenFile(f"{out} cannot be read ({reason(error)}); ask its owner for permission") from error
+    for folder in (out / entry for entry in entries if not entry.startswith(".")):
+        try:
+            os.stat(folder / name)
+        except PermissionError as error:
+            raise BrokenFile(
+                f"{folder} cannot be read ({reason(error)}); ask its owner for permission, or move it elsewhere"
+            ) from error
+        except OSError:  # no folder, or one without the file
+            continue
+        folders.append(folder)
+    return folders
+
+
 def text(path: Path, max_bytes: float = float("inf")) -> str:
     """The text of a file, with line ends \\n. Raises FileNotFoundError, and BrokenFile if the file is unreadable, is
     not UTF-8, or has more than `max_bytes`."""

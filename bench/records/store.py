@@ -212,10 +212,10 @@ def _field(value: object) -> str:
 
 def cell_folders(out: Path) -> list[Path]:
     """The cells' folders under `out`, by name. Raises FileNotFoundError or ValueError if there are none, and
-    BrokenFile if one is, or contains, a link out of `out`."""
+    BrokenFile if one cannot be searched, or is, or contains, a link out of `out`."""
     if not out.is_dir():
         raise FileNotFoundError(f"{out} is not a folder; run `bench suite quick --out {out}` first")
-    cells = sorted(path.parent for path in out.glob(f"*/{RECORD}") if not path.parent.name.startswith("."))
+    cells = reading.folders_with(out, RECORD)
     if not cells:
         raise ValueError(f"{out} holds no results: no {RECORD} one folder down; name a folder that `bench` wrote")
     for cell in cells:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.records import store
+from bench.records import reading, store
 from bench.runs.suite import BAD, Job
 from bench.system import locks
 from bench.training.progress import duration
@@ -90,7 +90,7 @@ def read(folder: Path, jobs: Sequence[Job], suite: str | None, at_a_time: int) -
 
 def _records(folder: Path) -> Iterable[tuple[str, dict[str, Any]]]:
     """Names and records of the cells of a folder. A cell with a broken record counts as missing: it will run again."""
-    for cell in sorted(path.parent for path in folder.glob(f"*/{store.RECORD}")):
+    for cell in reading.folders_with(folder, store.RECORD) if folder.is_dir() else ():
         try:
             yield cell.name, store.read(cell)
         except (OSError, ValueError):

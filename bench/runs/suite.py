@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -109,6 +110,8 @@ def run(
         board.count(1, f"{name} {status} before: {earlier[name].get('reason')}; --retry-failed runs it again")
     outcomes |= bad
     todo = [job for name, job in by_name.items() if name not in outcomes]
+    for job in todo:
+        _check_cell_folder(out / job.cell.name)
     if not todo:
         return outcomes
     workers = Workers() if workers is None else workers
@@ -167,8 +170,18 @@ def run(
     return outcomes
 
 
+def _check_cell_folder(folder: Path) -> None:
+    """Raises StorageError for the folder of an earlier cell that cannot be replaced, before time is spent on the new
+    one."""
+    if os.path.lexists(folder) and not os.access(folder, os.W_OK | os.X_OK):
+        raise StorageError(f"{folder} is not yours to write to; name another results folder")
+
+
 def _earlier_record(out: Path, name: str, board: Board) -> dict[str, Any] | None:
-    """The record of a cell that ran earlier; None where there is none, or only a broken one."""
+    """The record of a cell that ran earlier; None where there is none, or only a broken one. Raises StorageError for
+    one that may not be read."""
+    if os.path.lexists(out / name) and not os.access(out / name, os.R_OK | os.X_OK):
+        raise StorageError(f"{out / name} is not yours to read; name another results folder")
     try:
         return store.read(out / name)
     except FileNotFoundError:

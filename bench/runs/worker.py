@@ -31,6 +31,12 @@ COMMAND = (sys.executable, "-P", "-m", "bench.runs.worker")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """Read once, when the libraries behind numpy and torch are loaded: set them before the process starts."""
 
+PINNING_VARIABLES = (
+    *("OMP_PROC_BIND", "OMP_PLACES", "OMP_THREAD_LIMIT", "OMP_DYNAMIC"),
+    *("GOMP_CPU_AFFINITY", "KMP_AFFINITY", "KMP_HW_SUBSET"),
+)
+"""Removed: they bind every child to the same first cores, or give it fewer threads than its record says."""
+
 TAIL_BYTES = 8000
 """How many bytes of a dead child's standard error its record keeps."""
 
@@ -159,10 +165,11 @@ class Workers:
 
 
 def child_environment(threads: int) -> dict[str, str]:
-    """The environment variables of a child that imports this source tree and uses this many threads."""
+    """The environment variables of a child that imports this source tree and uses this many threads, on any core."""
     source = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(part for part in (source, os.environ.get("PYTHONPATH")) if part)
-    return os.environ | {name: str(threads) for name in THREAD_VARIABLES} | {"PYTHONPATH": path}
+    kept = {name: value for name, value in os.environ.items() if name not in PINNING_VARIABLES}
+    return kept | {name: str(threads) for name in THREAD_VARIABLES} | {"PYTHONPATH": path}
 
 
 def _converse(process: subprocess.Popen[str], order: Order, progress: Progress) -> Mapping[str, str]:

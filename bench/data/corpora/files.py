@@ -91,7 +91,7 @@ def find(corpus: Corpus, file: str) -> Path | None:
     for root in (cache_folder(), *mirror_folders()):
         path = root / corpus.name / file
         # A link to nothing is a broken copy, not a missing one.
-        if os.path.lexists(path):
+        if exists(path):
             expected = known_checksum(corpus, file)
             if expected is None:
                 _save_checksum(corpus, file, file_checksum(path))
@@ -99,6 +99,17 @@ def find(corpus: Corpus, file: str) -> Path | None:
                 _verify(path, expected)
             return path
     return None
+
+
+def exists(path: Path) -> bool:
+    """Whether there is an entry of this name. Raises DataError for a folder that may not be searched."""
+    try:
+        os.lstat(path)
+    except PermissionError as error:
+        raise DataError(f"{path}: cannot be looked for ({reason(error)}); ask the owner of the folder") from error
+    except OSError:
+        return False
+    return True
 
 
 def known_checksum(corpus: Corpus, file: str) -> str | None:
