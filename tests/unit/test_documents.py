@@ -343,7 +343,9 @@ def test_the_documents_are_there():
 @pytest.mark.parametrize("document", **_names(WRITTEN_BY_HAND))
 def test_every_command_is_valid(document, tmp_path, monkeypatch):
     shown = commands(document)
-    for name in re.findall(r"[\w-]+\.(?:en|de|tsv|csv)(?:\.gz)?", " ".join(word for each in shown for word in each.words)):
+    for name in re.findall(
+        r"[\w-]+\.(?:en|de|tsv|csv)(?:\.gz)?", " ".join(word for each in shown for word in each.words)
+    ):
         (tmp_path / name).write_text(f"{name}\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     for command in shown:
