@@ -249,7 +249,6 @@ WORDS = (
         "seed= 1x",
         "out=",
         "out=null",
-        "out=[a]",
         "out=a\x00b",
         "out=dangling",
     ),
