@@ -62,7 +62,7 @@ def attend(
         return F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, is_causal=causal, scale=scale)
     if not drops and isinstance(keys, Tensor) and isinstance(values, Tensor) and _suits_short_attention(queries):
         mask = causal_mask(queries.shape[2], queries.device) if causal else mask
-        return short_attention(queries, keys, values, bias_of(mask, queries), scale or queries.shape[-1] ** -0.5)
+        return short_attention(queries, keys, values, bias_of(mask, queries), _scale(queries, scale))
     weights_BHTS = attention_weights(queries, keys, mask, causal=causal, scale=scale)
     if dropout is not None:
         weights_BHTS = dropout(weights_BHTS)
@@ -81,7 +81,7 @@ def attention_weights(
     scale: float | None = None,
 ) -> Tensor:
     """The softmax weights of `attend`: (B, H, T, S), each row sums to one."""
-    scale = queries.shape[-1] ** -0.5 if scale is None else scale
+    scale = _scale(queries, scale)
     queries = queries if scale == 1.0 else queries * scale
     parts = keys if isinstance(keys, tuple) else (keys,)
     products = [queries @ part.transpose(-1, -2) for part in parts]
@@ -89,6 +89,11 @@ def attention_weights(
     if causal:
         mask = causal_mask(queries.shape[2], queries.device)
     return torch.softmax(masked_scores(scores_BHTS, mask), dim=-1)
+
+
+def _scale(queries: Tensor, scale: float | None) -> float:
+    """The scale of the scores, 1 / sqrt(K) by default."""
+    return queries.shape[-1] ** -0.5 if scale is None else scale
 
 
 def _suits_short_attention(queries: Tensor) -> bool:

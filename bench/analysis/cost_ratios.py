@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats as distributions
 
+from bench.analysis.stats import student_mean
 from bench.records.cost_rounds import RoundRow
 
 
@@ -51,8 +52,8 @@ def cost_ratios(rows: Iterable[RoundRow], first: str, level: float = 0.95) -> li
 def _paired_t(logs: Sequence[float], level: float) -> tuple[float, float, float, float]:
     """Geometric mean, ends of its interval, and p, of two or more logarithms."""
     values = np.array(logs)
-    mean, error = float(values.mean()), float(values.std(ddof=1)) / math.sqrt(len(values))
-    df = len(values) - 1
-    half = float(distributions.t.ppf((1 + level) / 2, df)) * error
+    mean, error, df = float(values.mean()), float(values.std(ddof=1)) / math.sqrt(len(values)), len(values) - 1
+    interval = student_mean(values, level)
+    assert interval is not None, "two or more values have an interval"
     p = float(2 * distributions.t.sf(abs(mean) / error, df)) if error else float(mean == 0)
-    return math.exp(mean), math.exp(mean - half), math.exp(mean + half), p
+    return math.exp(mean), math.exp(interval[0]), math.exp(interval[1]), p

@@ -202,12 +202,13 @@ def status_command(folder: Path, name: str | None, seeds: str | None, as_json: b
     if not folder.is_dir():
         raise UserError(f"{folder}: not a folder of results")
     suite.check_folder(folder)
-    recorded = status.suite_of(folder)
+    records = status.records_of(folder)
+    recorded = status.suite_of(records)
     name = name or (recorded if recorded in files.choices("suite") else None)
     chosen = None if name is None else suites.load(name, seeds=seeds)
     jobs = [] if chosen is None else [suite.Job.of(overrides) for overrides in chosen.cells]
     at_a_time = 1 if chosen is None else suite.concurrency(chosen.threads)
-    current = status.read(folder, jobs, name, at_a_time)
+    current = status.read(folder, records, jobs, name, at_a_time)
     verdicts = judge.verdicts(store.load(folder)) if current.counts.get("done") else []
     if as_json:
         click.echo(json.dumps(status.as_json(current, {each.letter: each.verdict for each in verdicts}), indent=1))

@@ -3,7 +3,6 @@ should be warned about. It is a part of the record (`data.report`), as plain JSO
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 from bench.data.counts import CHANGED, LEFT_OUT, SET_ASIDE, SPLIT_OFF
 from bench.data.examples import UNK, Split
 from bench.data.ragged import Ragged
-from bench.data.script import of_character
+from bench.data.script import letters_by_script
 from bench.data.text import ParallelText
 
 SIDES = ("source", "target")
@@ -53,13 +52,7 @@ def scripts_of(lines: Iterable[str]) -> dict[str, float]:
     >>> scripts_of(["Tee oder 茶?"])
     {'Latin': 0.875, 'Han': 0.125}
     """
-    characters: Counter[str] = Counter()
-    for line in lines:
-        characters.update(line)
-    scripts: Counter[str] = Counter()
-    for character, count in characters.items():
-        if character.isalpha():
-            scripts[of_character(character)] += count
+    scripts = letters_by_script(lines)
     total = scripts.total()
     return {script: round(count / total, 4) for script, count in scripts.most_common() if count >= total / 1000}
 

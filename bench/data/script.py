@@ -66,11 +66,11 @@ def of_character(character: str) -> str:
     return _WORD_OF_NAME.get(first, first.title())
 
 
-def detect(lines: Iterable[str]) -> str:
-    """The script of most letters of a text; Japanese is Han with kana. UNDETERMINED for text that is short or mixed.
+def letters_by_script(lines: Iterable[str]) -> Counter[str]:
+    """The number of letters in each script.
 
-    >>> detect(["Wasser kocht, Tee zieht. "] * 5), detect(["水开了，茶好了。"] * 10), detect(["Tee"])
-    ('Latin', 'Han', 'undetermined')
+    >>> letters_by_script(["Tee, 茶"])
+    Counter({'Latin': 3, 'Han': 1})
     """
     characters: Counter[str] = Counter()
     for line in lines:
@@ -79,6 +79,16 @@ def detect(lines: Iterable[str]) -> str:
     for character, count in characters.items():
         letters[of_character(character)] += count
     del letters[""]
+    return letters
+
+
+def detect(lines: Iterable[str]) -> str:
+    """The script of most letters of a text; Japanese is Han with kana. UNDETERMINED for text that is short or mixed.
+
+    >>> detect(["Wasser kocht, Tee zieht. "] * 5), detect(["水开了，茶好了。"] * 10), detect(["Tee"])
+    ('Latin', 'Han', 'undetermined')
+    """
+    letters = letters_by_script(lines)
     east_asian = letters[HAN] + letters[KANA]
     if letters[KANA] > MIN_KANA * east_asian:
         letters = Counter({script: count for script, count in letters.items() if script not in (HAN, KANA)})

@@ -63,7 +63,7 @@ def score_rows(
         part_hypotheses, part_references = ([side[int(i)] for i in rows] for side in (hypotheses, references))
         for name in metrics:
             score = evaluate(name, part_hypotheses, part_references, tokeniser)
-            row = _score(
+            row = score_row(
                 split, search, name, score.value, METRICS[name].unit, len(rows), part_axis, at, score.signature
             )
             scores.append(row if score.reason is None else row | {"reason": score.reason})
@@ -130,13 +130,13 @@ def _rows_by_distance(
     parts: list[tuple[str | None, int | None, np.ndarray]] = [(None, None, np.ones(len(examples), dtype=bool))]
     parts += [(phenomena.axis_name(name), int(value), distances == value) for value in np.unique(distances)]
     return [
-        _score(split, search, metric, float(correct[rows].mean()), "share", int(rows.sum()), axis, at, signature)
+        score_row(split, search, metric, float(correct[rows].mean()), "share", int(rows.sum()), axis, at, signature)
         for axis, at, rows in parts
         if rows.sum() >= MIN_EXAMPLES
     ]
 
 
-def _score(
+def score_row(
     split: Split,
     search: str,
     metric: str,
@@ -147,6 +147,8 @@ def _score(
     at: int | None,
     signature: str,
 ) -> Row:
+    """One score as a row of the record. n: of examples or tokens; axis, at: the value of an axis, None for the whole
+    split."""
     return {
         "split": split.name,
         "search": search,
@@ -165,7 +167,7 @@ def loss_row(model: Seq2Seq, task: Task, split: Split, batcher: Batcher) -> Row:
     loss, _ = validate(model, batcher.epoch())
     positions = int(task.loss_positions(split).sum())
     total = loss * int(batcher.tgt_lengths.sum())
-    return _score(split, FORCED, "loss", total / positions, LOSS_UNIT, len(split), None, None, LOSS_SIGNATURE)
+    return score_row(split, FORCED, "loss", total / positions, LOSS_UNIT, len(split), None, None, LOSS_SIGNATURE)
 
 
 def _mark_columns(task: Task, split: Split, row: int) -> Row:
@@ -185,7 +187,7 @@ def forced_rows(model: Seq2Seq, task: Task, split: Split, batcher: Batcher) -> l
         return []
     name, positions = task.teacher_forced_score
     accuracy = accuracy_at(model, batcher.epoch(), positions)
-    return [_score(split, FORCED, name, accuracy, "share", len(split), None, None, f"{name}|{FORCED_SIGNATURE}")]
+    return [score_row(split, FORCED, name, accuracy, "share", len(split), None, None, f"{name}|{FORCED_SIGNATURE}")]
 
 
 def output_rows(

@@ -7,13 +7,12 @@ teacher-forced, where an error does not lead to others, and free-running beside 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
 
 from bench.data.examples import Split
-from bench.evaluation.scores import FORCED
+from bench.evaluation.scores import FORCED, Row, score_row
 from bench.tasks.base import Task
 from bench.training.batches import Batcher
 from models.interface import Seq2Seq
@@ -23,7 +22,7 @@ METRIC = "copy_accuracy"
 """Its name: token accuracy, but of the longest strings alone."""
 
 
-def forced_rows(model: Seq2Seq, task: Task, split: Split, batch_tokens: int, device: str) -> list[dict[str, Any]]:
+def forced_rows(model: Seq2Seq, task: Task, split: Split, batch_tokens: int, device: str) -> list[Row]:
     """Teacher-forced scores by distance; none where the task does not say which token is copied."""
     if task.copy_distances(1) is None:
         return []
@@ -33,7 +32,7 @@ def forced_rows(model: Seq2Seq, task: Task, split: Split, batch_tokens: int, dev
 
 def free_rows(
     task: Task, split: Split, search: str, hypotheses: Sequence[str], references: Sequence[str]
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     """The same scores of outputs. hypotheses, references: of the whole split."""
     if task.copy_distances(1) is None:
         return []
@@ -73,7 +72,7 @@ def free_hits(hypotheses: Sequence[str], references: Sequence[str]) -> np.ndarra
     return np.array([[words[i : i + 1] == right[i : i + 1] for i in range(len(right))] for words, right in pairs])
 
 
-def distance_rows(task: Task, split: Split, search: str, hits: np.ndarray) -> list[dict[str, Any]]:
+def distance_rows(task: Task, split: Split, search: str, hits: np.ndarray) -> list[Row]:
     """A score for each distance, as rows of the record; none where the task does not say which token is copied.
 
     hits (M, T): see above. search: of the outputs, or scores.FORCED.
@@ -81,20 +80,10 @@ def distance_rows(task: Task, split: Split, search: str, hits: np.ndarray) -> li
     distances = task.copy_distances(hits.shape[1])
     if distances is None:
         return []
+    signature = f"{METRIC}|{FORCED if search == FORCED else FREE}|strings of {hits.shape[1]} tokens"
     rows = []
     for distance in np.unique(distances):
         chosen = hits[:, distances == distance]
-        rows.append(
-            {
-                "split": split.name,
-                "search": search,
-                "metric": METRIC,
-                "value": float(chosen.mean()),
-                "unit": "share",
-                "n": int(chosen.size),
-                "axis": "distance",
-                "at": int(distance),
-                "signature": f"{METRIC}|{FORCED if search == FORCED else FREE}|strings of {hits.shape[1]} tokens",
-            }
-        )
+        value, count = float(chosen.mean()), int(chosen.size)
+        rows.append(score_row(split, search, METRIC, value, "share", count, "distance", int(distance), signature))
     return rows

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,28 +73,32 @@ class Status:
         return max(sum(expected) / self.at_a_time, max(expected, default=0.0))
 
 
-def suite_of(folder: Path) -> str | None:
-    """The suite that most records of a folder name; None without any."""
-    names = Counter(record["suite"] for _, record in _records(folder) if record.get("suite"))
+def suite_of(records: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """The suite that most records name; None without any."""
+    names = Counter(record["suite"] for record in records.values() if record.get("suite"))
     return names.most_common(1)[0][0] if names else None
 
 
-def read(folder: Path, jobs: Sequence[Job], suite: str | None, at_a_time: int) -> Status:
-    """The status of a folder. jobs: the cells that belong there; others that are there are listed as well."""
-    records = dict(_records(folder))
+def read(
+    folder: Path, records: Mapping[str, Mapping[str, Any]], jobs: Sequence[Job], suite: str | None, at_a_time: int
+) -> Status:
+    """The status of a folder. records: see `records_of`; jobs: the cells that belong there; others that are there are
+    listed as well."""
     wanted = {job.cell.name: (job.cell.task, job.cell.model) for job in jobs}
     wanted |= {name: (str(record["task"]), str(record["model"])) for name, record in records.items()}
     cells = [_state(folder, name, *parts, records.get(name)) for name, parts in wanted.items()]
     return Status(folder, suite, cells, at_a_time)
 
 
-def _records(folder: Path) -> Iterable[tuple[str, dict[str, Any]]]:
-    """Names and records of the cells of a folder. A cell with a broken record counts as missing: it will run again."""
+def records_of(folder: Path) -> dict[str, dict[str, Any]]:
+    """The records of a folder by cell. A cell with a broken record counts as missing: it will run again."""
+    records = {}
     for cell in reading.folders_with(folder, store.RECORD) if folder.is_dir() else ():
         try:
-            yield cell.name, store.read(cell)
+            records[cell.name] = store.read(cell)
         except (OSError, ValueError):
             continue
+    return records
 
 
 def _state(folder: Path, name: str, task: str, model: str, record: Mapping[str, Any] | None) -> CellState:

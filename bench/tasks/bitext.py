@@ -216,35 +216,33 @@ class Bitext(TextLanguages):
         """Every file that the task reads."""
         if self.dataset is not None or self.source is None or self.target is None:
             return []
-        train = [self.source, self.target] if self.table is None else [self.table]
-        return list(dict.fromkeys([*train, *(self.valid or []), *(self.test or [])]))
+        return list(dict.fromkeys(path for name in ("train", *SETS) for path in self._location(name) or ()))
 
-    def _read(self, location: list[str] | None, counts: Counter[str]) -> ParallelText:
-        """A held-out text, or with None the training text, without the pairs that have an empty side."""
+    def _read(self, location: list[str], counts: Counter[str], allow_blank: bool) -> ParallelText:
+        """The text at a location, see `_location`. allow_blank: leave out the pairs that have an empty side."""
         assert self.source is not None and self.target is not None, "_require_text comes first"
-        allow_blank = location is None
         if self.dataset is not None:
             assert self.revision is not None, "__post_init__ requires it"
-            (split,) = location or [self.split or "train"]
+            (split,) = location
             fields = (self.source, self.target)
             text = hub.read_split(self.dataset, self.subset, self.revision, split, fields, counts, allow_blank)
             self._side_checksums |= {f"{split}.{field}": _checksum(side) for field, side in zip(fields, text)}
             return text
         if self.table is not None:
-            (path,) = location or [self.table]
+            (path,) = location
             columns = int(self.source), int(self.target)
             return read_table(
                 path, columns, counts, allow_blank, form=self._form, normalised=True, warnings=self.warnings
             )
-        source, target = location or [self.source, self.target]
+        source, target = location
         return read_pair(source, target, counts, allow_blank, normalised=True)
 
     def _read_whole(self, name: str, counts: Counter[str]) -> ParallelText:
         """The text of a set as `_read` reads it, compared with a second reading where it comes from files."""
         before = counts[DROPPED_EMPTY]
-        text = self._read(None if name == "train" else getattr(self, name), counts)
         location = self._location(name)
         assert location is not None, "a set that is split off is not read"
+        text = self._read(location, counts, allow_blank=name == "train")
         self.warnings += unicode.misread_warnings(text, " and ".join(location))
         if self.dataset is None:
             dropped = counts[DROPPED_EMPTY] - before

@@ -106,13 +106,13 @@ def test_translate_cuts_a_line_of_ten_thousand_tokens_and_says_so(name, monkeypa
     model = build(*CASES[IDS.index(name)])
     monkeypatch.setattr(translate.trained, "load", lambda folder: Trained(None, Words(), None, model, 1.0))
     most = MAX_LENGTH - 1 if model.max_length is None else model.max_length - 1
-    said: list[str] = []
+    messages: list[str] = []
     whole = "a bb " * most
     lines = ["a bb ccc", "a bb " * 5000, "", " ".join(whole.split()[:most])]
-    answers = list(translate.translate(Path(), lines, beam=2, say=said.append))
+    answers = list(translate.translate(Path(), lines, beam=2, say=messages.append))
     assert len(answers) == 4 and answers[2] == ""
-    said = [line for line in said if "reached its limit" not in line]  # as outputs of an untrained model do
-    assert said == [f"line 2: 10,000 tokens, of which the first {most:,} are translated"]
+    messages = [line for line in messages if "reached its limit" not in line]  # as outputs of an untrained model do
+    assert messages == [f"line 2: 10,000 tokens, of which the first {most:,} are translated"]
     assert answers[1] == answers[3], "the beginning is what is translated"
 
 

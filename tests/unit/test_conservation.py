@@ -234,9 +234,9 @@ def test_the_report_and_its_warnings():
         "test has only 31 pairs, too few to compare models", "same text on both sides",
     ):  # fmt: skip
         assert part in text
-    said = list(report.lines_of(found))
-    assert "162 training pairs read, 151 kept, 11 left out" in said[0] and "a side has no text" in said[0]
-    assert all("\n" not in line for line in said)
+    printed = list(report.lines_of(found))
+    assert "162 training pairs read, 151 kept, 11 left out" in printed[0] and "a side has no text" in printed[0]
+    assert all("\n" not in line for line in printed)
     cached = task()
     assert task_cache.load(cached).report == task_cache.load(made).report == found and cached.warnings == data.warnings
 

@@ -72,7 +72,7 @@ def test_every_arm_length_and_quantity_has_a_call_in_every_round() -> None:
     assert len({tuple(order) for order in orders.values()}) > 3, "arms come in random order"
     by_what = {row.what: row for row in rows if row.arm == "gru_none" and row.length == 8}
     assert by_what["train"].tokens == 32 and by_what["latency"].tokens == 8
-    subject = rounds._subject(plan, "gru_none")
+    subject = rounds.make_subject(plan.cells["gru_none"])
     assert by_what["train"].flops == 4 * training_flops(subject.model, 8, 8)
     assert by_what["train"].state_bytes < next(r.state_bytes for r in rows if r.arm == "transformer" and r.length == 8)
 

@@ -154,9 +154,9 @@ def test_a_cell_says_counts_and_reports(tmp_path, monkeypatch):
     shown = Lines()
     assert run_cell(cell, tmp_path / "out", progress=shown) == "done"
     record = json.loads((tmp_path / "out" / cell.name / store.RECORD).read_text())
-    said = " | ".join(shown.lines)
-    assert "data: 60 training pairs read, 60 kept, none left out" in said
-    assert "warning: valid has only 20 pairs" in said
+    printed = " | ".join(shown.lines)
+    assert "data: 60 training pairs read, 60 kept, none left out" in printed
+    assert "warning: valid has only 20 pairs" in printed
     assert set(record["sanity"]["cut"]) == {"test"} and len(record["sanity"]["cut"]["test"]) == 2
     assert record["data"]["report"]["pairs"]["read"] == 60
     cut = record["sanity"]["cut"]["test"]["greedy"]

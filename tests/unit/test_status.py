@@ -26,8 +26,12 @@ def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path)
 
 
+def status_of(path: Path, jobs: list[Job], at_a_time: int = 1) -> status.Status:
+    return status.read(path, status.records_of(path), jobs, None, at_a_time)
+
+
 def states(folder: Folder, jobs: list[Job] | None = None) -> dict[str, str]:
-    return {cell.name: cell.state for cell in status.read(folder.path, jobs or [], None, 1).cells}
+    return {cell.name: cell.state for cell in status_of(folder.path, jobs or [], 1).cells}
 
 
 def test_a_cell_is_missing_stopped_running_or_what_its_record_says(folder: Folder) -> None:
@@ -58,10 +62,10 @@ def test_time_left_is_that_of_like_cells(folder: Folder) -> None:
     jobs = [job for job in SMOKE if job.cell.task == "reverse"]
     by_model = {"transformer": 200.0, "lstm_dot": 10.0}
     expected = [by_model.get(job.cell.model, 100.0) for job in jobs]
-    assert status.read(folder.path, jobs, None, 1).seconds_left == pytest.approx(sum(expected))
-    assert status.read(folder.path, jobs, None, 2).seconds_left == pytest.approx(max(sum(expected) / 2, max(expected)))
-    assert status.read(folder.path, [], None, 1).seconds_left == 0
-    assert status.read(folder.path / "none", jobs, None, 1).seconds_left is None
+    assert status_of(folder.path, jobs, 1).seconds_left == pytest.approx(sum(expected))
+    assert status_of(folder.path, jobs, 2).seconds_left == pytest.approx(max(sum(expected) / 2, max(expected)))
+    assert status_of(folder.path, [], 1).seconds_left == 0
+    assert status_of(folder.path / "none", jobs, 1).seconds_left is None
 
 
 def test_the_command_says_what_is_missing_failed_and_decided(folder: Folder, capsys: pytest.CaptureFixture) -> None:

@@ -62,6 +62,16 @@ class Subject:
     sizes: Sizes
 
 
+def make_subject(cell: Cell) -> Subject:
+    """The arm of a cell, matched in size, on its device. Raises UserError if it cannot be built or there is no such
+    device."""
+    if cell.device == "cuda" and not torch.cuda.is_available():
+        raise UserError("device=cuda, but torch sees no GPU here; use device=cpu")
+    sizes = cell.make_task().sizes
+    model, _ = building.build_model(cell, sizes, SIZE_LENGTHS)
+    return Subject(model.to(cell.device).eval(), cell, sizes)
+
+
 def measure(request: Request) -> Row:
     """Measure and return the row; an exception in the work becomes the row's reason.
 
@@ -71,12 +81,8 @@ def measure(request: Request) -> Row:
     cell = compose(request.words)
     tune_allocator()
     torch.set_num_threads(cell.threads)
-    device = cell.device
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UserError("device=cuda, but torch sees no GPU here; use device=cpu")
-    sizes = cell.make_task().sizes
-    model, _ = building.build_model(cell, sizes, SIZE_LENGTHS)
-    subject = Subject(model.to(device).eval(), cell, sizes)
+    device, subject = cell.device, make_subject(cell)
+    model = subject.model
     base = _peak_bytes(device)
     try:
         work = WORK[request.quantity](subject, request)

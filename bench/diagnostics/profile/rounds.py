@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import torch
 
-from bench.conf.compose import compose
-from bench.diagnostics.profile.measure import SIZE_LENGTHS, WORK, Subject, Work
+from bench.diagnostics.profile.measure import WORK, Subject, Work, make_subject
 from bench.diagnostics.profile.plan import Plan
 from bench.errors import UserError
 from bench.records.cost_rounds import RoundRow
-from bench.runs import building
 from bench.seeding import numpy_generator
 from bench.system.allocator import tune_allocator
 from bench.system.resources import clock
@@ -38,7 +36,8 @@ def measure_rounds(plan: Plan, rounds: int, progress: Progress) -> list[RoundRow
         raise UserError(f"--rounds must be {MIN_ROUNDS} to {MAX_ROUNDS:,}, got {rounds}")
     tune_allocator()
     torch.set_num_threads(plan.threads)
-    subjects = {arm: _subject(plan, arm) for arm in plan.cells}
+    subjects = {arm: make_subject(cell) for arm, cell in plan.cells.items()}
+    sizes = {arm: parameters(subject.model)["total"] for arm, subject in subjects.items()}
     rows: list[RoundRow] = []
     progress.stage("measure", rounds * len(plan.lengths), "rounds")
     for place, length in enumerate(plan.lengths):
@@ -55,7 +54,6 @@ def measure_rounds(plan: Plan, rounds: int, progress: Progress) -> list[RoundRow
             generator = numpy_generator(0, "profile rounds", length, number)
             for order, index in enumerate(generator.permutation(len(works)), start=1):
                 arm, quantity, work = works[index]
-                subject = subjects[arm]
                 rows.append(
                     RoundRow(
                         number,
@@ -64,23 +62,14 @@ def measure_rounds(plan: Plan, rounds: int, progress: Progress) -> list[RoundRow
                         length,
                         quantity,
                         work.tokens,
-                        _timed(subject, work),
+                        _timed(subjects[arm], work),
                         work.flops,
                         states[arm],
-                        parameters(subject.model)["total"],
+                        sizes[arm],
                     )
                 )
             progress.advance(place * rounds + number, f"length {length}")
     return rows
-
-
-def _subject(plan: Plan, arm: str) -> Subject:
-    cell = compose((f"model={arm}", *plan.words))
-    if cell.device == "cuda" and not torch.cuda.is_available():
-        raise UserError("device=cuda, but torch sees no GPU here; use device=cpu")
-    sizes = cell.make_task().sizes
-    model, _ = building.build_model(cell, sizes, SIZE_LENGTHS)
-    return Subject(model.to(cell.device).eval(), cell, sizes)
 
 
 def _work(plan: Plan, subject: Subject, arm: str, length: int, quantity: str) -> Work:

@@ -10,10 +10,9 @@ import numpy as np
 
 from bench.data import script, tokenisers
 from bench.data.examples import Split, TaskData
+from bench.data.report import SIDES
 from bench.data.text import ParallelText
 from bench.tasks.kinds.translation import Translation, length_bin
-
-SIDES = ("source", "target")
 
 
 @dataclass
