@@ -11,6 +11,9 @@ INSTALL = $(PIP) -c constraints.txt
 INSTALL_TORCH = $(if $(TORCH_INDEX),$(INSTALL) --no-deps --index-url $(TORCH_INDEX) torch)
 OUT := results/runs/quick
 
+# Packages are installed uncompiled (below): each process would compile them anew if Python might not keep the result.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Real corpora are read from here before anything is downloaded. A whole path, for tests that work in another folder.
 ifndef BENCH_MIRROR
 ifneq ($(wildcard ../shared/data),)

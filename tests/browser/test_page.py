@@ -85,7 +85,7 @@ def test_an_attack_is_shown_as_text(everything, visit):
     page.wait_for_load_state("networkidle")
     assert page.evaluate("window.hacked") is None
     hypotheses = page.locator(".example td").all_inner_texts()
-    assert hypotheses.count(ATTACK) == 3
+    assert sum(text.startswith(ATTACK) for text in hypotheses) == 3
     assert page.locator("#table-not-finished td", has_text="window.hacked").inner_text() == ATTACK
     assert ATTACK in page.locator("#run").inner_text()
     assert page.locator("img, iframe").count() == 0
@@ -99,7 +99,7 @@ def test_differences_of_examples_are_marked_without_colour(everything, visit):
         return rows.filter(has=page.get_by_role("rowheader", name=arm)).locator("td").first
 
     assert row("lstm_dot").locator("ins").all_inner_texts() == ["x", "y"]
-    assert row("lstm_none").locator("del").all_inner_texts() == ["a"] and row("lstm_none").inner_text() == "a b"
+    assert row("lstm_none").locator("del").all_inner_texts() == ["a"] and row("lstm_none").inner_text() == "a b c d"
     assert row("gru_dot").inner_text() == "(empty)" and row("transformer").locator("ins").inner_text() == ATTACK
     line = "element => getComputedStyle(element).textDecorationLine"
     assert row("lstm_dot").locator("ins").first.evaluate(line) == "underline"

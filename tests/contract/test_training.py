@@ -94,6 +94,7 @@ def test_every_class_of_model_is_represented() -> None:
     assert classes[0] == classes[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FEW_ARMS)
 def test_same_seed_same_bits_other_seed_other_weights(name: str) -> None:
     first = uninterrupted(name)

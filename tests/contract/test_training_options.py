@@ -46,7 +46,7 @@ def trainer(option: str) -> Trainer:
     return Trainer(build(name, shared=True, dropout=0.2, **changes), *data(), config, 0)
 
 
-FAST = ("plateau", "average of the best", "dropout, Transformer")
+FAST = ("average of the best", "dropout, Transformer")
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,7 @@ def test_an_option_changes_what_is_learnt() -> None:
     assert not same(weights(plain.model), weights(changed.model))
 
 
+@pytest.mark.slow
 def test_plateau_lowers_the_rate_after_validations_without_a_new_best() -> None:
     run = trainer("plateau")
     curve = run.run().curve
@@ -90,6 +91,7 @@ def test_plateau_lowers_the_rate_after_validations_without_a_new_best() -> None:
     assert all(rate == pytest.approx(wanted) for rate, wanted in after_warm_up)
 
 
+@pytest.mark.slow
 def test_patience_ends_training_and_the_schedule_stays_the_planned_one() -> None:
     name, config, _ = OPTIONS["patience"]
     runs = {
@@ -108,6 +110,7 @@ def test_patience_ends_training_and_the_schedule_stays_the_planned_one() -> None
     assert max(waits) < 3, "no later than configured"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lr", "which", "by", "chosen"),
     [
@@ -203,6 +206,7 @@ def test_every_epoch_is_a_whole_pass_over_text_cut_anew(text: tuple[Subwords, Sp
     assert not np.array_equal(other.batcher.split.src.tokens, epochs[1].split.src.tokens)
 
 
+@pytest.mark.slow
 def test_bpe_dropout_resumes_bit_for_bit(text: tuple[Subwords, Split], tmp_path: Path) -> None:
     whole = drawing(text)
     expected = whole.run()

@@ -75,6 +75,7 @@ def test_translation_goes_on_with_what_was_chosen(tmp_path: Path) -> None:
         assert trained.load(folder).length_penalty == chosen
 
 
+@pytest.mark.slow
 def test_a_cell_without_evaluation_has_not_chosen(tmp_path: Path, decoded: Counter) -> None:
     cell = compose([*WORDS, "evaluate=false"])
     assert cell_module.run_cell(cell, tmp_path) == "done" and not decoded
@@ -85,6 +86,7 @@ def test_a_cell_without_evaluation_has_not_chosen(tmp_path: Path, decoded: Count
         list(translate.translate(folder, ["a b c"], beam=5))
 
 
+@pytest.mark.slow
 def test_a_number_chooses_nothing(tmp_path: Path, decoded: Counter) -> None:
     cell = compose([*WORDS[:-1], "search.length_penalty=0.5"])
     assert cell_module.run_cell(cell, tmp_path) == "done"

@@ -299,8 +299,8 @@ def test_words_that_are_no_settings(multirun, here, monkeypatch, capfd, record_p
     assert not wrong, "\n".join(wrong)
 
 
-def test_the_last_of_two_words_counts(here, monkeypatch, capfd) -> None:
+def test_a_setting_that_is_set_twice_is_refused(here, monkeypatch, capfd) -> None:
     seen = []
     monkeypatch.setattr(suite, "run", lambda jobs, out, board, **how: seen.append(jobs[0].cell.seed) or {})
-    run(["run", "task=reverse", "seed=1", "seed=2"], here, capfd)
-    assert seen == [2]
+    ended = run(["run", "task=reverse", "seed=1", "seed=2"], here, capfd)
+    assert ended.refused and "seed" in ended.errors and not seen

@@ -32,6 +32,7 @@ def compared(first, second, **options) -> tuple[sets.Comparison, str]:
     return comparison, "\n".join(words.lines(comparison))
 
 
+@pytest.mark.slow
 def test_identical_folders_have_no_change(two):
     for one in two:
         one.full(seeds=(1, 2, 3), tasks=("recall", "multi30k"))
@@ -63,6 +64,7 @@ def test_a_planted_difference_is_found_and_an_absent_one_is_not(two):
     assert ": significant" in text and ": not significant" in text
 
 
+@pytest.mark.slow
 def test_other_seeds_are_tested_unpaired(two):
     values = np.random.default_rng(3).normal(0.7, 0.01, 8)
     for seed, value in enumerate(values):
@@ -182,6 +184,7 @@ def test_another_size_is_a_change_and_another_machine_no_ratio(two):
     assert comparison.unlike == ["recall, lstm_dot"] and "recall, lstm_dot." in text
 
 
+@pytest.mark.slow
 def test_segments(two):
     for place, one in enumerate(two):
         one.cell("multi30k", "transformer", 1)

@@ -91,6 +91,7 @@ def test_without_pyarrow_parquet_is_left_out_and_that_is_said(folder, monkeypatc
     assert not (folder.path / "results.parquet").exists() and (folder.path / "results.csv").exists()
 
 
+@pytest.mark.slow
 def test_report_out_leaves_the_records_alone(folder, tmp_path, capsys):
     folder.cell("recall", "transformer")
     before = sorted(folder.path.rglob("*"))
@@ -216,6 +217,7 @@ def test_every_published_row_can_meet_a_score():
             assert row.ours.task in tasks and set(row.ours.arms) <= models, row
 
 
+@pytest.mark.slow
 def test_readme_script_runs(tmp_path):
     """The script of results/reference/README.md."""
     text = (ROOT / "results" / "reference" / "README.md").read_text(encoding="utf-8")

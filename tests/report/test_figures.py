@@ -138,6 +138,7 @@ def test_one_arm_has_nothing_to_be_compared_with(folder, tmp_path):
     assert not (tmp_path / "figures").exists()
 
 
+@pytest.mark.slow
 def test_a_map_has_a_panel_an_arm_and_a_field_for_each_phenomenon_and_distance(folder, tmp_path, canvases):
     with_phenomena(folder)
     evidence = evidence_of(folder)
@@ -154,6 +155,7 @@ def test_a_map_has_a_panel_an_arm_and_a_field_for_each_phenomenon_and_distance(f
     assert f"{numbers['lstm_none', 'agreement', 2]:.2f}".lstrip("0") in words(figures[place].svg)
 
 
+@pytest.mark.slow
 def test_lengths_of_translations_are_in_words(folder, tmp_path):
     folder.cell("multi30k"), folder.cell("reverse")
     evidence = evidence_of(folder)
@@ -213,6 +215,7 @@ def test_where_nothing_looks_from_the_output_the_source_is_drawn(folder, tmp_pat
     assert "self-attention of the source" in figure.title and set(figure.numbers["row token"]) == {"a", "b", "c"}
 
 
+@pytest.mark.slow
 def test_hostile_tokens_are_words_of_a_figure_and_nothing_else(folder):
     attended(folder, "transformer", 2)
     page.build(folder.path)

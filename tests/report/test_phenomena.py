@@ -55,6 +55,7 @@ def test_distances_are_put_into_bins_by_the_number_of_examples(folder):
     assert set(table["at"]) == {1, 2} and set(table.phenomenon) == {"agreement", "verb_final"}
 
 
+@pytest.mark.slow
 def test_figures_are_of_the_first_split_and_of_the_one_that_reaches_farthest(folder, tmp_path):
     planted(folder)
     evidence = Evidence(store.load(folder.path))
@@ -88,6 +89,7 @@ def test_they_are_shown_and_written_out_but_count_for_no_verdict(folder, tmp_pat
     assert len(written) == len(records.scores) and any(row["metric"] == "agreement_contrast" for row in written)
 
 
+@pytest.mark.slow
 def test_a_report_without_phenomena_says_nothing_of_them(folder, tmp_path):
     planted(folder, more=False)
     page.build(folder.path)

@@ -134,6 +134,7 @@ def test_the_axis_of_shares_ends_where_there_is_nothing_more_to_see(share, low, 
     assert ("are below the figure" in figure.caption) == (min(share.values()) < 1e-6)
 
 
+@pytest.mark.slow
 def test_the_page_shows_them_and_a_hostile_name_is_shown_as_text(folder):
     planted(folder, ProbeSettings("../../<script>alert(1)</script> $\\frac{ a|b"))
     page.build(folder.path)
@@ -147,6 +148,7 @@ def test_the_page_shows_them_and_a_hostile_name_is_shown_as_text(folder):
         assert set(table["arm"]) == {"lstm_dot", "lstm_none"}
 
 
+@pytest.mark.slow
 def test_a_broken_file_is_one_line_and_the_earlier_report_stays(folder):
     cell = folder.cell("recall", "lstm_dot")["cell"]
     page.build(folder.path)

@@ -172,6 +172,7 @@ def test_almost_empty_records(folder, record):
     built(folder)
 
 
+@pytest.mark.slow
 def test_what_was_matched_is_said(folder):
     """Cells of one task and budget under two rules: two tables, each with its rule, and two figures of sizes."""
     flops = {"match.rule": "flops", "match.target": 1234567.6, "match.mismatch": -0.031}
@@ -328,6 +329,7 @@ def test_published_numbers_stand_in_a_column_of_their_own(full):
     assert not any(number in value for number in unconfirmed for value in table.astype(str).to_numpy().ravel())
 
 
+@pytest.mark.slow
 def test_literature_style_bleu_stands_apart_and_enters_no_verdict(full, folder):
     other = pd.read_csv(full.path / "tables" / "other-scores-multi30k-quick-100000-cpu.csv")
     assert set(other.loc[other["metric"] == "bleu_lit_de (points)", "signature"]) == {"moses"}

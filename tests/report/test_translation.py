@@ -54,6 +54,7 @@ def translated(tmp_path_factory):
     return folder.path
 
 
+@pytest.mark.slow
 def test_greedy_and_beam_stand_in_columns_of_their_own(translated):
     table = pd.read_csv(translated / "tables" / "translation-multi30k-quick-100000-cpu.csv")
     assert list(table.columns) == ["split", "arm", "BLEU, greedy", "BLEU, beam5", "chrF, greedy", "chrF, beam5"]
@@ -105,6 +106,7 @@ def test_claim_a_leads_to_long_sentences_and_judges_nothing_by_them(translated):
     assert verdicts["claims"][0]["verdict"] == "not tested"
 
 
+@pytest.mark.slow
 def test_without_a_beam_greedy_search_is_all_there_is(folder):
     greedy = [row for row in scores(0.0) if row["search"] == "greedy"]
     folder.cell("multi30k", "lstm_dot", 1, change={"scores": greedy})

@@ -94,6 +94,7 @@ def test_a_learning_rate_of_its_own_does_not_hide_a_variant(folder: Folder) -> N
     assert verdict("E", folder.path).verdict == "supported"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("levels", "expected"),
     [

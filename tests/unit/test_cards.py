@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SMALL = ("task=recall", "budget=quick")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", slow_unless_representative(files.choices("model")))
 def test_a_card_agrees_with_its_model(name: str) -> None:
     card = model_card.make_card(name, SMALL)

@@ -47,6 +47,7 @@ def test_forward_flops_equal_the_counter(name: str, variant: str) -> None:
         assert model.matmul_flops(S, T) == counted(model, S, T, backward=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "variant"),
     [case for case, (_, variant) in zip(NAMES_AND_VARIANTS, CASES) if variant != "values"],

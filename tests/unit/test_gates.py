@@ -192,6 +192,7 @@ def test_one_search_that_is_broken_is_enough():
     assert reading(made, "loss and BLEU agree", "multi30k-transformer-1").outcome == gates.FAILED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "broken",
     [

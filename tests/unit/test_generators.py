@@ -67,6 +67,7 @@ def cells(text: str) -> list[list[str]]:
     return [rows[0], *rows[2:]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", [PARITY, ADDING], ids=["parity", "adding"])
 def test_the_numbers_are_those_of_the_data(task: Generated) -> None:
     row, board = measure(task, seconds=[2.0, 5.0, 4.0], elapsed=[3.0, 6.0, 5.0])
@@ -89,6 +90,7 @@ def test_the_numbers_are_those_of_the_data(task: Generated) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("elapsed", "runs"), [([1.0, 2.0, 3.0], 3), ([19.0, 19.5, 3.0], 3), ([21.0], 1), ([19.0, 21.0, 22.0], 3)], ids=str
 )
@@ -110,6 +112,7 @@ def test_a_source_that_is_in_training_too_is_found() -> None:
     assert overlap == {"valid": 3, "test": 0, "test_longer": 0}
 
 
+@pytest.mark.slow
 def test_the_table_shows_the_rows() -> None:
     row, _ = measure(PARITY, seconds=[2.0, 5.0, 4.0], elapsed=[4.0, 10.0, 8.0])
     row = replace(row, tokens=40_000_000)

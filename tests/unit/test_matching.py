@@ -210,12 +210,14 @@ def test_every_rule_gives_the_reference_itself_the_same_width() -> None:
         assert [fit.mismatch for fit in fits[1:]] == [0, 0, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rule", "target"), [("params", 300_000), ("nonembedding", 150_000), ("flops", 700_000)])
 def test_a_target_of_ones_own_stands_above_the_budget(rule: str, target: int) -> None:
     _, fit = fitted("model=lstm_dot", f"match.rule={rule}", f"match.target={target}", "budget.parameters=1000000")
     assert fit.target == target and fit.got == pytest.approx(target, rel=0.05)
 
 
+@pytest.mark.slow
 def test_flops_are_counted_at_the_lengths_given() -> None:
     cell = compose(["model=lstm_dot", "match.rule=flops"])
     short, long = (building.fit_width(cell, LETTERS, lengths)[1] for lengths in ((5, 5), (200, 10)))

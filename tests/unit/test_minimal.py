@@ -81,6 +81,7 @@ def test_a_layer_and_its_steps_equal_the_papers_equations(cell: str, length: int
         torch.testing.assert_close(hidden, expected[:, t], **EXACT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wider", [1, 3])
 @pytest.mark.parametrize("cell", CELLS)
 def test_rounding_over_a_thousand_positions(cell: str, wider: int) -> None:

@@ -66,6 +66,7 @@ def _normalised_last(line: str, language: str) -> str:
     return MosesPunctNormalizer(language, perl_parity=True).normalize(tokens)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("language", "made"), [("en", _normalised_last), ("de", _by_english_rules), ("cs", _by_english_rules)]
 )

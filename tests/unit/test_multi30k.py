@@ -311,6 +311,7 @@ def test_tidied_references_score_as_the_raw_ones(captions):
         assert score(hypotheses, raw) == score(hypotheses, tidied)
 
 
+@pytest.mark.slow
 def test_bpe_dropout_cuts_training_text_anew_and_nothing_else(install):
     from bench.conf.compose import compose
     from bench.records import store

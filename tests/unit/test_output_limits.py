@@ -42,6 +42,7 @@ def check_room(task: Generated, count: int) -> None:
         assert np.all(limits >= examples.tgt.lengths + (examples.tgt.kind == "tokens")), spec.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GENERATED)
 def test_a_generated_answer_always_has_room(name):
     task = schema.build_task(compose([f"task={name}", "budget=quick"]).config["task"])
@@ -59,6 +60,7 @@ def test_so_it_has_at_every_preset(budget):
 # Options and hashes
 
 
+@pytest.mark.slow
 def test_shipped_corpora_keep_their_limits_and_hashes():
     lengths = np.array([1, 10, 4000])
     assert (Multi30k().target_limit(lengths) == 2 * lengths + 10).all()

@@ -49,6 +49,7 @@ def small_transformer(**options: object) -> Transformer:
         return Transformer(VOCABULARY, VOCABULARY, 1, 2, 16, 16, 32, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fresh", [build, small_transformer])
 def test_a_sound_model_learns_them_by_heart(fresh) -> None:
     random = torch.get_rng_state()

@@ -212,6 +212,7 @@ def test_commas_of_a_multirun_separate_values(here):
     assert [cell["task"]["source"] for cell in quoted] == ["c,d.en", "é.en"] * 2
 
 
+@pytest.mark.slow
 def test_a_multirun_over_lists_and_hydra_s_functions(here):
     for name in ("a b", "c", "é", "d(1)", "t"):
         touch(here, name)

@@ -93,6 +93,7 @@ def test_only_what_is_new_is_measured(tmp_path):
     assert len(table(tmp_path)) == 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changed",
     [{"tokens": 64}, {"repeats": 2}, {"seconds": 5.0}, {"threads": 2}, {"words": (*SMALL, "model.dropout=0.3")}],
@@ -243,6 +244,7 @@ def test_bad_input_is_one_line_and_exit_status_2(line, tmp_path, monkeypatch, ca
 REQUEST = Request("lstm_dot", ("model=lstm_dot", *SMALL), 4, "forward", 16, 2, 0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "reason"),
     [

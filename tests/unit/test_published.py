@@ -97,6 +97,7 @@ def test_the_bins_reach_long_sentences():
         assert length_bin("a " * words, Translation.bins) == low
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tatoeba", "news", "tatoeba+news", "iwslt14", "iwslt15", "wmt14"])
 def test_every_task_names_its_corpora_and_untested_ones_say_so(name):
     task = schema.build_task(compose([f"task={name}"]).config["task"])

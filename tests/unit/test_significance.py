@@ -99,6 +99,7 @@ def test_the_numbers_are_those_of_the_sacrebleu_command(results: Path, tmp_path:
     assert shuffled[1] == [f"{row.randomisation_p:.4f}" for row in rows]
 
 
+@pytest.mark.slow
 def test_the_seed_decides_and_the_environment_stays_as_it_was(results: Path, monkeypatch) -> None:
     first = compared(results, "good", "other")
     for value in ("99", None):

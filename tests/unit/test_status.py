@@ -68,6 +68,7 @@ def test_time_left_is_that_of_like_cells(folder: Folder) -> None:
     assert status_of(folder.path / "none", jobs, 1).seconds_left is None
 
 
+@pytest.mark.slow
 def test_the_command_says_what_is_missing_failed_and_decided(folder: Folder, capsys: pytest.CaptureFixture) -> None:
     folder.full(seeds=(1, 2, 3))
     folder.cell("recall", "lstm_dot", 9, status="failed", change={"suite": "smoke"})

@@ -178,6 +178,7 @@ def test_a_cell_over_its_time_is_ended_and_recorded(bed):
     assert not _alive(bed.events()[0][3])
 
 
+@pytest.mark.slow
 def test_a_cell_that_does_not_listen_is_killed(bed, monkeypatch):
     monkeypatch.setattr(worker, "GRACE", 0.3)
     assert bed.run(bed.job("a", "deaf"), timeout=1.0) == {"a": "timeout"}

@@ -65,6 +65,7 @@ def test_every_split_against_a_stack(farthest: int | None) -> None:
     assert task.train_range == {"distance": seen, "depth": (1, 40)}
 
 
+@pytest.mark.slow
 def test_distances_and_depths_are_even() -> None:
     """Depths are limited by the number of tokens before the last open bracket."""
     task = Dyck(length=11, deepest=4)
@@ -110,6 +111,7 @@ def test_what_lies_between_is_any_balanced_word() -> None:
     assert_even(Counter("".join(one.source[1:]) for one in shown), words)
 
 
+@pytest.mark.slow
 def test_what_stands_before_is_any_word_of_its_height() -> None:
     """For several distances and depths, some of which need one more token."""
     task = Dyck(length=6, deepest=4)

@@ -134,6 +134,7 @@ def test_mqar_draws_numbers_keys_and_values_evenly(pairs: int) -> None:
         assert_even(Counter(one.source[place] for one in most), [f"{kind}{i}" for i in range(20)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("power", [0.01, 0.5, 1.0])
 def test_queries_are_placed_by_the_power_law(power: float) -> None:
     """The query of the first fact is at position i with probability proportional to i ** (power - 1), that of the

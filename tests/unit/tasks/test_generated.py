@@ -113,6 +113,7 @@ def test_a_larger_split_begins_with_the_smaller_one(task: Generated) -> None:
         assert show(task, large[name])[: len(drawn.src)] == show(task, drawn)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["parity", "adding"])
 def test_three_processes_draw_what_one_does(name: str) -> None:
     """With several chunks a split, repeated held-out sources, and real values."""

@@ -90,6 +90,7 @@ def test_the_answer_to_a_text_is_that_of_the_loop(kind: type) -> None:
         assert [task.answer(" ".join(one.source))] == SOLVED[kind](one.source)
 
 
+@pytest.mark.slow
 @each_language
 def test_lengths_and_symbols_are_even(kind: type) -> None:
     task = kind(train_shortest=5, train_longest=15, test_longest=20)

@@ -43,6 +43,7 @@ def test_every_split_against_the_letters(kind: type) -> None:
         assert_binned(split.axes["length"], lengths, low, high)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ANSWERS, ids=lambda kind: kind.__name__.lower())
 def test_lengths_and_letters_are_even(kind: type) -> None:
     task = kind(symbols=3, train_shortest=2, train_longest=9, test_longest=12)

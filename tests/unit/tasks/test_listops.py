@@ -101,6 +101,7 @@ def test_every_split_against_a_parser() -> None:
         assert_binned(split.axes["depth"], depths, min(depths), max(depths))
 
 
+@pytest.mark.slow
 def test_operations_numbers_and_digits_are_even_and_a_quarter_of_arguments_is_nested() -> None:
     """Where nothing is too short or too long: the longest has five arguments everywhere."""
     task = Listops(train_shortest=4, train_longest=187, test_longest=None, deepest=4, most_arguments=5)
