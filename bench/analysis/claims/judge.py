@@ -79,6 +79,21 @@ class Verdict:
         return self.claim.letter
 
     @property
+    def sentence(self) -> Text:
+        """One sentence to quote."""
+        return self.evidence[0] if self.evidence else self.corrected
+
+    @property
+    def needed(self) -> Text | None:
+        """What would decide an open claim; None for a decided one."""
+        return None
+
+    @property
+    def command(self) -> str:
+        """The command that repeats the deciding comparison, "" where nothing decides."""
+        return ""
+
+    @property
     def word(self) -> Text:
         """The verdict for readers."""
         return Message(f"verdicts.{self.verdict}")
