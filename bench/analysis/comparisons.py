@@ -2,8 +2,9 @@
 
 Each comparison is a Welch t test with variances moderated by those of the other arms measured in the same way (Smyth
 2004). No permutation of three seeds against three gives a p below 0.1, and pairing by seed would halve the degrees of
-freedom for nothing: equal seed numbers do not make two architectures alike. All comparisons of a report form
-one family for Holm's correction, so that the probability of any false call among them is at most 5 %.
+freedom for nothing: equal seed numbers do not make two architectures alike. Costs from a profile in rounds are paired
+by round. The primary comparisons of a report (`bench.analysis.claims.primary`) form one family for Holm's correction,
+their costs another, so that the probability of any false call in a family is at most 5 %.
 
 Measured by simulation (tests/unit/null_sets.py). Without a true difference (200 result sets of 3 to 5 seeds and 134
 comparisons, spreads of 0.2 to 20 points, unequal between arms in half of the sets, with heavy tails in a third), 9
@@ -20,10 +21,10 @@ import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bench.analysis.messages import Joined, Message, Text
+from bench.analysis.messages import Message, Text
 from bench.analysis.settings import Setting
 from bench.analysis.stats import ONE_SEED, holm
-from bench.analysis.welch import VariancePrior, WelchDifference, variance_prior, welch
+from bench.analysis.welch import VariancePrior, WelchDifference, paired, variance_prior, welch
 from bench.metrics import LESS_IS_BETTER
 
 MIN_SEEDS = 3
@@ -55,6 +56,7 @@ class Comparison:
     ours, theirs: values of the first and the second arm by seed, with errors negated, so that more is better. split,
     metric, search: of the scores; `metric` is a column of the cells if it is a speed or a cost. part: of the split, ""
     for all of it. unit: of the values. signature: how the scores were computed, without versions of libraries.
+    paired: whether the values are of rounds and are compared round by round, in place of seeds.
     """
 
     setting: Setting
@@ -68,6 +70,7 @@ class Comparison:
     search: str | None = None
     part: str = ""
     signature: str = ""
+    paired: bool = False
 
     @property
     def key(self) -> tuple:
@@ -120,12 +123,16 @@ class Judgement:
 
 
 class Family:
-    """All comparisons of a report, each counted once."""
+    """Comparisons that are corrected together, each counted once.
 
-    def __init__(self, comparisons: Iterable[Comparison]) -> None:
+    alike: comparisons outside the family. The prior of the variance is fitted to the arms of all that are measured in
+    the same way.
+    """
+
+    def __init__(self, comparisons: Iterable[Comparison], alike: Iterable[Comparison] = ()) -> None:
         distinct = {each.key: each for each in comparisons if each.testable}
         by_measure: dict[tuple, list[Comparison]] = {}
-        for each in distinct.values():
+        for each in (distinct | {each.key: each for each in alike}).values():
             by_measure.setdefault(each.measure, []).append(each)
         self._priors = {measure: _prior(group) for measure, group in by_measure.items()}
         self._differences: dict[tuple, WelchDifference | None] = {}
@@ -155,9 +162,12 @@ class Family:
     def _difference(self, comparison: Comparison) -> WelchDifference | None:
         key = comparison.key, comparison.first
         if key not in self._differences:
-            prior = self._priors.get(comparison.measure) or _prior([comparison])
-            ours, theirs = list(comparison.ours.values()), list(comparison.theirs.values())
-            self._differences[key] = welch(ours, theirs, prior=prior)
+            if comparison.paired:
+                self._differences[key] = paired(comparison.ours, comparison.theirs)
+            else:
+                prior = self._priors.get(comparison.measure) or _prior([comparison])
+                ours, theirs = list(comparison.ours.values()), list(comparison.theirs.values())
+                self._differences[key] = welch(ours, theirs, prior=prior)
         return self._differences[key]
 
 
@@ -222,21 +232,6 @@ def describe(judgement: Judgement) -> Text:
     effect = Message("difference.no_spread") if g is None else Message("difference.effect", g=f"{g:.1f}")
     seeds = seed_counts([difference])
     return Message("difference.tested", size=size, effect=effect, seeds=seeds, **_test(judgement))
-
-
-def describe_all(judgements: Mapping[str, Judgement]) -> Text:
-    """Differences by arm, in brackets interval, p and p by Holm, and one count of seeds. All arms have values."""
-    parts = []
-    for arm, judgement in judgements.items():
-        size = format_difference(judgement.mean, judgement.comparison.unit)
-        if judgement.p_holm is None:
-            parts.append(Message("difference.of_arm", arm=arm, size=size))
-        else:
-            parts.append(Message("difference.of_arm_tested", arm=arm, size=size, **_test(judgement)))
-    differences = [each.difference for each in judgements.values() if each.difference is not None]
-    tested = any(judgement.p_holm is not None for judgement in judgements.values())
-    seeds = seed_counts(differences) if tested else too_few_seeds(differences)
-    return Message("difference.several", differences=Joined(parts), seeds=seeds)
 
 
 def _test(judgement: Judgement) -> dict[str, str]:

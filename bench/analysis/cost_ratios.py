@@ -6,13 +6,10 @@ A ratio is true of the machine it was measured on and of no other.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-from scipy import stats as distributions
-
-from bench.analysis.stats import student_mean
+from bench.analysis.welch import paired
 from bench.records.cost_rounds import RoundRow
 
 
@@ -44,16 +41,10 @@ def cost_ratios(rows: Iterable[RoundRow], first: str, level: float = 0.95) -> li
         for second, theirs in by_arm.items():
             common = sorted(ours.keys() & theirs.keys())
             if second != first and len(common) > 1:
-                logs = [math.log(ours[number] / theirs[number]) for number in common]
-                ratios.append(CostRatio(what, length, first, second, *_paired_t(logs, level), len(common)))
+                logs = [{number: math.log(times[number]) for number in common} for times in (ours, theirs)]
+                test = paired(*logs, level)
+                assert test is not None and test.interval is not None and test.p is not None, "two rounds or more"
+                low, high = map(math.exp, test.interval)
+                ratio = CostRatio(what, length, first, second, math.exp(test.mean), low, high, test.p, len(common))
+                ratios.append(ratio)
     return ratios
-
-
-def _paired_t(logs: Sequence[float], level: float) -> tuple[float, float, float, float]:
-    """Geometric mean, ends of its interval, and p, of two or more logarithms."""
-    values = np.array(logs)
-    mean, error, df = float(values.mean()), float(values.std(ddof=1)) / math.sqrt(len(values)), len(values) - 1
-    interval = student_mean(values, level)
-    assert interval is not None, "two or more values have an interval"
-    p = float(2 * distributions.t.sf(abs(mean) / error, df)) if error else float(mean == 0)
-    return math.exp(mean), math.exp(interval[0]), math.exp(interval[1]), p

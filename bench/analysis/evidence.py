@@ -55,10 +55,13 @@ class Evidence:
 
     Scores of a setting that were computed in different ways are different metrics: see `bench.analysis.signatures`.
 
+    rounds: of the profile in rounds.
+
     Tables are cached and shared: nobody may change one.
     """
 
     def __init__(self, records: Records) -> None:
+        self.rounds = list(records.rounds)
         cells = records.cells.copy()
         for name in ("cell", "task", "model", "budget_name", "seed", "status", "reason", "config"):
             cells[name] = column(cells, name)

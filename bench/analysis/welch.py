@@ -7,7 +7,7 @@ together: each arm's variance is drawn towards a common prior (Smyth 2004). The 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,6 +108,25 @@ def welch(
     half = float(special.stdtrit(df, (1 + level) / 2)) * error
     p = float(2 * special.stdtr(df, -abs(mean) / error))
     return WelchDifference(n, mean, (mean - half, mean + half), hedges_g(ours, theirs), p, error, df)
+
+
+def paired(first: Mapping[int, float], second: Mapping[int, float], level: float = 0.95) -> WelchDifference | None:
+    """Student's t test of first - second, paired by key: the unit is one key, which is one round of a profile.
+
+    None without a common key. Differences without spread have an interval of length 0 and p 0, or 1 at a mean of 0.
+    """
+    common = sorted(first.keys() & second.keys())
+    if not common:
+        return None
+    values = finite([first[key] - second[key] for key in common])
+    mean, n = float(values.mean()), len(values)
+    if n == 1:
+        return WelchDifference((1, 1), mean, reason=ONE_SEED)
+    df = n - 1
+    error = max(float(values.std(ddof=1)) / math.sqrt(n), 1e-15)
+    half = float(special.stdtrit(df, (1 + level) / 2)) * error
+    p = float(2 * special.stdtr(df, -abs(mean) / error))
+    return WelchDifference((n, n), mean, (mean - half, mean + half), None, p, error, df)
 
 
 def hedges_g(first: Sequence[float] | np.ndarray, second: Sequence[float] | np.ndarray) -> float | None:

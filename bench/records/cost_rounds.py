@@ -18,7 +18,7 @@ class RoundRow:
     """One timed call. round, order: from 1, the round and the place of the call in it; what: a key of
     `profile_rows.QUANTITIES`; tokens: target tokens of the call; seconds: of the call; flops: matrix-product FLOPs of
     the call, counted; state_bytes: of the decoder's state after `length` tokens of one sentence, counted; parameters:
-    of the model."""
+    of the model; device: `cpu` or that of a GPU."""
 
     round: int
     order: int
@@ -30,6 +30,7 @@ class RoundRow:
     flops: int
     state_bytes: int
     parameters: int
+    device: str
 
     @property
     def seconds_per_token(self) -> float:
@@ -60,7 +61,7 @@ def read(folder: Path) -> list[RoundRow]:
 
 
 def _row(cells: Mapping[str, str]) -> RoundRow:
-    kinds = {"arm": str, "what": str, "seconds": float}
+    kinds = {"arm": str, "what": str, "seconds": float, "device": str}
     row = RoundRow(**{field.name: kinds.get(field.name, int)(cells[field.name]) for field in fields(RoundRow)})
     if not (row.seconds > 0 and row.tokens > 0):
         raise ValueError(f"{row.seconds} seconds for {row.tokens} tokens")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import BrokenFile
-from bench.records import reading, types, versions
+from bench.records import cost_rounds, reading, types, versions
 from bench.system.files import flush, replacing, writing
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ READABLE = (1, 2, SCHEMA)
 RECORD, CURVE, OUTPUTS, WEIGHTS = "record.json", "curve.csv", "outputs.tsv", "model.safetensors"
 ATTENTION = "attention.json"
 WORK = ".work"
+PROFILE = "profile"
+"""The folder of a profile taken within a suite, beside the cells."""
 STATUSES = ("done", "failed", "diverged", "skipped", "timeout")
 RESUMABLE = ("failed", "timeout")
 """Cells with this status keep their checkpoints, and continue from them when they run again."""
@@ -51,11 +53,13 @@ KEYS = ("cell", "task", "model", "budget_name", "seed", "status")
 @dataclass(frozen=True)
 class Records:
     """All cells of a folder as tables. cells: one row a cell, nested keys joined by dots (`throughput.train.median`);
-    scores: one row a cell and score; curves: one row a cell and validation. The last two begin with KEYS."""
+    scores: one row a cell and score; curves: one row a cell and validation; both begin with KEYS. rounds: the folder's
+    profile in rounds, if it has one."""
 
     cells: pd.DataFrame
     scores: pd.DataFrame
     curves: pd.DataFrame
+    rounds: Sequence[cost_rounds.RoundRow] = ()
 
 
 def work_folder(out: Path, cell: str) -> Path:
@@ -225,12 +229,17 @@ def cell_folders(out: Path) -> list[Path]:
 
 def load(out: Path | str) -> Records:
     """All records under `out` as tidy tables; see `Records`. Raises the errors of `cell_folders` and `read`."""
+    return load_cells(cell_folders(Path(out)), cost_rounds.read(Path(out) / PROFILE))
+
+
+def load_cells(folders: Iterable[Path], rounds: Sequence[cost_rounds.RoundRow]) -> Records:
+    """The records of these cells' folders, in this order, as tidy tables. Raises the errors of `read`."""
     import pandas as pd  # here, because a process that runs a cell and only writes its record starts sooner without
 
     cells: list[dict[str, Any]] = []
     scores: list[dict[str, Any]] = []
     curves: list[tuple[dict[str, Any], pd.DataFrame]] = []
-    for folder in cell_folders(Path(out)):
+    for folder in folders:
         record = read(folder)
         types.check_identity(record, folder / RECORD)
         record["cell"] = folder.name
@@ -243,6 +252,7 @@ def load(out: Path | str) -> Records:
         pd.DataFrame(cells),
         pd.DataFrame(scores, columns=[*KEYS, *SCORE_COLUMNS, REASON]),
         _concatenate(curves) if curves else pd.DataFrame(columns=[*KEYS, *CURVE_COLUMNS]),
+        rounds,
     )
 
 

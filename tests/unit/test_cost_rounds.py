@@ -21,7 +21,7 @@ from bench.training.progress import Silent
 from models.cost import training_flops
 
 TINY = ("task=reverse", "budget=smoke")
-ROW = RoundRow(1, 1, "transformer", 16, "train", 100, 0.5, 7, 8, 9)
+ROW = RoundRow(1, 1, "transformer", 16, "train", 100, 0.5, 7, 8, 9, "cpu")
 
 
 def made(ratio: float, noise: float, rounds: int = 9) -> list[RoundRow]:

@@ -1,57 +1,45 @@
 """The article's claims A-H as data, and a verdict on each from records alone.
 
-The rules were fixed before running; `bench.analysis.comparisons` defines what counts as a difference. The rules are
-conservative. A claim is inconclusive with one or two seeds, or if p is above 0.05 after Holm's correction for all
-comparisons of the report. It is not tested if the cells were not run. A cell that fails its sanity gates stays in the
-tables, but not in the verdicts.
+The primary comparisons (`primary.yaml`) were named before the runs that they judge; `bench.analysis.comparisons`
+defines what counts as a difference. A claim's key comparison gives supported or refuted, a further primary comparison
+that is decided otherwise makes it qualified, and an open key comparison leaves the claim open (inconclusive). A cell
+that fails its sanity gates stays in the tables, but not in the verdicts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from bench.analysis import comparisons
-from bench.analysis.claims import (
-    claim_a_distance,
-    claim_b_hidden_layers,
-    claim_c_recurrent_wins,
-    claim_d_cost,
-    claim_e_positions,
-    claim_f_heads,
-    claim_g_attention,
-    claim_h_translation,
-)
-from bench.analysis.claims.cases import (
-    INCONCLUSIVE,
-    NOT_TESTED,
-    QUALIFIED,
-    REFUTED,
-    SUPPORTED,
-    Case,
-    Rule,
-    combined,
-)
-from bench.analysis.comparisons import Family, Judgement
+from bench.analysis.claims import inspection, missing, primary, questions, sentences
+from bench.analysis.claims.answers import Answer, answers
+from bench.analysis.comparisons import Judgement
 from bench.analysis.evidence import Evidence
 from bench.analysis.messages import Joined, Message, Text
 from bench.analysis.settings import Setting
 from bench.records.store import Records
 
+SUPPORTED, REFUTED, QUALIFIED, INCONCLUSIVE = "supported", "refuted", "qualified", "inconclusive"
+NOT_TESTED = "not tested"
 VERDICTS = (SUPPORTED, REFUTED, QUALIFIED, INCONCLUSIVE, NOT_TESTED)
 
-RULES_VERSION = 2
+RULES_VERSION = 3
 """Version 1: both 95 % intervals (bootstrap, and Student's t over common seeds) on one side of zero; only claim C was
 corrected for the number of its comparisons. Version 2: Welch's t test over seeds with moderated variances, and Holm's
-correction for all comparisons of a report together."""
+correction for all comparisons of a report together. Version 3: primary comparisons, named beforehand for each suite,
+are alone in Holm's correction; one key comparison decides a claim; costs rest on a profile in rounds."""
 
 CRITERION = Message("called.version", version=RULES_VERSION, called=comparisons.CRITERION)
+
+INSPECTED = "B"
+"""The claim that inspecting the models decides."""
 
 
 @dataclass(frozen=True)
 class Claim:
     """sentence: the article's; predicts: the measurement to expect if it is true; rule: fixed before running; scope:
-    limits of every verdict on it; corrected: what may be said instead, by verdict; test: the rule as code."""
+    limits of every verdict on it; corrected: what may be said instead, by verdict."""
 
     letter: str
     sentence: Text
@@ -59,39 +47,30 @@ class Claim:
     rule: Text
     scope: Text
     corrected: Mapping[str, Text]
-    test: Rule
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """verdict: one of VERDICTS; evidence: sentences with numbers; scope: where the verdict applies; corrected: the
-    sentence to say instead of the claim; comparisons: those of the evidence, as data."""
+    """verdict: one of VERDICTS; sentence: one to quote, with numbers; evidence: a sentence for each primary comparison.
+
+    scope: where the verdict applies; corrected: what to say instead of the claim; comparisons: the primary ones that
+    the records hold, the key first; roles: of each of them; needed: what would decide an open claim, None for a decided
+    one; command: repeats the run, "" if the records are of no suite."""
 
     claim: Claim
     verdict: str
+    sentence: Text
     evidence: list[Text]
     scope: Text
     corrected: Text
     comparisons: list[Judgement] = field(default_factory=list)
+    roles: list[str] = field(default_factory=list)
+    needed: Text | None = None
+    command: str = ""
 
     @property
     def letter(self) -> str:
         return self.claim.letter
-
-    @property
-    def sentence(self) -> Text:
-        """One sentence to quote."""
-        return self.evidence[0] if self.evidence else self.corrected
-
-    @property
-    def needed(self) -> Text | None:
-        """What would decide an open claim; None for a decided one."""
-        return None
-
-    @property
-    def command(self) -> str:
-        """The command that repeats the deciding comparison, "" where nothing decides."""
-        return ""
 
     @property
     def word(self) -> Text:
@@ -99,24 +78,17 @@ class Verdict:
         return Message(f"verdicts.{self.verdict}")
 
 
-def _claim(letter: str, test: Rule, *verdicts: str) -> Claim:
+def _claim(letter: str, *verdicts: str) -> Claim:
     """verdicts: those with a sentence of their own to say instead of the claim."""
     sentence, predicts, rule, scope = (
         Message(f"claims.{letter}.{part}") for part in ("sentence", "predicts", "rule", "scope")
     )
     corrected = {verdict: Message(f"claims.{letter}.{verdict}") for verdict in verdicts}
-    return Claim(letter, sentence, predicts, rule, scope, corrected, test)
+    return Claim(letter, sentence, predicts, rule, scope, corrected)
 
 
-CLAIMS = (
-    _claim("A", claim_a_distance.rule, SUPPORTED, QUALIFIED, REFUTED),
-    _claim("B", claim_b_hidden_layers.rule, REFUTED),
-    _claim("C", claim_c_recurrent_wins.rule, REFUTED, SUPPORTED),
-    _claim("D", claim_d_cost.rule, SUPPORTED, QUALIFIED, REFUTED),
-    _claim("E", claim_e_positions.rule, SUPPORTED, QUALIFIED, REFUTED),
-    _claim("F", claim_f_heads.rule, SUPPORTED, QUALIFIED, REFUTED),
-    _claim("G", claim_g_attention.rule, SUPPORTED, QUALIFIED, REFUTED),
-    _claim("H", claim_h_translation.rule, SUPPORTED, QUALIFIED, REFUTED),
+CLAIMS = tuple(
+    _claim(letter, *((REFUTED,) if letter == INSPECTED else (SUPPORTED, QUALIFIED, REFUTED))) for letter in "ABCDEFGH"
 )
 """The words of each are under `claims` in the texts."""
 
@@ -128,47 +100,93 @@ def verdicts(records: Records) -> list[Verdict]:
 
 def verdicts_from(evidence: Evidence) -> list[Verdict]:
     """`verdicts` from evidence that already exists."""
-    cases = [claim.test(evidence) for claim in CLAIMS]
-    family = Family(comparison for of_claim in cases for case in of_claim for comparison in case.comparisons)
-    return [_verdict(claim, evidence, of_claim, family) for claim, of_claim in zip(CLAIMS, cases)]
+    asked_of = {
+        claim.letter: questions.of_claim(evidence, claim.letter) for claim in CLAIMS if claim.letter != INSPECTED
+    }
+    answered = answers(evidence, asked_of)
+    return [
+        _inspected(claim, evidence) if claim.letter == INSPECTED else _verdict(claim, evidence, answered[claim.letter])
+        for claim in CLAIMS
+    ]
 
 
-def _verdict(claim: Claim, evidence: Evidence, cases: list[Case], family: Family) -> Verdict:
-    findings = []
-    for case in cases:
-        judgements = [family.judge(comparison) for comparison in case.comparisons]
-        findings.append(replace(case.judge(judgements), comparisons=judgements))
-    verdict = combined(finding.verdict for finding in findings)
-    sentences = [sentence for finding in findings for sentence in finding.evidence]
-    if verdict == NOT_TESTED:
-        sentences = [Message("evidence.missing"), *sentences]
-    settings = list(dict.fromkeys(setting for finding in findings for setting in finding.settings))
+def _verdict(claim: Claim, evidence: Evidence, own: Sequence[Answer]) -> Verdict:
+    word = word_of(own)
+    keys = [answer for answer in own if answer.entry.role == primary.KEY]
+    key = next((answer for answer in keys if answer.supports is not None), next(iter(keys), None))
+    evidence_texts = [sentences.evidence_of(evidence, answer) for answer in own]
+    decided = word in (SUPPORTED, REFUTED, QUALIFIED)
+    needed = None if decided else missing.needed(evidence, key)
+    if key is not None and key.judgement is not None:
+        contrary = [answer for answer in own if _qualifies(answer, key)] if decided else []
+        sentence = sentences.verdict_sentence(evidence, key, contrary)
+    else:
+        assert needed is not None, "a claim without a key comparison is not decided"
+        sentence = needed
+    judged = [answer for answer in own if answer.judgement is not None]
+    settings = list(dict.fromkeys(answer.setting for answer in judged if answer.setting is not None))
     left_out = sum(int((evidence.finished(setting)["doubt"] != "").sum()) for setting in settings)
-    if left_out and _applies_gates(claim):
-        sentences.append(
+    if left_out:
+        evidence_texts.append(
             Message("evidence.left_out.many" if left_out > 1 else "evidence.left_out.one", count=left_out)
         )
-    instead = {finding.corrected for finding in findings if finding.verdict != NOT_TESTED}
-    corrected = instead.pop() if len(instead) == 1 else None
-    if corrected is None:
-        undecided = Message("instead.untested" if verdict == NOT_TESTED else "instead.undecided")
-        corrected = claim.corrected.get(verdict, undecided)
-    compared = [judgement for finding in findings for judgement in finding.comparisons]
-    return Verdict(claim, verdict, sentences, _scope(claim, evidence, settings), corrected, compared)
+    return Verdict(
+        claim, word, sentence, evidence_texts, _scope(claim, evidence, settings), _corrected(claim, word),
+        [answer.judgement for answer in judged if answer.judgement], [answer.entry.role for answer in judged], needed,
+        missing.command(evidence),
+    )  # fmt: skip
 
 
-def _scope(claim: Claim, evidence: Evidence, settings: list[Setting]) -> Text:
+def word_of(own: Iterable[Answer]) -> str:
+    """The verdict that the answers to a claim's questions give."""
+    by_role: dict[str, list[Answer]] = {role: [] for role in primary.ROLES}
+    for answer in own:
+        by_role[answer.entry.role].append(answer)
+    keys = [answer for answer in by_role[primary.KEY] if answer.judgement is not None]
+    if not keys:
+        return NOT_TESTED if all(_is_absent(answer) for answer in by_role[primary.KEY]) else INCONCLUSIVE
+    calls = {answer.supports for answer in keys}
+    if None in calls:
+        return INCONCLUSIVE
+    if len(calls) > 1 or any(_qualifies(answer, keys[0]) for answer in by_role[primary.QUALIFIES]):
+        return QUALIFIED
+    return SUPPORTED if calls == {True} else REFUTED
+
+
+def _is_absent(answer: Answer) -> bool:
+    """Whether no cell was run, in contrast to cells that all fail a gate."""
+    return answer.question.comparison is None
+
+
+def _qualifies(answer: Answer, key: Answer) -> bool:
+    """Whether it is decided otherwise than the key comparison, and may change the word."""
+    if answer.entry.role == primary.BESIDE or answer.supports is None:
+        return False
+    return answer.supports is not key.supports
+
+
+def _inspected(claim: Claim, evidence: Evidence) -> Verdict:
+    """The verdict on claim B. Sanity gates do not matter to an architecture."""
+    inspected = inspection.inspect(evidence)
+    word = NOT_TESTED if inspected.refuted is None else REFUTED if inspected.refuted else INCONCLUSIVE
+    needed = None if word == REFUTED else Message("needed.inspect", command=missing.command(evidence) or missing.QUICK)
+    sentence = inspected.sentence or needed or claim.sentence
+    scope = _scope(claim, evidence, inspected.settings, trusted=False)
+    corrected = _corrected(claim, word)
+    command = missing.command(evidence)
+    return Verdict(claim, word, sentence, inspected.evidence, scope, corrected, needed=needed, command=command)
+
+
+def _corrected(claim: Claim, word: str) -> Text:
+    return claim.corrected.get(word, Message("instead.untested" if word == NOT_TESTED else "instead.undecided"))
+
+
+def _scope(claim: Claim, evidence: Evidence, settings: Sequence[Setting], trusted: bool = True) -> Text:
     if not settings:
         return claim.scope
-    trusted = _applies_gates(claim)
     seeds = {int(seed) for setting in settings for seed in evidence.finished(setting, trusted)["seed"].dropna()}
     names = Joined((setting.text for setting in settings), "reasons")
     if not seeds:
         return Message("evidence.scope", settings=names, scope=claim.scope)
     every_seed = Joined(map(str, sorted(seeds)))
     return Message("evidence.scope_seeds", settings=names, seeds=every_seed, scope=claim.scope)
-
-
-def _applies_gates(claim: Claim) -> bool:
-    """Whether the rule leaves out cells that fail a sanity gate; claim B is about the architecture alone."""
-    return claim.test is not claim_b_hidden_layers.rule

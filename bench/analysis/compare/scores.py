@@ -15,13 +15,13 @@ import pandas as pd
 from scipy import stats as distributions
 
 from bench.analysis import arms
-from bench.analysis.claims.costs import SPEEDS
 from bench.analysis.compare.pairs import Side
 from bench.analysis.comparisons import MIN_SEEDS
 from bench.analysis.evidence import MACHINE
 from bench.analysis.missing_values import column
 from bench.analysis.settings import Setting
 from bench.analysis.signatures import RECORDED, differences
+from bench.analysis.speeds import SPEEDS
 from bench.analysis.stats import Interval, holm, paired_difference, summary
 from bench.analysis.welch import welch
 from bench.metrics import comparable

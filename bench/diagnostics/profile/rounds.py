@@ -66,6 +66,7 @@ def measure_rounds(plan: Plan, rounds: int, progress: Progress) -> list[RoundRow
                         work.flops,
                         states[arm],
                         sizes[arm],
+                        plan.device,
                     )
                 )
             progress.advance(place * rounds + number, f"length {length}")

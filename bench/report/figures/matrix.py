@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.patches import Rectangle
 
 from bench.analysis import arms
-from bench.analysis.claims.cases import compare_arms
+from bench.analysis.exploratory import compare_arms
 from bench.analysis.comparisons import ABOVE, BELOW, LEVEL, OPEN, Family
 from bench.analysis.evidence import Evidence
 from bench.report import labels

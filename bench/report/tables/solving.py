@@ -9,30 +9,9 @@ import pandas as pd
 from bench.analysis.evidence import Evidence
 from bench.analysis.messages import Joined, Message, Text
 from bench.analysis.settings import Setting
-from bench.metrics import LESS_IS_BETTER
+from bench.analysis.solved import is_solved, scale
 from bench.report import labels, series
 from bench.report.tables.base import NONE, Cell, Row, Table, columns, table
-
-SOLVED = 0.9
-"""A score at or above this counts as solved: 90 % right, or a tenth of the error of guessing."""
-
-
-def scale(value: float, chance: float, unit: str) -> float:
-    """(value - chance) / (perfect - chance): 0 is guessing, 1 is perfect, below 0 is worse than guessing (Deletang et
-    al. 2023).
-
-    >>> scale(0.75, 0.5, "share"), scale(0.0625, 0.25, "squared error")
-    (0.5, 0.75)
-    """
-    perfect = 0.0 if unit in LESS_IS_BETTER else 100.0 if unit == "points" else 1.0
-    return (value - chance) / (perfect - chance)
-
-
-def is_solved(value: float, chance: float, unit: str) -> bool:
-    """Whether a score solves the task. Chance matters for errors only, whose size means nothing by itself."""
-    if unit in LESS_IS_BETTER:
-        return scale(value, chance, unit) >= SOLVED
-    return value >= SOLVED * (100.0 if unit == "points" else 1.0)
 
 
 @dataclass(frozen=True)

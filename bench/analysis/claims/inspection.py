@@ -1,0 +1,84 @@
+"""Claim B: the Transformer has no hidden layer. A fact about the architecture, read from the records; seeds play no
+role.
+
+If models were inspected, their hidden layers decide, and those of the recurrent arms are listed beside them. If not,
+the parameters of feed-forward layers decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bench.analysis import arms
+from bench.analysis.claims import architecture
+from bench.analysis.evidence import Evidence
+from bench.analysis.messages import Message, Text
+from bench.analysis.missing_values import column, is_present
+from bench.analysis.settings import Setting
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """refuted: whether a Transformer with a hidden layer was seen; None if nothing was inspected or counted. sentence:
+    of the first Transformer; evidence: of every arm."""
+
+    refuted: bool | None
+    sentence: Text | None
+    evidence: list[Text]
+    settings: list[Setting]
+
+
+def inspect(evidence: Evidence) -> Inspection:
+    """What the records say on hidden layers; cells of every status count."""
+    refuted: bool | None = None
+    first: Text | None = None
+    sentences: list[Text] = []
+    settings: list[Setting] = []
+    for setting, cells in evidence.cells.groupby("setting", sort=True):
+        names = arms.ordered(cells["arm"])
+        transformers = [name for name in names if arms.kind(name) == arms.TRANSFORMER]
+        for arm in transformers[:1]:
+            rows = cells[cells["arm"] == arm]
+            inspected = architecture.first_inspected(rows)
+            if inspected is not None:
+                has_layer = bool(inspected[0]["hidden_layers"])
+                own = architecture.hidden_layers(*inspected)
+                sentence: Text | None = Message("says.B", layers=own) if has_layer else None
+                others = [name for name in names if arms.kind(name) in arms.ANY_RECURRENT]
+                sentences += _descriptions(evidence, setting, cells, [*transformers, *others])
+            else:
+                counted = _counted(evidence, setting, arm, rows)
+                if counted is None:
+                    continue
+                has_layer, sentence = counted
+                sentences.append(sentence)
+            settings.append(setting)
+            refuted = bool(refuted) or has_layer
+            first = first or (sentence if has_layer else None)
+    return Inspection(refuted, first, sentences, settings)
+
+
+def _counted(evidence: Evidence, setting: Setting, arm: str, rows: pd.DataFrame) -> tuple[bool, Text] | None:
+    """Whether an arm has parameters in feed-forward layers, and how many; None if they were not recorded."""
+    inner = pd.to_numeric(column(rows, "parameters.feed_forward"), errors="coerce").dropna()
+    total = pd.to_numeric(column(rows, "parameters.total"), errors="coerce").reindex(inner.index)
+    if inner.empty:
+        return None
+    count, of_all = inner.iloc[0], total.iloc[0]
+    values = {"setting": evidence.name(setting), "count": f"{count:,.0f}", "arm": arm}
+    if is_present(of_all):
+        share = f"{100 * count / of_all:.0f}"
+        return count > 0, Message("evidence.B.share", share=share, total=f"{of_all:,.0f}", **values)
+    return count > 0, Message("evidence.B.counted", **values)
+
+
+def _descriptions(evidence: Evidence, setting: Setting, cells: pd.DataFrame, names: list[str]) -> list[Text]:
+    """A sentence for each of these arms that has an inspected cell."""
+    sentences: list[Text] = []
+    for arm in names:
+        inspected = architecture.first_inspected(cells[cells["arm"] == arm])
+        if inspected is not None:
+            model = architecture.describe(arm, *inspected)
+            sentences.append(Message("evidence.B.inspected", setting=evidence.name(setting), model=model))
+    return sentences

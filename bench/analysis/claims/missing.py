@@ -1,0 +1,77 @@
+"""What would decide an open claim: arms, seeds, minutes, and the command."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+from scipy import stats as distributions
+
+from bench.analysis.claims.answers import Answer
+from bench.analysis.comparisons import FALSE_CALLS, MIN_SEEDS, Comparison, Judgement, format_difference
+from bench.analysis.evidence import Evidence
+from bench.analysis.messages import Message, Text
+from bench.analysis.missing_values import is_present
+
+QUICK = "bench suite quick --out results/runs/quick"
+POWER = 0.8
+MOST_SEEDS = 1000
+
+
+def needed(evidence: Evidence, key: Answer | None) -> Text:
+    """A sentence on what the key comparison lacks. key: None where no suite named one for these records."""
+    if key is None or key.judgement is None:
+        why = Message("needed.nothing") if key is None else key.remark
+        return Message("needed.run", why=why, command=QUICK)
+    comparison = key.judgement.comparison
+    if comparison.paired:
+        return Message("needed.rounds", command="bench profile --rounds 21")
+    have = min(len(comparison.ours), len(comparison.theirs))
+    seeds = seeds_for(key.judgement)
+    if key.remark or seeds is None or seeds <= have:
+        return Message("needed.more", why=key.remark or Message("needed.noise"), have=have)
+    minutes = _minutes(evidence, comparison, 2 * (seeds - have))
+    size = format_difference(_size(key.judgement), comparison.unit)
+    first = max((*comparison.ours, *comparison.theirs)) + 1
+    suite = command(evidence) or QUICK
+    return Message(
+        "needed.seeds", seeds=seeds, have=have, size=size, minutes=f"{minutes:.0f}" if minutes else "?",
+        command=f"{suite} --seeds {first}-{first + seeds - have - 1}",
+    )  # fmt: skip
+
+
+def seeds_for(judgement: Judgement) -> int | None:
+    """Seeds of each arm with which a difference of the size seen (or of the margin, if that is larger) would be found
+    in POWER of all cases, by the normal approximation with Bonferroni's correction; None without a spread, or for more
+    than MOST_SEEDS."""
+    difference = judgement.difference
+    if difference is None or difference.error is None:
+        return MIN_SEEDS
+    have = min(difference.n)
+    deviation = difference.error * math.sqrt(have / 2)
+    level = FALSE_CALLS / max(1, judgement.family)
+    z = float(distributions.norm.isf(level / 2) + distributions.norm.ppf(POWER))
+    seeds = max(MIN_SEEDS, math.ceil(2 * (z * deviation / _size(judgement)) ** 2))
+    return seeds if seeds <= MOST_SEEDS else None
+
+
+def _size(judgement: Judgement) -> float:
+    return max(abs(judgement.mean), judgement.comparison.margin)
+
+
+def _minutes(evidence: Evidence, comparison: Comparison, cells: int) -> float | None:
+    """Minutes of one core for so many cells of both arms, by the cells of the records."""
+    rows = evidence.finished(comparison.setting)
+    rows = rows[rows["arm"].isin([comparison.first, comparison.second])]
+    if "times.total" not in rows:
+        return None
+    seconds = pd.to_numeric(rows["times.total"], errors="coerce").dropna()
+    return cells * float(seconds.mean()) / 60 if len(seconds) else None
+
+
+def command(evidence: Evidence) -> str:
+    """The command that ran the records: their suite; "" if they are of none."""
+    if "suite" not in evidence.cells:
+        return ""
+    suites = [str(name) for name in dict.fromkeys(evidence.cells["suite"]) if is_present(name)]
+    return f"bench suite {suites[0]} --out results/runs/{suites[0]}" if len(suites) == 1 else ""

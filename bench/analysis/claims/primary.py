@@ -1,0 +1,108 @@
+"""The primary comparisons: which comparisons decide each claim, read from `primary.yaml` beside this module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+import yaml
+
+from bench.analysis import arms
+from bench.analysis.settings import Setting
+
+KEY, QUALIFIES, BESIDE = "key", "qualifies", "beside"
+ROLES = (KEY, QUALIFIES, BESIDE)
+"""KEY decides the word; QUALIFIES may make it qualified; BESIDE never changes it."""
+
+SCORE, FAR, GROWTH, COST = "score", "far", "growth", "cost"
+MEASURES = (SCORE, FAR, GROWTH, COST)
+
+EVERY_TASK, TRANSLATION = "*", "translation"
+ABOVE, NOT_ABOVE = "above", "not above"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A model with options, as `primary.yaml` names it: `transformer positions=none`."""
+
+    model: str
+    options: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Arm:
+        model, *options = text.split()
+        pairs = [option.partition("=") for option in options]
+        return cls(model, tuple((name, value) for name, _, value in pairs))
+
+    def __str__(self) -> str:
+        return " ".join([self.model, *(f"{name}={value}" for name, value in self.options)])
+
+    def matches(self, model: str, config: Mapping[str, object]) -> bool:
+        """Whether a cell is of this arm. config: the `model` section of its configuration."""
+        return model == self.model and all(str(config.get(name)) == value for name, value in self.options)
+
+
+@dataclass(frozen=True)
+class Primary:
+    """An entry of `primary.yaml`; see its head for the fields. "" for what is not named."""
+
+    role: str
+    first: Arm
+    second: Arm
+    task: str = ""
+    measure: str = SCORE
+    split: str = ""
+    metric: str = ""
+    search: str = "greedy"
+    what: str = ""
+    length: str = ""
+    expects: str = ABOVE
+
+    @classmethod
+    def parse(cls, entry: Mapping[str, str]) -> Primary:
+        """Raises ValueError for an entry of another form."""
+        fields = {name: str(value) for name, value in entry.items()}
+        for name, words in (("role", ROLES), ("measure", MEASURES), ("expects", (ABOVE, NOT_ABOVE))):
+            if fields.get(name, words[0]) not in words:
+                raise ValueError(f"{name}: {fields[name]} is none of {', '.join(words)}")
+        first, second = (Arm.parse(fields.pop(name)) for name in ("first", "second"))
+        return cls(first=first, second=second, **fields)
+
+    def serves_task(self, task: str, is_translation: bool) -> bool:
+        """Whether the entry speaks of a task."""
+        return self.task in (EVERY_TASK, arms.base(task)) or (self.task == TRANSLATION and is_translation)
+
+
+@dataclass(frozen=True)
+class PrimaryList:
+    """budgets: names of budgets, none for all that no other list serves; claims: letter -> entries in order."""
+
+    name: str
+    budgets: tuple[str, ...]
+    claims: Mapping[str, tuple[Primary, ...]]
+
+
+@cache
+def lists() -> tuple[PrimaryList, ...]:
+    """The lists of `primary.yaml`, the one without budgets last."""
+    text = (resources.files("bench.analysis.claims") / "primary.yaml").read_text(encoding="utf-8")
+    return tuple(
+        PrimaryList(
+            name,
+            tuple(section.pop("budgets", ())),
+            {letter: tuple(map(Primary.parse, entries)) for letter, entries in section.items()},
+        )
+        for name, section in yaml.safe_load(text).items()
+    )
+
+
+def list_of(setting: Setting) -> PrimaryList:
+    """The list that serves a setting."""
+    return list_of_budget(arms.base(setting.budget))
+
+
+def list_of_budget(budget: str) -> PrimaryList:
+    """The list that serves the settings of a budget."""
+    return next(each for each in lists() if budget in each.budgets or not each.budgets)

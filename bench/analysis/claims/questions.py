@@ -1,0 +1,183 @@
+"""From the primary comparisons and the records to comparisons of two arms, ready to be tested."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bench.analysis.claims import primary
+from bench.analysis.claims.primary import Arm, Primary
+from bench.analysis.comparisons import RATIOS, Comparison
+from bench.analysis.evidence import Evidence
+from bench.analysis.messages import Message, Text
+from bench.analysis.settings import Setting
+from bench.metrics import comparable
+from bench.records.cost_rounds import RoundRow
+
+COUNTED = ("flops", "state_bytes", "parameters")
+"""Quantities of a profile that are counted, not measured: equal in every round, with no interval."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """An entry of the primary comparisons in one setting. comparison: None where the records have none, and `missing`
+    says why; setting: None where no setting of the task was run."""
+
+    entry: Primary
+    setting: Setting | None
+    comparison: Comparison | None
+    missing: Text | str = ""
+
+
+def of_claim(evidence: Evidence, letter: str) -> list[Question]:
+    """The questions of a claim, in the order of their list; settings in their own order."""
+    settings = evidence.settings()
+    used = list(dict.fromkeys(primary.list_of(setting).name for setting in settings))
+    questions: list[Question] = []
+    for each in primary.lists():
+        if each.name not in used:
+            continue
+        served = [setting for setting in settings if primary.list_of(setting) is each]
+        for entry in each.claims.get(letter, ()):
+            if entry.measure == primary.COST:
+                questions += _of_cost(evidence, entry)
+            else:
+                questions += _of_score(evidence, entry, served)
+    return list({_identity(question): question for question in questions}.values())
+
+
+def _identity(question: Question) -> tuple:
+    """Two lists may name the same comparison of costs: it is asked once."""
+    entry = question.entry
+    scored = (entry.task, entry.split, entry.metric, entry.search)
+    arms = (str(entry.first), str(entry.second))
+    return entry.role, entry.measure, entry.what, entry.length, *arms, *scored, question.setting
+
+
+def _of_score(evidence: Evidence, entry: Primary, settings: list[Setting]) -> Iterator[Question]:
+    named = entry.task not in (primary.EVERY_TASK, primary.TRANSLATION)
+    asked_of = [each for each in settings if entry.serves_task(each.task, evidence.headline(each).metric == "bleu")]
+    if named and not asked_of:
+        yield Question(entry, None, None, Message("missing.task", task=entry.task))
+    for setting in asked_of:
+        rows = _rows(evidence, entry, setting)
+        labels = [_labels(evidence, setting, arm) for arm in (entry.first, entry.second)]
+        lacking = [arm for arm, names in zip((entry.first, entry.second), labels) if not names]
+        several = [arm for arm, names in zip((entry.first, entry.second), labels) if len(names) > 1]
+        if rows.empty or lacking:
+            if named:
+                absent = Message("missing.arm", arm=str(lacking[0])) if lacking else Message("missing.scores")
+                yield Question(entry, setting, None, absent)
+        elif several:
+            yield Question(entry, setting, None, Message("missing.several", arm=str(several[0])))
+        else:
+            comparison = _comparison(evidence, entry, setting, rows, labels[0][0], labels[1][0])
+            if comparison is not None:
+                yield Question(
+                    entry, setting, comparison, "" if comparison.has_values else Message("difference.gated")
+                )
+
+
+def _rows(evidence: Evidence, entry: Primary, setting: Setting) -> pd.DataFrame:
+    """The scores that an entry speaks of, of all arms, trusted or not."""
+    headline = evidence.headline(setting)
+    split, metric = entry.split or headline.split, entry.metric or headline.metric
+    axis = None if entry.measure == primary.SCORE else "distance"
+    return evidence.select(setting, split, metric, entry.search, axis=axis)
+
+
+def _labels(evidence: Evidence, setting: Setting, arm: Arm) -> list[str]:
+    """The arms of a setting, as it names them, that an entry's arm speaks of."""
+    cells = evidence.finished(setting)
+    names = zip(cells["arm"], cells["model"], cells["config"], strict=True)
+    return list(dict.fromkeys(label for label, model, config in names if arm.matches(model, _options(config))))
+
+
+def _options(config: object) -> Mapping[str, object]:
+    section = config.get("model") if isinstance(config, Mapping) else None
+    return section if isinstance(section, Mapping) else {}
+
+
+def _comparison(
+    evidence: Evidence, entry: Primary, setting: Setting, rows: pd.DataFrame, first: str, second: str
+) -> Comparison | None:
+    """None where a measure over distances does not apply."""
+    split, metric, search = (rows[name].iloc[0] for name in ("split", "metric", "search"))
+    unit = str(rows["unit"].iloc[0])
+    trusted = evidence.trusted(rows)
+    signature = comparable(rows["signature"].iloc[0])
+    part: Text | str = ""
+    if entry.measure == primary.SCORE:
+        ours, theirs = (evidence.merit(trusted, arm, unit) for arm in (first, second))
+    else:
+        ends = _ends(evidence, setting, trusted)
+        if ends is None:
+            return None
+        near, far = ends
+        ours, theirs = (evidence.merit(far, arm, unit) for arm in (first, second))
+        part = Message("part.far", far=span(far))
+        if entry.measure == primary.GROWTH:
+            ours, theirs = (
+                _minus(values, evidence.merit(near, arm, unit)) for values, arm in ((ours, first), (theirs, second))
+            )
+            part = Message("part.growth", far=span(far), near=span(near))
+    return Comparison(setting, first, second, ours, theirs, unit, metric, split, search, part, signature)
+
+
+def _ends(evidence: Evidence, setting: Setting, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    """The rows at the shortest and at the longest quarter of the distances inside the training range (of all
+    distances where it is unknown or holds fewer than two)."""
+    bounds = evidence.fact(setting, "data.train_range.distance")
+    if isinstance(bounds, list | tuple) and len(bounds) == 2:
+        inside = rows[rows["at"].between(*bounds)]
+        rows = inside if inside["at"].nunique() >= 2 else rows
+    steps = sorted(rows["at"].unique())
+    if len(steps) < 2:
+        return None
+    quarter = max(1, len(steps) // 4)
+    return rows[rows["at"].isin(steps[:quarter])], rows[rows["at"].isin(steps[-quarter:])]
+
+
+def span(rows: pd.DataFrame) -> str:
+    """The positions of rows on their axis: `33-39`."""
+    low, high = rows["at"].min(), rows["at"].max()
+    return f"{low:g}" if low == high else f"{low:g}-{high:g}"
+
+
+def _minus(far: Mapping[int, float], near: Mapping[int, float]) -> dict[int, float]:
+    return {seed: far[seed] - near[seed] for seed in far if seed in near}
+
+
+def _of_cost(evidence: Evidence, entry: Primary) -> Iterator[Question]:
+    rows = [row for row in evidence.rounds if row.what == ("train" if entry.what in COUNTED else entry.what)]
+    lengths = sorted({row.length for row in rows})
+    if not lengths:
+        yield Question(entry, None, None, Message("missing.profile"))
+        return
+    length = {"shortest": lengths[0], "longest": lengths[-1]}.get(entry.length) or int(entry.length)
+    arms = [
+        [row for row in rows if row.length == length and row.arm == str(arm)] for arm in (entry.first, entry.second)
+    ]
+    if not all(arms):
+        lacking = entry.second if arms[0] else entry.first
+        yield Question(entry, None, None, Message("missing.profile_arm", arm=str(lacking), length=length))
+        return
+    setting = Setting("profile", f"length {length}", -1, rows[0].device)
+    ours, theirs = ({row.round: math.log(_cost(row, entry.what)) for row in of_arm} for of_arm in arms)
+    part = Message("part.length", length=length)
+    yield Question(
+        entry,
+        setting,
+        Comparison(
+            setting, str(entry.first), str(entry.second), ours, theirs, RATIOS, entry.what, part=part, paired=True
+        ),
+    )
+
+
+def _cost(row: RoundRow, what: str) -> float:
+    if what == "flops":
+        return row.flops / row.tokens
+    return float(getattr(row, what)) if what in COUNTED else row.seconds_per_token

@@ -1,0 +1,162 @@
+"""What a verdict says: sentences with numbers, built from its comparisons alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from bench.analysis import arms
+from bench.analysis.claims import primary
+from bench.analysis.claims.answers import Answer
+from bench.analysis.claims.primary import Arm
+from bench.analysis.comparisons import LEVEL, Comparison, describe, format_difference, format_score
+from bench.analysis.evidence import Evidence
+from bench.analysis.messages import Joined, Message, Text
+from bench.analysis.solved import SOLVED, solve_or_not
+from bench.analysis.speeds import COSTS
+from bench.metrics import LESS_IS_BETTER
+
+SIMPLE_SHARES = ("copy_accuracy", "token_accuracy", "exact_match")
+"""Metrics that a sentence names in words of its own."""
+
+
+def says(evidence: Evidence, answer: Answer) -> Text:
+    """One comparison as a sentence to quote: both values, where they were measured, and of how many seeds."""
+    comparison = _of(answer)
+    first, second = names(answer)
+    if comparison.paired:
+        return Message(
+            "says.cost", length=_length(answer), first=first, second=second, ratio=f"{math.exp(comparison.mean):.2f}",
+            cost=COSTS[comparison.metric], rounds=len(comparison.ours),
+        )  # fmt: skip
+    place = Message(
+        f"says.place.{'distance' if comparison.part else 'split'}", task=evidence.name(comparison.setting),
+        part=comparison.part, split=comparison.split,
+    )  # fmt: skip
+    ours, theirs = _signed(comparison)
+    grows = answer.entry.measure == primary.GROWTH
+    values = {"a": quantity(comparison, ours, not grows), "b": quantity(comparison, theirs, False)}
+    growth = "growth" if grows else "score"
+    searched = Message(f"searches.{comparison.search}") if comparison.search in ("teacher-forced",) else ""
+    sentence = Message(
+        f"says.{growth}", place=place, first=first, second=second, notes=_notes(comparison, searched), **values
+    )
+    return sentence
+
+
+def names(answer: Answer) -> tuple[Text, Text]:
+    """Both arms as a sentence names them, with the options in which they differ."""
+    first, second = answer.entry.first, answer.entry.second
+    differ = first.model == second.model
+    return tuple(_spoken(one, other, differ) for one, other in ((first, second), (second, first)))  # type: ignore[return-value]
+
+
+def _spoken(arm: Arm, other: Arm, differ: bool) -> Text:
+    name = Message(f"spoken.{arm.model}") if arm.model in arms.ORDER else Message("spoken.other", arm=arm.model)
+    options = [pair for pair in arm.options if differ and pair not in other.options]
+    return Message("spoken.with", arm=name, options=Joined(map(_option, options), "and")) if options else name
+
+
+def _option(option: tuple[str, str]) -> Text:
+    name, value = option
+    if name == "positions":
+        return Message("spoken.no_positions") if value == "none" else Message("spoken.positions", kind=value)
+    if name == "n_heads":
+        return Message("spoken.one_head") if value == "1" else Message("spoken.heads", count=value)
+    return Message("spoken.option", name=name, value=value)
+
+
+def quantity(comparison: Comparison, value: float, whole: bool) -> Text | str:
+    """A score in words. whole: with what it is a share of, for the first of two."""
+    if comparison.unit == "share":
+        percent = f"{100 * value:.1f}"
+        metric = comparison.metric if comparison.metric in SIMPLE_SHARES else "share"
+        if whole:
+            return Message(f"quantity.{metric}", percent=percent, metric=comparison.metric)
+        return Message("quantity.percent", percent=percent)
+    amount = format_score(value, comparison.unit)
+    return Message("quantity.amount", amount=amount, metric=comparison.metric) if whole else amount
+
+
+def _signed(comparison: Comparison) -> tuple[float, float]:
+    """Means of both arms as they were measured: a comparison negates errors."""
+    sign = -1.0 if comparison.unit in LESS_IS_BETTER else 1.0
+    ours, theirs = (sign * math.fsum(each.values()) / len(each) for each in (comparison.ours, comparison.theirs))
+    return ours, theirs
+
+
+def _notes(comparison: Comparison, searched: Text | str) -> Text:
+    """The search where it is not the usual one, the seeds, and how many of them solve the task where some do not."""
+    count = len(comparison.ours)
+    if len(comparison.theirs) != count:
+        seeds = Message("says.unequal_seeds", first=count, second=len(comparison.theirs))
+    else:
+        seeds = Message("says.seeds.one" if count == 1 else "says.seeds.many", count=count)
+    parts = [searched, seeds] if searched else [seeds]
+    if comparison.unit == "share" and any(map(solve_or_not, (comparison.ours.values(), comparison.theirs.values()))):
+        parts.append(
+            Message(
+                "says.solved",
+                first=_solved(comparison.ours),
+                second=_solved(comparison.theirs),
+                line=f"{100 * SOLVED:.0f}",
+            )
+        )
+    return Joined(parts, "reasons")
+
+
+def _solved(values: Mapping[int, float]) -> str:
+    return f"{sum(value >= SOLVED for value in values.values())}/{len(values)}"
+
+
+def evidence_of(evidence: Evidence, answer: Answer) -> Text:
+    """One comparison as an item of the evidence: its role, sentence, difference and call."""
+    entry = answer.entry
+    role = Message(f"roles.{entry.role}")
+    if answer.judgement is None:
+        place = evidence.name(answer.setting) if answer.setting is not None else entry.task or Message("says.profile")
+        return Message(
+            "compared.missing",
+            role=role,
+            place=place,
+            first=str(entry.first),
+            second=str(entry.second),
+            why=answer.remark,
+        )
+    judgement, comparison = answer.judgement, _of(answer)
+    call = Message(f"calls.{judgement.call}", margin=_margin(comparison))
+    if judgement.difference is None:
+        return Message("compared.counted", role=role, says=says(evidence, answer), call=call)
+    sentence = Message(
+        "compared.tested", role=role, says=says(evidence, answer), difference=describe(judgement), call=call
+    )
+    return Joined([sentence, answer.remark], "sentences") if answer.remark else sentence
+
+
+def _margin(comparison: Comparison) -> str:
+    return format_difference(comparison.margin, comparison.unit).lstrip("+")
+
+
+def verdict_sentence(evidence: Evidence, key: Answer, contrary: list[Answer]) -> Text:
+    """The sentence of a verdict: its key comparison, and the first of those that qualify it."""
+    sentence = _with_level(evidence, key)
+    if not contrary:
+        return sentence
+    return Joined([sentence, Message("says.however", says=_with_level(evidence, contrary[0]))], "sentences")
+
+
+def _with_level(evidence: Evidence, answer: Answer) -> Text:
+    sentence = says(evidence, answer)
+    if answer.judgement is not None and answer.judgement.call == LEVEL:
+        return Joined([sentence, Message("says.level", margin=_margin(_of(answer)))], "sentences")
+    return sentence
+
+
+def _of(answer: Answer) -> Comparison:
+    assert answer.question.comparison is not None, "an answer with a sentence has a comparison"
+    return answer.question.comparison
+
+
+def _length(answer: Answer) -> str:
+    assert answer.setting is not None, "a cost has a setting"
+    return answer.setting.budget.rpartition(" ")[2]

@@ -1,0 +1,59 @@
+"""Exploratory comparisons: every pair of arms that a reader may ask about, beside the primary ones.
+
+They are shown with intervals and uncorrected p, and are part of no verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from bench.analysis import arms
+from bench.analysis.claims.variants import variants
+from bench.analysis.comparisons import Comparison, Family, Judgement
+from bench.analysis.evidence import Evidence
+from bench.analysis.settings import Setting
+from bench.metrics import comparable
+
+
+def compare_arms(evidence: Evidence, setting: Setting, rows: pd.DataFrame, first: str, second: str) -> Comparison:
+    """Comparison of two arms by their trusted cells. rows: at least one, all of one split, metric and search."""
+    split, metric, search = (rows[name].iloc[0] for name in ("split", "metric", "search"))
+    unit, trusted = evidence.unit(setting, metric), evidence.trusted(rows)
+    ours, theirs = (evidence.merit(trusted, arm, unit) for arm in (first, second))
+    signature = comparable(rows["signature"].iloc[0])
+    return Comparison(setting, first, second, ours, theirs, unit, metric, split, search, signature=signature)
+
+
+def judgements(evidence: Evidence, primary: list[Judgement]) -> list[Judgement]:
+    """The exploratory comparisons of a report that have a value, tested each by itself. primary: the judgements of the
+    verdicts, which are left out."""
+    decided = {each.comparison.key for each in primary}
+    distinct = {each.key: each for each in _comparisons(evidence) if each.has_values and each.key not in decided}
+    return [Family([each], alike=distinct.values()).judge(each) for each in distinct.values()]
+
+
+def _comparisons(evidence: Evidence) -> Iterator[Comparison]:
+    for setting in evidence.settings():
+        for split in evidence.splits(setting):
+            for metric in evidence.metrics(setting):
+                for search in evidence.searches(setting):
+                    rows = evidence.select(setting, split, metric, search, trusted=True)
+                    for first, second in _pairs(rows):
+                        yield compare_arms(evidence, setting, rows, first, second)
+
+
+def _pairs(rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Each Transformer against each recurrent arm, attention against none, each variant of positions and heads against
+    none and one."""
+    names = arms.ordered(rows["arm"])
+    for first in names:
+        if arms.kind(first) == arms.TRANSFORMER:
+            yield from ((first, second) for second in names if arms.kind(second) in arms.ANY_RECURRENT)
+        twin = arms.without_attention(first)
+        if twin in names:
+            yield first, str(twin)
+    for option, baseline in (("positions", "none"), ("n_heads", "1")):
+        for _, by_value in variants(rows, option):
+            if baseline in by_value:
+                yield from ((arm, by_value[baseline]) for value, arm in by_value.items() if value != baseline)

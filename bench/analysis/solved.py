@@ -1,0 +1,41 @@
+"""When a score solves a task, on a scale from chance to perfect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bench.metrics import LESS_IS_BETTER
+
+SOLVED = 0.9
+"""A score at or above this counts as solved: 90 % right, or a tenth of the error of guessing."""
+
+APART = 0.3
+"""Seeds of one arm on both sides of SOLVED, and this far apart, either solve the task or do not."""
+
+
+def scale(value: float, chance: float, unit: str) -> float:
+    """(value - chance) / (perfect - chance): 0 is guessing, 1 is perfect, below 0 is worse than guessing (Deletang et
+    al. 2023).
+
+    >>> scale(0.75, 0.5, "share"), scale(0.0625, 0.25, "squared error")
+    (0.5, 0.75)
+    """
+    perfect = 0.0 if unit in LESS_IS_BETTER else 100.0 if unit == "points" else 1.0
+    return (value - chance) / (perfect - chance)
+
+
+def is_solved(value: float, chance: float, unit: str) -> bool:
+    """Whether a score solves the task. Chance matters for errors only, whose size means nothing by itself."""
+    if unit in LESS_IS_BETTER:
+        return scale(value, chance, unit) >= SOLVED
+    return value >= SOLVED * (100.0 if unit == "points" else 1.0)
+
+
+def solve_or_not(shares: Iterable[float]) -> bool:
+    """Whether some seeds of an arm solve a task and others do not, so that their noise is not normal.
+
+    >>> solve_or_not([1.0, 0.99, 0.5]), solve_or_not([0.91, 0.88, 0.93]), solve_or_not([])
+    (True, False, False)
+    """
+    values = list(shares)
+    return bool(values) and min(values) < SOLVED <= max(values) and max(values) - min(values) >= APART
