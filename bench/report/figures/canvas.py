@@ -162,7 +162,7 @@ def finish(
     tick_lines: lines of text at the ticks of the x axis.
     """
     entries: list[Artist] = []
-    for arm in arms.ordered(numbers["arm"]):
+    for arm in arms.ordered(numbers.get("arm", ())):
         look = style.look(arm)
         entries.append(
             Line2D([], [], color=look.colour, ls=look.line, marker=look.marker,
