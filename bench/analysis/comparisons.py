@@ -28,6 +28,8 @@ from bench.analysis.welch import VariancePrior, WelchDifference, paired, varianc
 from bench.metrics import LESS_IS_BETTER
 
 MIN_SEEDS = 3
+MIN_ROUNDS = 7
+"""Rounds of a profile, which are paired, in place of seeds."""
 MARGIN = {"share": 0.02, "points": 0.5, "squared error": 0.005, "nats a position": 0.02}
 RATIO = 1.05
 FALSE_CALLS = 0.05
@@ -41,7 +43,7 @@ RATIOS = "ratio"
 """Unit of speeds and costs: values are logarithms, shown as ratios."""
 
 CRITERION = Message(
-    "called.criterion", seeds=MIN_SEEDS, share=MARGIN["share"], points=MARGIN["points"], error=MARGIN["squared error"],
+    "called.criterion", seeds=MIN_SEEDS, rounds=MIN_ROUNDS, share=MARGIN["share"], points=MARGIN["points"], error=MARGIN["squared error"],
     ratio=RATIO, p=FALSE_CALLS,
 )  # fmt: skip
 """The meaning of "higher" and "lower" in every rule."""
@@ -94,8 +96,8 @@ class Comparison:
 
     @property
     def testable(self) -> bool:
-        """Whether it has enough seeds to be tested and so belongs to the family."""
-        return min(len(self.ours), len(self.theirs)) >= MIN_SEEDS
+        """Whether it has enough seeds, or rounds, to be tested and so belongs to the family."""
+        return min(len(self.ours), len(self.theirs)) >= (MIN_ROUNDS if self.paired else MIN_SEEDS)
 
     @property
     def mean(self) -> float:
@@ -221,11 +223,16 @@ def too_few_seeds(differences: Iterable[WelchDifference]) -> Text:
 
 
 def describe(judgement: Judgement) -> Text:
-    """A difference in words: size, interval, effect size, p, p by Holm, number of seeds."""
+    """A difference in words: size, interval, effect size, p, p by Holm, number of seeds or rounds."""
     difference, unit = judgement.difference, judgement.comparison.unit
     if difference is None:
         return Message("difference.not_known", why=GATED)
     size = format_difference(difference.mean, unit)
+    if judgement.comparison.paired:
+        rounds = difference.n[0]
+        if judgement.p_holm is None:
+            return Message("difference.few_rounds", size=size, rounds=rounds, least=MIN_ROUNDS)
+        return Message("difference.of_rounds", size=size, rounds=rounds, **_test(judgement))
     if judgement.p_holm is None:
         return Message("difference.not_tested", size=size, why=too_few_seeds([difference]))
     g = difference.effect

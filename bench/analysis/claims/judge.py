@@ -113,9 +113,9 @@ def verdicts_from(evidence: Evidence) -> list[Verdict]:
 def _verdict(claim: Claim, evidence: Evidence, own: Sequence[Answer]) -> Verdict:
     word = word_of(own)
     keys = [answer for answer in own if answer.entry.role == primary.KEY]
-    key = next((answer for answer in keys if answer.supports is not None), next(iter(keys), None))
-    evidence_texts = [sentences.evidence_of(evidence, answer) for answer in own]
     decided = word in (SUPPORTED, REFUTED, QUALIFIED)
+    key = _spoken_of(keys, decided)
+    evidence_texts = [sentences.evidence_of(evidence, answer) for answer in own]
     needed = None if decided else missing.needed(evidence, key)
     if key is not None and key.judgement is not None:
         contrary = [answer for answer in own if _qualifies(answer, key)] if decided else []
@@ -151,6 +151,14 @@ def word_of(own: Iterable[Answer]) -> str:
     if len(calls) > 1 or any(_qualifies(answer, keys[0]) for answer in by_role[primary.QUALIFIES]):
         return QUALIFIED
     return SUPPORTED if calls == {True} else REFUTED
+
+
+def _spoken_of(keys: Sequence[Answer], decided: bool) -> Answer | None:
+    """The key comparison that the sentence of a verdict is made of: the first that is decided, or, in an open claim,
+    the first that is measured and open. None without any."""
+    measured = [answer for answer in keys if answer.judgement is not None]
+    wanted = [answer for answer in measured if (answer.supports is not None) == decided]
+    return next(iter([*wanted, *measured, *keys]), None)
 
 
 def _is_absent(answer: Answer) -> bool:

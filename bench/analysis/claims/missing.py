@@ -8,12 +8,16 @@ import pandas as pd
 from scipy import stats as distributions
 
 from bench.analysis.claims.answers import Answer
-from bench.analysis.comparisons import FALSE_CALLS, MIN_SEEDS, Comparison, Judgement, format_difference
+from bench.analysis.comparisons import FALSE_CALLS, MIN_ROUNDS, MIN_SEEDS, Comparison, Judgement, format_difference
 from bench.analysis.evidence import Evidence
 from bench.analysis.messages import Message, Text
 from bench.analysis.missing_values import is_present
 
 QUICK = "bench suite quick --out results/runs/quick"
+PROFILE = "bench profile task=recall budget=quick --models {arms} --lengths {lengths} --what {quantities} --tokens 1024"
+"""The profile that the suite `quick` takes, without rounds and folder."""
+MORE_ROUNDS = 3
+"""Times the rounds there are."""
 POWER = 0.8
 MOST_SEEDS = 1000
 
@@ -25,7 +29,7 @@ def needed(evidence: Evidence, key: Answer | None) -> Text:
         return Message("needed.run", why=why, command=QUICK)
     comparison = key.judgement.comparison
     if comparison.paired:
-        return Message("needed.rounds", command="bench profile --rounds 21")
+        return Message("needed.rounds", have=len(comparison.ours), command=_profile(evidence, comparison))
     have = min(len(comparison.ours), len(comparison.theirs))
     seeds = seeds_for(key.judgement)
     if key.remark or seeds is None or seeds <= have:
@@ -38,6 +42,17 @@ def needed(evidence: Evidence, key: Answer | None) -> Text:
         "needed.seeds", seeds=seeds, have=have, size=size, minutes=f"{minutes:.0f}" if minutes else "?",
         command=f"{suite} --seeds {first}-{first + seeds - have - 1}",
     )  # fmt: skip
+
+
+def _profile(evidence: Evidence, comparison: Comparison) -> str:
+    """The command that measures the arms, lengths and quantities of the profile again, in more rounds."""
+    arms, lengths, quantities = (
+        ",".join(dict.fromkeys(str(getattr(row, name)) for row in evidence.rounds)) for name in ("arm", "length", "what")
+    )
+    rounds = MORE_ROUNDS * max(MIN_ROUNDS, len(comparison.ours))
+    measure = PROFILE.format(arms=arms, lengths=lengths, quantities=quantities)
+    folder = (command(evidence) or QUICK).rpartition(" ")[2]
+    return f"{measure} --rounds {rounds} --out {folder}/profile"
 
 
 def seeds_for(judgement: Judgement) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from importlib import resources
 
@@ -19,6 +19,7 @@ ROLES = (KEY, QUALIFIES, BESIDE)
 SCORE, FAR, GROWTH, COST = "score", "far", "growth", "cost"
 MEASURES = (SCORE, FAR, GROWTH, COST)
 
+SHORTEST, LONGEST = "shortest", "longest"
 EVERY_TASK, TRANSLATION = "*", "translation"
 ABOVE, NOT_ABOVE = "above", "not above"
 
@@ -32,8 +33,11 @@ class Arm:
 
     @classmethod
     def parse(cls, text: str) -> Arm:
-        model, *options = text.split()
+        """Raises ValueError for a text of another form."""
+        model, *options = text.split() or [""]
         pairs = [option.partition("=") for option in options]
+        if not model or "=" in model or not all(name and value for name, _, value in pairs):
+            raise ValueError(f"{text!r} is not a model and its options, such as `transformer positions=none`")
         return cls(model, tuple((name, value) for name, _, value in pairs))
 
     def __str__(self) -> str:
@@ -63,12 +67,19 @@ class Primary:
     @classmethod
     def parse(cls, entry: Mapping[str, str]) -> Primary:
         """Raises ValueError for an entry of another form."""
-        fields = {name: str(value) for name, value in entry.items()}
+        names = {field.name for field in fields(cls)}
+        needed = {"role", "first", "second"} | ({"what", "length"} if entry.get("measure") == COST else {"task"})
+        for name in sorted(needed - set(entry)) + sorted(set(entry) - names):
+            raise ValueError(f"{name}: {'missing' if name in needed else 'unknown'} in {dict(entry)}")
+        texts = {name: str(value) for name, value in entry.items()}
         for name, words in (("role", ROLES), ("measure", MEASURES), ("expects", (ABOVE, NOT_ABOVE))):
-            if fields.get(name, words[0]) not in words:
-                raise ValueError(f"{name}: {fields[name]} is none of {', '.join(words)}")
-        first, second = (Arm.parse(fields.pop(name)) for name in ("first", "second"))
-        return cls(first=first, second=second, **fields)
+            if texts.get(name, words[0]) not in words:
+                raise ValueError(f"{name}: {texts[name]} is none of {', '.join(words)}")
+        length = texts.get("length", LONGEST)
+        if length not in (SHORTEST, LONGEST) and not length.isdecimal():
+            raise ValueError(f"length: {length} is neither a number nor {SHORTEST} nor {LONGEST}")
+        first, second = (Arm.parse(texts.pop(name)) for name in ("first", "second"))
+        return cls(first=first, second=second, **texts)
 
     def serves_task(self, task: str, is_translation: bool) -> bool:
         """Whether the entry speaks of a task."""

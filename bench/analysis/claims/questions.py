@@ -157,7 +157,7 @@ def _of_cost(evidence: Evidence, entry: Primary) -> Iterator[Question]:
     if not lengths:
         yield Question(entry, None, None, Message("missing.profile"))
         return
-    length = {"shortest": lengths[0], "longest": lengths[-1]}.get(entry.length) or int(entry.length)
+    length = {primary.SHORTEST: lengths[0], primary.LONGEST: lengths[-1]}.get(entry.length) or int(entry.length)
     arms = [
         [row for row in rows if row.length == length and row.arm == str(arm)] for arm in (entry.first, entry.second)
     ]
@@ -167,6 +167,7 @@ def _of_cost(evidence: Evidence, entry: Primary) -> Iterator[Question]:
         return
     setting = Setting("profile", f"length {length}", -1, rows[0].device)
     ours, theirs = ({row.round: math.log(_cost(row, entry.what)) for row in of_arm} for of_arm in arms)
+    ours, theirs = ({number: of[number] for number in sorted(ours.keys() & theirs.keys())} for of in (ours, theirs))
     part = Message("part.length", length=length)
     yield Question(
         entry,

@@ -9,6 +9,7 @@ from bench.analysis import arms
 from bench.analysis.claims import primary
 from bench.analysis.claims.answers import Answer
 from bench.analysis.claims.primary import Arm
+from bench.analysis.claims.questions import COUNTED
 from bench.analysis.comparisons import LEVEL, Comparison, describe, format_difference, format_score
 from bench.analysis.evidence import Evidence
 from bench.analysis.messages import Joined, Message, Text
@@ -25,9 +26,14 @@ def says(evidence: Evidence, answer: Answer) -> Text:
     comparison = _of(answer)
     first, second = names(answer)
     if comparison.paired:
+        notes = (
+            Message("says.counted")
+            if comparison.metric in COUNTED
+            else Message("says.rounds", count=len(comparison.ours))
+        )
         return Message(
             "says.cost", length=_length(answer), first=first, second=second, ratio=f"{math.exp(comparison.mean):.2f}",
-            cost=COSTS[comparison.metric], rounds=len(comparison.ours),
+            cost=COSTS[comparison.metric], notes=notes,
         )  # fmt: skip
     place = Message(
         f"says.place.{'distance' if comparison.part else 'split'}", task=evidence.name(comparison.setting),
@@ -35,7 +41,11 @@ def says(evidence: Evidence, answer: Answer) -> Text:
     )  # fmt: skip
     ours, theirs = _signed(comparison)
     grows = answer.entry.measure == primary.GROWTH
-    values = {"a": quantity(comparison, ours, not grows), "b": quantity(comparison, theirs, False)}
+    values = (
+        {"a": _change(comparison, ours), "b": _change(comparison, theirs)}
+        if grows
+        else {"a": quantity(comparison, ours, True), "b": quantity(comparison, theirs, False)}
+    )
     growth = "growth" if grows else "score"
     searched = Message(f"searches.{comparison.search}") if comparison.search in ("teacher-forced",) else ""
     sentence = Message(
@@ -76,6 +86,12 @@ def quantity(comparison: Comparison, value: float, whole: bool) -> Text | str:
         return Message("quantity.percent", percent=percent)
     amount = format_score(value, comparison.unit)
     return Message("quantity.amount", amount=amount, metric=comparison.metric) if whole else amount
+
+
+def _change(comparison: Comparison, value: float) -> Text | str:
+    if comparison.unit == "share":
+        return Message("quantity.percentage_points", count=f"{100 * value:+.1f}")
+    return format_difference(value, comparison.unit)
 
 
 def _signed(comparison: Comparison) -> tuple[float, float]:
@@ -127,14 +143,17 @@ def evidence_of(evidence: Evidence, answer: Answer) -> Text:
     call = Message(f"calls.{judgement.call}", margin=_margin(comparison))
     if judgement.difference is None:
         return Message("compared.counted", role=role, says=says(evidence, answer), call=call)
-    sentence = Message(
-        "compared.tested", role=role, says=says(evidence, answer), difference=describe(judgement), call=call
-    )
+    form = "compared.ratio" if comparison.paired else "compared.tested"
+    sentence = Message(form, role=role, says=says(evidence, answer), difference=describe(judgement), call=call)
     return Joined([sentence, answer.remark], "sentences") if answer.remark else sentence
 
 
-def _margin(comparison: Comparison) -> str:
-    return format_difference(comparison.margin, comparison.unit).lstrip("+")
+def _margin(comparison: Comparison) -> Text | str:
+    """The margin of level arms, in words."""
+    if comparison.unit == "share":
+        return Message("quantity.percentage_points", count=f"{100 * comparison.margin:g}")
+    size = format_difference(comparison.margin, comparison.unit).lstrip("+")
+    return Message("quantity.factor", ratio=size) if comparison.paired else size
 
 
 def verdict_sentence(evidence: Evidence, key: Answer, contrary: list[Answer]) -> Text:
