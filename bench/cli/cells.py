@@ -86,7 +86,7 @@ def suite_command(
     invalid input.
     """
     from bench.conf import suites
-    from bench.runs import suite
+    from bench.runs import steps, suite
     from bench.runs.display import board
     from bench.system.environment import usable_cores
 
@@ -107,9 +107,12 @@ def suite_command(
             jobs_to_run, out, progress, at_a_time=at_a_time, suite=name, timeout=timeout, retry=retry_failed
         )
     click.echo(suite.summary(outcomes))
+    failures = steps.run(chosen.steps, out, chosen.threads) if only is None else []
+    for failure in failures:
+        click.echo(f"bench: {failure}", err=True)
     if not no_report:
         write_report(out)
-    return EXIT_FAILED if suite.failed(outcomes) else EXIT_OK
+    return EXIT_FAILED if failures or suite.failed(outcomes) else EXIT_OK
 
 
 @click.command("tune")

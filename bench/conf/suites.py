@@ -1,13 +1,15 @@
 """Suites of cells, read from files: `conf/suite/NAME.yaml`. No torch here.
 
 A file opens with a one-line description and has the keys `threads` (of a cell), `cell_timeout` (seconds a cell may
-take, optional) and `cells`, a list of settings. A setting with a list of values stands for one cell for each value.
+take, optional), `cells`, a list of settings, and `then` (optional), a list of commands to run after the cells. A
+setting with a list of values stands for one cell for each value.
 """
 
 from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import product
@@ -18,18 +20,34 @@ import yaml
 from bench.conf import checks, files, tuned_settings
 from bench.errors import UserError
 
-KEYS = ("threads", "cell_timeout", "cells")
+KEYS = ("threads", "cell_timeout", "cells", "then")
+STEP_KEYS = {"run", "makes"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command of `bench` that a suite runs after its cells, without its name and `--out`. makes: the file that it
+    writes, below the results folder; if it exists, the step is done."""
+
+    command: str
+    makes: str
+
+    @property
+    def words(self) -> list[str]:
+        return shlex.split(self.command)
 
 
 @dataclass(frozen=True)
 class Suite:
-    """cells: the overrides of each cell. threads: of a cell; cell_timeout: seconds it may take, None = no limit."""
+    """cells: the overrides of each cell; steps: after the cells. threads: of a cell; cell_timeout: seconds it may take,
+    None = no limit."""
 
     name: str
     description: str
     threads: int
     cell_timeout: float | None
     cells: tuple[tuple[str, ...], ...]
+    steps: tuple[Step, ...] = ()
 
 
 SEED = "seed="
@@ -84,7 +102,8 @@ def read(path: Path, only: str | None = None) -> Suite:
             if task not in tasks:
                 raise UserError(f"suite {path.stem} has no task {task!r}; it has {', '.join(tasks)}")
         cells = [each for each in cells if tuned_settings.groups_of(each)["task"] in only.split(",")]
-    return Suite(path.stem, files.description(path), threads, content.get("cell_timeout"), tuple(cells))
+    steps = tuple(Step(each["run"], each["makes"]) for each in content.get("then", ()))
+    return Suite(path.stem, files.description(path), threads, content.get("cell_timeout"), tuple(cells), steps)
 
 
 def _overrides(grid: Mapping[str, object]) -> list[list[str]]:
@@ -116,13 +135,17 @@ def _fault(content: object) -> str | None:
     for key in content:
         if key not in KEYS:
             return f"a suite has no {key!r:.100}; it has {', '.join(KEYS)}"
-    threads, timeout, cells = (content.get(key) for key in KEYS)
+    threads, timeout, cells, then = (content.get(key) for key in KEYS)
     if "threads" in content and (type(threads) is not int or not 1 <= threads <= checks.MAX_THREADS):
         return f"threads must be a whole number from 1 to {checks.MAX_THREADS}, got {threads!r:.100}"
     if timeout is not None and (type(timeout) not in (int, float) or not 0 < timeout < math.inf):
         return f"cell_timeout must be seconds above 0, got {timeout!r:.100}"
     if not isinstance(cells, list) or not cells:
         return f"cells must be a list of settings, got {cells!r:.100}"
+    steps = then if isinstance(then, list) else [] if then is None else [then]
+    for step in steps:
+        if not isinstance(step, dict) or set(step) != STEP_KEYS or not all(isinstance(v, str) for v in step.values()):
+            return f"an entry of then must have run: COMMAND and makes: FILE, got {step!r:.100}"
     for number, grid in enumerate(cells, start=1):
         if not isinstance(grid, dict) or not grid:
             return f"entry {number} of cells must have settings, KEY: VALUE or KEY: [VALUE, VALUE]; got {grid!r:.100}"
