@@ -34,6 +34,10 @@ CALL = ("d_model", "n_layers", "n_heads", "d_k", "d_v")
 """The sizes that the article's call prints."""
 
 
+SHOWN = {"task": ("train_shortest", "train_longest", "symbols"), "model": ("max_len",)}
+"""Settings of the resolved configuration that a reader is shown."""
+
+
 @dataclass(frozen=True)
 class ArticleRow:
     """One validation. recipe: one of RECIPES; step: optimiser steps so far; train_loss: mean over the target tokens
@@ -161,6 +165,9 @@ def _parse_facts(stored: Mapping[str, Any]) -> tuple[ArticleFacts, str]:
         code=_mapping(stored, "code"),
         source=str(stored["source"]),
     )
+    for group, names in SHOWN.items():
+        for name in names:
+            _whole(_mapping(facts.config, group), name)
     if unknown := [repair for repair in facts.repairs if repair not in REPAIRS]:
         raise ValueError(f"unknown repairs {', '.join(map(str, unknown))[:100]}")
     return facts, str(stored["table_sha256"])
