@@ -1,12 +1,14 @@
-"""The cost of a model: parameters by component, analytic FLOPs, bytes of decoding state."""
+"""The cost of a model: parameters by component, analytic FLOPs, bytes of decoding state and of activations."""
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
 
+from models.dropout import set_dropout_generator
 from models.interface import Seq2Seq, State
 
 COMPONENTS = ("embedding", "recurrent", "attention", "feed_forward", "norm", "bridge", "output")
@@ -14,6 +16,11 @@ COMPONENTS = ("embedding", "recurrent", "attention", "feed_forward", "norm", "br
 TRAINING_FACTOR = 3
 """A training step costs about three forward passes: the backward pass has two matrix products for each one of the
 forward pass (Kaplan et al. 2020, sec. 2.1)."""
+
+
+PROBED = (72, 144, 288)
+"""Lengths at which `activation_bytes` measures: more than the keys up to which a CPU writes attention out, since its
+fused kernel, which longer sequences get, keeps no weights."""
 
 
 def parameters(model: Seq2Seq) -> dict[str, int]:
@@ -35,24 +42,97 @@ def linear_flops(layer: nn.Linear, count: int) -> int:
 
 
 def state_bytes(model: Seq2Seq, source_length: int, target_length: int) -> int:
-    """Bytes of one hypothesis's decoding state after `target_length` tokens of a source of `source_length`, unpadded.
+    """Bytes of one hypothesis's decoding state, after `target_length` tokens of an unpadded source."""
+    first, source_token, target_token = state_growth(model)
+    return first + (source_length - 1) * source_token + target_length * target_token
 
-    Measured from the tensors of states on the meta device, for sources of one and two tokens and after one step. Each
-    further token of the source or the target adds the same number of bytes.
+
+def state_growth(model: Seq2Seq) -> tuple[int, int, int]:
+    """Bytes of one hypothesis's decoding state after a source of one token, and what each further token of the source
+    and of the target adds, always the same number.
+
+    Measured from the tensors of states for sources of one and two tokens and after one step, on the model's device.
     """
-    model = copy.deepcopy(model).to("meta").eval()
-    with torch.no_grad():
-        one_token, two_tokens = (model.start(_empty(model.inputs, (1, length), model.input_dim)) for length in (1, 2))
-        _, after_step = model.step(_empty(model.outputs, (1,), model.output_dim), one_token)
-    base = _bytes(one_token)
-    return base + (source_length - 1) * (_bytes(two_tokens) - base) + target_length * (_bytes(after_step) - base)
+    training, device = model.training, next(model.parameters()).device
+    try:
+        model.eval()
+        with torch.no_grad():
+            one_token, two_tokens = (
+                model.start(_zeros(model.inputs, (1, length), model.input_dim, device)) for length in (1, 2)
+            )
+            _, after_step = model.step(_zeros(model.outputs, (1,), model.output_dim, device), one_token)
+    finally:
+        model.train(training)
+    first = _bytes(one_token)
+    return first, _bytes(two_tokens) - first, _bytes(after_step) - first
 
 
-def _empty(kind: str, shape: tuple[int, ...], channels: int) -> Tensor:
-    """Tokens or real values on the meta device."""
+def activation_bytes(model: Seq2Seq) -> Callable[[float, float], float]:
+    """A function of source and target length: bytes that a training step keeps for its gradients, for one unpadded
+    pair of a batch. Vocabulary logits are not among them.
+
+    They are a polynomial of second degree in the two lengths: six terms, whose factors follow from passes at six pairs
+    of short lengths. Runs on the model's device and leaves its weights alone; its dropout draws from a generator of
+    this measurement until `set_dropout_generator` sets another.
+    """
+    lengths = PROBED
+    if model.max_length is not None and model.max_length < PROBED[-1]:
+        lengths = (1, model.max_length // 2, model.max_length)
+    if len(set(lengths)) < len(lengths):
+        return lambda source_length, target_length: 0.0  # three tokens and fewer need nothing worth counting
+    low, middle, high = lengths
+    pairs = [(low, low), (middle, low), (high, low), (low, middle), (low, high), (middle, middle)]
+    # What does not grow with the batch, such as a causal mask, drops out of the difference.
+    kept = [(_kept_bytes(model, 3, *pair) - _kept_bytes(model, 1, *pair)) / 2 for pair in pairs]
+    terms = torch.tensor([_terms(*pair) for pair in pairs], dtype=torch.float64)
+    factors = torch.linalg.solve(terms, torch.tensor(kept, dtype=torch.float64)).tolist()
+    # A kernel rounds its buffers up. A number kept for each pair of positions takes at least two bytes.
+    factors[3:] = [factor if factor > 1 else 0.0 for factor in factors[3:]]
+
+    def bytes_of_pair(source_length: float, target_length: float) -> float:
+        return sum(factor * term for factor, term in zip(factors, _terms(source_length, target_length), strict=True))
+
+    return bytes_of_pair
+
+
+def _terms(source_length: float, target_length: float) -> tuple[float, ...]:
+    S, T = source_length, target_length
+    return 1.0, S, T, S * S, S * T, T * T
+
+
+def _kept_bytes(model: Seq2Seq, rows: int, source_length: int, target_length: int) -> int:
+    """Bytes of the tensors that a pass over a batch keeps for its gradients, each memory counted once, weights not."""
+    training, device = model.training, next(model.parameters()).device
+    src, tgt = (
+        _zeros(kind, (rows, length), channels, device)
+        for kind, length, channels in (
+            (model.inputs, source_length, model.input_dim),
+            (model.outputs, target_length, model.output_dim),
+        )
+    )
+    weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    kept: dict[int, torch.UntypedStorage] = {}  # holds each memory, so that no other gets its address
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage
+        return tensor
+
+    set_dropout_generator(model, torch.Generator(device=device).manual_seed(0))
+    try:
+        model.train()
+        with torch.enable_grad(), saved_tensors_hooks(keep, lambda tensor: tensor):
+            model.features(src, tgt)
+    finally:
+        model.train(training)
+    return sum(storage.nbytes() for address, storage in kept.items() if address not in weights)
+
+
+def _zeros(kind: str, shape: tuple[int, ...], channels: int, device: torch.device) -> Tensor:
+    """Tokens or real values, all of them zero."""
     if kind == "tokens":
-        return torch.empty(shape, dtype=torch.int64, device="meta")
-    return torch.empty(*shape, channels, device="meta")
+        return torch.zeros(shape, dtype=torch.int64, device=device)
+    return torch.zeros(*shape, channels, device=device)
 
 
 def _bytes(state: State) -> int:

@@ -137,7 +137,12 @@ def _memory() -> Finding:
         return Finding("memory", "not known")
     limit = ", a limit of the control group" if cgroups.memory_limit() is not None else ""
     advice = "" if total >= 2 << 30 else "cells of `quick` take up to 1 GiB each; use --jobs 1"
-    return Finding("memory", f"{_size(total)}{limit}" + (f", {_size(free)} free" if free is not None else ""), advice)
+    return Finding(
+        "memory",
+        f"{environment.byte_size(total)}{limit}"
+        + (f", {environment.byte_size(free)} free" if free is not None else ""),
+        advice,
+    )
 
 
 def _fonts() -> Finding:
@@ -227,7 +232,9 @@ def _cache() -> Finding:
     first = next((each for each in (folder, *folder.absolute().parents) if os.path.exists(each)), folder)
     writable = os.access(first, os.W_OK | os.X_OK)
     advice = "" if writable else f"{first} cannot be written to; set BENCH_CACHE to a folder that can"
-    text = f"{folder}, {_size(_folder_bytes(folder))}" if os.path.exists(folder) else f"{folder}, empty"
+    text = (
+        f"{folder}, {environment.byte_size(_folder_bytes(folder))}" if os.path.exists(folder) else f"{folder}, empty"
+    )
     return Finding("cache", text + ("" if writable else ", not writable"), advice)
 
 
@@ -241,12 +248,3 @@ def _folder_bytes(folder: Path) -> int:
             except OSError:
                 continue  # deleted meanwhile
     return total
-
-
-def _size(count: int) -> str:
-    """A number of bytes.
-
-    >>> _size(3 << 30), _size(5_300_000)
-    ('3.0 GiB', '5 MiB')
-    """
-    return f"{count / 2**30:.1f} GiB" if count >= 1 << 30 else f"{count / 2**20:.0f} MiB"

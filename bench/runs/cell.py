@@ -21,7 +21,7 @@ from bench.evaluation.evaluate import evaluate
 from bench.evaluation.output_limits import check_positions
 from bench.records import store
 from bench.records.weights import save
-from bench.runs import building
+from bench.runs import building, memory_guard
 from bench.runs.record import new_record
 from bench.runs.record_sections import data_section, memory_section, training_sections
 from bench.system.allocator import tune_allocator
@@ -101,15 +101,21 @@ class _Run:
         _check_outputs(self.cell, self.data)
 
     def build_model(self) -> None:
-        build, fit = building.fit_width(self.cell, self.data.sizes, self.data.mean_lengths)
-        self.fresh_model = partial(building.initialised, build, fit, self.cell.seed)
+        cell = self.cell
+        build, fit = building.fit_width(cell, self.data.sizes, self.data.mean_lengths)
+        memory_guard.check_parameters(fit.parameters, cell.device)
+        self.fresh_model = partial(building.initialised, build, fit, cell.seed)
         self.model = self.fresh_model()
         check_positions(self.model, self.data)
-        self.progress.say(f"{self.cell.model} on {self.cell.task}: {building.description(self.cell, fit)}")
-        self.record["match"] = building.match_record(self.cell, fit)
+        self.progress.say(f"{cell.model} on {cell.task}: {building.description(cell, fit)}")
+        self.record["match"] = building.match_record(cell, fit)
         self.record["parameters"] = parameters(self.model)
         self.record["architecture"] = inspect_model(self.model)
-        self.model.to(self.cell.device)
+        self.model.to(cell.device)
+        search = cell.search if cell.evaluate else None
+        memory_guard.check_cell(
+            self.model, self.task, self.data, cell.training, search, cell.device, self.progress.say
+        )
 
     def train(self, stop: Stop | None) -> None:
         cell, data, config = self.cell, self.data, self.cell.training

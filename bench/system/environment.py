@@ -60,6 +60,15 @@ def memory_bytes(root: Path = cgroups.ROOT) -> tuple[int | None, int | None]:
     return total, free if "MemAvailable" in sizes else None
 
 
+def byte_size(count: float) -> str:
+    """A number of bytes in binary units.
+
+    >>> byte_size(3 << 30), byte_size(5_300_000)
+    ('3.0 GiB', '5 MiB')
+    """
+    return f"{count / 2**30:,.1f} GiB" if count >= 1 << 30 else f"{count / 2**20:.0f} MiB"
+
+
 def versions() -> dict[str, str]:
     """Installed versions of the libraries that can change a result."""
     installed = {}

@@ -14,12 +14,13 @@ from bench.conf.compose import compose
 from bench.conf.schema import Cell
 from bench.data.examples import EOS, FIRST_FREE_ID, Sizes, Split
 from bench.data.ragged import Ragged
+from bench.diagnostics.profile.memory import reason_to_leave_out
 from bench.diagnostics.profile.plan import Request
 from bench.errors import UserError
 from bench.evaluation.decoding import decode_tokens
 from bench.evaluation.search_config import Search
-from bench.records.profile_rows import ERROR, MEASURED, PER_SECOND, UNITS, Row, unmeasured, utilisation
-from bench.runs import building
+from bench.records.profile_rows import ERROR, LEFT_OUT, MEASURED, PER_SECOND, UNITS, Row, unmeasured, utilisation
+from bench.runs import building, memory_guard
 from bench.seeding import numpy_generator
 from bench.system import resources
 from bench.system.allocator import tune_allocator
@@ -68,12 +69,14 @@ def make_subject(cell: Cell) -> Subject:
     if cell.device == "cuda" and not torch.cuda.is_available():
         raise UserError("device=cuda, but torch sees no GPU here; use device=cpu")
     sizes = cell.make_task().sizes
-    model, _ = building.build_model(cell, sizes, SIZE_LENGTHS)
+    build, fit = building.fit_width(cell, sizes, SIZE_LENGTHS)
+    memory_guard.check_parameters(fit.parameters, cell.device)
+    model = building.initialised(build, fit, cell.seed)
     return Subject(model.to(cell.device).eval(), cell, sizes)
 
 
 def measure(request: Request) -> Row:
-    """Measure and return the row; an exception in the work becomes the row's reason.
+    """Measure and return the row; what cannot be held and an exception in the work become the row's reason.
 
     Memory is this process's resident memory on a CPU, so the process should do nothing else, and torch's allocations
     on a GPU. Raises UserError if the arm cannot be built.
@@ -83,6 +86,8 @@ def measure(request: Request) -> Row:
     torch.set_num_threads(cell.threads)
     device, subject = cell.device, make_subject(cell)
     model = subject.model
+    if (reason := reason_to_leave_out(model, cell, request)) is not None:
+        return unmeasured(request.arm, request.length, request.quantity, LEFT_OUT, reason)
     base = _peak_bytes(device)
     try:
         work = WORK[request.quantity](subject, request)
