@@ -28,7 +28,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 bench: $(STAMP) ## run the quick suite and write its report; run it again to continue where it stopped
-	$(VENV)/bin/bench suite quick --out $(OUT)
+	$(VENV)/bin/bench suite quick --lang en,zh --out $(OUT)
 
 lint: $(STAMP) ## check format, style and types
 	$(VENV)/bin/ruff format --check bench models tests

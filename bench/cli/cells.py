@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from bench.errors import UserError
 RETRY_HELP = "Run cells again that failed, diverged or ran out of time before."
 JOBS_HELP = "Cells to run at the same time.  [default: as many as fit on the cores]"
 FOLDER_HELP = "Results folder.  [default: results/runs/{}NAME]"
+LANGUAGE_HELP = "Languages of the pages: en, zh."
 
 
 @click.command()
@@ -64,6 +66,7 @@ def run(settings: tuple[str, ...], multirun: bool, cfg: str | None, resolve: boo
     help="Maximum seconds for each cell.  [default: the suite's `cell_timeout`, or no limit]",
 )
 @click.option("--adopted", is_flag=True, help="Apply the settings that you stored with `bench tune --adopt`.")
+@click.option("--lang", metavar="A,B", default="en", show_default=True, help=LANGUAGE_HELP)
 @click.option("--no-report", is_flag=True, help="Do not write the report.")
 def suite_command(
     name: str,
@@ -74,9 +77,10 @@ def suite_command(
     retry_failed: bool,
     cell_timeout: int | None,
     adopted: bool,
+    lang: str,
     no_report: bool,
 ) -> int:
-    """Run all cells of a suite and write its report.
+    """Run all cells of a suite, write its report and print the verdicts.
 
     `bench list suites` lists the suites. Each cell gets a folder in the results folder, and the report is written
     beside them. Finished cells are skipped: run the same command again to continue after an interruption. Cells that
@@ -111,7 +115,7 @@ def suite_command(
     for failure in failures:
         click.echo(f"bench: {failure}", err=True)
     if not no_report:
-        write_report(out)
+        write_report([out], out, lang)
     return EXIT_FAILED if failures or suite.failed(outcomes) else EXIT_OK
 
 
@@ -224,29 +228,42 @@ def status_command(folder: Path, name: str | None, seeds: str | None, as_json: b
 
 
 @click.command()
-@click.argument("folder", type=PATH)
-@click.option("--out", type=PATH, help="Folder for the report.  [default: FOLDER]")
-@click.option("--lang", metavar="A,B", default="en", show_default=True, help="Languages of the pages: en, zh.")
-def report(folder: Path, out: Path | None, lang: str) -> int:
-    """Write the report of a results folder and print its path.
+@click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=PATH)
+@click.option("--out", type=PATH, help="Folder for the report; several results folders need it.  [default: DIR]")
+@click.option("--lang", metavar="A,B", default="en", show_default=True, help=LANGUAGE_HELP)
+def report(folders: tuple[Path, ...], out: Path | None, lang: str) -> int:
+    """Write the report of results folders, and print the verdicts and its path.
 
-    Writes the pages report.html and report.md (Chinese: report.zh.html and report.zh.md), all scores in results.csv
-    and results.parquet, the claims' verdicts in verdicts.json, every table in tables/ (CSV and LaTeX) and every figure
-    in figures/ (SVG and PNG).
+    The first page, report.html, gives a verdict on each claim; tasks/ has a page for each task, details.html the rest.
+    report.md and details.md are the same as text; Chinese pages are report.zh.html and so on. All scores are in
+    results.csv and results.parquet, the verdicts in verdicts.json, every table in tables/ (CSV and LaTeX) and every
+    figure in figures/ (SVG and PNG).
+
+    Several folders give one report, which says where each number comes from:
+
+    \b
+    bench report results/runs/quick results/runs/faq --out results/runs/all
 
     Exit status: 0 on success; 2 for invalid input.
     """
-    write_report(folder, out, lang)
+    if len(folders) > 1 and out is None:
+        raise UserError("name a folder for the report of several results folders: --out DIR")
+    write_report(folders, folders[0] if out is None else out, lang)
     return EXIT_OK
 
 
-def write_report(folder: Path, out: Path | None = None, lang: str = "en") -> None:
-    """Write the report and print its path. Standard error says so if results.parquet cannot be written."""
+def write_report(folders: Sequence[Path], out: Path, lang: str) -> None:
+    """Write the report, and print the verdicts in the first language and the page's path. Standard error says so if
+    results.parquet cannot be written."""
     from bench.analysis import messages
+    from bench.cli import verdict_lines
     from bench.report import exports
-    from bench.report.page import build
+    from bench.report.page import build_pool
 
-    page = build(folder, out, messages.parse_languages(lang))
-    if not (page.parent / exports.PARQUET).exists():
+    languages = messages.parse_languages(lang)
+    report = build_pool(folders, out, languages)
+    if not (report.page.parent / exports.PARQUET).exists():
         click.echo(f"bench: {exports.NO_PARQUET}", err=True)
-    click.echo(str(page))
+    for line in verdict_lines.lines(report.verdicts, languages[0], verdict_lines.wants_colour(sys.stdout)):
+        click.echo(line, color=True)
+    click.echo(str(report.page))

@@ -11,12 +11,15 @@ from bench.analysis.evidence import Evidence
 from bench.analysis.messages import Message, Text
 from bench.analysis.settings import Setting
 from bench.analysis.stats import RESAMPLES
-from bench.records.store import Records
-from bench.report.figures import attention, matrix, phenomena, reach, scores
+from bench.records.pool import Pool
+from bench.report import article
+from bench.report.article import ArticleSection
+from bench.report.figures import attention, deciding, matrix, phenomena, reach, scores
 from bench.report.figures.canvas import Figure
 from bench.report.tables import (
     examples,
     facts,
+    origins,
     published_numbers,
     results,
     sanity,
@@ -30,14 +33,19 @@ from bench.report.tables.base import Table, columns, table
 from bench.report.tables.examples import Example
 from bench.report.tables.published_numbers import PublishedRow
 
+ARTICLE = "article"
+"""The folder of the files of `bench article`, beside the cells."""
+
 
 @dataclass(frozen=True)
 class Section:
-    """Tables, figures and examples of one setting. name: the shortest unambiguous one; anchor: id of the heading."""
+    """Tables, figures and examples of one setting. name: the shortest unambiguous one; page: stem of the file of its
+    page; origin: the results folders of its cells, "" if there is one folder alone."""
 
     setting: Setting
     name: str | Text
-    anchor: str
+    page: str
+    origin: Text | str
     results: Table
     solved: Table | None
     translation: Table | None
@@ -55,6 +63,9 @@ class Section:
 class Contents:
     """What the templates show; its fields are their variables.
 
+    short: the claims in a few words; deciding: the figure of each verdict that has one; origin: the results folders
+    that each verdict rests on; these three by letter of a claim. folders: the pooled results folders, None for one.
+    run: the overview in short.
     glance: None if no cell has finished; sizes: figures against the number of parameters; shown_in: by letter of a
     claim, the sections of the settings that its verdict compares arms in; long_sentences: sections and figures that
     stand beside claim A without being part of its rule; published: by letter, the table of published numbers;
@@ -62,6 +73,11 @@ class Contents:
     """
 
     evidence: Evidence
+    short: dict[str, Text]
+    deciding: dict[str, Figure]
+    origin: dict[str, Text | str]
+    folders: Table | None
+    run: list[tuple[Text, str]]
     overview: list[tuple[Text, str]]
     warnings: list[Text]
     sections: list[Section]
@@ -69,6 +85,7 @@ class Contents:
     matrix: Figure | None
     sizes: list[Figure]
     literature: Table | None
+    article: ArticleSection | None
     verdicts: list[Verdict]
     shown_in: dict[str, list[Section]]
     long_sentences: list[tuple[Section, Figure]]
@@ -94,6 +111,8 @@ class Contents:
     def figures(self) -> list[Figure]:
         """Every figure of the report."""
         figures = [figure for section in self.sections for figure in section.figures] + self.sizes
+        figures += self.deciding.values()
+        figures += [self.article.figure] if self.article else []
         return figures + ([self.matrix] if self.matrix else [])
 
     @property
@@ -102,21 +121,27 @@ class Contents:
         tables = [
             verdict_table(self.verdicts), self.glance, self.unfinished, self.gates, self.doubtful, self.literature,
             self.settings, self.trials, self.penalties, self.components, self.models, self.options, self.text_data,
-            self.data,
+            self.data, self.folders,
             *self.published.values(), *(table for section in self.sections for table in section.tables),
         ]  # fmt: skip
         return [table for table in tables if table is not None and table.rows]
 
 
-def make(records: Records, folder: Path, figures: Path) -> Contents:
-    """The contents of a report. folder: of the cells; figures: the folder that figures are drawn into."""
-    evidence = Evidence(records)
-    sections = [_section(evidence, setting, folder, figures) for setting in evidence.settings()]
+def make(pool: Pool, figures: Path) -> Contents:
+    """The contents of a report. figures: the folder that figures are drawn into."""
+    evidence = Evidence(pool.records)
+    sections = [_section(evidence, setting, pool, figures) for setting in evidence.settings()]
     published = {claim.letter: published_numbers.of_claim(evidence, claim.letter) for claim in judge.CLAIMS}
     sizes, arm_matrix = scores.by_parameters(evidence, figures), matrix.draw(evidence, figures)
     verdicts = judge.verdicts_from(evidence)
+    drawn = {verdict.letter: deciding.draw(evidence, verdict, figures) for verdict in verdicts}
     return Contents(
         evidence=evidence,
+        short={claim.letter: Message(f"page.short.{claim.letter}") for claim in judge.CLAIMS},
+        deciding={letter: figure for letter, figure in drawn.items() if figure is not None},
+        origin={verdict.letter: origins.of_verdict(evidence, verdict, pool) for verdict in verdicts},
+        folders=origins.table_of(evidence, pool),
+        run=facts.overview(evidence, facts.IN_SHORT),
         overview=facts.overview(evidence),
         warnings=facts.warnings(evidence),
         sections=sections,
@@ -124,6 +149,7 @@ def make(records: Records, folder: Path, figures: Path) -> Contents:
         matrix=arm_matrix,
         sizes=sizes,
         literature=published_numbers.multi30k(evidence),
+        article=_article(pool, figures),
         verdicts=verdicts,
         shown_in={verdict.letter: _shown_in(verdict, sections) for verdict in verdicts},
         long_sentences=[
@@ -155,18 +181,21 @@ def verdict_table(verdicts: list[Verdict]) -> Table:
         [
             Message("page.claim", letter=verdict.letter, sentence=verdict.claim.sentence),
             verdict.word,
+            verdict.sentence,
             verdict.corrected,
         ]
         for verdict in verdicts
     ]
-    return table("verdicts", Message("page.verdicts"), judge.CRITERION, columns("claim", "verdict", "corrected"), rows)
+    heads = columns("claim", "verdict", "sentence", "corrected")
+    return table("verdicts", Message("page.verdicts"), judge.CRITERION, heads, rows)
 
 
-def _section(evidence: Evidence, setting: Setting, folder: Path, figures: Path) -> Section:
+def _section(evidence: Evidence, setting: Setting, pool: Pool, figures: Path) -> Section:
     return Section(
         setting,
         evidence.name(setting),
         setting.slug,
+        origins.of_settings(evidence, [setting]),
         results.of_setting(evidence, setting),
         solving.table_of(evidence, setting),
         translation.table_of(evidence, setting),
@@ -175,11 +204,17 @@ def _section(evidence: Evidence, setting: Setting, folder: Path, figures: Path) 
         [
             *scores.of_setting(evidence, setting, figures),
             *phenomena.of_setting(evidence, setting, figures),
-            *reach.of_setting(evidence, setting, folder, figures),
-            *attention.of_setting(evidence, setting, folder, figures),
+            *reach.of_setting(evidence, setting, pool.cells, figures),
+            *attention.of_setting(evidence, setting, pool.cells, figures),
         ],
-        examples.of_setting(evidence, setting, folder),
+        examples.of_setting(evidence, setting, pool.cells),
     )
+
+
+def _article(pool: Pool, figures: Path) -> ArticleSection | None:
+    """The section on the article's own code, of the first results folder that has its files."""
+    sections = (article.section(folder / ARTICLE, figures) for folder in pool.folders)
+    return next((section for section in sections if section is not None), None)
 
 
 def _shown_in(verdict: Verdict, sections: list[Section]) -> list[Section]:

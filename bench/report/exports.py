@@ -18,8 +18,8 @@ from bench.analysis.claims.judge import Verdict
 from bench.analysis.messages import ENGLISH, render
 from bench.analysis.settings import Setting
 from bench.report import latex
+from bench.report.contents import Contents
 from bench.report.tables.base import Table
-from bench.report.tables.published_numbers import PublishedRow
 
 RESULTS, PARQUET, VERDICTS = "results.csv", "results.parquet", "verdicts.json"
 
@@ -50,28 +50,29 @@ def write_tables(tables: Iterable[Table], folder: Path) -> None:
         (folder / f"{table.name}.tex").write_text(latex.source(table), encoding="utf-8")
 
 
-def write_verdicts(
-    verdicts: Sequence[Verdict], published: Mapping[str, Sequence[PublishedRow]], folder: Path,
-    languages: Sequence[str] = (),
-) -> None:  # fmt: skip
+def write_verdicts(report: Contents, folder: Path, languages: Sequence[str] = ()) -> None:
     """Write verdicts.json: everything that the report says about each claim, with the published numbers beside ours.
-    It is in English; `texts` holds the sentences in the other languages. published: by letter of a claim."""
-    others = [code for code in languages if code != ENGLISH]
-    content = {
+    It is in English; `texts` holds the sentences in the other languages."""
+    content: dict[str, object] = {
         "schema": VERDICTS_SCHEMA,
         "bench": bench.__version__,
         "rules_version": judge.RULES_VERSION,
         "called": judge.CRITERION,
-        "claims": [_claim(verdict, published[verdict.letter], others) for verdict in verdicts],
-    }
+        "claims": [_claim(report, verdict, [code for code in languages if code != ENGLISH])
+                   for verdict in report.verdicts],
+    }  # fmt: skip
     text = json.dumps(_plain(content), indent=1, ensure_ascii=False, allow_nan=False)
     (folder / VERDICTS).write_text(text + "\n", encoding="utf-8")
 
 
-def _claim(verdict: Verdict, published: Sequence[PublishedRow], languages: Sequence[str]) -> dict[str, object]:
-    """A claim and its verdict as one object of verdicts.json."""
-    content = _fields(verdict.claim, "corrected") | _fields(verdict, "claim")
-    content["published"] = [_fields(row.published, "claims", "ours") | {"ours": row.ours} for row in published]
+def _claim(report: Contents, verdict: Verdict, languages: Sequence[str]) -> dict[str, object]:
+    """A claim and its verdict as one object of verdicts.json. `sentence` is the claim's, `answer` the verdict's."""
+    content = _fields(verdict.claim, "corrected") | _fields(verdict, "claim", "sentence", "needed", "command")
+    content |= {"answer": verdict.sentence, "needed": verdict.needed, "command": verdict.command}
+    if origin := report.origin[verdict.letter]:
+        content["folders"] = origin
+    rows = report.published_rows[verdict.letter]
+    content["published"] = [_fields(row.published, "claims", "ours") | {"ours": row.ours} for row in rows]
     if languages:
         content["texts"] = {language: _sentences(verdict, language) for language in languages}
     return content
@@ -81,7 +82,8 @@ def _sentences(verdict: Verdict, language: str) -> dict[str, object]:
     """The sentences about a claim in a language."""
     claim = verdict.claim
     texts = {"sentence": claim.sentence, "predicts": claim.predicts, "rule": claim.rule, "verdict": verdict.word,
-             "scope": verdict.scope, "corrected": verdict.corrected}  # fmt: skip
+             "answer": verdict.sentence, "needed": verdict.needed, "scope": verdict.scope,
+             "corrected": verdict.corrected}  # fmt: skip
     evidence = [render(sentence, language) for sentence in verdict.evidence]
     return {name: render(text, language) for name, text in texts.items()} | {"evidence": evidence}
 

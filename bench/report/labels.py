@@ -65,7 +65,11 @@ def interval_note(shape: str, seeds: Iterable[int]) -> Text:
 
 def metric_with_unit(metric: str, unit_name: str) -> str | Text:
     """Axis label of a metric."""
-    name = metric_name(metric)
+    return quantity_with_unit(metric_name(metric), unit_name)
+
+
+def quantity_with_unit(name: str | Text, unit_name: str) -> str | Text:
+    """Axis label of anything with a unit."""
     return Message("figures.metric", metric=name, unit=unit(unit_name)) if unit_name else name
 
 

@@ -6,58 +6,79 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from bench.analysis import results_table
+from bench.analysis.claims.judge import Verdict
 from bench.analysis.messages import ENGLISH
 from bench.errors import UserError
-from bench.records.store import Records
+from bench.records import pool
+from bench.records.pool import FOLDER, Pool
 from bench.report import contents, exports, rendering
-from bench.report.rendering import PAGES, file_name
+from bench.report.contents import Contents
+from bench.report.rendering import PAGES, TASKS, file_name
 
-PRODUCED = (*PAGES, exports.RESULTS, exports.PARQUET, exports.VERDICTS, "figures", "tables")
+PRODUCED = (*PAGES, TASKS, exports.RESULTS, exports.PARQUET, exports.VERDICTS, "figures", "tables")
 """What a build owns in its folder: it replaces what has these names, and removes what it does not make anew."""
 
 
-def build(folder: Path, out: Path | None = None, languages: Sequence[str] = (ENGLISH,)) -> Path:
-    """Write the report of the records under `folder` into `out` (default: the same folder).
+@dataclass(frozen=True)
+class Report:
+    """page: the first page in the first language; verdicts: on all claims, in order."""
 
-    Returns the HTML page in the first language. The report is built in a temporary folder inside `out` and moved in at
-    the end, so an error leaves an earlier report as it was. Raises UserError if the folder holds no results or a
-    record cannot be read.
+    page: Path
+    verdicts: list[Verdict]
+
+
+def build(folder: Path, out: Path | None = None, languages: Sequence[str] = (ENGLISH,)) -> Path:
+    """`build_pool` of one results folder, into `out` (default: the same folder). Returns the first page."""
+    return build_pool([folder], Path(folder if out is None else out), languages).page
+
+
+def build_pool(folders: Sequence[Path], out: Path, languages: Sequence[str] = (ENGLISH,)) -> Report:
+    """Write one report of the records under these folders into `out`.
+
+    The report is built in a temporary folder inside `out` and moved in at the end, so an error leaves an earlier
+    report as it was. Raises UserError if a folder holds no results, a record cannot be read, or copies of a cell
+    differ.
     """
-    folder, out = Path(folder), Path(folder if out is None else out)
     # In small tables, Python strings are faster than Arrow's, which pandas uses if pyarrow is installed.
     with pd.option_context("mode.string_storage", "python"):
-        records = results_table.read(folder)
+        records = pool.read(folders)
         try:
             out.mkdir(parents=True, exist_ok=True)
             building = Path(tempfile.mkdtemp(prefix=".report-", dir=out))
         except OSError as error:
             raise UserError(f"cannot write a report into {out}: {error.strerror or error}") from error
         try:
-            write(records, folder, building, languages)
+            report = write(records, building, languages)
             _move_in(building, out)
         finally:
             shutil.rmtree(building, ignore_errors=True)
-    return out / file_name("html", languages[0])
+    return Report(out / file_name("html", language=languages[0]), report.verdicts)
 
 
-def write(records: Records, folder: Path, out: Path, languages: Sequence[str]) -> None:
-    """Write every file of a report into an existing folder. folder: of the cells."""
+def write(records: Pool, out: Path, languages: Sequence[str]) -> Contents:
+    """Write every file of a report into an existing folder."""
     figures, tables = out / "figures", out / "tables"
-    figures.mkdir()
-    tables.mkdir()
-    report = contents.make(records, folder, figures)
+    for folder in (figures, tables, out / TASKS):
+        folder.mkdir()
+    report = contents.make(records, figures)
     for name, text in rendering.pages(report, languages).items():
         (out / name).write_text(text, encoding="utf-8")
-    exports.write_scores(results_table.table(report.evidence), out)
-    exports.write_verdicts(report.verdicts, report.published_rows, out, languages)
+    scores = results_table.table(report.evidence)
+    if FOLDER in report.evidence.cells:
+        folder_of = report.evidence.cells.drop_duplicates("cell").set_index("cell")[FOLDER]
+        scores[FOLDER] = folder_of.reindex(scores["cell"]).to_numpy()
+    exports.write_scores(scores, out)
+    exports.write_verdicts(report, out, languages)
     for figure in report.figures:
         figure.numbers.to_csv(tables / f"{figure.name}.csv", index=False)
     exports.write_tables(report.tables, tables)
+    return report
 
 
 def _move_in(building: Path, out: Path) -> None:

@@ -24,31 +24,48 @@ COLOURS = ((style.INK, "ink"), (style.GRID, "grid"), (style.SHADE, "shade"), ("#
 """Colour in a figure and the variable of the page's style sheet that replaces it."""
 
 
-def file_name(kind: str, language: str) -> str:
+REPORT, DETAILS = "report", "details"
+"""Stems of the first page, and of the page of everything across settings."""
+
+TASKS = "tasks"
+"""Folder of the pages of single settings."""
+
+
+def file_name(kind: str, stem: str = REPORT, language: str = ENGLISH) -> str:
     """File of a page: `report.html`, `report.zh.html`."""
-    return f"report.{kind}" if language == ENGLISH else f"report.{language}.{kind}"
+    return f"{stem}.{kind}" if language == ENGLISH else f"{stem}.{language}.{kind}"
 
 
-PAGES = tuple(file_name(kind, language) for language in messages.languages() for kind in KINDS)
-"""Files of all pages that a report can have."""
+PAGES = tuple(
+    file_name(kind, stem, language)
+    for stem in (REPORT, DETAILS) for language in messages.languages() for kind in KINDS
+)  # fmt: skip
+"""Files of all pages, beside TASKS, that a report can have."""
 
 
 def pages(contents: Contents, languages: Sequence[str]) -> dict[str, str]:
-    """File name -> text of every page in these languages."""
+    """Path in the report's folder -> text of every page in these languages. In Markdown, everything but the first page
+    is one file."""
     texts = {}
     for language in languages:
-        environment = _environment(language)
+        environment, name_of = _environment(language), partial(file_name, language=language)
+        environment.globals |= dict(vars(contents)) | {"file_name": name_of}
+        others = [code for code in languages if code != language]
+
         for kind in KINDS:
-            others = [(code, file_name(kind, code)) for code in languages if code != language]
-            texts[file_name(kind, language)] = environment.get_template(f"report.{kind}.j2").render(
-                _variables(contents), others=others, markdown_name=file_name("md", language)
-            )
+            for stem in (REPORT, DETAILS):
+                links = [(code, file_name(kind, stem, code)) for code in others]
+                page = environment.get_template(f"{stem}.{kind}.j2")
+                texts[name_of(kind, stem)] = page.render(root="", others=links)
+        for section in contents.sections:
+            links = [(code, file_name("html", section.page, code)) for code in others]
+            letters = [
+                each for each, shown in contents.shown_in.items() if section.page in {one.page for one in shown}
+            ]
+            page = environment.get_template("task.html.j2")
+            text = page.render(root="../", others=links, section=section, letters=letters)
+            texts[f"{TASKS}/{name_of('html', section.page)}"] = text
     return texts
-
-
-def _variables(contents: Contents) -> dict[str, object]:
-    """The fields of the contents by name."""
-    return dict(vars(contents))
 
 
 def _environment(language: str) -> jinja2.Environment:

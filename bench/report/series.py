@@ -46,9 +46,12 @@ def with_means(table: pd.DataFrame, keys: Sequence[str], value: str) -> pd.DataF
     return table.merge(means[[*keys, "mean", "low", "high", "seeds"]], on=keys, how="left")
 
 
-def by_axis(evidence: Evidence, setting: Setting, axis: str, metric: str, search: str) -> pd.DataFrame:
-    """Means over seeds: one row per arm, split and position on the axis."""
-    rows = evidence.select(setting, metric=metric, search=search, axis=axis)
+def by_axis(
+    evidence: Evidence, setting: Setting, axis: str, metric: str, search: str, trusted: bool = False
+) -> pd.DataFrame:
+    """Means over seeds: one row per arm, split and position on the axis. trusted: only cells that pass the sanity
+    gates."""
+    rows = evidence.select(setting, metric=metric, search=search, axis=axis, trusted=trusted)
     keys = ["task", "budget_name", "arm", "split", "search", "metric", "unit", "at"]
     order = {split: place for place, split in enumerate(evidence.splits(setting))}
     return over_seeds(rows, keys).sort_values(

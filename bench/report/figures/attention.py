@@ -49,15 +49,15 @@ class Maps:
     heads: list[np.ndarray]
 
 
-def of_setting(evidence: Evidence, setting: Setting, results: Path, folder: Path) -> list[Figure]:
-    """One figure for each arm with maps, by its lowest seed, written to `folder` as SVG and PNG. results: the folder
-    of the cells. Raises UserError if a file is broken."""
+def of_setting(evidence: Evidence, setting: Setting, folders: Mapping[str, Path], folder: Path) -> list[Figure]:
+    """One figure for each arm with maps, by its lowest seed, written to `folder` as SVG and PNG. folders: folder
+    of each cell. Raises UserError if a file is broken."""
     cells, figures = evidence.finished(setting).sort_values("seed"), []
     with style.settings(f"attention {setting.slug}", axes_grid=False):
         for arm in evidence.arms(setting):
             own = cells.loc[cells["arm"] == arm, ["task", "budget_name", "arm", "seed", "cell"]].to_dict("records")
             for cell in own:
-                maps = read(results / str(cell["cell"]))
+                maps = read(folders[str(cell["cell"])])
                 if maps is not None:
                     figures.append(_figure(cell, maps, folder, file_name("attention", setting.slug, arm)))
                     break

@@ -4,6 +4,7 @@ which `bench reach` writes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -34,10 +35,10 @@ PROBE = ["split", "examples", "partners", "method"]
 """Columns that have to be equal before curves of two cells may be compared."""
 
 
-def of_setting(evidence: Evidence, setting: Setting, results: Path, folder: Path) -> list[Figure]:
+def of_setting(evidence: Evidence, setting: Setting, cells: Mapping[str, Path], folder: Path) -> list[Figure]:
     """Both figures for each split (and number of examples) that cells of the setting were probed on, written to
-    `folder` as SVG and PNG. results: the folder of the cells. Raises UserError if a `reach.csv` is broken."""
-    table = numbers(evidence, setting, results)
+    `folder` as SVG and PNG. cells: folder of each cell. Raises UserError if a `reach.csv` is broken."""
+    table = numbers(evidence, setting, cells)
     figures = []
     with style.settings(f"reach {setting.slug}"):
         for (split, examples, partners, _), own in table.groupby(PROBE, sort=False):
@@ -55,12 +56,12 @@ def of_setting(evidence: Evidence, setting: Setting, results: Path, folder: Path
     return figures
 
 
-def numbers(evidence: Evidence, setting: Setting, results: Path) -> pd.DataFrame:
+def numbers(evidence: Evidence, setting: Setting, cells: Mapping[str, Path]) -> pd.DataFrame:
     """The rows of every `reach.csv` in a setting, with the cell's identity in the first columns. Raises UserError."""
     rows = []
     for cell in evidence.finished(setting)[KEYS].to_dict("records"):
         try:
-            reach = reach_rows.read(results / str(cell["cell"]))
+            reach = reach_rows.read(cells[str(cell["cell"])])
         except ValueError as error:
             raise UserError(str(error)) from error
         if reach is not None:

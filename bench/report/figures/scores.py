@@ -10,8 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from bench.analysis import arms
@@ -21,7 +19,7 @@ from bench.analysis.naming import file_name
 from bench.analysis.settings import Setting
 from bench.metrics import LESS_IS_BETTER
 from bench.report import labels, series
-from bench.report.figures import canvas, costs, style
+from bench.report.figures import canvas, costs, scales, style
 from bench.report.figures.canvas import Figure
 from bench.report.labels import note, part
 
@@ -75,8 +73,8 @@ def _by_seed(evidence: Evidence, setting: Setting, folder: Path) -> list[Figure]
     figure, axes = canvas.canvas()
     tick_lines = canvas.columns(axes, table, "split", "value", MAX_LABEL)
     axes.set(xlabel=text.x, ylabel=text.y)
-    _set_range(axes, unit)
-    _draw_chance(axes, evidence, setting, metric)
+    scales.set_range(axes, unit)
+    scales.draw_chance(axes, evidence, setting, metric)
     name = f"seeds-{setting.slug}"
     return [canvas.finish(figure, axes, folder, name, text, table, tick_lines=tick_lines)]
 
@@ -90,26 +88,19 @@ def _by_axis(
     table = series.by_axis(evidence, setting, axis, metric, search)
     if table.empty:
         return []
-    splits = [("", table)] if _apart(table) else list(table.groupby("split", sort=False))
+    splits = [("", table)] if scales.apart(table) else list(table.groupby("split", sort=False))
     figures = []
     for split, rows in splits:
         unit = rows["unit"].iloc[0]
         figure, axes = canvas.canvas()
-        bounds = evidence.fact(setting, f"data.train_range.{axis}")
-        shaded = isinstance(bounds, list | tuple) and len(bounds) == 2
-        if isinstance(bounds, list | tuple) and shaded:
-            axes.axvspan(*bounds, color=style.SHADE, lw=0, zorder=0)
+        shaded = scales.shade_training(axes, evidence, setting, axis)
         for arm in arms.ordered(rows["arm"]):
             for _, line in rows[rows["arm"] == arm].groupby("split", sort=False):
                 canvas.line(axes, arm, line["at"], line["mean"])
                 canvas.band(axes, arm, line["at"], line["low"], line["high"])
-        _set_range(axes, unit)
-        _draw_chance(axes, evidence, setting, metric)
-        binned = _smallest_step(rows["at"]) > 2
-        if binned and rows["at"].nunique() <= 8:
-            axes.set_xticks(sorted(rows["at"].unique()))
-        else:
-            axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        scales.set_range(axes, unit)
+        scales.draw_chance(axes, evidence, setting, metric)
+        binned = scales.set_places(axes, rows["at"])
         notes = [note("shaded")] * shaded + [note("binned")] * binned + [labels.interval_note("bands", rows["seeds"])]
         if _has_undefined(evidence, setting, axis, metric):
             notes.append(note("undefined", metric=labels.metric_name(metric)))
@@ -120,7 +111,7 @@ def _by_axis(
             where=part("split", split=split) if split else "",
         )  # fmt: skip
         axes.set(xlabel=text.x, ylabel=text.y)
-        extra = [Patch(color=style.SHADE, label=part("trained"))] if shaded else []
+        extra = scales.training_key(shaded)
         name = file_name(axis, *(measure or ()), setting.slug, split)
         drawn = canvas.finish(figure, axes, folder, name, text, rows.reset_index(drop=True), extra)
         figures.append(replace(drawn, against=(axis, metric, search)))
@@ -131,12 +122,6 @@ def _has_undefined(evidence: Evidence, setting: Setting, axis: str, metric: str)
     """Whether a metric is undefined at a place of an axis."""
     rows = evidence.undefined
     return bool(((rows["setting"] == setting) & (rows["axis"] == axis) & (rows["metric"] == metric)).any())
-
-
-def _apart(table: pd.DataFrame) -> bool:
-    """Whether the ranges of the splits on the axis do not overlap."""
-    spans = [(rows["at"].min(), rows["at"].max()) for _, rows in table.groupby("split", sort=False)]
-    return all(one[1] < other[0] or other[1] < one[0] for i, one in enumerate(spans) for other in spans[:i])
 
 
 def _parameters(evidence: Evidence, settings: Sequence[Setting], folder: Path) -> Figure | None:
@@ -165,30 +150,6 @@ def _parameters(evidence: Evidence, settings: Sequence[Setting], folder: Path) -
     axes.set_xlim(low - SIZE_MARGIN * high, high + SIZE_MARGIN * high)
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    _set_range(axes, unit)
+    scales.set_range(axes, unit)
     name = f"parameters-{replace(target, target=-1).slug}"
     return canvas.finish(figure, axes, folder, name, text, table)
-
-
-def _draw_chance(axes: Axes, evidence: Evidence, setting: Setting, metric: str) -> None:
-    """Draw the score of guessing, where it is known."""
-    chance = series.chance(evidence, setting, metric)
-    if chance is not None:
-        axes.axhline(chance, color=style.INK, lw=0.9, ls=":", label=part("chance"))
-
-
-def _set_range(axes: Axes, unit: str) -> None:
-    """Set the y range: shares get their whole range, so that a small difference does not look large; other units
-    start at zero."""
-    if unit == "share":
-        axes.set_ylim(-0.03, 1.03)
-        axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
-    else:
-        canvas.start_at_zero(axes)
-        axes.yaxis.set_major_locator(MaxNLocator(5))
-
-
-def _smallest_step(places: pd.Series) -> float:
-    """Smallest distance between neighbouring positions on an axis."""
-    steps = pd.Series(sorted(places.unique())).diff().dropna()
-    return float(steps.min()) if len(steps) else 1.0

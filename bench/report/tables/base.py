@@ -13,12 +13,14 @@ from bench.analysis.comparisons import format_score
 from bench.analysis.messages import Message, Text
 from bench.analysis.missing_values import column, is_present
 from bench.analysis.stats import summary
+from bench.records.pool import FOLDER
 
 NONE = "-"
 """Text of a cell without a value."""
 
 IDENTITY = ("task", "arm", "budget", "seed")
-"""Columns that identify a cell of the suite, by the names of their texts."""
+"""Columns that identify a cell of the suite, by the names of their texts. Where several results folders are pooled,
+`folder` follows."""
 
 
 @dataclass(frozen=True)
@@ -99,10 +101,15 @@ def column_mean(cells: pd.DataFrame, name: str) -> float | None:
     return statistics.fmean(values) if len(values) else None
 
 
+def identity_columns(cells: pd.DataFrame) -> list[str]:
+    """Heads of the columns that identify a cell. cells: the records' table."""
+    return columns(*IDENTITY, *([FOLDER] if FOLDER in cells else []))
+
+
 def identity_cells(row: Mapping[str, Any]) -> list[Cell | str]:
-    """The columns IDENTITY for a row of the records' table."""
+    """The columns `identity_columns` for a row of the records' table."""
     seed = Cell(f"{row['seed']:g}", float(row["seed"])) if is_present(row["seed"]) else Cell(NONE, "")
-    return [row["task"], row["arm"], row["budget_name"], seed]
+    return [row["task"], row["arm"], row["budget_name"], seed, *([row[FOLDER]] if FOLDER in row else [])]
 
 
 def one_line(value: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -56,16 +56,16 @@ class Example:
     hypotheses: list[Hypothesis]
 
 
-def of_setting(evidence: Evidence, setting: Setting, folder: Path) -> list[Example]:
+def of_setting(evidence: Evidence, setting: Setting, folders: Mapping[str, Path]) -> list[Example]:
     """Examples of the first split and the headline search, each arm by its lowest seed; empty if no outputs were kept.
-    folder: of the cells."""
+    folders: folder of each cell."""
     split, _, search = evidence.headline(setting)
     outputs: dict[str, pd.DataFrame] = {}
     cells = evidence.finished(setting).sort_values("seed")
     for arm in arms.ordered(cells["arm"]):
         cell = cells[cells["arm"] == arm]["cell"].iloc[0]
         try:
-            rows = store.read_outputs(folder / str(cell))
+            rows = store.read_outputs(folders[str(cell)])
         except FileNotFoundError:
             continue
         rows = rows[(rows["split"] == split) & (rows["search"] == search)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import pandas as pd
 
@@ -25,8 +25,12 @@ REPORTED = ("data.report", "data.warnings")
 """Columns that have a table or a place of their own."""
 
 
-def overview(evidence: Evidence) -> list[tuple[Text, str]]:
-    """Term and text of the facts that a reader needs before the numbers."""
+IN_SHORT = ("cells", "suite", "tasks", "arms", "seeds", "processor", "gpu", "code")
+"""Facts of the overview that stand on the first page."""
+
+
+def overview(evidence: Evidence, terms: Collection[str] = ()) -> list[tuple[Text, str]]:
+    """Term and text of the facts that a reader needs before the numbers. terms: only these, all by default."""
     cells = evidence.cells
     counts = Counter(cells["status"])
     statuses = [status for status in (*STATUSES, *sorted(set(counts) - set(STATUSES))) if counts[status]]
@@ -52,7 +56,9 @@ def overview(evidence: Evidence) -> list[tuple[Text, str]]:
         "libraries": _libraries(cells),
         "code": _code(cells),
     }
-    return [(Message(f"facts.terms.{term}"), text) for term, text in facts.items() if text]
+    return [
+        (Message(f"facts.terms.{term}"), text) for term, text in facts.items() if text and term in (terms or facts)
+    ]
 
 
 def warnings(evidence: Evidence) -> list[Text]:

@@ -10,7 +10,16 @@ from bench.analysis.gates import FAILED, GATES, NOT_APPLICABLE, NOT_RECORDED, PA
 from bench.analysis.messages import Message, Text
 from bench.report import labels
 from bench.report.tables import base
-from bench.report.tables.base import IDENTITY, NONE, Row, Table, columns, identity_cells, number_cell, table
+from bench.report.tables.base import (
+    NONE,
+    Row,
+    Table,
+    columns,
+    identity_cells,
+    identity_columns,
+    number_cell,
+    table,
+)
 
 OUTCOMES = (PASSED, FAILED, NOT_RECORDED, NOT_APPLICABLE)
 
@@ -30,7 +39,7 @@ def unfinished(evidence: Evidence) -> Table:
         for row in cells.to_dict("records")
     ]
     title, note = Message("tables.not_finished.title"), Message("tables.not_finished.note")
-    return table("not-finished", title, note, columns(*IDENTITY, "status", "reason"), rows)
+    return table("not-finished", title, note, [*identity_columns(cells), *columns("status", "reason")], rows)
 
 
 def summary(evidence: Evidence) -> Table:
@@ -57,7 +66,7 @@ def marked_cells(evidence: Evidence) -> Table:
     for row in cells.to_dict("records"):
         readings = evidence.gate_results.get(row["cell"], ())
         rows.append([*identity_cells(row), *(gates.reasons(readings, excludes) or NONE for excludes in (True, False))])
-    heads = columns(*IDENTITY, "doubt", "label")
+    heads = [*identity_columns(cells), *columns("doubt", "label")]
     return table("doubtful", Message("gates.marked.title"), Message("gates.marked.note"), heads, rows)
 
 
