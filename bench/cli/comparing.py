@@ -18,9 +18,10 @@ from bench.cli.outputs import RESAMPLES, SEED, TRIALS
 def compare(first: Path, second: Path, segments: bool, as_json: bool) -> int:
     """Compare two results folders.
 
-    Prints what only one folder has, which configurations changed, and which scores differ. Scores are compared for
-    each setting, arm, split, search and metric that both have, and tested over seeds if there are enough, with Holm's
-    correction over all tests. Speeds are compared only if both were measured on the same machine.
+    Prints which verdicts differ, what only one folder has, which configurations changed, and which scores differ.
+    Scores are compared for each setting, arm, split, search and metric that both have, and tested over seeds if there
+    are enough, with Holm's correction over all tests. Speeds are compared only if both were measured on the same
+    machine.
 
     Exit status: 0 on success, whether or not the folders differ; 2 for invalid input.
     """

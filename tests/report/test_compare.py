@@ -44,6 +44,17 @@ def test_identical_folders_have_no_change(two):
     assert len(comparison.speeds) == 2 * 5 * 3 and {speed.ratio for speed in comparison.speeds} == {1.0}
 
 
+def test_verdicts_that_differ_are_named(two):
+    for folder, with_attention in zip(two, (0.9, 0.2), strict=True):
+        for arm, score in (("lstm_dot", with_attention), ("lstm_none", 0.5)):
+            for seed in (1, 2, 3):
+                level = (lambda value: lambda split, at: value)(score + seed / 1000)
+                folder.cell("recall", arm, seed, level=level, change={"config.model": {"name": arm, "encoder": "uni"}})
+    comparison, text = compared(*two)
+    assert ("G", "supported", "refuted") in comparison.verdicts and "  G: A supported, B refuted: turned" in text
+    assert "Verdicts: 7 of 8 claims have the same word in both." in text
+
+
 def test_a_planted_difference_is_found_and_an_absent_one_is_not(two):
     noise = np.random.default_rng(7).normal(0, 0.004, (2, 2, 5))
     for place, one in enumerate(two):

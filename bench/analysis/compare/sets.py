@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.analysis import results_table, significance
+from bench.analysis.claims import judge
 from bench.analysis.compare import pairs, scores, segments
 from bench.analysis.compare.pairs import Change
 from bench.analysis.compare.scores import Score, Speed
@@ -24,7 +25,8 @@ class Comparison:
 
     statuses: number of cells of each status. only: what the other folder lacks. not_compared: scores that were
     computed in different ways or are undefined. unlike: arms whose speeds were measured on different machines.
-    segments: None unless requested. left_out: why cells were not tested over segments.
+    segments: None unless requested. left_out: why cells were not tested over segments. verdicts: letter of a claim and
+    the words of both.
     """
 
     schema: int
@@ -38,6 +40,7 @@ class Comparison:
     segments: list[SegmentTest] | None
     left_out: list[str]
     not_compared: list[str]
+    verdicts: list[tuple[str, str, str]]
 
 
 def compare(
@@ -83,4 +86,8 @@ def compare(
         segments=tests,
         left_out=left_out,
         not_compared=not_compared,
+        verdicts=[
+            (verdict.letter, verdict.verdict, its_twin.verdict)
+            for verdict, its_twin in zip(judge.verdicts_from(one), judge.verdicts_from(other), strict=True)
+        ],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
+from bench.analysis.claims.judge import REFUTED, SUPPORTED
 from bench.analysis.compare.pairs import Change
 from bench.analysis.compare.scores import LEVEL, Score, Speed, Value
 from bench.analysis.compare.segments import SegmentTest
@@ -37,6 +38,7 @@ def lines(comparison: Comparison) -> Iterator[str]:
     """The comparison, line by line. Equal scores are only counted."""
     for letter, folder, statuses in zip("AB", comparison.folders, comparison.statuses, strict=True):
         yield f"{letter} = {folder}: {', '.join(f'{count} {status}' for status, count in sorted(statuses.items()))}"
+    yield from _verdicts(comparison.verdicts)
     alike = sum(score.same for score in comparison.scores)
     if not any((*comparison.only, comparison.changes, comparison.not_compared)) and alike == len(comparison.scores):
         yield NO_CHANGE
@@ -53,6 +55,15 @@ def lines(comparison: Comparison) -> Iterator[str]:
     if comparison.segments is not None:
         yield from _section("Over segments", [*map(_tested, comparison.segments), SEGMENTS])
         yield from _section("Not tested over segments", comparison.left_out)
+
+
+def _verdicts(verdicts: list[tuple[str, str, str]]) -> Iterator[str]:
+    """How many claims have the same verdict in both, and those that do not."""
+    differing = [(letter, ours, theirs) for letter, ours, theirs in verdicts if ours != theirs]
+    yield f"Verdicts: {len(verdicts) - len(differing)} of {len(verdicts)} claims have the same word in both."
+    for letter, ours, theirs in differing:
+        turned = ": turned" if {ours, theirs} == {SUPPORTED, REFUTED} else ""
+        yield f"  {letter}: A {ours}, B {theirs}{turned}"
 
 
 def _section(title: str, entries: Iterable[str]) -> Iterator[str]:
