@@ -14,7 +14,7 @@ from bench.analysis.gates import AT_CHANCE
 from bench.analysis.messages import Message, Text
 from bench.analysis.missing_values import is_present
 from bench.analysis.settings import Setting
-from bench.analysis.solved import solve_or_not
+from bench.analysis.solved import FULL_MARKS, solve_or_not
 
 
 @dataclass(frozen=True)
@@ -88,15 +88,17 @@ def _counted(comparison: Comparison) -> Judgement:
 
 def _not_comparable(evidence: Evidence, comparison: Comparison, measure: str) -> Text | str:
     """Why a comparison decides nothing, however small its p; "" if it may."""
-    if comparison.unit != "share" or measure == primary.GROWTH:
+    if comparison.unit not in FULL_MARKS or measure == primary.GROWTH:
         return ""
     mixed = [
         arm
         for arm, values in ((comparison.first, comparison.ours), (comparison.second, comparison.theirs))
-        if solve_or_not(values.values())
+        if solve_or_not(values.values(), comparison.unit)
     ]
     if mixed:
         return Message("remark.solve_or_not", arm=mixed[0])
+    if comparison.unit != "share":
+        return ""
     chance = evidence.fact(comparison.setting, f"data.chance.{comparison.metric}")
     highest = max(*comparison.ours.values(), *comparison.theirs.values())
     if is_present(chance) and highest <= float(chance) + AT_CHANCE:

@@ -51,11 +51,11 @@ class Claim:
 
 @dataclass(frozen=True)
 class Verdict:
-    """verdict: one of VERDICTS; sentence: one to quote, with numbers; evidence: a sentence for each primary comparison.
+    """verdict: one of VERDICTS; sentence: one to quote, with numbers; evidence: one of each primary comparison.
 
     scope: where the verdict applies; corrected: what to say instead of the claim; comparisons: the primary ones that
-    the records hold, the key first; roles: of each of them; needed: what would decide an open claim, None for a decided
-    one; command: repeats the run, "" if the records are of no suite."""
+    the records hold, the key first; roles: of each of them; needed: what would decide an open claim, None for a
+    decided one; command: repeats the run, "" if the records are of no suite."""
 
     claim: Claim
     verdict: str

@@ -14,7 +14,9 @@ from bench.analysis.messages import Message, Text
 from bench.analysis.missing_values import is_present
 
 QUICK = "bench suite quick --out results/runs/quick"
-PROFILE = "bench profile task=recall budget=quick --models {arms} --lengths {lengths} --what {quantities} --tokens 1024"
+PROFILE = (
+    "bench profile task=recall budget=quick --models {arms} --lengths {lengths} --what {quantities} --tokens 1024"
+)
 """The profile that the suite `quick` takes, without rounds and folder."""
 MORE_ROUNDS = 3
 """Times the rounds there are."""
@@ -47,7 +49,8 @@ def needed(evidence: Evidence, key: Answer | None) -> Text:
 def _profile(evidence: Evidence, comparison: Comparison) -> str:
     """The command that measures the arms, lengths and quantities of the profile again, in more rounds."""
     arms, lengths, quantities = (
-        ",".join(dict.fromkeys(str(getattr(row, name)) for row in evidence.rounds)) for name in ("arm", "length", "what")
+        ",".join(dict.fromkeys(str(getattr(row, name)) for row in evidence.rounds))
+        for name in ("arm", "length", "what")
     )
     rounds = MORE_ROUNDS * max(MIN_ROUNDS, len(comparison.ours))
     measure = PROFILE.format(arms=arms, lengths=lengths, quantities=quantities)

@@ -13,7 +13,7 @@ from bench.analysis.claims.questions import COUNTED
 from bench.analysis.comparisons import LEVEL, Comparison, describe, format_difference, format_score
 from bench.analysis.evidence import Evidence
 from bench.analysis.messages import Joined, Message, Text
-from bench.analysis.solved import SOLVED, solve_or_not
+from bench.analysis.solved import FULL_MARKS, SOLVED, solve_or_not
 from bench.analysis.speeds import COSTS
 from bench.metrics import LESS_IS_BETTER
 
@@ -109,20 +109,14 @@ def _notes(comparison: Comparison, searched: Text | str) -> Text:
     else:
         seeds = Message("says.seeds.one" if count == 1 else "says.seeds.many", count=count)
     parts = [searched, seeds] if searched else [seeds]
-    if comparison.unit == "share" and any(map(solve_or_not, (comparison.ours.values(), comparison.theirs.values()))):
-        parts.append(
-            Message(
-                "says.solved",
-                first=_solved(comparison.ours),
-                second=_solved(comparison.theirs),
-                line=f"{100 * SOLVED:.0f}",
-            )
-        )
+    if any(solve_or_not(values.values(), comparison.unit) for values in (comparison.ours, comparison.theirs)):
+        solved = [_solved(values, comparison.unit) for values in (comparison.ours, comparison.theirs)]
+        parts.append(Message("says.solved", first=solved[0], second=solved[1], line=f"{100 * SOLVED:.0f}"))
     return Joined(parts, "reasons")
 
 
-def _solved(values: Mapping[int, float]) -> str:
-    return f"{sum(value >= SOLVED for value in values.values())}/{len(values)}"
+def _solved(values: Mapping[int, float], unit: str) -> str:
+    return f"{sum(value >= SOLVED * FULL_MARKS[unit] for value in values.values())}/{len(values)}"
 
 
 def evidence_of(evidence: Evidence, answer: Answer) -> Text:
