@@ -17,6 +17,7 @@ from bench.conf.schema import Cell
 from bench.errors import StorageError, UserError
 from bench.records import store
 from bench.runs.display import Board
+from bench.runs.fork_server import COMMAND as SERVER
 from bench.runs.record import new_record
 from bench.runs.worker import Order, Stopped, Workers
 from bench.system import files, locks
@@ -114,7 +115,7 @@ def run(
         _check_cell_folder(out / job.cell.name)
     if not todo:
         return outcomes
-    workers = Workers() if workers is None else workers
+    workers = Workers(server=SERVER if len(todo) > 1 else None) if workers is None else workers
     concurrent = min(at_a_time, len(todo))
     new = [folder for folder in (out, *out.parents) if not folder.exists()]
 
@@ -166,6 +167,7 @@ def run(
                 workers.stop()
                 raise
     finally:
+        workers.close()
         _remove_empty(out, new)
     return outcomes
 

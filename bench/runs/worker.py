@@ -1,12 +1,16 @@
-"""One cell in a process of its own, so that peak memory is the cell's and a crash costs one cell. Both ends are here.
+"""One cell in a process of its own, so that peak memory is the cell's and a crash costs one cell. This is the parent's
+end; the child's is `bench.runs.child`.
 
 The parent writes one JSON line to the child's standard input and keeps the pipe open; the child answers with the lines
 of `bench.runs.pipe.Pipe`. A child whose parent has died sees the pipe close and stops. The parent imports no torch.
+
+Where several cells follow one another, their processes are forked from a server that has imported torch once, see
+`bench.runs.fork_server`: a fresh process spends seconds of every cell on imports. A cell on a GPU, a single cell, and
+every cell after the server has failed start a fresh process. Nothing else depends on which it is.
 """
 
 from __future__ import annotations
 
-import faulthandler
 import json
 import os
 import signal
@@ -16,18 +20,21 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
+from typing import IO, Protocol
 
 from bench.conf.schema import Cell
 from bench.errors import StorageError, UserError
 from bench.records import store
-from bench.runs.pipe import Pipe, relay
+from bench.runs import fork_server
+from bench.runs.child import TRACE, Order
+from bench.runs.fork_server import ForkServer
+from bench.runs.pipe import relay
 from bench.runs.record import new_record
-from bench.system.signals import Interrupted, Stop
 from bench.training.progress import Progress
 
-COMMAND = (sys.executable, "-P", "-m", "bench.runs.worker")
+COMMAND = (sys.executable, "-P", "-m", "bench.runs.child")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """Read once, when the libraries behind numpy and torch are loaded: set them before the process starts."""
 
@@ -43,23 +50,20 @@ TAIL_BYTES = 8000
 GRACE = 30.0
 """Seconds between SIGTERM and SIGKILL: enough for a step, a validation and saving the state."""
 
-TERMINATED = 128 + signal.SIGTERM
-"""Exit status of a child that ended after SIGTERM."""
 
-TRACE = getattr(signal, "SIGUSR1", None)
-"""Makes a child write its stack trace to standard error; None where the system has no such signal."""
+class Process(Protocol):
+    """A running child: a `subprocess.Popen` or a `fork_server.ForkedProcess`."""
 
+    pid: int
+    returncode: int | None
 
-@dataclass(frozen=True)
-class Order:
-    """One cell for a child to run. overrides, adopted: see `bench.conf.compose.compose`; concurrent: how many cells
-    run at the same time."""
+    @property
+    def stdin(self) -> IO[str] | None: ...
 
-    overrides: tuple[str, ...]
-    out: str
-    suite: str | None = None
-    concurrent: int = 1
-    adopted: bool = False
+    @property
+    def stdout(self) -> IO[str] | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
 
 
 class Stopped(Exception):
@@ -69,10 +73,14 @@ class Stopped(Exception):
 class Workers:
     """The running children, so that all can be stopped together. Safe to use from several threads."""
 
-    def __init__(self, command: Sequence[str] = COMMAND) -> None:
+    def __init__(self, command: Sequence[str] = COMMAND, server: Sequence[str] | None = None) -> None:
+        """command: of a fresh process. server: command of the fork servers that start cells on the CPU, where the
+        system can; None = every cell is a fresh process. `close` must follow."""
         self._command = tuple(command)
+        self._server_command = server if fork_server.SUPPORTED else None
+        self._servers: dict[tuple[tuple[str, str], ...], ForkServer] = {}
         self._lock = threading.Lock()
-        self._running: set[subprocess.Popen[str]] = set()
+        self._running: set[Process] = set()
         self._stopped = False
 
     def run(
@@ -91,7 +99,7 @@ class Workers:
         out = Path(order.out)
         started = time.monotonic()
         with tempfile.TemporaryFile() as errors:
-            process = self._start(cell.threads, errors.fileno(), inherited)
+            process = self._start(cell, errors.fileno(), inherited)
             timed_out = threading.Event()
 
             def end_late_cell() -> None:
@@ -142,26 +150,54 @@ class Workers:
             _signal(process, signal.SIGTERM)
         for process in running:
             _end(process)
+        self.close()
 
-    def _start(self, threads: int, errors: int, inherited: Sequence[int]) -> subprocess.Popen[str]:
-        variables = child_environment(threads)
+    def close(self) -> None:
+        """End the fork servers. To be called when no child is running."""
         with self._lock:
-            if self._stopped:
-                raise Stopped
-            # A session of its own: Ctrl-C reaches only the parent, which then ends each child's whole process group.
-            process = subprocess.Popen(
-                self._command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                encoding="utf-8",
-                env=variables,
-                start_new_session=True,
-                pass_fds=tuple(inherited),
-            )
-            self._running.add(process)
-        return process
+            servers, self._servers = list(self._servers.values()), {}
+            self._server_command = None
+        for server in servers:
+            server.close()
+
+    def _start(self, cell: Cell, errors: int, inherited: Sequence[int]) -> Process:
+        variables = child_environment(cell.threads)
+        server = self._server(variables) if cell.device == "cpu" else None
+        # Not under the lock: the first child waits for the server's imports, and `stop` must not wait for those.
+        forked = server.start(errors, inherited) if server else None
+        with self._lock:
+            if not self._stopped:
+                process = forked or self._fresh(variables, errors, inherited)
+                self._running.add(process)
+                return process
+        if forked:
+            _end(forked)
+            _close(forked)
+        raise Stopped
+
+    def _server(self, variables: Mapping[str, str]) -> ForkServer | None:
+        """The server whose children have these environment variables, and so this number of threads."""
+        key = tuple(sorted(variables.items()))
+        with self._lock:
+            if self._stopped or self._server_command is None:
+                return None
+            if key not in self._servers:
+                self._servers[key] = ForkServer(variables, self._server_command)
+            return self._servers[key]
+
+    def _fresh(self, variables: Mapping[str, str], errors: int, inherited: Sequence[int]) -> Process:
+        # A session of its own: Ctrl-C reaches only the parent, which then ends each child's whole process group.
+        return subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            encoding="utf-8",
+            env=variables,
+            start_new_session=True,
+            pass_fds=tuple(inherited),
+        )
 
 
 def child_environment(threads: int) -> dict[str, str]:
@@ -172,7 +208,7 @@ def child_environment(threads: int) -> dict[str, str]:
     return kept | {name: str(threads) for name in THREAD_VARIABLES} | {"PYTHONPATH": path}
 
 
-def _converse(process: subprocess.Popen[str], order: Order, progress: Progress) -> Mapping[str, str]:
+def _converse(process: Process, order: Order, progress: Progress) -> Mapping[str, str]:
     """Send the order, repeat the child's events to `progress`, and return its last event, see `relay`."""
     outcome: dict[str, str] = {}
     assert process.stdin and process.stdout, "the child was started with pipes"
@@ -191,6 +227,8 @@ def _converse(process: subprocess.Popen[str], order: Order, progress: Progress) 
 
 def death(code: int) -> str:
     """An exit status in words that follow `the process`."""
+    if code == fork_server.UNKNOWN:
+        return "and its fork server ended"
     if code >= 0:
         return f"ended with exit status {code}"
     try:
@@ -200,7 +238,7 @@ def death(code: int) -> str:
     return f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
 
 
-def _signal(process: subprocess.Popen[str], number: int) -> None:
+def _signal(process: Process, number: int) -> None:
     if process.returncode is None:
         try:
             os.killpg(process.pid, number)
@@ -208,7 +246,7 @@ def _signal(process: subprocess.Popen[str], number: int) -> None:
             pass  # it has ended
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _end(process: Process) -> None:
     """SIGTERM, then SIGKILL after GRACE seconds. Does nothing to a process that has ended."""
     _signal(process, signal.SIGTERM)
     try:
@@ -218,55 +256,9 @@ def _end(process: subprocess.Popen[str]) -> None:
         process.wait()
 
 
-def _close(process: subprocess.Popen[str]) -> None:
+def _close(process: Process) -> None:
     for pipe in filter(None, (process.stdin, process.stdout)):
         try:
             pipe.close()
         except BrokenPipeError:
             pass  # unread input of a child that died early
-
-
-def _watch() -> None:
-    """Stop this process when its parent closes the pipe or dies."""
-    while os.read(0, 4096):  # not sys.stdin: its lock would be held at interpreter shutdown
-        pass
-    os._exit(1)
-
-
-def main() -> int:
-    """The child. Exit status 0 where the cell has its record, whatever its status; 2 for bad input and where nothing
-    can be written; TERMINATED after SIGTERM."""
-    stop = Stop()
-    signal.signal(signal.SIGTERM, stop.request)
-    faulthandler.enable()
-    if TRACE is not None:
-        faulthandler.register(TRACE)
-    order = Order(**json.loads(sys.stdin.readline()))
-    events = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # libraries print to standard error; the pipe carries only events
-    threading.Thread(target=_watch, daemon=True).start()
-    pipe = Pipe(events)
-    try:
-        from bench.conf.compose import compose
-        from bench.runs.cell import run_cell
-
-        cell = compose(order.overrides, order.adopted)
-        out, suite = Path(order.out), order.suite
-        status = run_cell(cell, out, suite=suite, concurrent=order.concurrent, progress=pipe, stop=stop)
-    except Interrupted:
-        return TERMINATED
-    except StorageError as error:
-        pipe.full(str(error))
-        return 2
-    except UserError as error:
-        pipe.refuse(str(error))
-        return 2
-    pipe.end(status)
-    return 0
-
-
-if __name__ == "__main__":
-    status = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)  # an orderly shutdown of torch takes a quarter of a second, and nothing is left to save

@@ -20,7 +20,7 @@ from bench.conf.compose import compose
 from bench.conf.schema import Cell
 from bench.errors import UserError
 from bench.records import store
-from bench.runs import suite, worker
+from bench.runs import fork_server, suite, worker
 from bench.runs.display import Board
 from bench.runs.record import new_record
 from bench.training.progress import Silent
@@ -72,11 +72,43 @@ STUB = textwrap.dedent(
     """
 )
 
+SERVER = textwrap.dedent(
+    """
+    import os, pathlib, sys, traceback
+    from bench.runs import child, fork_server
 
-@pytest.fixture
-def bed(tmp_path):
-    """Runs stub cells in tmp_path / "out"; see Bed."""
-    return Bed(tmp_path)
+    stub = compile(pathlib.Path(__file__).with_name("stub.py").read_text(), "stub.py", "exec")
+
+    def run():
+        status = 0
+        try:
+            exec(stub, {"__name__": "__main__"})
+        except SystemExit as end:
+            status = end.code
+        except BaseException:
+            traceback.print_exc()
+            status = 1
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+    child.run = run
+    fork_server.PRELOADED = ()
+    fork_server.main()
+    """
+)
+"""The real fork server, without its imports, and with the stub in the place of a cell."""
+
+BROKEN = (sys.executable, "-c", "raise SystemExit(9)")
+"""A command that runs no cell."""
+
+FORKS = pytest.mark.skipif(not fork_server.SUPPORTED, reason="no fork server on this system")
+
+
+@pytest.fixture(params=["fresh", pytest.param("forked", marks=FORKS)])
+def bed(tmp_path, request):
+    """Runs stub cells in tmp_path / "out", in fresh processes and in forked ones; see Bed."""
+    return Bed(tmp_path, request.param == "forked")
 
 
 def stub_cell(name: str, threads: int = 1) -> Cell:
@@ -85,9 +117,15 @@ def stub_cell(name: str, threads: int = 1) -> Cell:
 
 
 class Bed:
-    def __init__(self, folder: Path) -> None:
+    """forked: whether a fork server starts the stubs, and no fresh process can."""
+
+    def __init__(self, folder: Path, forked: bool = False) -> None:
         self.out, self.log, self.stub = folder / "out", folder / "log", folder / "stub.py"
         self.stub.write_text(STUB)
+        server = folder / "server.py"
+        server.write_text(SERVER)
+        self.fresh, self.server = (sys.executable, str(self.stub)), (sys.executable, str(server))
+        self.commands = (BROKEN, self.server) if forked else (self.fresh, None)
         self.shown = io.StringIO()
 
     def job(self, name: str, act: str = "done", threads: int = 1, **more: object) -> suite.Job:
@@ -96,7 +134,7 @@ class Bed:
         return suite.Job(cell, tuple(f"{key}={value}" for key, value in words.items()))
 
     def run(self, *jobs: suite.Job, command: tuple[str, ...] | None = None, **options) -> dict[str, str]:
-        workers = worker.Workers(command or (sys.executable, str(self.stub)))
+        workers = worker.Workers(command) if command else worker.Workers(*self.commands)
         options = {"suite": "stub"} | options
         shown = Board(self.shown, len(jobs))
         outcomes = suite.run(list(jobs), self.out, shown, workers=workers, **options)
@@ -213,7 +251,7 @@ def test_a_status_the_worker_recorded_itself_is_kept(bed, status):
     outcomes = bed.run(bed.job("a", status))
     assert outcomes == {"a": status}
     assert suite.failed(outcomes)
-    assert f"{status} in 0 s: because" in bed.shown.getvalue()
+    assert re.search(rf"{status} in \d s: because", bed.shown.getvalue())
 
 
 def test_refused_input_is_recorded_in_a_suite_and_raised_outside(bed):
@@ -247,7 +285,7 @@ def test_an_interrupt_ends_the_children_and_leaves_no_record(bed, tmp_path):
                 cell = stub_cell(name)
                 words = (f"name={{cell.name}}", "act=sleep", "log={bed.log}")
                 jobs.append(suite.Job(cell, words))
-            workers = worker.Workers((sys.executable, {str(bed.stub)!r}))
+            workers = worker.Workers(*{bed.commands!r})
             out = pathlib.Path({str(bed.out)!r})
             suite.run(jobs, out, Board(sys.stderr, 3), at_a_time=2, workers=workers)
             """
