@@ -2,7 +2,7 @@
 
     python -m tests.unit.false_verdicts results/reference/false_verdicts.md
 
-Takes about five minutes on one core.
+Takes about two minutes on one idle core.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ HEAD = """# False and missed verdicts of the suite `quick`
 
 Written by `python -m tests.unit.false_verdicts results/reference/false_verdicts.md` (rules version {rules}).
 Every simulated suite has the arms of the primary comparisons of `quick`, {seeds} seeds each, and a profile of {rounds}
-rounds; the judge of the reports decides. A suite's words should rest on a false call in at most {allowed:g} % of the suites.
+rounds; the judge of the reports decides. The words of at most {allowed:g} % of the suites may rest on a false call.
 
 ## Without a difference: {suites} suites of each kind
 
