@@ -3,6 +3,7 @@ difference. That suites behave the same either way is tested in test_suite.py.""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -90,7 +91,7 @@ def test_a_child_has_its_own_files_and_the_server_has_none_of_them(bed):
 
 
 def test_a_child_holds_the_lock_of_its_cell_until_it_ends(bed, tmp_path):
-    server = ForkServer(dict(os.environ), bed.server)
+    server = ForkServer(worker.child_environment(1), bed.server)
     try:
         with locks.exclusive(tmp_path / "lock") as lock, tempfile.TemporaryFile() as errors:
             process = server.start(errors.fileno(), [lock.fileno()])
@@ -179,7 +180,7 @@ def test_a_server_whose_code_has_changed_does_not_fork(bed, tmp_path):
     script = Path(bed.server[1])
     last = "fork_server.main()"
     script.write_text(script.read_text().replace(last, f"fork_server.SOURCE = pathlib.Path({str(source)!r})\n{last}"))
-    server = ForkServer(dict(os.environ), bed.server)
+    server = ForkServer(worker.child_environment(1), bed.server)
     try:
         before = _start(server)
         assert before is not None
@@ -417,10 +418,12 @@ def test_nothing_outlives_a_suite(tmp_path, number):
 
 
 def _children(pid: int) -> list[int]:
-    try:
-        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except (FileNotFoundError, ProcessLookupError):
-        return []
+    """Those that any of its threads has started."""
+    children: list[int] = []
+    for thread in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            children += map(int, thread.read_text().split())
+    return children
 
 
 def test_a_range_of_pages_is_resident_after_it_is_populated(tmp_path):
