@@ -51,12 +51,11 @@ class Need:
 
     def message(self, limit: int) -> str:
         """Why it cannot be held, and what to do."""
-        change = (
-            f"lower {self.setting}" if self.setting else "use shorter sequences (task.max_length for parallel text)"
-        )
+        shorter = "use shorter sequences (task.max_length for parallel text)"
+        change = f"lower {self.setting}" if self.setting else shorter
         return (
             f"{self.work} needs at least {byte_size(self.bytes)} of memory ({self.because}), and there are "
-            f"{byte_size(limit)}; {change} or budget.parameters"
+            f"{byte_size(limit)}; {change}, or lower budget.parameters"
         )
 
 

@@ -152,16 +152,20 @@ def test_decoding_counts_answers_and_only_warns_of_limits(monkeypatch):
     model = MODELS["transformer"]()
     search = SearchConfig(Search(), (Search(beam=4),), 4000)
     logits = 2 * 4 * 50
-    # 10 sources of 100 tokens at beam 4 are a batch; 9 answers end at 6 tokens, one at 91.
-    test = made([(99, 5)] * 9 + [(99, 90)])
-    most = max(k * (256 * 100 + 4 * (256 * tokens + logits)) for k, tokens in ((1, 91), (10, 6)))
-    assert check(monkeypatch, model, most, test=test, search=search, batch_tokens=6)[0].startswith(
-        "warning: decoding test (beam4) needs "
-    ), "outputs may become 2 x 99 + 10 tokens long"
-    with pytest.raises(UserError, match=r"decoding test \(beam4\) .*10 x 4 outputs of 6 tokens.*search\.batch_tokens"):
-        check(monkeypatch, model, most - 1, test=test, search=search, batch_tokens=6)
-    limits = Reverse().target_limit(np.array([99]))
-    at_limit = 10 * (256 * 100 + 4 * (256 * int(limits[0]) + logits))
+    # At beam 4 a batch has 1,000 tokens: the long answer and 19 short ones, then 100 short ones, then the rest.
+    test = made([(9, 9)] * 199 + [(9, 49)])
+
+    def of(rows: int, tokens: int) -> int:
+        return rows * (256 * 10 + 4 * (256 * tokens + logits))
+
+    assert of(100, 10) > of(1, 50) and of(100, 10) > 200 * (256 * 10 + 256 * 10 + logits), "more than greedy search"
+    (line,) = check(monkeypatch, model, of(100, 10), test=test, search=search, batch_tokens=6)
+    assert line.startswith("warning: decoding test (beam4) needs "), "outputs may become 2 x 9 + 10 tokens long"
+    with pytest.raises(
+        UserError, match=r"decoding test \(beam4\) .*100 x 4 outputs of 10 tokens.*search\.batch_tokens"
+    ):
+        check(monkeypatch, model, of(100, 10) - 1, test=test, search=search, batch_tokens=6)
+    at_limit = of(100, int(Reverse().target_limit(np.array([9]))[0]))
     assert check(monkeypatch, model, at_limit, test=test, search=search, batch_tokens=6) == []
     assert len(check(monkeypatch, model, at_limit - 1, test=test, search=search, batch_tokens=6)) == 1
 
