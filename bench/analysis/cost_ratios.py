@@ -41,8 +41,10 @@ def cost_ratios(rows: Iterable[RoundRow], first: str, level: float = 0.95) -> li
         for second, theirs in by_arm.items():
             common = sorted(ours.keys() & theirs.keys())
             if second != first and len(common) > 1:
-                logs = [{number: math.log(times[number]) for number in common} for times in (ours, theirs)]
-                test = paired(*logs, level)
+                first_logs, second_logs = (
+                    {number: math.log(times[number]) for number in common} for times in (ours, theirs)
+                )
+                test = paired(first_logs, second_logs, level)
                 assert test is not None and test.interval is not None and test.p is not None, "two rounds or more"
                 low, high = map(math.exp, test.interval)
                 ratio = CostRatio(what, length, first, second, math.exp(test.mean), low, high, test.p, len(common))

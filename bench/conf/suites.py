@@ -66,14 +66,21 @@ def load(name: str, only: str | None = None, seeds: str | None = None) -> Suite:
 
 
 def with_seeds(suite: Suite, seeds: str) -> Suite:
-    """The suite with other seeds: its lowest seed becomes the first of these, and so on.
+    """The suite with other seeds: its lowest seed becomes the first of these, and so on. If they are more or fewer than
+    the suite's, every cell runs with each of them.
 
-    seeds: `11-13` or `4,7,9`. Raises UserError where their number is not that of the suite's seeds.
+    seeds: `11-13` or `4,7,9`. Raises UserError for another text.
     """
     new = _parse_seeds(seeds)
     old = sorted({int(each.removeprefix(SEED)) for cell in suite.cells for each in cell if each.startswith(SEED)})
     if len(new) != len(old):
-        raise UserError(f"--seeds {seeds} are {len(new)}, and the suite {suite.name} has {len(old)}; name as many")
+        distinct = dict.fromkeys(
+            tuple(SEED if each.startswith(SEED) else each for each in cell) for cell in suite.cells
+        )
+        cells = [
+            tuple(f"{SEED}{seed}" if each == SEED else each for each in cell) for cell in distinct for seed in new
+        ]
+        return replace(suite, cells=tuple(dict.fromkeys(cells)))
     by_old = {f"{SEED}{before}": f"{SEED}{after}" for before, after in zip(old, new)}
     return replace(suite, cells=tuple(tuple(by_old.get(each, each) for each in cell) for cell in suite.cells))
 
