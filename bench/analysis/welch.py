@@ -15,7 +15,7 @@ from scipy import optimize, special
 
 from bench.analysis.stats import ONE_SEED, SEED_UNIT, Interval, finite
 
-MOST_WEIGHT = 0.5
+MOST_WEIGHT = 0.25
 """Degrees of freedom of the prior, at most, as a share of the sample's."""
 
 
@@ -61,9 +61,9 @@ class VariancePrior:
     def moderated(self, sample: np.ndarray) -> tuple[float, float]:
         """Variance of a sample of at least two values, drawn towards the prior, and its degrees of freedom.
 
-        The prior weighs at most half as much as the sample, because it is itself only an estimate: with as much weight
-        as the sample, arms of unequal spread gave twice as many false calls and hardly more true ones
-        (tests/unit/null_suites.py).
+        The prior weighs at most a quarter of the sample, because it is itself only an estimate: with as much weight as
+        the sample, arms of unequal spread gave nearly twice as many false calls, and hardly more true ones
+        (tests/unit/false_verdicts.py).
         """
         own, df = _variance(sample, self.least), len(sample) - 1
         weight = min(self.df, MOST_WEIGHT * df)

@@ -57,7 +57,7 @@ def run(settings: tuple[str, ...], multirun: bool, cfg: str | None, resolve: boo
 @click.option("--jobs", type=int, metavar="N", help=JOBS_HELP)
 @click.option("--out", type=PATH, help=FOLDER_HELP.format(""))
 @click.option("--only", metavar="TASK,TASK", help="Tasks to run.  [default: all of the suite]")
-@click.option("--seeds", metavar="N-M", help="Seeds in place of the suite's own, as many as it has: 11-13 or 4,7,9.")
+@click.option("--seeds", metavar="N-M", help="Seeds in place of the suite's own: 11-13 or 4,7,9.")
 @click.option("--retry-failed", is_flag=True, help=RETRY_HELP)
 @click.option(
     "--cell-timeout",

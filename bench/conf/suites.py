@@ -39,8 +39,8 @@ class Step:
 
 @dataclass(frozen=True)
 class Suite:
-    """cells: the overrides of each cell; steps: after the cells. threads: of a cell; cell_timeout: seconds it may take,
-    None = no limit."""
+    """cells: the overrides of each cell; steps: after the cells. threads: of a cell; cell_timeout: seconds it may
+    take, None = no limit."""
 
     name: str
     description: str
@@ -66,8 +66,8 @@ def load(name: str, only: str | None = None, seeds: str | None = None) -> Suite:
 
 
 def with_seeds(suite: Suite, seeds: str) -> Suite:
-    """The suite with other seeds: its lowest seed becomes the first of these, and so on. If they are more or fewer than
-    the suite's, every cell runs with each of them.
+    """The suite with other seeds: its lowest seed becomes the first of these, and so on. If they are more or fewer
+    than the suite's, every cell runs with each of them.
 
     seeds: `11-13` or `4,7,9`. Raises UserError for another text.
     """

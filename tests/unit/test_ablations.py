@@ -1,4 +1,4 @@
-"""Claims E and F from planted scores: what decides them, and what must not."""
+"""Claims E and F from planted scores in a folder of records: what decides them, and what must not."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ def planted(
     levels: Mapping[object, float],
     *,
     arm: str = "transformer",
+    task: str = "recall",
+    budget: str = "standard",
     seeds: int = 4,
     noise: float = 0.004,
     change: Mapping[str, object] | None = None,
@@ -31,9 +33,10 @@ def planted(
     for number, (value, level) in enumerate(levels.items()):
         for seed in range(1, seeds + 1):
             shift = noise * ((seed + number) % 3 - 1)
+            names = {"cell": f"{task}-{arm}-{value}-{seed}", "budget_name": budget, "config.budget.name": budget}
             folder.cell(
-                "recall", arm, seed, level=lambda split, at, level=level + shift: level, target=100_000,
-                change={f"config.model.{option}": value, "cell": f"recall-{arm}-{value}-{seed}", **(change or {})},
+                task, arm, seed, level=lambda split, at, level=level + shift: level, target=100_000,
+                change={f"config.model.{option}": value} | names | dict(change or {}),
             )  # fmt: skip
 
 
@@ -52,35 +55,29 @@ def test_the_name_of_an_arm_is_read_back() -> None:
     ("levels", "expected"),
     [
         ({"none": 0.10, "sinusoidal": 0.9, "rotary": 0.95}, "supported"),
-        ({"none": 0.80, "sinusoidal": 0.9, "rotary": 0.95}, "qualified"),
+        ({"none": 0.80, "sinusoidal": 0.2, "rotary": 0.95}, "supported"),
         ({"none": 0.95, "sinusoidal": 0.9, "rotary": 0.95}, "refuted"),
         ({"none": 0.95, "rotary": 0.3}, "refuted"),
         ({"sinusoidal": 0.1, "rotary": 0.95}, "not tested"),
-        ({"none": 0.1}, "not tested"),
+        ({"none": 0.1, "sinusoidal": 0.9}, "not tested"),
     ],
 )
-def test_e_by_what_is_left_without_positions(folder: Folder, levels: dict, expected: str) -> None:
+def test_e_by_rotary_positions_against_none(folder: Folder, levels: dict, expected: str) -> None:
+    """Rotary was named beforehand: other kinds of positions change nothing."""
     planted(folder, "positions", levels)
     outcome = verdict("E", folder.path)
     assert outcome.verdict == expected, outcome.evidence
-    if expected in ("supported", "qualified"):
-        assert any("rotary minus none" in sentence for sentence in outcome.evidence)
-
-
-def test_e_is_not_decided_where_order_does_not_matter(folder: Folder) -> None:
-    planted(folder, "positions", {"none": 0.95, "rotary": 0.3}, change={"data.order_free": True})
-    outcome = verdict("E", folder.path)
-    assert outcome.verdict == "not tested"
-    assert any("without order" in sentence for sentence in outcome.evidence)
+    if expected != "not tested":
+        assert "with rotary positions" in outcome.sentence and "without positions" in outcome.sentence
 
 
 def test_e_takes_both_shapes_apart(folder: Folder) -> None:
-    """The encoder alone falls, the decoder's causal mask leaks: both are said, and the claim is qualified."""
-    planted(folder, "positions", {"none": 0.1, "rotary": 0.95}, arm="transformer_encoder")
-    planted(folder, "positions", {"none": 0.8, "rotary": 0.95})
+    """With a decoder positions help; in the encoder alone they do not: the claim is qualified, and both are said."""
+    planted(folder, "positions", {"none": 0.1, "rotary": 0.95})
+    planted(folder, "positions", {"none": 0.95, "rotary": 0.95}, arm="transformer_encoder")
     outcome = verdict("E", folder.path)
     assert outcome.verdict == "qualified"
-    assert any("transformer_encoder" in sentence and "minus none" in sentence for sentence in outcome.evidence)
+    assert "However: " in outcome.sentence and "encoder alone" in outcome.sentence
 
 
 def test_e_needs_three_seeds(folder: Folder) -> None:
@@ -94,31 +91,42 @@ def test_a_learning_rate_of_its_own_does_not_hide_a_variant(folder: Folder) -> N
     assert verdict("E", folder.path).verdict == "supported"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("levels", "expected"),
     [
-        ({1: 0.5, 2: 0.6, 8: 0.7}, "supported"),
-        ({1: 0.5, 2: 0.6, 16: 0.5}, "qualified"),
-        ({1: 0.5, 2: 0.5, 8: 0.4}, "refuted"),
+        ({1: 0.5, 2: 0.4, 8: 0.7}, "supported"),
+        ({1: 0.5, 8: 0.5}, "refuted"),
+        ({1: 0.5, 2: 0.9, 8: 0.4}, "refuted"),
         ({2: 0.5, 8: 0.9}, "not tested"),
     ],
 )
-def test_f_by_each_number_of_heads_against_one(folder: Folder, levels: dict, expected: str) -> None:
+def test_f_by_eight_heads_against_one(folder: Folder, levels: dict, expected: str) -> None:
     planted(folder, "n_heads", levels)
     outcome = verdict("F", folder.path)
     assert outcome.verdict == expected, outcome.evidence
 
 
+def test_f_of_quick_is_qualified_by_a_task_with_one_fact(folder: Folder) -> None:
+    """Heads matter where several facts are in play and not elsewhere: a qualified worth saying."""
+    planted(folder, "n_heads", {1: 0.46, 8: 0.95}, budget="quick")
+    assert verdict("F", folder.path).verdict == "supported"
+    planted(folder, "n_heads", {1: 0.97, 4: 0.97}, task="reverse", budget="quick",
+            change={"config.model.positions": "rotary"}, noise=0.002)  # fmt: skip
+    outcome = verdict("F", folder.path)
+    assert outcome.verdict == "qualified"
+    assert "However: On reverse" in outcome.sentence and "with one head" in outcome.sentence
+
+
 def test_f_noise_decides_nothing(folder: Folder) -> None:
-    planted(folder, "n_heads", {1: 0.5, 2: 0.53}, noise=0.1)
+    planted(folder, "n_heads", {1: 0.5, 8: 0.53}, noise=0.1)
     assert verdict("F", folder.path).verdict == "inconclusive"
 
 
 def test_a_gated_cell_changes_no_verdict(folder: Folder) -> None:
     planted(folder, "positions", {"none": 0.1, "rotary": 0.95})
     before = verdict("E", folder.path)
-    change = {"config.model.positions": "none", "cell": "recall-transformer-none-4"}
+    names = {"cell": "recall-transformer-none-4", "budget_name": "standard", "config.budget.name": "standard"}
+    change = names | {"config.model.positions": "none"}
     folder.cell("recall", "transformer", 4, level=lambda split, at: 1.0, target=100_000,
                 change=change | {"sanity.eos_share": 0.1})  # fmt: skip
     after = verdict("E", folder.path)

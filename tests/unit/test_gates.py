@@ -12,14 +12,14 @@ from bench.analysis.claims import judge
 from bench.analysis.evidence import Evidence
 from bench.records.store import KEYS, Records
 from bench.report.tables import sanity
-from tests.unit.test_claims import Made
+from tests.unit.made_records import Made
 
 
 class Curved(Made):
     """Cells with validation losses."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, budget: str = "quick") -> None:
+        super().__init__(budget)
         self.losses: dict[str, list[float]] = {}
 
     def records(self) -> Records:
@@ -119,7 +119,7 @@ def test_gates_for_translations_do_not_ask_other_tasks():
 
 
 def test_at_chance_is_a_label_and_hides_no_inability():
-    made = Made().arm("lstm_none", 0.08, noise=0.001).arm("lstm_dot", 0.97, noise=0.001)
+    made = Made("standard").arm("lstm_none", 0.08, noise=0.001).arm("lstm_dot", 0.97, noise=0.001)
     result = reading(made, "above chance", "recall-lstm_none-1")
     assert result.outcome == gates.FAILED and result.value == pytest.approx(0.08 - 1 / 16, abs=0.01)
     cells = Evidence(made.records()).cells.set_index("cell")
@@ -155,7 +155,7 @@ def test_converged_is_read_off_the_curve_and_only_a_label(losses, stopped, outco
 
 
 def translations(bleu: Mapping[str, float], losses: Mapping[str, float]) -> Curved:
-    made = Curved()
+    made = Curved("standard")
     for arm, level in bleu.items():
         made.arm(arm, level, task="multi30k", noise=0.1, searches=("greedy", "beam5"))
         made.losses[arm] = [5.0, losses[arm]]
@@ -164,13 +164,13 @@ def translations(bleu: Mapping[str, float], losses: Mapping[str, float]) -> Curv
 
 def test_a_broken_decoder_is_gated():
     """The published course report: the Transformer had the lower validation loss and a third of the BLEU."""
-    made = translations({"transformer": 7.45, "gru_dot": 20.37}, {"transformer": 2.44, "gru_dot": 3.21})
+    made = translations({"transformer": 7.45, "lstm_dot": 20.37}, {"transformer": 2.44, "lstm_dot": 3.21})
     result = reading(made, "loss and BLEU agree", "multi30k-transformer-1")
     assert result.outcome == gates.FAILED and result.value == pytest.approx(0.36, abs=0.02)
     assert (
         "fault in decoding" in Evidence(made.records()).cells.set_index("cell").loc["multi30k-transformer-1", "doubt"]
     )
-    assert reading(made, "loss and BLEU agree", "multi30k-gru_dot-1").outcome != gates.FAILED
+    assert reading(made, "loss and BLEU agree", "multi30k-lstm_dot-1").outcome != gates.FAILED
     assert made.verdict("H").verdict == "inconclusive"
     made.losses = {}
     assert made.verdict("H").verdict == "refuted", "the same scores, were they trusted"
@@ -205,7 +205,7 @@ def test_one_search_that_is_broken_is_enough():
 )
 def test_a_gated_cell_changes_no_verdict(broken):
     def verdicts(*cells: tuple[float, Mapping[str, object]]) -> list[tuple]:
-        made = Made().arm("transformer", 0.9).arm("lstm_dot", 0.9).arm("lstm_none", 0.5)
+        made = Made("standard").arm("transformer", 0.9).arm("lstm_dot", 0.9).arm("lstm_none", 0.5)
         for seed, (level, change) in enumerate(cells, start=5):
             made.arm("lstm_dot", level, seeds=(seed,), change=change)
         every = judge.verdicts(made.records())

@@ -155,10 +155,10 @@ def test_variance_prior_measures_the_spread_of_variances():
 def test_a_moderated_variance_lies_between_its_own_and_the_others():
     prior = VariancePrior(variance=4.0, df=100.0, pooled=60.0)
     variance, df = prior.moderated(np.array([1.0, 2.0, 3.0]))
-    assert (variance, df) == (pytest.approx((4 + 2) / 3), 3), "others weigh at most half as much as the values"
-    assert VariancePrior(variance=4.0, df=0.5).moderated(np.array([1.0, 2.0, 3.0])) == (pytest.approx(1.6), 2.5)
-    difference = welch([1.0, 2.0, 3.0], [5.0, 6.0, 7.0], prior=VariancePrior(4.0, 100.0, 5.0))
-    assert difference.df == 5.0, "no more degrees of freedom than all arms together have"
+    assert (variance, df) == (pytest.approx((0.5 * 4 + 2) / 2.5), 2.5), "others weigh at most a quarter of the values"
+    assert VariancePrior(variance=4.0, df=0.25).moderated(np.array([1.0, 2.0, 3.0])) == (pytest.approx(4 / 3), 2.25)
+    difference = welch([1.0, 2.0, 3.0], [5.0, 6.0, 7.0], prior=VariancePrior(4.0, 100.0, 4.5))
+    assert difference.df == 4.5, "no more degrees of freedom than all arms together have"
 
 
 def test_hedges_g():

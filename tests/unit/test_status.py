@@ -102,16 +102,29 @@ def test_bad_input_is_one_line(words: list[str], tmp_path: Path, monkeypatch, ca
 
 
 def test_other_seeds_take_the_places_of_the_suites_own() -> None:
-    own, other = suites.load("quick"), suites.load("quick", seeds="11-13")
-    assert len(own.cells) == len(other.cells) == len(set(other.cells))
+    own, other = suites.load("quick"), suites.load("quick", seeds="21-23")
+    assert len(own.cells) == len(other.cells) == len(set(other.cells)) and own.steps == other.steps
     for before, after in zip(own.cells, other.cells, strict=True):
-        assert [each.replace("seed=", "seed=1") if each.startswith("seed=") else each for each in before] == list(
+        assert [each.replace("seed=1", "seed=2") if each.startswith("seed=") else each for each in before] == list(
             after
         )
     assert suites.load("quick", seeds="7,4,9") == suites.load("quick", seeds="4,7,9")
 
 
-@pytest.mark.parametrize("seeds", ["", "x", "3-1", "1,,2", "-1", "1-2", "1,2,3,4", "1.5"])
+def test_more_or_fewer_seeds_than_the_suites_own_are_run_by_every_cell() -> None:
+    own, more, one = (suites.load("quick", seeds=seeds) for seeds in ("21-23", "31-34", "31"))
+    assert 3 * len(more.cells) == 4 * len(own.cells) == 12 * len(one.cells) and len(set(more.cells)) == len(more.cells)
+    arms = {tuple(each for each in cell if not each.startswith("seed=")) for cell in own.cells}
+    assert {(*arm, f"seed={seed}") for arm in arms for seed in (31, 32, 33, 34)} == {
+        (
+            *(each for each in cell if not each.startswith("seed=")),
+            *(each for each in cell if each.startswith("seed=")),
+        )
+        for cell in more.cells
+    }
+
+
+@pytest.mark.parametrize("seeds", ["", "x", "3-1", "1,,2", "-1", "1.5"])
 def test_seeds_that_cannot_be_are_one_line(seeds: str) -> None:
     with pytest.raises(UserError, match="--seeds"):
         suites.load("quick", seeds=seeds)
