@@ -94,7 +94,7 @@ def write(folder: Path, out: Path | None = None) -> tuple[dict[Path, list[str]],
             for name, text in texts.items():
                 (place / name).write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
-        raise UserError(f"cannot write {error.filename or out}: {error.strerror}") from error
+        raise UserError(f"cannot write {error.filename or out}: {error.strerror}; name another --out") from error
     return {place: list(texts) for place, texts in planned.items()}, left_out
 
 

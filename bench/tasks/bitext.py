@@ -269,7 +269,10 @@ class Bitext(TextLanguages):
         low = SETS.index(name) * self.held_out
         inside = [low <= fraction(" ".join(line.split())) < low + self.held_out for line in text.sources]
         if not any(inside) or all(inside):
-            raise UserError(f"held_out={self.held_out} of {len(inside)} pairs leaves {name} or training empty")
+            raise UserError(
+                f"held_out={self.held_out} of {len(inside)} pairs leaves {name} or training empty: pairs with one "
+                f"source stay together; change task.held_out, or give task.{name} a text of its own"
+            )
         return text.where(not one for one in inside), text.where(inside)
 
 

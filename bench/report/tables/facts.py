@@ -202,6 +202,9 @@ def _code(cells: pd.DataFrame) -> Text:
     clean = [bool(value) for value in column(cells, "code.clean") if is_present(value)]
     parts = [Message("facts.version", version=version)] if version else []
     parts += [Message("facts.commit", commit=commit)] if commit else []
+    without = cells[[not is_present(value) for value in column(cells, "code.commit")]]
+    if reason := distinct_values(without, "code.reason"):
+        parts.append(Message("facts.no_commit", reason=reason))
     parts += [Message("facts.clean" if all(clean) else "facts.not_clean")] if clean else []
     return Joined(parts, "clauses")
 

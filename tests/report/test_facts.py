@@ -1,0 +1,33 @@
+"""Facts about the run that a reader needs before the numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.analysis import results_table
+from bench.analysis.evidence import Evidence
+from bench.analysis.messages import render
+from bench.report.tables import facts
+from tests.report.conftest import Folder
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [("en", "no commit recorded (not a git checkout)"), ("zh", "未记录提交（not a git checkout）")],
+)
+def test_a_missing_commit_has_its_reason_beside_it(tmp_path: Path, language: str, text: str) -> None:
+    folder = Folder(tmp_path)
+    folder.cell(seed=1)
+    assert text not in code(tmp_path, language)
+    none = {"code": {"version": "0.1.0", "commit": None, "clean": None, "reason": "not a git checkout"}}
+    folder.cell(seed=2, change=none)
+    shown = code(tmp_path, language)
+    assert text in shown and "abc1234" in shown, "cells of both kinds"
+
+
+def code(folder: Path, language: str) -> str:
+    """The line about code in a report of the folder."""
+    overview = facts.overview(Evidence(results_table.read(folder)))
+    return {render(term, "en"): str(render(text, language)) for term, text in overview}["Code"]
