@@ -111,6 +111,8 @@ def content(path: Path | str) -> bytes:
         ) from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({reason(error)})") from error
+    if compressed and raw.startswith(GZIP):
+        raise DataError(f"{path}: compressed twice; unpack it once: gunzip")
     if compressed:
         refuse_other_kinds(raw[:HEAD], f"{path}, unpacked")
     return raw

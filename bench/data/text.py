@@ -143,7 +143,10 @@ def decode(raw: bytes, where: str) -> list[str]:
         line = raw.count(b"\n", 0, error.start) + 1
         raise DataError(f"{where}, line {line}: not UTF-8 ({error.reason}); convert the file to UTF-8") from error
     if "\0" in text:  # disks and archives fill holes with NULs
-        raise DataError(f"{where}, line {text.count(chr(10), 0, text.index(chr(0))) + 1}: a NUL; the file is damaged")
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise DataError(
+            f"{where}, line {line}: a NUL; the file is damaged, or not UTF-8 but UTF-16: iconv -f UTF-16LE -t UTF-8"
+        )
     if "\n" not in text and "\r" in text.removesuffix("\r"):
         raise DataError(f"{where}: its lines end in a carriage return alone; convert it: tr '\\r' '\\n'")
     # Not str.splitlines, which also splits at characters that occur inside captions, such as U+2028.
