@@ -35,7 +35,7 @@ OTHERS = {
     "u16": (LINES.encode("utf-16"), "UTF-16, not UTF-8 text; convert it to UTF-8: iconv -f UTF-16 -t UTF-8"),
     "u16be": (LINES.encode("utf-16-be"), "UTF-16BE, not UTF-8"),
     "twice.gz": (gzip.compress(gzip.compress(LINES.encode())), "compressed twice; unpack it once: gunzip"),
-    "thai": ("แมวกินปลา\n".encode("utf-16-le"), "line 1: a NUL; the file is damaged, or .*iconv -f UTF-16LE"),
+    "thai": ("แมวกินปลา\n".encode("utf-16-le"), "line 2: a NUL; the file is damaged, or .*iconv -f UTF-16LE"),
     "u32": (LINES.encode("utf-32"), "UTF-32, not UTF-8"),
     "u32le": (LINES.encode("utf-32-le"), "UTF-32LE, not UTF-8"),
     "b": (bz2.compress(LINES.encode()), "bzip2-compressed.*bunzip2"),
