@@ -208,7 +208,7 @@ def status_command(folder: Path, name: str | None, seeds: str | None, as_json: b
 
     if not folder.is_dir():
         raise UserError(f"{folder}: not a folder of results")
-    suite.check_folder(folder)
+    suite.check_folder(folder, written=False)
     records = status.records_of(folder)
     recorded = status.suite_of(records)
     name = name or (recorded if recorded in files.choices("suite") else None)

@@ -71,9 +71,11 @@ def concurrency(threads: int, jobs: int | None = None, cores: int | None = None)
     return jobs
 
 
-def check_folder(out: Path) -> None:
-    """Raises UserError where `out` cannot be a results folder: it must be absent, empty, or written by bench."""
-    files.check_folder(out, "results", _written_by_bench)
+def check_folder(out: Path, written: bool = True) -> None:
+    """Raises UserError where `out` cannot be a results folder: it must be absent, empty, or written by bench.
+
+    written: False if it is only read."""
+    files.check_folder(out, "results", _written_by_bench, written)
 
 
 def _written_by_bench(out: Path) -> bool:

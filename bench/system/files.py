@@ -11,16 +11,17 @@ from pathlib import Path
 from bench.errors import StorageError, UserError, reason
 
 
-def check_folder(folder: Path, contents: str, is_ours: Callable[[Path], bool]) -> None:
+def check_folder(folder: Path, contents: str, is_ours: Callable[[Path], bool], written: bool = True) -> None:
     """Check that a folder can take output: it is absent, empty, or has output of the same kind (`is_ours`).
 
-    contents: the kind of output, for messages (`results`, `profile`). Raises UserError otherwise.
+    contents: the kind of output, for messages (`results`, `profile`). written: False if it is only read. Raises
+    UserError otherwise.
     """
     try:
         existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
         if not existing.is_dir():
             raise UserError(f"{existing} is a file, not a folder for the {contents}; name another folder")
-        if not os.access(existing, os.W_OK | os.X_OK):
+        if written and not os.access(existing, os.W_OK | os.X_OK):
             raise UserError(f"{existing} cannot be written to; name another folder")
         if existing == folder and any(folder.iterdir()) and not is_ours(folder):
             raise UserError(f"{folder} is not empty and has no {contents}; name an empty or a new folder")

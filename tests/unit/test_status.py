@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -92,6 +93,17 @@ def test_json_and_a_suite_from_the_records(folder: Folder, capsys: pytest.Captur
     current = json.loads(capsys.readouterr().out)
     assert current["suite"] == "smoke" and current["counts"] == {"done": 2, "missing": len(SMOKE)}
     assert len(current["cells"]) == 2 + len(SMOKE) and set(current["claims"]) == set("ABCDEFGH")
+
+
+def test_a_folder_that_may_only_be_read_has_a_status(
+    folder: Folder, monkeypatch, capsys: pytest.CaptureFixture
+) -> None:
+    folder.cell(change={"suite": "smoke"})
+    monkeypatch.setattr("os.access", lambda path, mode: not mode & os.W_OK)
+    assert main(["status", str(folder.path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["counts"]["done"] == 1
+    assert main(["suite", "smoke", "--out", str(folder.path)]) == 2, "which cannot be run there"
+    assert "cannot be written to" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [["nowhere"], [".", "--suite", "nope"]])
