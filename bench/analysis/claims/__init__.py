@@ -1,2 +1,1 @@
-"""The article's claims: one module `claim_LETTER_SUBJECT.py` with the rule of each, and `judge`, which gives the
-verdicts."""
+"""The article's claims: `primary.yaml` names the comparisons that decide each, and `judge` gives the verdicts."""
