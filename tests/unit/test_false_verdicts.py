@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from scipy.stats import binom
 
 from bench.analysis.claims import judge, primary
 from bench.analysis.comparisons import ABOVE, BELOW, LEVEL, OPEN
@@ -29,7 +30,7 @@ def test_the_shortcut_judges_as_the_judge_of_reports(kind: str) -> None:
         assert len(ours) == len(short[letter]) > 0, "no comparison is missing"
         for one, other in zip(ours, whole[letter].comparisons, strict=True):
             assert (one.call, one.family) == (other.call, other.family)
-            assert one.mean == pytest.approx(other.mean, abs=1e-9)
+            assert one.mean == pytest.approx(other.mean, abs=1e-9, nan_ok=True)
             assert (one.p_holm is None) == (other.p_holm is None)
             assert one.p_holm is None or one.p_holm == pytest.approx(other.p_holm, abs=1e-9)
 
@@ -45,8 +46,9 @@ def test_few_words_rest_on_a_false_call(kind: str, screen: bool) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("effect", false_verdicts.EFFECTS)
 def test_planted_effects_are_found(effect: str) -> None:
-    power = false_verdicts.power(false_verdicts.EFFECTS[effect], false_verdicts.SPREADS[0], TENTH // 2)
-    assert min(power.values()) >= 0.9, power
+    power = false_verdicts.power(false_verdicts.EFFECTS[effect], false_verdicts.SPREADS[0], TENTH)
+    least = binom.ppf(0.01, TENTH, 0.9) / TENTH  # fewer than chance makes of nine in ten
+    assert min(power.values()) >= least, power
 
 
 def test_the_truth_knows_a_false_call() -> None:

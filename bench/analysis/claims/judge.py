@@ -87,8 +87,9 @@ def _claim(letter: str, *verdicts: str) -> Claim:
     return Claim(letter, sentence, predicts, rule, scope, corrected)
 
 
+LETTERS = ("A", "B", "C", "D", "E", "F", "G", "H")
 CLAIMS = tuple(
-    _claim(letter, *((REFUTED,) if letter == INSPECTED else (SUPPORTED, QUALIFIED, REFUTED))) for letter in "ABCDEFGH"
+    _claim(letter, *((REFUTED,) if letter == INSPECTED else (SUPPORTED, QUALIFIED, REFUTED))) for letter in LETTERS
 )
 """The words of each are under `claims` in the texts."""
 

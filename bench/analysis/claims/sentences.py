@@ -137,8 +137,10 @@ def evidence_of(evidence: Evidence, answer: Answer) -> Text:
     call = Message(f"calls.{judgement.call}", margin=_margin(comparison))
     if judgement.difference is None:
         return Message("compared.counted", role=role, says=says(evidence, answer), call=call)
-    form = "compared.ratio" if comparison.paired else "compared.tested"
-    sentence = Message(form, role=role, says=says(evidence, answer), difference=describe(judgement), call=call)
+    sentence = Message(
+        "compared.ratio" if comparison.paired else "compared.tested", role=role, says=says(evidence, answer),
+        difference=describe(judgement), call=call,
+    )  # fmt: skip
     return Joined([sentence, answer.remark], "sentences") if answer.remark else sentence
 
 
