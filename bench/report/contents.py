@@ -18,6 +18,7 @@ from bench.report.figures import attention, deciding, matrix, phenomena, reach, 
 from bench.report.figures.canvas import Figure
 from bench.report.tables import (
     examples,
+    exploratory,
     facts,
     origins,
     published_numbers,
@@ -91,6 +92,7 @@ class Contents:
     long_sentences: list[tuple[Section, Figure]]
     published: dict[str, Table | None]
     published_rows: dict[str, list[PublishedRow]]
+    exploratory: Table
     unfinished: Table
     gates: Table
     doubtful: Table
@@ -119,8 +121,8 @@ class Contents:
     def tables(self) -> list[Table]:
         """Every table with rows."""
         tables = [
-            verdict_table(self.verdicts), self.glance, self.unfinished, self.gates, self.doubtful, self.literature,
-            self.settings, self.trials, self.penalties, self.components, self.models, self.options, self.text_data,
+            verdict_table(self.verdicts), self.glance, self.exploratory, self.unfinished, self.gates, self.doubtful,
+            self.literature, self.settings, self.trials, self.penalties, self.components, self.models, self.options, self.text_data,
             self.data, self.folders,
             *self.published.values(), *(table for section in self.sections for table in section.tables),
         ]  # fmt: skip
@@ -159,6 +161,7 @@ def make(pool: Pool, figures: Path) -> Contents:
         ],
         published={letter: published_numbers.table_of(letter, rows) for letter, rows in published.items()},
         published_rows=published,
+        exploratory=exploratory.table_of(evidence, verdicts),
         unfinished=sanity.unfinished(evidence),
         gates=sanity.summary(evidence),
         doubtful=sanity.marked_cells(evidence),

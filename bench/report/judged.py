@@ -64,9 +64,10 @@ def ratios(evidence: Evidence, judgements: Sequence[Judgement], max_rows: int) -
             first, second = each.comparison.first, each.comparison.second
             interval = None if each.difference is None else each.difference.interval
             low, high = (math.nan, math.nan) if interval is None else map(math.exp, interval)
+            mean = each.comparison.mean if each.difference is None else each.mean
             rival = second if arms.kind(first) == arms.TRANSFORMER else first
             rows.append({"measure": str(name), "arm": rival, "pair": f"{first} / {second}",
-                         "ratio": math.exp(each.mean), "low": low, "high": high})  # fmt: skip
+                         "ratio": math.exp(mean), "low": low, "high": high})  # fmt: skip
         frames.append(pd.DataFrame(rows))
     return _fitting(frames, names, max_rows, "pair")
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.records import cost_rounds, store
 from bench.report import page as report
 from tests import once
 from tests.browser.chromium import NoBrowser, started
-from tests.report.conftest import Folder
+from tests.report.conftest import Folder, rounds
 from tests.report.test_figures import attended
 from tests.report.test_phenomena import planted as with_phenomena
 from tests.report.test_reach_figures import planted as with_reach
@@ -40,8 +41,9 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _everything(path: Path) -> None:
-    folder = Folder(path)
+    folder = Folder(path, "made_up")
     folder.full(seeds=(1, 2, 3))
+    cost_rounds.write(path / store.PROFILE, rounds())
     with_phenomena(folder)
     with_reach(folder)
     attended(folder, "transformer", 2)
@@ -81,6 +83,18 @@ def file(request: pytest.FixtureRequest, browser: object) -> Path:
 def in_any_language(request: pytest.FixtureRequest, browser: object) -> Path:
     """The same, and the Chinese page."""
     return request.getfixturevalue(request.param)
+
+
+def pages(first: Path) -> list[Path]:
+    """Every page of a report in the language of its first page: that page, the details, the tasks."""
+    language = first.name.removeprefix("report").removesuffix(".html")
+    of_tasks = [path for path in (first.parent / "tasks").iterdir() if path.name.count(".") == 1 + bool(language)]
+    return [first, first.with_name(f"details{language}.html"), *sorted(of_tasks)]
+
+
+def task_page(first: Path, task: str) -> Path:
+    """The page of a task in the language of the report's first page."""
+    return next(path for path in pages(first) if path.name.startswith(f"{task}-"))
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from bench.diagnostics.reach import measure
 from bench.records import reach_rows, store
 from bench.records.reach_rows import ProbeSettings
 from bench.runs.cell import run_cell
+from tests.report import pages
 
 TINY = ("budget=smoke", "budget.parameters=20000", "match.tolerance=1", "task.train_size=3000", "task.valid_size=20")
 
@@ -208,7 +209,7 @@ def test_the_curves_come_into_the_report(copied, capsys):
     shutil.rmtree(copied["adding"])  # a report of one setting is faster
     assert bench("--all", out) == 0
     assert __main__.main(["report", str(out)]) == 0
-    page, text = ((out / name).read_text() for name in ("report.html", "report.md"))
+    page, text = pages.html(out), pages.markdown(out)
     for kind in ("gradient", "accuracy"):
         (drawn,) = (path.name for path in (out / "figures").glob(f"reach-{kind}-*.svg"))
         assert f"figures/{drawn}" in page and f"figures/{drawn.replace('.svg', '.png')}" in text

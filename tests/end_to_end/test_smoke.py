@@ -200,7 +200,7 @@ def test_no_corpus_and_no_network_is_a_skipped_cell(tmp_path: Path, monkeypatch:
     record = store.read(folder)
     assert record["status"] == "skipped" and "train.en.gz" in record["reason"]
     assert bench("report", str(tmp_path / "out")).returncode == 0
-    assert "train.en.gz" in (tmp_path / "out" / "report.md").read_text()
+    assert "train.en.gz" in (tmp_path / "out" / "details.md").read_text()
 
 
 @pytest.mark.slow

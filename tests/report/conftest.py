@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bench.records import store
+from bench.records.cost_rounds import RoundRow
 from tests import once
 
 ARMS = ("transformer", "lstm_dot", "gru_dot", "lstm_none", "gru_none")
@@ -30,13 +31,14 @@ SIGNATURE = {"bleu": "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.5.1
 
 
 class Folder:
-    """Writes cells under `path`. level(task, arm, split, at) -> expected score of a place on the task's axis."""
+    """Writes cells under `path`. budget: name of the cells' budget; the rules of a budget that is none of ours serve
+    every task. level(task, arm, split, at) -> expected score of a place on the task's axis."""
 
     above = 40.0
     """Points that literature-style BLEU is above the default: more than any two arms are apart."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, budget: str = "quick") -> None:
+        self.path, self.budget = path, budget
 
     def cell(
         self,
@@ -76,10 +78,10 @@ class Folder:
         feed_forward = 40_000 if arm == "transformer" else 0
         record = {
             "schema": store.SCHEMA,
-            "cell": f"{task}-{arm}-quick-s{seed}-{target:08d}",
+            "cell": f"{task}-{arm}-{self.budget}-s{seed}-{target:08d}",
             "task": task,
             "model": arm,
-            "budget_name": "quick",
+            "budget_name": self.budget,
             "seed": seed,
             "suite": "made_up",
             "status": "done",
@@ -89,7 +91,7 @@ class Folder:
                 "task": {"name": task, "source": "en", "target": "de"} if task == "multi30k" else {"name": task},
                 "model": {"name": arm, "n_layers": 2, "dropout": 0.1},
                 "optim": {"lr": 0.002},
-                "budget": {"name": "quick", "parameters": target, "epochs": 3.0, "batch_tokens": 2500},
+                "budget": {"name": self.budget, "parameters": target, "epochs": 3.0, "batch_tokens": 2500},
                 "match": {"rule": "params", "target": None, "reference": "transformer", "tolerance": 0.05},
                 "seed": seed,
                 "threads": 1,
@@ -224,6 +226,33 @@ class Folder:
 def folder(tmp_path: Path) -> Folder:
     """An empty results folder."""
     return Folder(tmp_path / "results")
+
+
+@pytest.fixture(scope="session")
+def answered(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """A folder in which every claim but C, E and F can be judged, and its report in both languages; tests only read
+    it."""
+    from bench.records import cost_rounds
+    from bench.report.page import build
+
+    def make(path: Path) -> None:
+        Folder(path, "made_up").full(seeds=(1, 2, 3))
+        cost_rounds.write(path / store.PROFILE, rounds())
+        build(path, None, ("en", "zh"))
+
+    return Folder(once.made(tmp_path_factory, "answered", make), "made_up")
+
+
+def rounds() -> list[RoundRow]:
+    """A made-up profile in eight rounds: the Transformer trains in half the time of the other arms, with twice the
+    bytes of state."""
+    factors = {"transformer": 0.5, "lstm_dot": 1.0, "lstm_none": 1.0}
+    return [
+        RoundRow(number, order, arm, length, what, 1000, factor * (1 + 0.01 * number + 0.003 * order), 10**6,
+                 int(1000 / factor), 10**5, "cpu")
+        for number in range(1, 9) for what in ("train", "latency") for length in (32, 128)
+        for order, (arm, factor) in enumerate(factors.items(), start=1)
+    ]  # fmt: skip
 
 
 @pytest.fixture(scope="session")

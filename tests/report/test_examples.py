@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bench.report import page
 from bench.report.tables.examples import MAX_LENGTH, MISSING, OTHER, SAME, compare, markup
+from tests.report import pages
 
 WORDS = st.text("ab .,<é-", max_size=30)
 
@@ -69,7 +70,7 @@ def test_both_pages_mark_and_escape(folder):
     folder.cell("recall", "transformer", hypothesis="a *x* <i>y</i> b")
     folder.cell("recall", "lstm_none", hypothesis="b")
     page.build(folder.path)
-    pages = [(folder.path / name).read_text(encoding="utf-8") for name in ("report.html", "report.md")]
-    for text, marks in zip(pages, ("*x* &lt;i&gt;y&lt;/i&gt;", r"\*x\* &lt;i&gt;y&lt;/i&gt;")):
+    texts = pages.html(folder.path), pages.markdown(folder.path)
+    for text, marks in zip(texts, ("*x* &lt;i&gt;y&lt;/i&gt;", r"\*x\* &lt;i&gt;y&lt;/i&gt;")):
         assert text.count(f"a <ins>{marks}</ins> b") == 3 and text.count("<del>a</del> b") == 3
         assert "Underlined: words that the reference does not have at this position." in text

@@ -19,7 +19,7 @@ from bench.analysis.evidence import Evidence
 from bench.analysis.messages import ENGLISH, texts
 from bench.analysis.stats import bootstrap_mean
 from bench.errors import UserError
-from bench.records import store
+from bench.records import pool, store
 from bench.report import labels, page, series
 from bench.report.figures import attention, canvas, matrix, phenomena, scores, style
 from bench.report.labels import note
@@ -194,7 +194,7 @@ def test_attention_is_the_mean_over_heads_and_heads_beside_it(folder, tmp_path, 
     folder.cell("recall", "lstm_none")
     evidence = evidence_of(folder)
     (setting,) = evidence.settings()
-    transformer, lstm = attention.of_setting(evidence, setting, folder.path, tmp_path)
+    transformer, lstm = attention.of_setting(evidence, setting, pool.read([folder.path]).cells, tmp_path)
     heads = np.array([one["weights"] for one in maps])
     drawn = canvases[0].axes[0].images[0].get_array().filled(np.nan)
     assert drawn == pytest.approx(heads.mean(axis=0))
@@ -211,7 +211,7 @@ def test_attention_is_the_mean_over_heads_and_heads_beside_it(folder, tmp_path, 
 def test_where_nothing_looks_from_the_output_the_source_is_drawn(folder, tmp_path):
     attended(folder, "transformer_encoder", 2, tokens=["a", "b", "c"], outputs=0)
     evidence = evidence_of(folder)
-    (figure,) = attention.of_setting(evidence, evidence.settings()[0], folder.path, tmp_path)
+    (figure,) = attention.of_setting(evidence, evidence.settings()[0], pool.read([folder.path]).cells, tmp_path)
     assert "self-attention of the source" in figure.title and set(figure.numbers["row token"]) == {"a", "b", "c"}
 
 
@@ -227,7 +227,8 @@ def test_hostile_tokens_are_words_of_a_figure_and_nothing_else(folder):
     for token in expected:
         assert token in shown, token
     assert max(map(len, shown)) < 40
-    text = (folder.path / "report.html").read_text(encoding="utf-8")
+    (task,) = (folder.path / "tasks").iterdir()
+    text = task.read_text(encoding="utf-8")
     assert text.count("<script") == 1 and "<img" not in text
     assert {"#1b1f24", 'id="x"'} <= set(words(text)), "the page's colours and ids change no words"
     assert not re.search(r"<(?!text)[^<>]*#1b1f24", text)
@@ -236,7 +237,7 @@ def test_hostile_tokens_are_words_of_a_figure_and_nothing_else(folder):
 def test_a_long_example_is_cut_and_says_so(folder, tmp_path):
     attended(folder, "transformer", 1, tokens=[f"t{number}" for number in range(90)], outputs=50)
     evidence = evidence_of(folder)
-    (figure,) = attention.of_setting(evidence, evidence.settings()[0], folder.path, tmp_path)
+    (figure,) = attention.of_setting(evidence, evidence.settings()[0], pool.read([folder.path]).cells, tmp_path)
     assert len(figure.numbers) == attention.MAX_TOKENS**2
     assert "first 32 of 50 rows and the first 32 of 90 columns" in figure.caption
 
@@ -277,7 +278,7 @@ def test_every_caption_begins_with_what_to_see_and_every_axis_has_its_words():
     parts = {name: {part for _, _, other, part in keys if other == name} for _, _, name, _ in keys}
     assert len(parts) > 15
     for name, own in parts.items():
-        assert {"title", "caption"} <= own and ("x" in own or name.startswith("axis")), name
+        assert {"title", "caption"} <= own and ("x" in own or name.startswith(("axis", "deciding"))), name
 
 
 TARGETS = {"recall": 4, "reverse": 3, "multi30k": 3} if THOROUGH else {"recall": 1, "reverse": 1, "multi30k": 1}

@@ -13,12 +13,11 @@ import pandas as pd
 import pytest
 
 import bench
-from bench.analysis import results_table
 from bench.analysis.compare import sets
 from bench.errors import UserError
-from bench.records import store
+from bench.records import pool, store
 from bench.report import contents, page
-from bench.report.figures import canvas, matrix, phenomena, reach, scores
+from bench.report.figures import canvas, deciding, matrix, phenomena, reach, scores
 from bench.report.labels import FigureText
 from tests.report.mutations import mutated
 
@@ -91,8 +90,9 @@ def everything(out: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
             patch.setattr(module, "of_setting", lambda *_: [])
         patch.setattr(scores, "by_parameters", lambda *_: [])
         patch.setattr(matrix, "draw", lambda *_: None)
+        patch.setattr(deciding, "draw", lambda *_: None)
         patch.setattr(canvas, "save", lambda *_: UNDRAWN)  # attention maps are read and laid out
-        contents.make(results_table.read(out), out, out.parent / "report")
+        contents.make(pool.read([out]), out.parent / "report")
 
 
 @pytest.mark.slow

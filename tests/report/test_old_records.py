@@ -14,6 +14,7 @@ from bench.analysis.compare import sets
 from bench.errors import UserError
 from bench.records import store
 from bench.report import page
+from tests.report import pages
 
 RECORDS = Path(__file__).parents[1] / "records"
 VERSIONS = sorted(path for path in RECORDS.iterdir() if path.is_dir())
@@ -60,7 +61,8 @@ def test_a_folder_of_all_versions_is_loaded(mixed: Path) -> None:
 
 @pytest.mark.slow
 def test_a_folder_of_all_versions_is_reported(mixed: Path) -> None:
-    text = page.build(mixed).with_suffix(".md").read_text(encoding="utf-8")
+    page.build(mixed)
+    text = pages.markdown(mixed)
     assert "6: 6 done" in text and "lstm\\_none" in text and "Every cell finished." in text
 
 

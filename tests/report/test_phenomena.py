@@ -12,6 +12,7 @@ from bench.records import store
 from bench.records.phenomena import CONTRAST, WORD
 from bench.report import page, series
 from bench.report.figures import phenomena
+from tests.report import pages
 
 SIGNATURE = {WORD: "decisive word", CONTRAST: "wrong word"}
 
@@ -81,7 +82,7 @@ def test_they_are_shown_and_written_out_but_count_for_no_verdict(folder, tmp_pat
     records = store.load(folder.path)
     assert judge.verdicts(records) == before
     page.build(folder.path)
-    text = (folder.path / "report.md").read_text()
+    text = pages.markdown(folder.path)
     assert "| verb final | decisive words correct | test | 90 |" in text
     assert "agreement\\_word" not in text.split("### Phenomena")[0]
     with (folder.path / "results.csv").open() as file:
@@ -93,5 +94,5 @@ def test_they_are_shown_and_written_out_but_count_for_no_verdict(folder, tmp_pat
 def test_a_report_without_phenomena_says_nothing_of_them(folder, tmp_path):
     planted(folder, more=False)
     page.build(folder.path)
-    assert "Phenomena" not in (folder.path / "report.md").read_text()
+    assert "Phenomena" not in pages.markdown(folder.path)
     assert not list((folder.path / "figures").glob("phenomena*"))

@@ -10,10 +10,11 @@ import pytest
 
 from bench.analysis.evidence import Evidence
 from bench.errors import UserError
-from bench.records import reach_rows, store
+from bench.records import pool, reach_rows, store
 from bench.records.reach_rows import CONSTANT, GRADIENT, NORM, REPLACEMENT, WITHIN, ProbeSettings, Reach, Row
 from bench.report import page
 from bench.report.figures import canvas, reach
+from tests.report import pages
 
 
 def curves(kept: dict[int, float], share: dict[int, float], settings: ProbeSettings = ProbeSettings("test")) -> Reach:
@@ -43,7 +44,7 @@ def planted(folder, settings: ProbeSettings = ProbeSettings("test")) -> None:
 def drawn(folder, place) -> list:
     evidence = Evidence(store.load(folder.path))
     (setting,) = evidence.settings()
-    return reach.of_setting(evidence, setting, folder.path, place)
+    return reach.of_setting(evidence, setting, pool.read([folder.path]).cells, place)
 
 
 def test_both_figures_show_the_mean_over_seeds_and_its_range(folder, tmp_path):
@@ -138,7 +139,7 @@ def test_the_axis_of_shares_ends_where_there_is_nothing_more_to_see(share, low, 
 def test_the_page_shows_them_and_a_hostile_name_is_shown_as_text(folder):
     planted(folder, ProbeSettings("../../<script>alert(1)</script> $\\frac{ a|b"))
     page.build(folder.path)
-    shown, text = ((folder.path / name).read_text(encoding="utf-8") for name in ("report.html", "report.md"))
+    shown, text = pages.html(folder.path), pages.markdown(folder.path)
     assert "<script>alert" not in shown and "&lt;script&gt;alert" in shown
     names = {path.stem for path in (folder.path / "figures").glob("reach-*.svg")}
     assert len(names) == 2 and not list(folder.path.parent.glob("*script*"))

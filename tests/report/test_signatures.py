@@ -24,6 +24,7 @@ from bench.report.tables import facts, results, translation
 from bench.runs import rescore
 from bench.tasks.kinds.translation import Translation
 from bench.training.progress import Silent
+from tests.report import pages
 from tests.report.conftest import Folder
 from tests.unit import answers
 from tests.unit.test_penalty import A, B, Letters, ShortOrLong, valid
@@ -172,7 +173,7 @@ def test_tables_show_what_is_undefined(undefined):
 @pytest.mark.slow
 def test_a_report_is_built_without_defined_bleu(undefined):
     page.build(undefined.path, languages=["en", "zh"])
-    assert f"undefined: {NO_FOUR_TOKENS}" in (undefined.path / "report.md").read_text(encoding="utf-8")
+    assert f"undefined: {NO_FOUR_TOKENS}" in pages.markdown(undefined.path)
     table = pd.read_csv(undefined.path / "results.csv")
     assert table[table["metric"] == "bleu"]["value"].isna().all()
 

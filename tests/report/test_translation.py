@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from bench.report import page
+from tests.report import pages
 from tests.report.conftest import Folder
 
 SEARCHES = {"greedy": 0.0, "beam5": 2.0, "teacher-forced": 0.0}
@@ -62,8 +63,8 @@ def test_greedy_and_beam_stand_in_columns_of_their_own(translated):
     first = [float(text.split()[0]) for text in table.iloc[0, 2:]]
     assert first == [24.5, 26.5, 44.5, 46.5]  # seeds 1 and 2: 1.5 on top
     assert table.iloc[1]["BLEU, beam5"] == "23.50 [23.00, 24.00] (23.00-24.00)"
-    for name in ("report.md", "report.html"):
-        assert (translated / name).read_text(encoding="utf-8").count("Greedy and beam") == 1
+    for text in (pages.markdown(translated), pages.html(translated)):
+        assert len(re.findall("<h2>Greedy and beam|^### Greedy and beam", text, flags=re.MULTILINE)) == 1
 
 
 @pytest.mark.parametrize(("metric", "base"), [("bleu", 20.0), ("chrf", 40.0)])
@@ -79,7 +80,7 @@ def test_scores_of_the_beam_are_drawn_by_length(translated, metric, base, split)
         for arm, better in (("transformer", 3.0), ("lstm_dot", 0.0)) for at in (5, 10)
     }  # fmt: skip
     title = f"{'BLEU' if metric == 'bleu' else 'chrF'} against length, beam5 search, split {split}"
-    assert title.replace("_", "\\_") in (translated / "report.md").read_text(encoding="utf-8")
+    assert title.replace("_", "\\_") in pages.markdown(translated)
 
 
 def test_the_headline_is_drawn_once_and_under_its_own_name(translated):
@@ -93,15 +94,17 @@ def test_the_headline_is_drawn_once_and_under_its_own_name(translated):
 
 def test_claim_a_leads_to_long_sentences_and_judges_nothing_by_them(translated):
     names = [f"length-bleu-beam5-multi30k-quick-100000-cpu-{split}" for split in SPLITS]
-    text = (translated / "report.md").read_text(encoding="utf-8")
+    text = pages.markdown(translated)
     claims = re.split(r"^### (?=[A-H]\. )", text[text.index("## Claim by claim") :], flags=re.MULTILINE)[1:]
     listed = re.compile(r"^  - (\w+): \[.*\]\(figures/(.*)\.png\)$", flags=re.MULTILINE)
     figures_by_claim = {claim[0]: listed.findall(claim) for claim in claims}
     assert figures_by_claim == {
         letter: [("multi30k", name) for name in names] if letter == "A" else [] for letter in "ABCDEFGH"
     }
-    html = (translated / "report.html").read_text(encoding="utf-8")
-    assert [(html.count(f'href="#{name}"'), html.count(f'id="{name}"')) for name in names] == [(1, 1)] * 2
+    html = pages.html(translated)
+    (task,) = (translated / "tasks").glob("multi30k-*")
+    links = [f'href="tasks/{task.name}#{name}"' for name in names]
+    assert [(html.count(link), html.count(f'id="{name}"')) for link, name in zip(links, names)] == [(1, 1)] * 2
     verdicts = json.loads((translated / "verdicts.json").read_text(encoding="utf-8"))
     assert verdicts["claims"][0]["verdict"] == "not tested"
 
@@ -116,7 +119,7 @@ def test_without_a_beam_greedy_search_is_all_there_is(folder):
     names = {path.stem for path in (folder.path / "figures").glob("length-*.svg")}
     assert names == {f"length-{measure}multi30k-quick-100000-cpu-{split}" for split in SPLITS
                      for measure in ("", "chrf-greedy-")}  # fmt: skip
-    long_sentences = (folder.path / "report.md").read_text(encoding="utf-8").split("**Long sentences**")[1]
+    long_sentences = pages.markdown(folder.path).split("**Long sentences**")[1]
     assert f"](figures/length-multi30k-quick-100000-cpu-{SPLITS[0]}.png)" in long_sentences
 
 
@@ -124,7 +127,7 @@ def test_without_points_there_is_no_translation(folder):
     folder.cell("recall", "lstm_dot", 1)
     page.build(folder.path)
     assert not list((folder.path / "tables").glob("translation-*"))
-    text = (folder.path / "report.md").read_text(encoding="utf-8")
+    text = pages.markdown(folder.path)
     for words in ("Greedy and beam", "Length penalties", "Long sentences"):
         assert words not in text
 
@@ -134,7 +137,6 @@ def test_what_a_length_penalty_was_chosen_from_is_said(translated):
     assert table.drop(columns="task").values.tolist() == [
         ["transformer", seed, "beam5, bleu (points)", "0.6", "0: 30.12; 0.6: 31.5"] for seed in ("1", "2")
     ]
-    for name in ("report.md", "report.html"):
-        text = (translated / name).read_text(encoding="utf-8")
+    for text in (pages.markdown(translated), pages.html(translated)):
         methods = text[re.search(r"<h2>Methods|^## Methods", text, flags=re.MULTILINE).start() :]
         assert "Length penalties chosen on validation" in methods and "0: 30.12; 0.6: 31.5" in methods

@@ -21,6 +21,7 @@ from bench.errors import UserError
 from bench.records import store
 from bench.report import page
 from bench.report.rendering import PAGES
+from tests.report import pages
 from tests.report.conftest import Folder
 from tests.report.test_figures import attended
 from tests.report.test_phenomena import planted
@@ -205,9 +206,9 @@ def shown(name: str, text: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["report.zh.html", "report.zh.md"])
-def test_a_chinese_page_holds_no_english_sentence_and_no_placeholder(both, name):
-    text = shown(name, (both / name).read_text(encoding="utf-8"))
+@pytest.mark.parametrize("kind", ["html", "md"])
+def test_a_chinese_page_holds_no_english_sentence_and_no_placeholder(both, kind):
+    text = shown(f"pages.{kind}", pages.html(both, "zh") if kind == "html" else pages.markdown(both, "zh"))
     text = text.replace("a b c d", "")  # references of the made-up translations
     assert text.count("种子") > 50
     assert not re.findall(r"[A-Za-z]+(?:,? [A-Za-z]+){3,}", text)
@@ -218,9 +219,12 @@ def test_a_chinese_page_holds_no_english_sentence_and_no_placeholder(both, name)
 
 @pytest.mark.slow
 def test_both_pages_say_the_same_and_lead_to_each_other(both):
-    english, chinese = ((both / name).read_text(encoding="utf-8") for name in ("report.html", "report.zh.html"))
-    assert '<html lang="en">' in english and 'href="report.zh.html"' in english
-    assert '<html lang="zh-CN">' in chinese and 'href="report.html"' in chinese and "report.zh.md" in chinese
+    for name, text in pages.html_pages(both).items():
+        assert '<html lang="en">' in text and f'href="{Path(name).stem}.zh.html"' in text
+    for name, text in pages.html_pages(both, "zh").items():
+        assert '<html lang="zh-CN">' in text and f'href="{Path(name).name.partition(".")[0]}.html"' in text
+    english, chinese = pages.html(both), pages.html(both, "zh")
+    assert "report.zh.md" in chinese
     ids = [re.findall(r' id="(?:table-)?[a-z0-9_-]+"', text) for text in (english, chinese)]
     badges = [re.findall(r'class="badge ([a-z-]+)"', text) for text in (english, chinese)]
     rows = [text.count("<tr>") for text in (english, chinese)]
@@ -234,7 +238,7 @@ def test_both_pages_say_the_same_and_lead_to_each_other(both):
 
 @pytest.mark.slow
 def test_words_of_figures_are_chinese_and_names_stay(both):
-    chinese = (both / "report.zh.html").read_text(encoding="utf-8")
+    chinese = pages.html(both, "zh")
     drawn = re.findall(r">([^<>]+)</text>", chinese)
     there = {
         "训练",
@@ -257,8 +261,9 @@ def test_words_of_figures_are_chinese_and_names_stay(both):
 
 @pytest.mark.slow
 def test_hostile_text_is_shown_as_text_in_chinese_too(both):
-    chinese = (both / "report.zh.html").read_text(encoding="utf-8")
-    assert chinese.count("<script") == 1 and "<b>fast" not in chinese
+    every = pages.html_pages(both, "zh")
+    chinese = "\n".join(every.values())
+    assert chinese.count("<script") == len(every) and "<b>fast" not in chinese
     assert html.escape(ATTACK, quote=False) in chinese and "&lt;b&gt;fast {cpu}&lt;/b&gt;" in chinese
 
 
@@ -273,4 +278,9 @@ def test_a_page_of_a_language_not_asked_for_goes_and_an_error_leaves_all(folder,
             page.build(folder.path, None, ("zh", "en"))
     assert {name: (folder.path / name).read_bytes() for name in PAGES} == before
     page.build(folder.path)
-    assert [name for name in PAGES if (folder.path / name).exists()] == ["report.html", "report.md"]
+    assert [name for name in PAGES if (folder.path / name).exists()] == [
+        "report.html",
+        "report.md",
+        "details.html",
+        "details.md",
+    ]

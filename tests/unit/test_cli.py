@@ -84,7 +84,7 @@ BAD_INPUT = {
     "suite smoke --jobs 100000": "at most",
     "suite smoke --out file": "file is a file",
     "suite smoke --out foreign": "foreign is not empty",
-    "report": "Missing argument 'FOLDER'",
+    "report": "Missing argument 'DIR...'",
     "report absent": "absent is not a folder",
     "report file": "file is not a folder",
     "report foreign": "foreign holds no results",

@@ -241,7 +241,7 @@ def check_arguments(command: str, parameters: dict, examples: Sequence[str]) -> 
             assert known("model", model, examples), f"no model {model}"
     for option in parameters.get("grid_options", ()):
         check_key(option.partition("=")[0])
-    for path in parameters.values():
+    for path in [*parameters.values(), *parameters.get("folders", ())]:
         if isinstance(path, Path) and str(path).startswith("results/reference"):
             assert is_placeholder(str(path)) or (ROOT / path).exists(), f"no {path}"
     settings = parameters.get("settings", ())
