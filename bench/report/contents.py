@@ -122,8 +122,8 @@ class Contents:
         """Every table with rows."""
         tables = [
             verdict_table(self.verdicts), self.glance, self.exploratory, self.unfinished, self.gates, self.doubtful,
-            self.literature, self.settings, self.trials, self.penalties, self.components, self.models, self.options, self.text_data,
-            self.data, self.folders,
+            self.literature, self.settings, self.trials, self.penalties, self.components, self.models, self.options,
+            self.text_data, self.data, self.folders,
             *self.published.values(), *(table for section in self.sections for table in section.tables),
         ]  # fmt: skip
         return [table for table in tables if table is not None and table.rows]

@@ -183,7 +183,8 @@ class Folder:
         rest = " c d" if metric == "bleu" else ""  # BLEU of references with fewer than four tokens is undefined
         lines = [
             {"split": split, "search": "greedy", "index": i, "source": "a b c", "reference": "a b" + rest,
-             "hypothesis": hypothesis and hypothesis + rest, "correct": hypothesis == "a b", "length": 3, "distance": 4}
+             "hypothesis": hypothesis and hypothesis + rest, "correct": hypothesis == "a b",
+             "length": 3, "distance": 4}
             for split in splits for i in range(30)
         ]  # fmt: skip
         if status != "done":
