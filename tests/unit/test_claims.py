@@ -95,6 +95,15 @@ def test_what_a_claim_expects(expects, call, supports):
     assert answer("key", call, expects).supports is supports
 
 
+def test_what_stands_beside_is_in_the_evidence_and_not_in_the_sentence():
+    """Recurrence wins on parity and not on longer sentences: the second is beside, and qualifies nothing."""
+    made = Made().arm("lstm_none encoder=uni", 0.98, task="parity").arm("transformer", 0.5, task="parity")
+    made.arm("lstm_dot", 60.0, task="grammar", noise=0.3).arm("transformer n_heads=4", 70.0, task="grammar", noise=0.3)
+    verdict = made.verdict("C")
+    assert verdict.verdict == "refuted" and "grammar" in text(verdict)
+    assert "However" not in verdict.sentence and "grammar" not in verdict.sentence
+
+
 @pytest.mark.parametrize(("theirs", "word"), [(0.5, "supported"), (0.97, "refuted"), (0.995, "refuted")])
 def test_a_planted_difference_is_called_as_it_is(theirs, word):
     assert standard("lstm_dot", 0.97, "lstm_none", theirs).verdict("G").verdict == word
