@@ -162,7 +162,7 @@ seeds against three cannot tell luck from a difference, and no test of them can:
 
 Per cent of suites whose key comparison is called higher. Spreads: standard deviation over seeds of shares in points
 and of BLEU, and of one time over rounds; all normal, the same in all arms. Half of the pilots': reverse at the longest
-distances .46 (A), parity .25 (C), costs 1.10 (D), no positions .48 (E: the pilot had a decoder), one head .22 (F),
+distances .46 (A), parity .25 (C), costs 1.10 (D), no positions .48 (E), one head .22 (F),
 recall .28 (G), BLEU 1 (H).
 Twice the margin: 4 points, BLEU 1, costs 1.10.
 

@@ -139,8 +139,6 @@ PILOTS: dict[tuple[str, str], Level] = {
     ("reverse", "transformer positions=rotary n_heads=4"): 0.99,
     ("reverse", "transformer positions=none n_heads=4"): 0.08,
     ("reverse", "transformer positions=rotary n_heads=1"): 0.97,
-    ("reverse", "transformer_encoder positions=rotary"): 0.95,
-    ("reverse", "transformer_encoder positions=none"): 0.07,
     ("reverse", "lstm_dot encoder=uni"): lambda at: 1.0 - at / 160,
     ("reverse", "gru_dot encoder=uni"): lambda at: 1.0 - at / 64,
     ("reverse", "lstm_none encoder=uni"): fading,
