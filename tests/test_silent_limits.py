@@ -34,6 +34,7 @@ CONSTANTS = {
     "bench/analysis/gates.py MAX_SHARED": "shown",
     "bench/analysis/gates.py MAX_UNKNOWN": "shown",
     "bench/cli/hydra_run.py MAX_CELLS": "refused",
+    "bench/cli/verdict_lines.py MAX_WIDTH": "exact",  # lines are wrapped
     "bench/conf/checks.py BUDGET_LIMITS": "refused",
     "bench/conf/checks.py MAX_THREADS": "refused",
     "bench/data/cleaning.py MAX_RATIO": "refused",  # of the option; pairs beyond max_ratio are train_dropped_ratio
@@ -56,6 +57,9 @@ CONSTANTS = {
     "bench/report/figures/attention.py MAX_TOKENS": "shown",
     "bench/report/figures/canvas.py MAX_LEGEND_CHARACTERS": "shown",
     "bench/report/figures/costs.py MAX_LABEL": "shown",
+    "bench/report/figures/deciding.py MAX_ROWS": "shown",  # the caption counts what is left out
+    "bench/report/figures/deciding.py MAX_NAME": "shown",
+    "bench/report/figures/deciding.py MAX_HEADER": "shown",
     "bench/report/figures/matrix.py MAX_ALPHA": "exact",  # a colour
     "bench/report/figures/matrix.py MAX_SPACED_ARMS": "exact",  # a layout
     "bench/report/figures/scores.py MAX_LABEL": "shown",
@@ -84,6 +88,8 @@ SLICES = {
     "bench/data/unicode.py lines[0][begin:match.end() + 20]": "shown",  # a place in a message
     "bench/evaluation/decoding.py scores[:, :whole]": "exact",
     "bench/evaluation/token_distances.py (predicted == batch.tgt_out)[:, :-1]": "exact",  # without the end token
+    "bench/runs/fork_server.py files[:STREAMS + 1]": "exact",  # the child's own open files
+    "bench/runs/memory_guard.py search.beams[:1]": "exact",  # the beams differ in their length penalty alone
     "bench/runs/status.py of_state[:LISTED]": "shown",  # followed by the number of others
     "bench/tasks/dyck.py sorted_kinds[:, :-1]": "exact",
     "bench/tasks/even_pairs.py rows[:, :-1]": "exact",

@@ -235,7 +235,8 @@ def refusal(*words: str, sizes: Sizes = LETTERS) -> str:
 
 
 def test_a_mismatch_is_refused_and_can_be_allowed() -> None:
-    words = ["model=lstm_dot", "model.width=64"]
+    size = "budget.parameters=150000"
+    words = ["model=lstm_dot", "model.width=64", size]
     _, fit = fitted(*words, "match.tolerance=0.9")
     assert fit.width == 64 and fit.mismatch < -0.05
     told = f"width 64, {fit.parameters:,} parameters, {fit.mismatch:+.1%} from params 150,000"
@@ -244,11 +245,11 @@ def test_a_mismatch_is_refused_and_can_be_allowed() -> None:
     assert refusal(*words, f"match.tolerance={abs(fit.mismatch) - 1e-6:.9f}")
     assert fitted(*words, f"match.tolerance={abs(fit.mismatch) + 1e-6:.9f}")[1] == fit
     change = "change budget.parameters or match.target, or allow it with match.tolerance"
-    assert refusal("model=lstm_dot", "match.tolerance=0").endswith(f"from params 150,000; {change}")
+    assert refusal("model=lstm_dot", size, "match.tolerance=0").endswith(f"from params 150,000; {change}")
 
 
 def test_a_reference_that_misses_the_budget_is_refused_by_its_own_name() -> None:
-    said = refusal("model=lstm_dot", "match.rule=flops", "match.tolerance=0")
+    said = refusal("model=lstm_dot", "budget.parameters=150000", "match.rule=flops", "match.tolerance=0")
     assert said.startswith("model transformer: width ") and "from params 150,000" in said
 
 
@@ -327,7 +328,7 @@ def test_values_that_cannot_be_are_named(word: str, said: str) -> None:
     ],
 )
 def test_what_an_arm_got_in_words_and_in_its_record(words: Sequence[str], expected: str) -> None:
-    cell = compose(["model=lstm_dot", *words])
+    cell = compose(["model=lstm_dot", "budget.parameters=150000", *words])
     _, fit = building.fit_width(cell, LETTERS, LENGTHS)
     values = {"w": fit.width, "p": fit.parameters, "m": fit.mismatch, "g": fit.got, "t": fit.target}
     assert building.description(cell, fit) == expected.format(**values)
