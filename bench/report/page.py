@@ -52,7 +52,8 @@ def build_pool(folders: Sequence[Path], out: Path, languages: Sequence[str] = (E
             out.mkdir(parents=True, exist_ok=True)
             building = Path(tempfile.mkdtemp(prefix=".report-", dir=out))
         except OSError as error:
-            raise UserError(f"cannot write a report into {out}: {error.strerror or error}") from error
+            cause = error.strerror or error
+            raise UserError(f"cannot write a report into {out}: {cause}; name another --out") from error
         try:
             report = write(records, building, languages)
             _move_in(building, out)
