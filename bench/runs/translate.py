@@ -11,7 +11,7 @@ import torch
 
 from bench.data import unicode
 from bench.data.counts import CHANGED
-from bench.data.examples import EOS, MAX_LENGTH
+from bench.data.examples import EOS, MAX_LENGTH, UNK
 from bench.errors import UserError
 from bench.evaluation.decoding import decode_tokens
 from bench.evaluation.search_config import Search
@@ -26,8 +26,9 @@ def translate(
     Lines are normalised as training text of a user's own is (see `bench.data.unicode`), whatever the cell was trained
     on; at the end `say` gets a line about the changed ones. A line without a visible character gives an empty line. A
     line with more tokens than MAX_LENGTH, or than a model with learned positions can read, is cut: its beginning is
-    translated, and `say` gets a line about it, as about an output that reached its limit. Raises UserError where the
-    folder has no trained cell, and for a line that the task cannot read."""
+    translated, and `say` gets a line about it, as about an output that reached its limit and about tokens that the
+    vocabulary does not know. Raises UserError where the folder has no trained cell, and for a line that the task
+    cannot read."""
     cell = trained.load(run_folder)
     task, model, penalty = cell.task, cell.model, cell.length_penalty
     if penalty is None:
@@ -53,6 +54,9 @@ def translate(
             ids = task.source_ids(line)
         except UserError as error:
             raise UserError(f"line {number}: {error}") from error
+        unknown = list(ids).count(UNK)
+        if unknown:
+            say(f"line {number}: {unknown:,} of {len(ids):,} tokens are unknown to the model, which guesses there")
         if len(ids) > max_tokens:
             say(f"line {number}: {len(ids):,} tokens, of which the first {max_tokens:,} are translated")
             ids = ids[:max_tokens]

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from bench.__main__ import main
+from bench.data.examples import UNK
 from bench.errors import UserError
 from bench.evaluation.decoding import Hypotheses
 from bench.runs import translate
@@ -25,7 +26,7 @@ class Echo:
     def source_ids(self, text: str) -> list[int]:
         if "?" in text:
             raise UserError("the task reads no ?")
-        return [ord(character) for character in text]
+        return [UNK if character == "~" else ord(character) for character in text]
 
     def target_limit(self, lengths: np.ndarray) -> np.ndarray:
         return lengths + 1
@@ -62,6 +63,12 @@ def test_a_line_for_each_line_whatever_other_programs_end_lines_at(run):
     status, out, _ = run("\r\n".join(lines).encode())
     assert status == 0 and out.decode().count("\n") == len(lines)
     assert out.decode() == "".join(f"{line}\n" for line in lines)
+
+
+def test_tokens_that_the_vocabulary_does_not_know_are_counted_by_line(run):
+    status, _, err = run(b"ab\na~b~\n")
+    assert status == 0
+    assert err.splitlines() == ["bench: line 2: 2 of 4 tokens are unknown to the model, which guesses there"]
 
 
 def test_text_is_normalised_and_that_is_told_at_the_end(run):
