@@ -89,11 +89,13 @@ def suite_command(
     Exit status: 0 if every cell finished; 1 if a cell failed, diverged or ran out of time, now or before; 2 for
     invalid input.
     """
+    from bench.analysis import messages
     from bench.conf import suites
     from bench.runs import steps, suite
     from bench.runs.display import board
     from bench.system.environment import usable_cores
 
+    messages.parse_languages(lang)  # a mistake is said before the cells run, not after them
     chosen = suites.load(name, only, seeds)
     out = RUNS / name if out is None else out
     suite.check_folder(out)

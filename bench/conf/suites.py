@@ -51,6 +51,8 @@ class Suite:
 
 
 SEED = "seed="
+NUMBER = r"(?:0|[1-9]\d{0,8})"
+"""A seed as --seeds takes it: 1,000 is a slip, not two seeds."""
 
 
 def load(name: str, only: str | None = None, seeds: str | None = None) -> Suite:
@@ -86,9 +88,9 @@ def with_seeds(suite: Suite, seeds: str) -> Suite:
 
 
 def _parse_seeds(text: str) -> list[int]:
-    if match := re.fullmatch(r"(\d{1,9})-(\d{1,9})", text):
+    if match := re.fullmatch(f"({NUMBER})-({NUMBER})", text):
         seeds = list(range(int(match[1]), int(match[2]) + 1))
-    elif re.fullmatch(r"\d{1,9}(,\d{1,9})*", text):
+    elif re.fullmatch(f"{NUMBER}(,{NUMBER})*", text):
         seeds = sorted({int(each) for each in text.split(",")})
     else:
         seeds = []

@@ -14,6 +14,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 import pytest
@@ -23,9 +24,10 @@ from bench.cli import cells as cell_commands
 from bench.cli import hydra_run
 from bench.conf.compose import compose
 from bench.conf.schema import Cell
-from bench.diagnostics import generators, model_card
+from bench.diagnostics import article, generators, model_card
 from bench.diagnostics.profile import plan, session
 from bench.diagnostics.reach import session as reach_session
+from bench.records.article_rows import ArticleRow
 from bench.records.profile_rows import MEASURED
 from bench.report import page
 from bench.report import profile_page as profile_report
@@ -56,7 +58,7 @@ GOOD: dict[str, dict[str, Sequence[str]]] = {
     "run": {"settings": (*SMALL, "out=new")},
     "suite": {"name": ("smoke",), "out": ("new",)},
     "tune": {"name": ("smoke",), "only": ("recall",), "grid_options": ("optim.lr=1e-3",), "out": ("new",)},
-    "report": {"folder": ("results",), "out": ("new",)},
+    "report": {"folders": ("results",), "out": ("new",)},
     "compare": {"first": ("results",), "second": ("results",)},
     "profile": {"out": ("new",), "models": ("lstm_dot",), "lengths": ("16",)},
     "reach": {"runs": (CELL,)},
@@ -130,20 +132,27 @@ def checks_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tune, "rows_of", lambda trials, out: [])
     monkeypatch.setattr(tune, "write", lambda rows, out, axes: {})
     monkeypatch.setattr(cell_commands, "write_report", write_report)
-    monkeypatch.setattr(page, "write", lambda *arguments: None)
+    monkeypatch.setattr(page, "write", lambda *arguments: SimpleNamespace(verdicts=[]))
     monkeypatch.setattr(session, "run", lambda plan, out, board: [{"status": MEASURED}])
     monkeypatch.setattr(profile_report, "build", lambda out: out)
     monkeypatch.setattr(reach_session, "run", lambda todo, shown, skip_unusable: {})
     monkeypatch.setattr(generators, "measure_all", lambda orders, shown: [])
+    monkeypatch.setattr(article, "train", untrained)
 
 
 write_report_of_the_report_command = cell_commands.write_report
 
 
-def write_report(folder: Path, *others: object) -> None:
+def write_report(folders: Sequence[Path], out: Path, lang: str) -> None:
     """The suite's report is of cells that were not run; the one of `bench report` is checked as ever."""
-    if others:
-        write_report_of_the_report_command(folder, *others)
+    if list(folders) != [out]:
+        write_report_of_the_report_command(folders, out, lang)
+
+
+def untrained(recipe: str, seed: int, rate: float, settings: article.Settings) -> list[ArticleRow]:
+    """The rows of a training of the article's code, without one."""
+    ends = (settings.steps * number // settings.validations for number in range(1, settings.validations + 1))
+    return [ArticleRow(recipe, seed, step, 1.0, 0.5) for step in ends]
 
 
 LEAST = {"tune seeds": 0}

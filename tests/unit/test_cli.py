@@ -269,7 +269,7 @@ def test_exit_status(command, status, code, ran, here):
 
 @pytest.mark.slow
 def test_a_suite_writes_its_report_also_where_a_cell_failed(ran, here, monkeypatch, capsys):
-    monkeypatch.setattr(cells, "write_report", lambda folder: print(f"report of {folder}"))
+    monkeypatch.setattr(cells, "write_report", lambda folders, out, lang: print(f"report of {out}"))
     ran.status = "failed"
     assert __main__.main(["suite", "smoke"]) == 1
     assert f"report of {Path('results', 'runs', 'smoke')}" in capsys.readouterr().out

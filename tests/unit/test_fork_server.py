@@ -355,7 +355,8 @@ def test_forked_cells_have_the_bits_of_fresh_ones(tmp_path):
         fresh, forked = (folders[name] / job.cell.name for name in ("fresh", "forked"))
         assert _bits(forked) == _bits(fresh)
         peaks = [store.read(folder)["memory"]["peak_rss_bytes"] for folder in (fresh, forked)]
-        assert peaks[1] == pytest.approx(peaks[0], rel=0.05)
+        # A fresh process inherits the peak of the process that started it, which may be larger than its own.
+        assert peaks[1] <= 1.05 * peaks[0]
 
 
 @pytest.mark.slow
