@@ -13,6 +13,8 @@ from bench.data import moses, tokenisers
 LESS_IS_BETTER = ("squared error", "nats a position")
 """Units of errors, for which lower is better. For all other units higher is better."""
 
+FORCED = "teacher-forced"
+"""In the place of a search's name, for scores where the model reads the reference instead of its own output."""
 
 NO_FOUR_TOKENS = "no reference has four tokens"
 """Why BLEU is undefined: it is a mean over n-grams of up to four tokens, and there is none of four to match."""

@@ -18,11 +18,15 @@ import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import pandas as pd
+
+from bench.analysis.evidence import Evidence
 from bench.analysis.messages import Message, Text
+from bench.analysis.missing_values import is_present
 from bench.analysis.settings import Setting
 from bench.analysis.stats import ONE_SEED, holm
 from bench.analysis.welch import VariancePrior, WelchDifference, paired, variance_prior, welch
-from bench.metrics import LESS_IS_BETTER
+from bench.metrics import LESS_IS_BETTER, comparable
 
 MIN_SEEDS = 3
 MIN_ROUNDS = 7
@@ -168,6 +172,15 @@ class Family:
                 ours, theirs = list(comparison.ours.values()), list(comparison.theirs.values())
                 self._differences[key] = welch(ours, theirs, prior=prior)
         return self._differences[key]
+
+
+def compare_arms(evidence: Evidence, setting: Setting, rows: pd.DataFrame, first: str, second: str) -> Comparison:
+    """Comparison of two arms by their trusted cells. rows: at least one, all of one split, metric and search."""
+    split, metric, search, unit = (rows[name].iloc[0] for name in ("split", "metric", "search", "unit"))
+    unit, trusted = str(unit) if is_present(unit) else "", evidence.trusted(rows)
+    ours, theirs = (evidence.merit(trusted, arm, unit) for arm in (first, second))
+    signature = comparable(rows["signature"].iloc[0])
+    return Comparison(setting, first, second, ours, theirs, unit, metric, split, search, signature=signature)
 
 
 def _prior(comparisons: list[Comparison]) -> VariancePrior:

@@ -10,19 +10,8 @@ import pandas as pd
 
 from bench.analysis import arms
 from bench.analysis.claims.variants import variants
-from bench.analysis.comparisons import Comparison, Family, Judgement
+from bench.analysis.comparisons import Comparison, Family, Judgement, compare_arms
 from bench.analysis.evidence import Evidence
-from bench.analysis.settings import Setting
-from bench.metrics import comparable
-
-
-def compare_arms(evidence: Evidence, setting: Setting, rows: pd.DataFrame, first: str, second: str) -> Comparison:
-    """Comparison of two arms by their trusted cells. rows: at least one, all of one split, metric and search."""
-    split, metric, search = (rows[name].iloc[0] for name in ("split", "metric", "search"))
-    unit, trusted = evidence.unit(setting, metric), evidence.trusted(rows)
-    ours, theirs = (evidence.merit(trusted, arm, unit) for arm in (first, second))
-    signature = comparable(rows["signature"].iloc[0])
-    return Comparison(setting, first, second, ours, theirs, unit, metric, split, search, signature=signature)
 
 
 def judgements(evidence: Evidence, primary: list[Judgement]) -> list[Judgement]:

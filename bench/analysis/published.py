@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bench.analysis.messages import Message, Text
+from bench.metrics import FORCED
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ PUBLISHED = (
         _message("number.least"),
         "Arora et al. 2023",
         _message("differs.mqar"),
-        OwnScore("mqar", ("transformer", "lstm_dot"), "values", search="teacher-forced", times=100),
+        OwnScore("mqar", ("transformer", "lstm_dot"), "values", search=FORCED, times=100),
     ),
     *(
         PublishedScore(
@@ -169,7 +170,7 @@ PUBLISHED = (
             number,
             "Bai et al. 2018",
             _message("differs.answers"),
-            OwnScore("copy_memory", (arm,), "loss", search="teacher-forced"),
+            OwnScore("copy_memory", (arm,), "loss", search=FORCED),
         )
         for system, arm, number in (("LSTM", "lstm_none", "0.0204"), ("GRU", "gru_none", "0.0197"))
     ),

@@ -9,8 +9,7 @@ import pandas as pd
 from bench.analysis.evidence import Evidence
 from bench.analysis.missing_values import column, is_present
 from bench.analysis.signatures import RECORDED
-from bench.errors import UserError
-from bench.records import store
+from bench.records import pool, store
 
 TEXT, WHOLE, REAL = "text", "whole", "real"
 """Kinds of columns: str or None as objects; Int64; float64. They do not depend on the folder."""
@@ -68,10 +67,7 @@ def load(folder: Path | str) -> pd.DataFrame:
 
 def read(folder: Path) -> store.Records:
     """The records in a folder. Raises UserError if there are none or one cannot be read."""
-    try:
-        return store.load(folder)
-    except (FileNotFoundError, ValueError) as error:
-        raise UserError(" ".join(str(error).split())) from error
+    return pool.read([folder]).records
 
 
 def table(evidence: Evidence) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from bench.data import tokenisers
 from bench.data.examples import ABSENT, Split
 from bench.evaluation.decoding import Hypotheses
 from bench.evaluation.degenerate_outputs import shares
-from bench.metrics import METRICS, evaluate
+from bench.metrics import FORCED, METRICS, evaluate
 from bench.records import phenomena
 from bench.tasks.base import Task
 from bench.training.batches import Batcher
@@ -21,9 +21,6 @@ from models.interface import Seq2Seq
 
 MIN_EXAMPLES = 5
 """A value of an axis with fewer examples gets no score of its own."""
-
-FORCED = "teacher-forced"
-"""In the place of a search's name, for scores where the model reads the reference instead of its own output."""
 
 DECISIVE_SIGNATURE = "decisive word|free-running|at the reference's place"
 CONTRAST_SIGNATURE = "reference against one wrong word|teacher-forced|whole sentence"

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from bench.data.examples import Split
-from bench.evaluation.scores import FORCED, Row, score_row
+from bench.evaluation.scores import Row, score_row
+from bench.metrics import FORCED
 from bench.tasks.base import Task
 from bench.training.batches import Batcher
 from models.interface import Seq2Seq
@@ -75,7 +76,7 @@ def free_hits(hypotheses: Sequence[str], references: Sequence[str]) -> np.ndarra
 def distance_rows(task: Task, split: Split, search: str, hits: np.ndarray) -> list[Row]:
     """A score for each distance, as rows of the record; none where the task does not say which token is copied.
 
-    hits (M, T): see above. search: of the outputs, or scores.FORCED.
+    hits (M, T): see above. search: of the outputs, or FORCED.
     """
     distances = task.copy_distances(hits.shape[1])
     if distances is None:

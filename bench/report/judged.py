@@ -11,7 +11,8 @@ import pandas as pd
 from bench.analysis import arms
 from bench.analysis.comparisons import Comparison, Judgement
 from bench.analysis.evidence import Evidence
-from bench.analysis.messages import Joined, Text, translate_name
+from bench.analysis.messages import Joined, Text
+from bench.analysis.speeds import COSTS
 from bench.metrics import LESS_IS_BETTER
 from bench.report import labels, series
 
@@ -88,7 +89,7 @@ def _names(evidence: Evidence, measures: Sequence[Comparison]) -> list[str | Tex
     for each in measures:
         parts: list[str | Text] = [evidence.name(each.setting)] if each.setting in settings else []
         if each.split is None:
-            parts.append(translate_name("page.costs", each.metric, each.metric.replace("_", " ")))
+            parts.append(COSTS[each.metric])
         elif several["metric"]:
             parts.append(labels.metric_name(each.metric))
         parts += [str(getattr(each, name)) for name in ("split", "search") if several[name] and getattr(each, name)]

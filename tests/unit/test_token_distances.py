@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.evaluation.scores import FORCED
 from bench.evaluation.token_distances import distance_rows, forced_hits, longest_strings
+from bench.metrics import FORCED
 from bench.tasks.parity import Parity
 from bench.tasks.reverse import Reverse
 from bench.training.batches import Batcher

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from bench.analysis.claims import primary
 from bench.analysis.claims.primary import Arm, Primary
-from bench.analysis.comparisons import RATIOS, Comparison
+from bench.analysis.comparisons import RATIOS, Comparison, compare_arms
 from bench.analysis.evidence import Evidence
 from bench.analysis.messages import Message, Text
 from bench.analysis.settings import Setting
-from bench.metrics import comparable
 from bench.records.cost_rounds import RoundRow
 
 COUNTED = ("flops", "state_bytes", "parameters")
@@ -34,27 +33,16 @@ class Question:
 
 def of_claim(evidence: Evidence, letter: str) -> list[Question]:
     """The questions of a claim, in the order of their list; settings in their own order."""
-    settings = evidence.settings()
-    used = list(dict.fromkeys(primary.list_of(setting).name for setting in settings))
     questions: list[Question] = []
     for each in primary.lists():
-        if each.name not in used:
-            continue
-        served = [setting for setting in settings if primary.list_of(setting) is each]
-        for entry in each.claims.get(letter, ()):
+        served = [setting for setting in evidence.settings() if primary.list_of(setting) is each]
+        for entry in each.claims.get(letter, ()) if served else ():
             if entry.measure == primary.COST:
                 questions += _of_cost(evidence, entry)
             else:
                 questions += _of_score(evidence, entry, served)
-    return list({_identity(question): question for question in questions}.values())
-
-
-def _identity(question: Question) -> tuple:
-    """Two lists may name the same comparison of costs: it is asked once."""
-    entry = question.entry
-    scored = (entry.task, entry.split, entry.metric, entry.search)
-    arms = (str(entry.first), str(entry.second))
-    return entry.role, entry.measure, entry.what, entry.length, *arms, *scored, question.setting
+    # Two lists may name the same comparison of costs: it is asked once.
+    return list({(question.entry, question.setting): question for question in questions}.values())
 
 
 def _of_score(evidence: Evidence, entry: Primary, settings: list[Setting]) -> Iterator[Question]:
@@ -105,26 +93,22 @@ def _comparison(
     evidence: Evidence, entry: Primary, setting: Setting, rows: pd.DataFrame, first: str, second: str
 ) -> Comparison | None:
     """None where a measure over distances does not apply."""
-    split, metric, search = (rows[name].iloc[0] for name in ("split", "metric", "search"))
-    unit = str(rows["unit"].iloc[0])
-    trusted = evidence.trusted(rows)
-    signature = comparable(rows["signature"].iloc[0])
-    part: Text | str = ""
     if entry.measure == primary.SCORE:
-        ours, theirs = (evidence.merit(trusted, arm, unit) for arm in (first, second))
-    else:
-        ends = _ends(evidence, setting, trusted)
-        if ends is None:
-            return None
-        near, far = ends
-        ours, theirs = (evidence.merit(far, arm, unit) for arm in (first, second))
-        part = Message("part.far", far=span(far))
-        if entry.measure == primary.GROWTH:
-            ours, theirs = (
-                _minus(values, evidence.merit(near, arm, unit)) for values, arm in ((ours, first), (theirs, second))
-            )
-            part = Message("part.growth", far=span(far), near=span(near))
-    return Comparison(setting, first, second, ours, theirs, unit, metric, split, search, part, signature)
+        return compare_arms(evidence, setting, rows, first, second)
+    ends = _ends(evidence, setting, evidence.trusted(rows))
+    if ends is None:
+        return None
+    near, far = ends
+    longest = compare_arms(evidence, setting, far, first, second)
+    if entry.measure == primary.FAR:
+        return replace(longest, part=Message("part.far", far=span(far)))
+    shortest = compare_arms(evidence, setting, near, first, second)
+    return replace(
+        longest,
+        ours=_minus(longest.ours, shortest.ours),
+        theirs=_minus(longest.theirs, shortest.theirs),
+        part=Message("part.growth", far=span(far), near=span(near)),
+    )
 
 
 def _ends(evidence: Evidence, setting: Setting, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame] | None:

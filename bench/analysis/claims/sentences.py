@@ -15,7 +15,7 @@ from bench.analysis.evidence import Evidence
 from bench.analysis.messages import Joined, Message, Text
 from bench.analysis.solved import FULL_MARKS, SOLVED, solve_or_not
 from bench.analysis.speeds import COSTS
-from bench.metrics import LESS_IS_BETTER
+from bench.metrics import FORCED, LESS_IS_BETTER
 
 SIMPLE_SHARES = ("copy_accuracy", "token_accuracy", "exact_match")
 """Metrics that a sentence names in words of its own."""
@@ -40,30 +40,22 @@ def says(evidence: Evidence, answer: Answer) -> Text:
         part=comparison.part, split=comparison.split,
     )  # fmt: skip
     ours, theirs = _signed(comparison)
-    grows = answer.entry.measure == primary.GROWTH
-    values = (
-        {"a": _change(comparison, ours), "b": _change(comparison, theirs)}
-        if grows
-        else {"a": quantity(comparison, ours, True), "b": quantity(comparison, theirs, False)}
-    )
-    growth = "growth" if grows else "score"
-    searched = Message(f"searches.{comparison.search}") if comparison.search in ("teacher-forced",) else ""
-    sentence = Message(
-        f"says.{growth}", place=place, first=first, second=second, notes=_notes(comparison, searched), **values
-    )
-    return sentence
+    shared = {"place": place, "first": first, "second": second, "notes": _notes(comparison)}
+    if answer.entry.measure == primary.GROWTH:
+        return Message("says.growth", a=_change(comparison, ours), b=_change(comparison, theirs), **shared)
+    whole, rest = quantity(comparison, ours, True), quantity(comparison, theirs, False)
+    return Message("says.score", a=whole, b=rest, **shared)
 
 
 def names(answer: Answer) -> tuple[Text, Text]:
     """Both arms as a sentence names them, with the options in which they differ."""
     first, second = answer.entry.first, answer.entry.second
-    differ = first.model == second.model
-    return tuple(_spoken(one, other, differ) for one, other in ((first, second), (second, first)))  # type: ignore[return-value]
+    return _spoken(first, second), _spoken(second, first)
 
 
-def _spoken(arm: Arm, other: Arm, differ: bool) -> Text:
+def _spoken(arm: Arm, other: Arm) -> Text:
     name = Message(f"spoken.{arm.model}") if arm.model in arms.ORDER else Message("spoken.other", arm=arm.model)
-    options = [pair for pair in arm.options if differ and pair not in other.options]
+    options = [pair for pair in arm.options if arm.model == other.model and pair not in other.options]
     return Message("spoken.with", arm=name, options=Joined(map(_option, options), "and")) if options else name
 
 
@@ -101,14 +93,14 @@ def _signed(comparison: Comparison) -> tuple[float, float]:
     return ours, theirs
 
 
-def _notes(comparison: Comparison, searched: Text | str) -> Text:
+def _notes(comparison: Comparison) -> Text:
     """The search where it is not the usual one, the seeds, and how many of them solve the task where some do not."""
     count = len(comparison.ours)
     if len(comparison.theirs) != count:
         seeds = Message("says.unequal_seeds", first=count, second=len(comparison.theirs))
     else:
         seeds = Message("says.seeds.one" if count == 1 else "says.seeds.many", count=count)
-    parts = [searched, seeds] if searched else [seeds]
+    parts = [Message("searches.teacher-forced"), seeds] if comparison.search == FORCED else [seeds]
     if any(solve_or_not(values.values(), comparison.unit) for values in (comparison.ours, comparison.theirs)):
         solved = [_solved(values, comparison.unit) for values in (comparison.ours, comparison.theirs)]
         parts.append(Message("says.solved", first=solved[0], second=solved[1], line=f"{100 * SOLVED:.0f}"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import torch
 
+from bench.analysis.comparisons import MIN_ROUNDS
 from bench.diagnostics.profile.measure import WORK, Subject, Work, make_subject
 from bench.diagnostics.profile.plan import Plan
 from bench.errors import UserError
@@ -19,8 +20,8 @@ from bench.system.resources import clock
 from bench.training.progress import Progress
 from models.cost import parameters, state_bytes
 
-MIN_ROUNDS, MAX_ROUNDS = 7, 10_000
-"""Fewer rounds leave the interval of a ratio wide. The maximum only refuses slips of the keyboard."""
+MAX_ROUNDS = 10_000
+"""Only refuses slips of the keyboard. Fewer than MIN_ROUNDS leave the interval of a ratio wide."""
 
 WARM_UP = 2
 """Calls of each kind before the first round."""

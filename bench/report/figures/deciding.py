@@ -11,7 +11,6 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from matplotlib.transforms import blended_transform_factory
 
-from bench.analysis import arms
 from bench.analysis.claims.judge import Verdict
 from bench.analysis.comparisons import RATIOS, Comparison, Judgement
 from bench.analysis.evidence import Evidence
@@ -74,10 +73,7 @@ def _against(
         return None
     figure, axes = canvas.canvas()
     shaded = scales.shade_training(axes, evidence, setting, axis)
-    for arm in arms.ordered(table["arm"]):
-        for _, line in table[table["arm"] == arm].groupby("split", sort=False):
-            canvas.line(axes, arm, line["at"], line["mean"])
-            canvas.band(axes, arm, line["at"], line["min"], line["max"])
+    scales.draw_lines(axes, table, "min", "max")
     unit = table["unit"].iloc[0]
     scales.set_range(axes, unit)
     scales.draw_chance(axes, evidence, setting, metric)

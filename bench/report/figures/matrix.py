@@ -11,9 +11,8 @@ import pandas as pd
 from matplotlib.patches import Rectangle
 
 from bench.analysis import arms
-from bench.analysis.comparisons import ABOVE, BELOW, LEVEL, OPEN, Family
+from bench.analysis.comparisons import ABOVE, BELOW, LEVEL, OPEN, Family, compare_arms
 from bench.analysis.evidence import Evidence
-from bench.analysis.exploratory import compare_arms
 from bench.report import labels
 from bench.report.figures import canvas, style
 from bench.report.figures.canvas import Figure

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from bench.analysis import arms
 from bench.analysis.evidence import Evidence
 from bench.analysis.settings import Setting
 from bench.report import series
@@ -25,6 +26,14 @@ def draw_chance(axes: Axes, evidence: Evidence, setting: Setting, metric: str) -
     chance = series.chance(evidence, setting, metric)
     if chance is not None:
         axes.axhline(chance, color=style.INK, lw=0.9, ls=":", label=part("chance"))
+
+
+def draw_lines(axes: Axes, rows: pd.DataFrame, low: str, high: str) -> None:
+    """Draw a line for each arm and split, the mean over seeds by `at`, with a band between two columns."""
+    for arm in arms.ordered(rows["arm"]):
+        for _, line in rows[rows["arm"] == arm].groupby("split", sort=False):
+            canvas.line(axes, arm, line["at"], line["mean"])
+            canvas.band(axes, arm, line["at"], line[low], line[high])
 
 
 def set_range(axes: Axes, unit: str) -> None:

@@ -94,10 +94,7 @@ def _by_axis(
         unit = rows["unit"].iloc[0]
         figure, axes = canvas.canvas()
         shaded = scales.shade_training(axes, evidence, setting, axis)
-        for arm in arms.ordered(rows["arm"]):
-            for _, line in rows[rows["arm"] == arm].groupby("split", sort=False):
-                canvas.line(axes, arm, line["at"], line["mean"])
-                canvas.band(axes, arm, line["at"], line["low"], line["high"])
+        scales.draw_lines(axes, rows, "low", "high")
         scales.set_range(axes, unit)
         scales.draw_chance(axes, evidence, setting, metric)
         binned = scales.set_places(axes, rows["at"])
