@@ -185,7 +185,7 @@ class MultiHeadAttention(RecordsAttention):
         B, S, _ = memory.shape
         projected = self.key_value(memory).view(B, S, self.n_heads, self.d_k + self.d_v)  # (B, S, H, K + V)
         keys_values_BHS = projected.transpose(1, 2)  # (B, H, S, K + V)
-        keys, values = keys_values_BHS[..., : self.d_k], keys_values_BHS[..., self.d_k :]
+        keys, values = keys_values_BHS.split([self.d_k, self.d_v], dim=-1)
         return keys if self.rotary is None else self.rotary(keys, position_offset), values
 
     def forward(

