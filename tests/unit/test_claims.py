@@ -44,12 +44,13 @@ def test_every_claim_has_a_verdict_even_without_any_result():
 @pytest.mark.slow
 def test_the_pilots_of_quick_decide_every_claim():
     """All eight, as planted; another level of one arm changes the word of its claim."""
-    expected = ("qualified", "refuted", "refuted", *["supported"] * 5)
+    expected = ("supported", "refuted", "refuted", "supported", "supported", "qualified", "supported", "supported")
     assert words(made_records.suite()) == dict(zip(LETTERS, expected, strict=True))
-    levels = made_records.PILOTS | {("recall", "transformer n_heads=1"): 0.97, ("grammar", "gru_dot"): 99.0}
-    levels |= {("recall", "lstm_dot encoder=uni"): 0.80, ("parity", "lstm_none encoder=uni"): 0.50}
+    levels = made_records.PILOTS | {("grammar", "transformer n_heads=1"): 98.5, ("grammar", "gru_dot"): 99.0}
+    levels |= {("recall", "lstm_dot encoder=uni"): 0.80, ("parity", "lstm_none encoder=uni"): 0.50,
+               ("reverse", "lstm_dot encoder=uni"): 0.99}  # fmt: skip
     other = words(made_records.suite(levels))
-    assert (other["A"], other["C"], other["F"], other["H"]) == ("supported", "supported", "refuted", "qualified")
+    assert (other["A"], other["C"], other["F"], other["H"]) == ("qualified", "supported", "refuted", "qualified")
 
 
 def test_verdicts_are_a_pure_function():
@@ -313,6 +314,13 @@ def test_b_is_not_decided_by_a_transformer_without_hidden_layers():
     change = inspected(GROWS) | {"parameters.feed_forward": 0}
     verdict = Made().arm("transformer", 0.9, seeds=(1,), change=change).verdict("B")
     assert verdict.verdict == "inconclusive" and "transformer has no hidden layer" in text(verdict)
+
+
+def test_b_looks_at_every_transformer_of_a_setting():
+    bare = inspected(GROWS) | {"parameters.feed_forward": 0}
+    made = Made().arm("transformer", 0.9, seeds=(1,), change=bare)
+    verdict = made.arm("transformer n_heads=1", 0.9, seeds=(1,), change=inspected(GROWS, INNER)).verdict("B")
+    assert verdict.verdict == "refuted" and "1 feed-forward hidden layer of 128 units" in verdict.sentence
 
 
 @pytest.mark.parametrize(

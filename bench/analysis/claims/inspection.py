@@ -31,32 +31,31 @@ class Inspection:
 
 def inspect(evidence: Evidence) -> Inspection:
     """What the records say on hidden layers; cells of every status count."""
-    refuted: bool | None = None
-    first: Text | None = None
+    facts: list[tuple[bool, Text]] = []
     sentences: list[Text] = []
     settings: list[Setting] = []
     for setting, cells in evidence.cells.groupby("setting", sort=True):
         names = arms.ordered(cells["arm"])
         transformers = [name for name in names if arms.kind(name) == arms.TRANSFORMER]
-        for arm in transformers[:1]:
-            rows = cells[cells["arm"] == arm]
-            inspected = architecture.first_inspected(rows)
-            if inspected is not None:
-                has_layer = bool(inspected[0]["hidden_layers"])
-                own = architecture.hidden_layers(*inspected)
-                sentence: Text | None = Message("says.B", layers=own) if has_layer else None
-                others = [name for name in names if arms.kind(name) in arms.ANY_RECURRENT]
-                sentences += _descriptions(evidence, setting, cells, [*transformers, *others])
-            else:
-                counted = _counted(evidence, setting, arm, rows)
-                if counted is None:
-                    continue
-                has_layer, sentence = counted
-                sentences.append(sentence)
-            settings.append(setting)
-            refuted = bool(refuted) or has_layer
-            first = first or (sentence if has_layer else None)
-    return Inspection(refuted, first, sentences, settings)
+        others = [name for name in names if arms.kind(name) in arms.ANY_RECURRENT]
+        seen = [_seen(cells[cells["arm"] == arm]) for arm in transformers]
+        counted = [_counted(evidence, setting, arm, cells[cells["arm"] == arm]) for arm in transformers]
+        found = [one or other for one, other in zip(seen, counted, strict=True) if one or other]
+        if any(seen):
+            sentences += _descriptions(evidence, setting, cells, [*transformers, *others])
+        sentences += [other[1] for one, other in zip(seen, counted, strict=True) if other and not one]
+        facts += found
+        settings += [setting] if found else []
+    with_layer = [sentence for has_layer, sentence in facts if has_layer]
+    return Inspection(bool(with_layer) if facts else None, next(iter(with_layer), None), sentences, settings)
+
+
+def _seen(rows: pd.DataFrame) -> tuple[bool, Text] | None:
+    """Whether an arm has a hidden layer, and which; None if no cell was inspected."""
+    inspected = architecture.first_inspected(rows)
+    if inspected is None:
+        return None
+    return bool(inspected[0]["hidden_layers"]), Message("says.B", layers=architecture.hidden_layers(*inspected))
 
 
 def _counted(evidence: Evidence, setting: Setting, arm: str, rows: pd.DataFrame) -> tuple[bool, Text] | None:
