@@ -27,7 +27,6 @@ from tests.unit.null_suites import (
     NORMAL,
     PILOT_SEEDS,
     ROUNDS,
-    SEEDS,
     SOLVE,
     TRUTHS,
     Spread,
@@ -136,7 +135,7 @@ def table(suites: int = SUITES, planted: int = PLANTED) -> str:
     ]
     return HEAD.format(
         suites=suites, planted=planted, false="\n".join(rows), powers="\n".join(powers), letters=" | ".join(LETTERS),
-        lines="|".join("---:" for _ in LETTERS), rules=judge.RULES_VERSION, seeds=len(SEEDS), rounds=ROUNDS,
+        lines="|".join("---:" for _ in LETTERS), rules=judge.RULES_VERSION, rounds=ROUNDS,
         allowed=100 * ALLOWED, most=most_false(suites),
     )  # fmt: skip
 
@@ -144,7 +143,8 @@ def table(suites: int = SUITES, planted: int = PLANTED) -> str:
 HEAD = """# False and missed verdicts of the suite `quick`
 
 Written by `python -m tests.unit.false_verdicts results/reference/false_verdicts.md` (rules version {rules}).
-Every simulated suite has the arms of the primary comparisons of `quick`, {seeds} seeds each, and a profile of {rounds}
+Every simulated suite has the arms of the primary comparisons of `quick`, three seeds
+each (five on grammar), and a profile of {rounds}
 rounds; the judge of the reports decides. The words of at most {allowed:g} % of the suites
 may rest on a false call, which of {suites} are {most} but for chance.
 
@@ -162,8 +162,8 @@ seeds against three cannot tell luck from a difference, and no test of them can:
 
 Per cent of suites whose key comparison is called higher. Spreads: standard deviation over seeds of shares in points
 and of BLEU, and of one time over rounds; all normal, the same in all arms. Half of the pilots': reverse at the longest
-distances .46 (A), parity .25 (C), costs 1.10 (D), no positions .48 (E), one head .22 (F),
-recall .28 (G), BLEU 1 (H).
+distances .35 (A), parity .25 (C), costs 1.10 (D), no positions .47 (E), one head 2.5 BLEU (F), recall .28 (G), 1.5
+BLEU (H).
 Twice the margin: 4 points, BLEU 1, costs 1.10.
 
 | effect | shares | BLEU | times | {letters} |

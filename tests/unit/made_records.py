@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -135,35 +135,37 @@ def fading(at: int) -> float:
     return max(0.08, 0.98 - at / 28)
 
 
+SEEDS_OF_QUICK = (11, 12, 13, 14, 15)
+
 PILOTS: dict[tuple[str, str], Level] = {
-    ("reverse", "transformer positions=rotary n_heads=4"): 0.99,
-    ("reverse", "transformer positions=none n_heads=4"): 0.08,
-    ("reverse", "transformer positions=rotary n_heads=1"): 0.985,
-    ("reverse", "lstm_dot encoder=uni"): lambda at: 1.0 - at / 160,
+    ("reverse", "transformer positions=rotary"): 0.99,
+    ("reverse", "transformer positions=none"): 0.04,
+    ("reverse", "lstm_dot encoder=uni"): 0.985,
     ("reverse", "gru_dot encoder=uni"): lambda at: 1.0 - at / 64,
     ("reverse", "lstm_none encoder=uni"): fading,
     ("reverse", "gru_none encoder=uni"): fading,
-    ("recall", "lstm_dot encoder=uni"): 0.97,
+    ("recall", "lstm_dot encoder=uni"): 1.0,
     ("recall", "lstm_none encoder=uni"): 0.44,
     ("parity", "transformer"): 0.50,
     ("parity", "lstm_none encoder=uni"): 0.98,
-    ("parity", "gru_none encoder=uni"): 0.98,
-    ("grammar", "transformer n_heads=4"): 96.0,
-    ("grammar", "transformer n_heads=1"): 93.0,
-    ("grammar", "lstm_dot"): 94.0,
-    ("grammar", "gru_dot"): 93.0,
+    ("grammar", "transformer n_layers=2"): 95.0,
+    ("grammar", "lstm_dot"): 92.0,
+    ("grammar", "transformer n_layers=1 n_heads=4"): 93.0,
+    ("grammar", "transformer n_layers=1 n_heads=1"): 88.0,
 }
 """Levels of the arms of the suite `quick`, near those of its pilots."""
 
 
 def suite(
-    levels: Mapping[tuple[str, str], Level] = PILOTS, *, seeds: Iterable[int] = (11, 12, 13), noise: float = 0.004
+    levels: Mapping[tuple[str, str], Level] = PILOTS, *, seeds: Sequence[int] = SEEDS_OF_QUICK, noise: float = 0.004
 ) -> Made:
-    """Every arm of the primary comparisons of `quick`, and a profile. noise: of shares; 0.3 points for translation."""
+    """Every arm of the primary comparisons of `quick`, and a profile. noise: of shares; 0.3 points for translation,
+    whose arms have all the seeds, the others the first three."""
     made = Made()
-    seeds = tuple(seeds)
     for task, arm in arms_of():
-        made.arm(arm, levels[task, arm], task=task, seeds=seeds, noise=0.3 if task == "grammar" else noise)
+        points = task == "grammar"
+        own = seeds if points else seeds[:3]
+        made.arm(arm, levels[task, arm], task=task, seeds=own, noise=0.3 if points else noise)
     return made.profile(
         {"transformer": 1.2, "lstm_dot": 1.0, "lstm_none": 0.8},
         state_bytes={"transformer": 9.0, "lstm_dot": 3.0, "lstm_none": 1.0},

@@ -16,7 +16,7 @@ from tests.unit import made_records
 from tests.unit.made_records import Made, cell, fading
 
 LETTERS = "ABCDEFGH"
-T = "transformer positions=rotary n_heads=4"
+T = "transformer positions=rotary"
 
 
 def text(verdict: judge.Verdict) -> str:
@@ -44,13 +44,13 @@ def test_every_claim_has_a_verdict_even_without_any_result():
 @pytest.mark.slow
 def test_the_pilots_of_quick_decide_every_claim():
     """All eight, as planted; another level of one arm changes the word of its claim."""
-    expected = ("supported", "refuted", "refuted", "supported", "supported", "qualified", "supported", "supported")
+    expected = ("qualified", "refuted", "refuted", *["supported"] * 5)
     assert words(made_records.suite()) == dict(zip(LETTERS, expected, strict=True))
-    levels = made_records.PILOTS | {("grammar", "transformer n_heads=1"): 98.5, ("grammar", "gru_dot"): 99.0}
+    levels = made_records.PILOTS | {("grammar", "transformer n_layers=1 n_heads=1"): 96.0, ("grammar", "lstm_dot"): 99.0}
     levels |= {("recall", "lstm_dot encoder=uni"): 0.80, ("parity", "lstm_none encoder=uni"): 0.50,
-               ("reverse", "lstm_dot encoder=uni"): 0.99}  # fmt: skip
+               ("reverse", "lstm_dot encoder=uni"): 0.80}  # fmt: skip
     other = words(made_records.suite(levels))
-    assert (other["A"], other["C"], other["F"], other["H"]) == ("qualified", "supported", "refuted", "qualified")
+    assert (other["A"], other["C"], other["F"], other["H"]) == ("supported", "supported", "refuted", "refuted")
 
 
 def test_verdicts_are_a_pure_function():
@@ -99,7 +99,7 @@ def test_what_a_claim_expects(expects, call, supports):
 def test_what_stands_beside_is_in_the_evidence_and_not_in_the_sentence():
     """Recurrence wins on parity and not on longer sentences: the second is beside, and qualifies nothing."""
     made = Made().arm("lstm_none encoder=uni", 0.98, task="parity").arm("transformer", 0.5, task="parity")
-    made.arm("lstm_dot", 60.0, task="grammar", noise=0.3).arm("transformer n_heads=4", 70.0, task="grammar", noise=0.3)
+    made.arm("lstm_dot", 60.0, task="grammar", noise=0.3).arm("transformer n_layers=2", 70.0, task="grammar", noise=0.3)
     verdict = made.verdict("C")
     assert verdict.verdict == "refuted" and "grammar" in text(verdict)
     assert "However" not in verdict.sentence and "grammar" not in verdict.sentence
@@ -165,7 +165,7 @@ def test_open_where_some_seeds_solve_the_task():
 def test_solve_or_not_is_seen_in_bleu_too():
     made = Made().arm("lstm_dot", 40.0, task="grammar", noise=0.3)
     for seed, level in enumerate((99.0, 99.0, 99.0, 55.0), start=1):
-        made.arm("transformer n_heads=4", level, task="grammar", seeds=(seed,), noise=0.3)
+        made.arm("transformer n_layers=2", level, task="grammar", seeds=(seed,), noise=0.3)
     verdict = made.verdict("H")
     assert verdict.verdict == "inconclusive" and "3/4 and 0/4" in verdict.sentence
 
