@@ -15,7 +15,7 @@ from bench.analysis.missing_values import is_present
 
 QUICK = "bench suite quick --out results/runs/quick"
 PROFILE = (
-    "bench profile task=recall budget=quick --models {arms} --lengths {lengths} --what {quantities} --tokens 1024"
+    "bench profile task=reverse budget=quick --models {arms} --lengths {lengths} --what {quantities} --tokens 1024"
 )
 """The profile that the suite `quick` takes, without rounds and folder."""
 MORE_ROUNDS = 3
