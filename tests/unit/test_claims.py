@@ -46,9 +46,12 @@ def test_the_pilots_of_quick_decide_every_claim():
     """All eight, as planted; another level of one arm changes the word of its claim."""
     expected = ("qualified", "refuted", "refuted", *["supported"] * 5)
     assert words(made_records.suite()) == dict(zip(LETTERS, expected, strict=True))
-    levels = made_records.PILOTS | {("grammar", "transformer n_layers=1 n_heads=1"): 96.0, ("grammar", "lstm_dot"): 99.0}
-    levels |= {("recall", "lstm_dot encoder=uni"): 0.80, ("parity", "lstm_none encoder=uni"): 0.50,
-               ("reverse", "lstm_dot encoder=uni"): 0.80}  # fmt: skip
+    levels = made_records.PILOTS | {
+        ("reverse", "lstm_dot encoder=uni"): 0.80,
+        ("recall", "lstm_dot encoder=uni"): 0.80,
+    }
+    levels |= {("parity", "lstm_none encoder=uni"): 0.50, ("grammar", "lstm_dot"): 99.0}
+    levels |= {("grammar", "transformer n_layers=1 n_heads=1"): 96.0}
     other = words(made_records.suite(levels))
     assert (other["A"], other["C"], other["F"], other["H"]) == ("supported", "supported", "refuted", "refuted")
 
@@ -99,7 +102,9 @@ def test_what_a_claim_expects(expects, call, supports):
 def test_what_stands_beside_is_in_the_evidence_and_not_in_the_sentence():
     """Recurrence wins on parity and not on longer sentences: the second is beside, and qualifies nothing."""
     made = Made().arm("lstm_none encoder=uni", 0.98, task="parity").arm("transformer", 0.5, task="parity")
-    made.arm("lstm_dot", 60.0, task="grammar", noise=0.3).arm("transformer n_layers=2", 70.0, task="grammar", noise=0.3)
+    made.arm("lstm_dot", 60.0, task="grammar", noise=0.3).arm(
+        "transformer n_layers=2", 70.0, task="grammar", noise=0.3
+    )
     verdict = made.verdict("C")
     assert verdict.verdict == "refuted" and "grammar" in text(verdict)
     assert "However" not in verdict.sentence and "grammar" not in verdict.sentence

@@ -40,12 +40,12 @@ def inspect(evidence: Evidence) -> Inspection:
         others = [name for name in names if arms.kind(name) in arms.ANY_RECURRENT]
         seen = [_seen(cells[cells["arm"] == arm]) for arm in transformers]
         counted = [_counted(evidence, setting, arm, cells[cells["arm"] == arm]) for arm in transformers]
-        found = [one or other for one, other in zip(seen, counted, strict=True) if one or other]
+        own = [one or other for one, other in zip(seen, counted, strict=True) if one or other]
         if any(seen):
             sentences += _descriptions(evidence, setting, cells, [*transformers, *others])
         sentences += [other[1] for one, other in zip(seen, counted, strict=True) if other and not one]
-        facts += found
-        settings += [setting] if found else []
+        facts += own
+        settings += [setting] if own else []
     with_layer = [sentence for has_layer, sentence in facts if has_layer]
     return Inspection(bool(with_layer) if facts else None, next(iter(with_layer), None), sentences, settings)
 
