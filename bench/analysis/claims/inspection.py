@@ -40,7 +40,8 @@ def inspect(evidence: Evidence) -> Inspection:
         others = [name for name in names if arms.kind(name) in arms.ANY_RECURRENT]
         seen = [_seen(cells[cells["arm"] == arm]) for arm in transformers]
         counted = [_counted(evidence, setting, arm, cells[cells["arm"] == arm]) for arm in transformers]
-        own = [one or other for one, other in zip(seen, counted, strict=True) if one or other]
+        either = [one or other for one, other in zip(seen, counted, strict=True)]
+        own = [each for each in either if each is not None]
         if any(seen):
             sentences += _descriptions(evidence, setting, cells, [*transformers, *others])
         sentences += [other[1] for one, other in zip(seen, counted, strict=True) if other and not one]
