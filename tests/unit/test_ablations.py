@@ -106,17 +106,6 @@ def test_f_by_eight_heads_against_one(folder: Folder, levels: dict, expected: st
     assert outcome.verdict == expected, outcome.evidence
 
 
-def test_f_of_quick_is_qualified_by_a_task_with_one_fact(folder: Folder) -> None:
-    """Heads matter where several facts are in play and not elsewhere: a qualified worth saying."""
-    planted(folder, "n_heads", {1: 0.46, 8: 0.95}, budget="quick")
-    assert verdict("F", folder.path).verdict == "supported"
-    planted(folder, "n_heads", {1: 0.97, 4: 0.97}, task="reverse", budget="quick",
-            change={"config.model.positions": "rotary"}, noise=0.002)  # fmt: skip
-    outcome = verdict("F", folder.path)
-    assert outcome.verdict == "qualified"
-    assert "However: On reverse" in outcome.sentence and "with one head" in outcome.sentence
-
-
 def test_f_noise_decides_nothing(folder: Folder) -> None:
     planted(folder, "n_heads", {1: 0.5, 8: 0.53}, noise=0.1)
     assert verdict("F", folder.path).verdict == "inconclusive"
