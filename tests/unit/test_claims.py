@@ -56,6 +56,17 @@ def test_the_pilots_of_quick_decide_every_claim():
     assert (other["A"], other["C"], other["F"], other["H"]) == ("supported", "supported", "refuted", "refuted")
 
 
+def test_g_of_quick_is_qualified_by_another_task():
+    """Attention matters on one task and not on another: a qualified worth saying."""
+    made = Made().arm("lstm_dot encoder=uni", 0.95).arm("lstm_none encoder=uni", 0.46)
+    assert made.verdict("G").verdict == "supported"
+    for arm in ("lstm_dot encoder=uni", "lstm_none encoder=uni"):
+        made.arm(arm, 0.97, task="reverse", noise=0.002)
+    outcome = made.verdict("G")
+    assert outcome.verdict == "qualified"
+    assert "However: On reverse" in outcome.sentence and "without attention" in outcome.sentence
+
+
 def test_verdicts_are_a_pure_function():
     records = standard("transformer", 0.97, "lstm_none", fading).records()
     before = records.cells.copy()

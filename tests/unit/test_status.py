@@ -125,8 +125,8 @@ def test_other_seeds_take_the_places_of_the_suites_own() -> None:
 
 def test_more_or_fewer_seeds_than_the_suites_own_are_run_by_every_cell() -> None:
     own, more, one = (suites.load("quick", seeds=seeds) for seeds in ("21-25", "31-34", "31"))
-    assert len(more.cells) == 4 * len(one.cells) and len(set(more.cells)) == len(more.cells)
     arms = {tuple(each for each in cell if not each.startswith("seed=")) for cell in own.cells}
+    assert len(more.cells) == 4 * len(arms) == 4 * len(one.cells) and len(set(more.cells)) == len(more.cells)
     assert {(*arm, f"seed={seed}") for arm in arms for seed in (31, 32, 33, 34)} == {
         (
             *(each for each in cell if not each.startswith("seed=")),

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.analysis.claims import missing
 from bench.conf import suites
+from bench.conf.compose import compose
 from bench.conf.suites import Step
+from bench.diagnostics.profile.measure import make_subject
 from bench.errors import UserError
 from bench.runs import steps
 
@@ -58,3 +61,14 @@ def test_a_step_of_another_form_is_one_line(tmp_path: Path, entry: str) -> None:
 def test_the_default_suite_measures_costs_after_its_cells() -> None:
     suite = suites.load("quick")
     assert suite.steps[0].makes == "profile/rounds.csv" and "--rounds" in suite.steps[0].words
+
+
+def test_the_arms_of_the_default_profile_meet_its_size() -> None:
+    """And an open cost is answered by the same profile."""
+    words = suites.load("quick").steps[0].words
+    options = dict(zip(words, words[1:]))
+    arms = options["--models"]
+    command = missing.PROFILE.format(arms=arms, lengths=options["--lengths"], quantities=options["--what"])
+    assert " ".join(["bench", *words]).startswith(command)
+    for arm in arms.split(","):
+        make_subject(compose((f"model={arm}", *(each for each in words if "=" in each))))

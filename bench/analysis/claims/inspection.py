@@ -38,15 +38,19 @@ def inspect(evidence: Evidence) -> Inspection:
         names = arms.ordered(cells["arm"])
         transformers = [name for name in names if arms.kind(name) == arms.TRANSFORMER]
         others = [name for name in names if arms.kind(name) in arms.ANY_RECURRENT]
-        seen = [_seen(cells[cells["arm"] == arm]) for arm in transformers]
-        counted = [_counted(evidence, setting, arm, cells[cells["arm"] == arm]) for arm in transformers]
-        either = [one or other for one, other in zip(seen, counted, strict=True)]
-        own = [each for each in either if each is not None]
-        if any(seen):
+        seen: list[tuple[bool, Text]] = []
+        counted: list[tuple[bool, Text]] = []
+        for arm in transformers:
+            rows = cells[cells["arm"] == arm]
+            if (fact := _seen(rows)) is not None:
+                seen.append(fact)
+            elif (fact := _counted(evidence, setting, arm, rows)) is not None:
+                counted.append(fact)
+        if seen:
             sentences += _descriptions(evidence, setting, cells, [*transformers, *others])
-        sentences += [other[1] for one, other in zip(seen, counted, strict=True) if other and not one]
-        facts += own
-        settings += [setting] if own else []
+        sentences += [sentence for _, sentence in counted]
+        facts += [*seen, *counted]
+        settings += [setting] if seen or counted else []
     with_layer = [sentence for has_layer, sentence in facts if has_layer]
     return Inspection(bool(with_layer) if facts else None, next(iter(with_layer), None), sentences, settings)
 
