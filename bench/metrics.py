@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.data import moses, tokenisers
 
-LESS_IS_BETTER = ("squared error", "nats a position")
+LESS_IS_BETTER = ("squared error", "nats a position", "bits a character", "perplexity")
 """Units of errors, for which lower is better. For all other units higher is better."""
 
 FORCED = "teacher-forced"

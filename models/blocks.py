@@ -152,7 +152,7 @@ class Block(nn.Module):
 
 
 class EncoderLayer(Block):
-    """A mixer over all positions, then a feed-forward network."""
+    """A mixer over all positions, or over the earlier ones where it is causal, then a feed-forward network."""
 
     def forward(self, inputs: Tensor, mask: Tensor | None) -> Tensor:
         """inputs (B, S, D), mask (B, S). Returns (B, S, D)."""
@@ -160,6 +160,12 @@ class EncoderLayer(Block):
         hidden = self.add_mixed(inputs, self.mixer(self.mixer_frame.pre_norm(inputs), mask))
         # 2. Transform each position.
         return self.transform(hidden)
+
+    def step(self, inputs: Tensor, past: State) -> tuple[Tensor, State]:
+        """The next position of each sequence, as in `forward` with a causal mixer: inputs (B, 1, D); past: the mixer's
+        state. Returns (B, 1, D) and the mixer's new state."""
+        mixed, new_past = self.mixer.step(self.mixer_frame.pre_norm(inputs), past)
+        return self.transform(self.add_mixed(inputs, mixed)), new_past
 
 
 class DecoderLayer(Block):

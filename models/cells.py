@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import TypeVar
 
@@ -157,6 +158,11 @@ class Recurrent(HiddenLayer):
         """FLOPs of one sequence: every weight of every gate once at each position, in both directions."""
         weights = sum(p.numel() for name, p in self.run.named_parameters() if name.startswith("weight"))
         return 2 * length * weights
+
+
+def state_entries(hidden: Sequence[Hidden]) -> dict[str, Tensor]:
+    """The states of stacked layers as entries of a `models.interface.State`: `hidden.LAYER.PART`."""
+    return {f"hidden.{i}.{n}": part for i, parts in enumerate(hidden) for n, part in enumerate(parts)}
 
 
 @cache

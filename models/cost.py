@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from models.dropout import set_dropout_generator
-from models.interface import Seq2Seq, State
+from models.interface import Model, Seq2Seq, SequenceModel, State
 
 COMPONENTS = ("embedding", "recurrent", "attention", "feed_forward", "norm", "bridge", "output")
 
@@ -23,7 +23,7 @@ PROBED = (72, 144, 288)
 fused kernel, which longer sequences get, keeps no weights."""
 
 
-def parameters(model: Seq2Seq) -> dict[str, int]:
+def parameters(model: Model) -> dict[str, int]:
     """Count trainable values by component, `total` first. A shared tensor counts once, under its first name."""
     counts = dict.fromkeys(COMPONENTS, 0)
     for name, parameter in model.named_parameters():  # yields a shared tensor once
@@ -31,7 +31,7 @@ def parameters(model: Seq2Seq) -> dict[str, int]:
     return {"total": sum(counts.values()), **counts}
 
 
-def training_flops(model: Seq2Seq, source_length: int, target_length: int) -> int:
+def training_flops(model: Model, source_length: int, target_length: int) -> int:
     """Matrix-product FLOPs of one training step on one unpadded pair of these lengths."""
     return TRAINING_FACTOR * model.matmul_flops(source_length, target_length)
 
@@ -41,33 +41,46 @@ def linear_flops(layer: nn.Linear, count: int) -> int:
     return 2 * count * layer.in_features * layer.out_features
 
 
-def state_bytes(model: Seq2Seq, source_length: int, target_length: int) -> int:
-    """Bytes of one hypothesis's decoding state, after `target_length` tokens of an unpadded source."""
+def state_bytes(model: Model, source_length: int, target_length: int) -> int:
+    """Bytes of one hypothesis's decoding state, after `target_length` tokens of an unpadded source.
+
+    One stack: of its state after `source_length` positions.
+    """
     first, source_token, target_token = state_growth(model)
     return first + (source_length - 1) * source_token + target_length * target_token
 
 
-def state_growth(model: Seq2Seq) -> tuple[int, int, int]:
+def state_growth(model: Model) -> tuple[int, int, int]:
     """Bytes of one hypothesis's decoding state after a source of one token, and what each further token of the source
     and of the target adds, always the same number.
 
+    One stack has one sequence, and predicts without a state of its own; without `causal` it has no state at all.
     Measured from the tensors of states for sources of one and two tokens and after one step, on the model's device.
     """
+    if isinstance(model, SequenceModel) and not model.causal:
+        return 0, 0, 0
     training, device = model.training, next(model.parameters()).device
     try:
         model.eval()
         with torch.no_grad():
-            one_token, two_tokens = (
-                model.start(_zeros(model.inputs, (1, length), model.input_dim, device)) for length in (1, 2)
-            )
-            _, after_step = model.step(_zeros(model.outputs, (1,), model.output_dim, device), one_token)
+            if isinstance(model, SequenceModel):
+                token = _zeros(model.inputs, (1,), model.input_dim, device)
+                _, one_token = model.step(token, model.start(1))
+                _, two_tokens = model.step(token, one_token)
+                after_step = one_token
+            else:
+                assert isinstance(model, Seq2Seq)
+                one_token, two_tokens = (
+                    model.start(_zeros(model.inputs, (1, length), model.input_dim, device)) for length in (1, 2)
+                )
+                _, after_step = model.step(_zeros(model.outputs, (1,), model.output_dim, device), one_token)
     finally:
         model.train(training)
     first = _bytes(one_token)
     return first, _bytes(two_tokens) - first, _bytes(after_step) - first
 
 
-def activation_bytes(model: Seq2Seq) -> Callable[[float, float], float]:
+def activation_bytes(model: Model) -> Callable[[float, float], float]:
     """A function of source and target length: bytes that a training step keeps for its gradients, for one unpadded
     pair of a batch. Vocabulary logits are not among them.
 
@@ -100,7 +113,7 @@ def _terms(source_length: float, target_length: float) -> tuple[float, ...]:
     return 1.0, S, T, S * S, S * T, T * T
 
 
-def _kept_bytes(model: Seq2Seq, rows: int, source_length: int, target_length: int) -> int:
+def _kept_bytes(model: Model, rows: int, source_length: int, target_length: int) -> int:
     """Bytes of the tensors that a pass over a batch keeps for its gradients, each memory counted once, weights not."""
     training, device = model.training, next(model.parameters()).device
     src, tgt = (
@@ -122,7 +135,11 @@ def _kept_bytes(model: Seq2Seq, rows: int, source_length: int, target_length: in
     try:
         model.train()
         with torch.enable_grad(), saved_tensors_hooks(keep, lambda tensor: tensor):
-            model.features(src, tgt)
+            if isinstance(model, SequenceModel):
+                model.features(src)
+            else:
+                assert isinstance(model, Seq2Seq)
+                model.features(src, tgt)
     finally:
         model.train(training)
     return sum(storage.nbytes() for address, storage in kept.items() if address not in weights)

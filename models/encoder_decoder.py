@@ -71,8 +71,8 @@ class EncoderDecoder(Seq2Seq):
         if shared and input_dim != output_dim:
             raise ValueError(f"a shared embedding needs equal vocabularies, got {input_dim} and {output_dim}")
         self.input_dim, self.output_dim, self.d_model = input_dim, output_dim, d_model
-        self.tgt_embedding = _embedding(outputs, output_dim, d_model)
-        self.src_embedding = self.tgt_embedding if shared else _embedding(inputs, input_dim, d_model)
+        self.tgt_embedding = embedding_of(outputs, output_dim, d_model)
+        self.src_embedding = self.tgt_embedding if shared else embedding_of(inputs, input_dim, d_model)
         self.embedding_dropout = dropout_at("embedding", dropout_embedding, dropout)
         tied = tied and outputs == "tokens"
         self.projection = nn.Linear(d_model, output_dim, bias=not tied)
@@ -96,5 +96,6 @@ class EncoderDecoder(Seq2Seq):
         return projected + linear_flops(self.projection, target_length)
 
 
-def _embedding(kind: str, size: int, d_model: int) -> TokenEmbedding | ValueEmbedding:
+def embedding_of(kind: str, size: int, d_model: int) -> TokenEmbedding | ValueEmbedding:
+    """The input layer of tokens (a vocabulary of this size) or of values (this number of channels)."""
     return TokenEmbedding(size, d_model) if kind == "tokens" else ValueEmbedding(size, d_model)

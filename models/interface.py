@@ -1,4 +1,4 @@
-"""The contract of every model, the shape legend and the mask convention of `models`.
+"""The two contracts of models, encoder-decoder and one stack, with the shape legend and the mask convention.
 
 Shape legend, one letter for each axis:
 
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from torch import Tensor, nn
 
@@ -61,7 +61,7 @@ class Depth:
     the same time count as one.
     source_path: operations on the shortest path from a source token to the last prediction, for the source token with
     the longest such path.
-    target_path: the same for an earlier target token.
+    target_path: the same for an earlier target token; 0 where there is none, as in one stack.
     """
 
     sequential: int
@@ -69,7 +69,54 @@ class Depth:
     target_path: int
 
 
-class Seq2Seq(nn.Module, ABC):
+class Model(nn.Module, ABC):
+    """What both contracts have: sizes, the projection to predictions, and the accounting of costs."""
+
+    input_dim: int
+    output_dim: int
+    d_model: int
+    inputs: str = "tokens"
+    """`tokens` or `values`: what an input sequence consists of."""
+    outputs: str = "tokens"
+    """`tokens` or `values`: what is predicted."""
+    max_length: int | None = None
+    """Longest sequence the model can read, end or start token included. None: any length."""
+    projection: nn.Linear
+    """The layer that `project` applies, so that a loss can be fused with it."""
+
+    @classmethod
+    @abstractmethod
+    def of_width(cls, width: int, input_dim: int, output_dim: int, *, rounded: bool = True, **options: Any) -> Self:
+        """Build the model whose inner sizes all follow from `width`, which `models.width_search.solve_width` varies.
+
+        The keyword parameters and their types are the options that configuration files may set. With `**options`, they
+        may also set the constructor's.
+        rounded: inner sizes are rounded where the width does not divide; False where the user set exactly this width.
+        Raises ValueError where the options are impossible at this width.
+        """
+
+    @abstractmethod
+    def project(self, features: Tensor) -> Tensor:
+        """Vocabulary logits (..., V) of features (..., D)."""
+
+    @abstractmethod
+    def component_of(self, parameter_name: str) -> str:
+        """The component a parameter is counted under, one of `models.cost.COMPONENTS`."""
+
+    @abstractmethod
+    def matmul_flops(self, source_length: int, target_length: int) -> int:
+        """FLOPs of the matrix products in one teacher-forced forward pass over one unpadded pair.
+
+        One stack: over a sequence of `source_length` positions with `target_length` predictions. A multiply and an add
+        count as two.
+        """
+
+    @abstractmethod
+    def depth(self, source_length: int, target_length: int) -> Depth:
+        """The lengths of the operation chains in one teacher-forced forward pass, lengths as in `matmul_flops`."""
+
+
+class Seq2Seq(Model):
     """An encoder-decoder over token ids, or over real-valued vectors on either side.
 
     Training uses `features` (all target positions at once, teacher-forced) and `project`; decoding uses `start` and
@@ -80,30 +127,8 @@ class Seq2Seq(nn.Module, ABC):
     instead of logits.
     """
 
-    input_dim: int
-    output_dim: int
-    d_model: int
-    inputs: str = "tokens"
-    """`tokens` or `values`: what a source consists of."""
-    outputs: str = "tokens"
-    """`tokens` or `values`: what a target consists of."""
-    max_length: int | None = None
-    """Longest source or target the model can read, end or start token included. None: any length."""
     src_embedding: nn.Module
     """The first module applied to the raw source: (B, S) to (B, S, D). It may embed targets as well."""
-    projection: nn.Linear
-    """The layer that `project` applies, so that a loss can be fused with it."""
-
-    @classmethod
-    @abstractmethod
-    def of_width(cls, width: int, input_dim: int, output_dim: int, *, rounded: bool = True, **options: Any) -> Seq2Seq:
-        """Build the model whose inner sizes all follow from `width`, which `models.width_search.solve_width` varies.
-
-        The keyword parameters and their types are the options that configuration files may set. With `**options`, they
-        may also set the constructor's.
-        rounded: inner sizes are rounded where the width does not divide; False where the user set exactly this width.
-        Raises ValueError where the options are impossible at this width.
-        """
 
     @abstractmethod
     def features(
@@ -114,10 +139,6 @@ class Seq2Seq(nn.Module, ABC):
         src (B, S) int64; tgt (B, T) int64, beginning with the start token; src_mask (B, S), tgt_mask (B, T) boolean.
         Returns (B, T, D). Position t depends on tgt[:, :t + 1] only.
         """
-
-    @abstractmethod
-    def project(self, features: Tensor) -> Tensor:
-        """Vocabulary logits (..., V) of decoder outputs (..., D)."""
 
     @abstractmethod
     def start(self, src: Tensor, src_mask: Tensor | None = None) -> State:
@@ -136,17 +157,35 @@ class Seq2Seq(nn.Module, ABC):
         """Teacher-forced logits (B, T, V); arguments as in `features`. This is the article's `forward`."""
         return self.project(self.features(src, tgt, src_mask, tgt_mask))
 
-    @abstractmethod
-    def component_of(self, parameter_name: str) -> str:
-        """The component a parameter is counted under, one of `models.cost.COMPONENTS`."""
+
+class SequenceModel(Model):
+    """One stack over one sequence of token ids or real-valued vectors, with a prediction at every position.
+
+    Training uses `features` and `project`; a causal model also has `start` and `step`, which read one position at a
+    time and must give the same logits. Real-valued inputs are (B, T, input_dim) instead of (B, T).
+    """
+
+    causal: bool
+    """Whether position t depends on inputs[:, :t + 1] only. Otherwise it depends on all of the sequence, and the model
+    has no steps."""
+    embedding: nn.Module
+    """The first module applied to the raw inputs: (B, T) to (B, T, D)."""
 
     @abstractmethod
-    def matmul_flops(self, source_length: int, target_length: int) -> int:
-        """FLOPs of the matrix products in one teacher-forced forward pass over one unpadded pair.
+    def features(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
+        """inputs (B, T) int64, mask (B, T) boolean. Returns (B, T, D), to which `project` applies."""
 
-        A multiply and an add count as two.
+    @abstractmethod
+    def start(self, rows: int) -> State:
+        """The state of `rows` sequences before their first position. Raises ValueError if the model is not causal."""
+
+    @abstractmethod
+    def step(self, token: Tensor, state: State) -> tuple[Tensor, State]:
+        """Read one position of each sequence, token (B,). Return its logits (B, V) and the new state.
+
+        The input state is not modified.
         """
 
-    @abstractmethod
-    def depth(self, source_length: int, target_length: int) -> Depth:
-        """The lengths of the operation chains in one teacher-forced forward pass over one pair."""
+    def forward(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Logits (B, T, V) at every position; arguments as in `features`."""
+        return self.project(self.features(inputs, mask))

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from models.interface import Seq2Seq
+from models.interface import Model
 
 FILLS = frozenset({"normal_", "uniform_", "orthogonal_"})
 """The functions that draw initial values."""
@@ -32,7 +32,7 @@ class _Unfilled(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def on_meta_device(build: Callable[[], Seq2Seq]) -> Seq2Seq:
+def on_meta_device(build: Callable[[], Model]) -> Model:
     """The model that `build` makes, with shapes and without values."""
     with torch.device("meta"), _Unfilled():
         return build()

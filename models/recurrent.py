@@ -9,12 +9,12 @@ each layer; with input feeding it is a Python loop over time. Shapes and the mas
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
 
-from models.cells import Hidden, Recurrent, Weights
+from models.cells import Hidden, Recurrent, Weights, state_entries
 from models.checks import MOST_LAYERS, check_choice, check_range
 from models.cost import linear_flops
 from models.dropout import Dropout
@@ -119,7 +119,7 @@ class RecurrentSeq2Seq(EncoderDecoder):
         n_layers: int = 1,
         n_heads: int = 1,
         **options: Any,
-    ) -> RecurrentSeq2Seq:
+    ) -> Self:
         """d_model = width. With several heads, each has a width of d_model / n_heads, rounded down."""
         check_range(1, n_heads=n_heads)
         if width % n_heads and not rounded:
@@ -154,7 +154,7 @@ class RecurrentSeq2Seq(EncoderDecoder):
 
     def start(self, src: Tensor, src_mask: Tensor | None = None) -> State:
         memory, initial = self.encode(src, src_mask)
-        state = _state_entries(initial)
+        state = state_entries(initial)
         if self.attention is not None:
             state |= self.attention.prepare(memory, src_mask)
         if self.input_feeding:
@@ -187,7 +187,7 @@ class RecurrentSeq2Seq(EncoderDecoder):
             outputs = self.attention(outputs, state)
         outputs = self.dropout(outputs)
         fed = {"fed": outputs[:, -1]} if self.input_feeding else {}
-        return outputs, state | _state_entries(last) | fed
+        return outputs, state | state_entries(last) | fed
 
     def component_of(self, parameter_name: str) -> str:
         top = parameter_name.split(".")[0]
@@ -212,8 +212,3 @@ class RecurrentSeq2Seq(EncoderDecoder):
             return Depth(L * (S + T), steps_to_end + target_path, target_path)
         attentions = T if self.input_feeding else 1
         return Depth(L * (S + T) + attentions, L + 1, target_path)
-
-
-def _state_entries(hidden: list[Hidden]) -> State:
-    """The states of the decoder's layers as entries of a `State`."""
-    return {f"hidden.{i}.{n}": part for i, parts in enumerate(hidden) for n, part in enumerate(parts)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from torch import Tensor, nn
 
@@ -99,7 +99,7 @@ class BlockSeq2Seq(EncoderDecoder):
         d_ff: int | None = None,
         ff_ratio: float = 4.0,
         **options: Any,
-    ) -> BlockSeq2Seq:
+    ) -> Self:
         """d_model = width. Defaults: d_k = d_v = width / n_heads, rounded down; d_ff = ff_ratio * width."""
         check_range(1, n_heads=n_heads)
         if d_k is None or d_v is None:

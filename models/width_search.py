@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from models.cost import parameters
-from models.interface import Seq2Seq
+from models.interface import Model
 from models.meta_device import on_meta_device
 
 RULES = ("params", "nonembedding", "flops", "width")
@@ -21,7 +21,7 @@ NEIGHBOURS = 4
 """Number of widths tried on either side of the bisection's result. Inner sizes are rounded, the width of a head for
 one, so a wider model can be a little smaller."""
 
-Build = Callable[[int], Seq2Seq]
+Build = Callable[[int], Model]
 """Builds the model of a width. Raises ValueError for a width that cannot be built."""
 
 
@@ -46,7 +46,7 @@ class Fit:
         return self.got / self.target - 1.0
 
 
-def measure(model: Seq2Seq, rule: str, source_length: int, target_length: int) -> float:
+def measure(model: Model, rule: str, source_length: int, target_length: int) -> float:
     """The size of a model under a rule. Raises ValueError for a rule that is not one of RULES.
 
     params: trainable values, a shared one counted once.

@@ -67,6 +67,7 @@ CONSTANTS = {
     "bench/report/tables/sanity.py MAX_REASON": "shown",
     "bench/tasks/kinds/bins.py MAX_BINS": "exact",  # examples are binned more coarsely, none is lost
     "bench/tasks/kinds/drawing.py MAX_ROUNDS": "refused",
+    "bench/tasks/language.py MAX_SENTENCES": "refused",
     "bench/tasks/kinds/generated.py MAX_EXAMPLES": "refused",
     "bench/tasks/kinds/generated.py MAX_FIELD": "refused",
     "bench/tasks/kinds/generated.py MAX_SPLIT_TOKENS": "refused",
@@ -104,6 +105,9 @@ SLICES = {
     "bench/data/corpora/tatoeba.py order[:training_pairs]": "counted",  # tatoeba_beyond_training_pairs
     "bench/data/ragged.py self.tokens[self.offsets[index]:self.offsets[index + 1]]": "exact",
     "bench/data/ragged.py offsets[:-1]": "exact",
+    "bench/data/running_text.py text[:first]": "exact",  # the parts of a text
+    "bench/data/running_text.py text[first:second]": "exact",
+    "bench/data/running_text.py ids[:-1]": "exact",  # the last token is predicted only
     "bench/data/splits.py ragged.offsets[:-1]": "exact",
     "bench/data/splits.py hashlib.sha256(text.encode()).digest()[:8]": "exact",
     "bench/data/subwords.py digest.hexdigest()[:32]": "exact",
@@ -113,7 +117,7 @@ SLICES = {
     "bench/evaluation/attention_maps.py ([_label(task.target_text([token])) for token in hypotheses.tokens[0]] + "
     "[SPECIALS[EOS]])[:rows]": "exact",
     "bench/evaluation/attention_maps.py weights[:rows]": "exact",
-    "bench/evaluation/attention_maps.py by_target[0, :, :batch.tgt_in.shape[1]]": "exact",
+    "bench/evaluation/attention_maps.py by_target[0, :, :batch.decoder_inputs.shape[1]]": "exact",
     "bench/evaluation/decoding.py sequence[:length]": "exact",  # a task of values has this many
     "bench/evaluation/decoding.py (candidates.ends & candidates.score.isfinite())[:, :search.beam]": "exact",
     "bench/evaluation/decoding.py candidates.score[:, :search.beam]": "exact",
@@ -124,6 +128,7 @@ SLICES = {
     "bench/runs/suite.py str(commit)[:12]": "shown",
     "bench/runs/translate.py ids[:max_tokens]": "warned",
     "bench/tasks/agreement.py words[:mark.at]": "exact",
+    "bench/tasks/word_problem.py a[:4]": "exact",  # a permutation of four, then a number
     "bench/tasks/copy_memory.py LETTERS[:self.symbols]": "exact",
     "bench/tasks/grammar/german_conjugation.py verb.infinitive[:-1]": "exact",
     "bench/tasks/grammar/german_conjugation.py verb.infinitive[:-2]": "exact",

@@ -31,7 +31,14 @@ from bench.metrics import LESS_IS_BETTER, comparable
 MIN_SEEDS = 3
 MIN_ROUNDS = 7
 """Rounds of a profile, which are paired, in place of seeds."""
-MARGIN = {"share": 0.02, "points": 0.5, "squared error": 0.005, "nats a position": 0.02}
+MARGIN = {
+    "share": 0.02,
+    "points": 0.5,
+    "squared error": 0.005,
+    "nats a position": 0.02,
+    "bits a character": 0.02,
+    "perplexity": 0.1,
+}
 RATIO = 1.05
 FALSE_CALLS = 0.05
 

@@ -49,13 +49,12 @@ def list_command(what: str | None, name: str | None, settings: tuple[str, ...], 
 
 def _list_models(name: str | None, settings: tuple[str, ...], table: bool) -> int:
     """Print the card of one model, or the table of all."""
-    from bench.analysis import arms
     from bench.conf import files
     from bench.diagnostics import model_card
 
     if table:
         words = settings if name is None else (name, *settings)
-        cards = [model_card.make_card(model, words) for model in arms.ordered(files.choices("model"))]
+        cards = [model_card.make_card(model, words) for model in model_card.table_arms(words)]
         click.echo(model_card.render_table(cards), nl=False)
     elif name is None:
         raise UserError(f"name a model; there are {', '.join(files.choices('model'))}; or show all with --table")

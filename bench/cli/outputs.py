@@ -40,6 +40,59 @@ def translate(run_folder: Path, beam: int) -> int:
     return EXIT_OK
 
 
+@click.command("generate")
+@click.option("--run", "run_folder", required=True, type=PATH, help="Folder of a trained language model.")
+@click.option("--prompt", required=True, help="The beginning of the text.")
+@click.option(
+    "--tokens", type=click.IntRange(1, 10**6), default=300, show_default=True, metavar="N", help="Tokens to write."
+)
+@click.option(
+    "--temperature", type=float, default=1.0, show_default=True, metavar="T",
+    help="Below 1: more probable text; 0: always the most probable token.",
+)  # fmt: skip
+@click.option(
+    "--top-k", type=int, default=0, show_default=True, metavar="K", help="Only the K most probable tokens; 0: all."
+)
+@click.option(
+    "--top-p", type=float, default=1.0, show_default=True, metavar="P",
+    help="Only the most probable tokens with probability P together; 1: all.",
+)  # fmt: skip
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True, metavar="N", help="Seed.")
+def generate_command(
+    run_folder: Path, prompt: str, tokens: int, temperature: float, top_k: int, top_p: float, seed: int
+) -> int:
+    """Write text with a trained language model.
+
+    Prints the prompt and what follows, as it is drawn. The same seed gives the same text.
+
+    \b
+    bench run task=shakespeare model=transformer_stack out=results/runs/plays
+    bench generate --run results/runs/plays/CELL --prompt "ROMEO:"
+
+    Exit status: 0 on success; 2 for invalid input.
+    """
+    from bench.evaluation.sampling import Sampling
+    from bench.runs.generate import generate
+
+    try:
+        sampling = Sampling(temperature, top_k, top_p)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    pieces = generate(
+        run_folder,
+        prompt,
+        tokens=tokens,
+        sampling=sampling,
+        seed=seed,
+        say=lambda line: click.echo(f"bench: {line}", err=True),
+    )
+    for piece in pieces:
+        click.echo(piece.encode(), nl=False)  # bytes: UTF-8 whatever the locale is
+        sys.stdout.flush()
+    click.echo()
+    return EXIT_OK
+
+
 @click.command("hypotheses")
 @click.argument("folder", type=PATH)
 @click.option("--out", type=PATH, help="Folder for the files.  [default: hypotheses, beside the cells]")

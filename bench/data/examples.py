@@ -52,6 +52,8 @@ class Marks:
 class Split:
     """Examples of one split. src and tgt have no start and end tokens; batches add them.
 
+    answered_at: for a task of one stack, the index in its source at which each token of a target is predicted; batches
+    add nothing then. None: an encoder-decoder reads the source and writes the target.
     axes: by axis, one integer an example. Scores are broken down by these, one score for each distinct value, so the
     values are already binned. The usual axes are `length` and `distance`, in source tokens.
     marks: by phenomenon, the decisive word of each example; scored by distance.
@@ -65,16 +67,33 @@ class Split:
     sources: list[str] | None = None
     references: list[str] | None = None
     marks: dict[str, Marks] = field(default_factory=dict)
+    answered_at: Ragged | None = None
 
     def __len__(self) -> int:
         return len(self.src)
+
+    @property
+    def one_stack(self) -> bool:
+        """Whether the targets are predictions at positions of the source."""
+        return self.answered_at is not None
+
+    @property
+    def source_lengths(self) -> np.ndarray:
+        """(N,) int64: length of each source in a batch, with the end token that batches add."""
+        return self.src.lengths if self.one_stack else lengths_with_end(self.src)
+
+    @property
+    def target_lengths(self) -> np.ndarray:
+        """(N,) int64: number of predictions of each example, end token included."""
+        return self.tgt.lengths if self.one_stack else lengths_with_end(self.tgt)
 
 
 @dataclass(frozen=True)
 class Sizes:
     """Sizes of a task's vocabularies with special ids; the number of channels for a side of `values`.
 
-    shared: whether source and target use one vocabulary. inputs, outputs: `tokens` or `values`.
+    shared: whether source and target use one vocabulary. inputs, outputs: `tokens` or `values`. one_stack: whether the
+    targets are predictions at positions of the source, see `Split`.
     """
 
     source: int
@@ -82,6 +101,7 @@ class Sizes:
     shared: bool
     inputs: str = "tokens"
     outputs: str = "tokens"
+    one_stack: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,14 +130,15 @@ class TaskData:
     @property
     def sizes(self) -> Sizes:
         """Sizes of the vocabularies, as models need them."""
-        return Sizes(self.src_size, self.tgt_size, self.shared, self.train.src.kind, self.train.tgt.kind)
+        train = self.train
+        return Sizes(self.src_size, self.tgt_size, self.shared, train.src.kind, train.tgt.kind, train.one_stack)
 
     @property
     def mean_lengths(self) -> tuple[int, int]:
         """Mean lengths of training sources and targets with the end token, rounded; FLOPs are counted at these
         lengths."""
-        source, target = (float(lengths_with_end(side).mean()) for side in (self.train.src, self.train.tgt))
-        return max(1, round(source)), max(1, round(target))
+        source, target = self.train.source_lengths.mean(), self.train.target_lengths.mean()
+        return max(1, round(float(source))), max(1, round(float(target)))
 
 
 Redraw = Callable[[np.random.Generator], Split]
@@ -127,7 +148,7 @@ Redraw = Callable[[np.random.Generator], Split]
 def fingerprint(split: Split) -> str:
     """SHA-256 of a split's ids or values, by which two machines can check that they trained on the same data."""
     digest = hashlib.sha256()
-    for ragged in (split.src, split.tgt):
+    for ragged in (split.src, split.tgt, *([split.answered_at] if split.answered_at is not None else [])):
         digest.update(ragged.offsets.astype("<i8").tobytes())
         digest.update(ragged.tokens.astype("<f4" if ragged.kind == "values" else "<i4").tobytes())
     return digest.hexdigest()

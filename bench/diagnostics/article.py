@@ -42,6 +42,7 @@ from bench.runs import building
 from bench.seeding import numpy_generator, torch_generator
 from bench.system import environment
 from bench.system.files import check_folder, replacing, writing
+from bench.system.processes import mapping
 from bench.training import checkpoint
 from bench.training.batches import Batch, Batcher
 from bench.training.optimiser import AdamW
@@ -110,9 +111,12 @@ def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {SQUARED_ERROR: squared_error, CROSS_ENTROPY: cross_entropy}
 
 
-def run(out: Path, progress: Progress | None = None, settings: Settings | None = None) -> Article:
+def run(
+    out: Path, progress: Progress | None = None, settings: Settings | None = None, workers: int | None = None
+) -> Article:
     """Train both recipes with every seed and write `article.csv` and `article.json` into `out`, whole or not at all.
 
+    workers: number of processes that train, one training at a time each; None: one for each usable core.
     Files of the same settings and code are kept. Raises UserError if `out` cannot take output, StorageError if it
     cannot be written.
     """
@@ -125,10 +129,13 @@ def run(out: Path, progress: Progress | None = None, settings: Settings | None =
     rates = {recipe: float(choices["chosen"][recipe]) for recipe in RECIPES}
     progress.stage("train", len(RECIPES) * len(settings.seeds) * settings.steps, "steps")
     rows: list[ArticleRow] = []
-    for recipe in RECIPES:
-        for seed in settings.seeds:
-            rows += train(recipe, seed, rates[recipe], settings)
-            progress.advance(len(rows) * settings.steps // settings.validations, f"{recipe}, seed {seed}")
+    trainings = [(recipe, seed, rates[recipe], settings) for recipe in RECIPES for seed in settings.seeds]
+    workers = environment.usable_cores() if workers is None else workers
+    with mapping(min(len(trainings), workers)) as map_trainings:
+        for own in map_trainings(train, *zip(*trainings, strict=True)):
+            rows += own
+            done = len(rows) * settings.steps // settings.validations
+            progress.advance(done, f"{own[0].recipe}, seed {own[0].seed}")
     prepared = prepare(settings)
     cell = prepared.cell
     facts = ArticleFacts(

@@ -10,13 +10,14 @@ from typing import cast
 
 from torch import nn
 
+from bench.analysis.arms import ordered
 from bench.conf import files
 from bench.conf.compose import compose
 from bench.errors import UserError
 from bench.evaluation.architecture import hidden_layers
 from bench.runs import building
 from models.cost import COMPONENTS, parameters, state_bytes, training_flops
-from models.interface import Seq2Seq
+from models.interface import Model, SequenceModel
 from models.meta_device import on_meta_device
 from models.width_search import Fit
 
@@ -43,13 +44,13 @@ class Card:
     settings: str
     fit: Fit
     size: str
-    model: Seq2Seq
+    model: Model
 
     @property
     def layers(self) -> str:
-        """Number of layers, encoder + decoder."""
-        encoder, decoder = (cast(nn.ModuleList, getattr(self.model, name)) for name in ("encoder", "decoder"))
-        return f"{len(encoder)} + {len(decoder)}"
+        """Number of layers, encoder + decoder, or of one stack."""
+        names = ("layers",) if isinstance(self.model, SequenceModel) else ("encoder", "decoder")
+        return " + ".join(str(len(cast(nn.ModuleList, getattr(self.model, name)))) for name in names)
 
 
 def make_card(name: str, settings: Sequence[str] = ()) -> Card:
@@ -59,7 +60,7 @@ def make_card(name: str, settings: Sequence[str] = ()) -> Card:
     """
     if any(word.partition("=")[0] == "model" for word in settings):
         raise UserError("NAME chooses the model; leave out model=")
-    words = files.with_size_defaults(settings)
+    words = files.with_size_defaults(settings, name in building.arms_of(one_stack=True))
     cell = compose([f"model={name}", *words])
     sizes = cell.make_task().sizes
     build, fit = building.fit_width(cell, sizes, (LENGTHS[0], LENGTHS[0]))
@@ -75,6 +76,12 @@ def make_card(name: str, settings: Sequence[str] = ()) -> Card:
     )
 
 
+def table_arms(settings: Sequence[str]) -> list[str]:
+    """The arms of a table, in order: those that the task of these settings, or the default one, can train."""
+    sizes = compose(files.with_size_defaults(settings)).make_task().sizes
+    return ordered(building.arms_of(sizes.one_stack))
+
+
 def render_card(card: Card) -> str:
     """The card as text for a terminal."""
     counts = parameters(card.model)
@@ -87,11 +94,17 @@ def render_card(card: Card) -> str:
     lines += _columns(
         [(name, f"{count:,}", f"{count / counts['total']:.1%}") for name, count in counts.items()], "<>>"
     )
-    lines += ["", "Costs, for one source and one target of the length"]
+    lines += ["", _of_what(card)]
     costs = [("length", *(str(length) for length in LENGTHS))]
     costs += [(name, *(f"{value:,}" for value in values)) for name, values in _costs(card.model).items()]
     lines += _columns(costs, "<>>")
     return "\n".join(lines)
+
+
+def _of_what(card: Card) -> str:
+    if isinstance(card.model, SequenceModel):
+        return "Costs, for one sequence of the length with a prediction at each position"
+    return "Costs, for one source and one target of the length"
 
 
 def render_table(cards: Sequence[Card]) -> str:
@@ -146,11 +159,11 @@ def render_table(cards: Sequence[Card]) -> str:
 
 def _typed_settings(settings: str) -> str:
     """The settings that the user typed: those that differ from the defaults, each after a space."""
-    defaults = files.with_size_defaults(())
+    defaults = (*files.with_size_defaults(()), *files.with_size_defaults((), one_stack=True))
     return "".join(f" {word}" for word in settings.split() if word not in defaults)
 
 
-def _costs(model: Seq2Seq) -> dict[str, list[int]]:
+def _costs(model: Model) -> dict[str, list[int]]:
     """The costs of one pair of source and target at each of LENGTHS, by name."""
     depths = [model.depth(length, length) for length in LENGTHS]
     return {
@@ -181,7 +194,7 @@ def _layers(model: nn.Module) -> Iterator[tuple[int, str, str, str]]:
         yield times, *key
 
 
-def _hidden(model: Seq2Seq) -> Iterator[tuple[int, str, str, str, str]]:
+def _hidden(model: Model) -> Iterator[tuple[int, str, str, str, str]]:
     """Count, path, kind, units and parameters of every hidden layer. Layers that are alike are one entry."""
     counts = Counter(
         (

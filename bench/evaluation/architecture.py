@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from bench.seeding import torch_generator
 from models.hidden import HiddenLayer, units_of
-from models.interface import SOURCE, Seq2Seq, State
+from models.interface import SOURCE, Model, Seq2Seq, SequenceModel, State
 
 Layer = HiddenLayer | nn.RNNBase | nn.RNNCellBase
 
@@ -26,7 +26,7 @@ RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = 1e-4, 1e-6
 """Numbers this close count as equal: rounding depends on the row of the batch."""
 
 
-def inspect_model(model: Seq2Seq) -> dict[str, Any]:
+def inspect_model(model: Model) -> dict[str, Any]:
     """The record's `architecture`; see results/README.md. The model is left unchanged, whatever its weights.
 
     Runs on the model's device and draws its examples from a generator of its own.
@@ -69,7 +69,7 @@ def _walk_hidden_layers(module: nn.Module, path: str = "") -> Iterator[tuple[str
         yield from _walk_hidden_layers(child, f"{path}.{name}" if path else name)
 
 
-def _without_feed_forward(model: Seq2Seq) -> dict[str, Any] | None:
+def _without_feed_forward(model: Model) -> dict[str, Any] | None:
     """The parameters left without the feed-forward hidden layers, and whether the model still runs. None if it has
     no such layer."""
     paths = [path for path, layer in _walk_hidden_layers(model) if getattr(layer, "kind", None) == "feed_forward"]
@@ -78,8 +78,8 @@ def _without_feed_forward(model: Seq2Seq) -> dict[str, Any] | None:
     with _removed(model, paths):
         parameters = sum(parameter.numel() for parameter in model.parameters())
         try:
-            src, tgt = _examples(model)
-            runs = bool(model(src, tgt).isfinite().all())
+            examples = _examples(model)
+            runs = bool(model(*examples).isfinite().all())
         except Exception:  # a call of a removed layer can fail in any way
             runs = False
     return {"parameters": parameters, "runs": runs}
@@ -99,14 +99,22 @@ def _removed(model: nn.Module, paths: list[str]) -> Iterator[None]:
             setattr(parent, name, layer)
 
 
-def _measure_state(model: Seq2Seq) -> dict[str, Any]:
-    """The state carried between target positions: its size, and what a different first target token changes."""
-    src, tgt = _examples(model)
-    tgt[1, 1:] = tgt[0, 1:]
-    state = model.start(src)
+def _measure_state(model: Model) -> dict[str, Any] | None:
+    """The state carried between positions, of the target if there is one: its size, and what a different first token
+    changes. None for one stack that reads whole sequences and so has no state."""
+    read: Tensor
+    if isinstance(model, SequenceModel):
+        if not model.causal:
+            return None
+        (read,), state, step = _examples(model), model.start(2), model.step
+    else:
+        assert isinstance(model, Seq2Seq)
+        src, read = _examples(model)
+        state, step = model.start(src), model.step
+    read[1, 1:] = read[0, 1:]
     carried: list[State] = []
     for t in range(TOKENS):
-        predicted, state = model.step(tgt[:, t], state)
+        predicted, state = step(read[:, t], state)
         carried.append({name: part for name, part in state.items() if not name.startswith(SOURCE)})
     first, previous, last = (_size(carried[position]) for position in (0, -2, -1))
     return {
@@ -141,8 +149,9 @@ def _count_different(one: Tensor, other: Tensor) -> int:
     return int((~torch.isclose(one, other, RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE)).sum())
 
 
-def _examples(model: Seq2Seq) -> tuple[Tensor, Tensor]:
-    """One source twice, and two targets that differ in the first position, as tokens or values."""
+def _examples(model: Model) -> tuple[Tensor, ...]:
+    """One source twice, and two targets that differ in the first position, as tokens or values. For one stack, two
+    sequences that do."""
     device = next(model.parameters()).device
     generator = torch_generator(0, "architecture")
     sides = []
@@ -153,4 +162,6 @@ def _examples(model: Seq2Seq) -> tuple[Tensor, Tensor]:
         else:
             drawn = torch.randn(2, TOKENS, size, generator=generator)
         sides.append(drawn.to(device))
+    if isinstance(model, SequenceModel):
+        return (sides[0],)
     return sides[0][:1].expand_as(sides[0]), sides[1]

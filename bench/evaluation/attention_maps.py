@@ -15,7 +15,7 @@ from bench.evaluation.search_config import Search
 from bench.tasks.base import Task
 from bench.training.batches import Batch, Batcher
 from models.attention import watch_attention
-from models.interface import Seq2Seq
+from models.interface import Model, Seq2Seq, SequenceModel
 
 MAX_TOKENS = 40
 """Tokens of the source and of the output that are shown; more would be unreadable."""
@@ -28,13 +28,16 @@ KINDS = CROSS, ENCODER = "cross", "encoder"
 
 
 @torch.inference_mode()
-def attention_maps(model: Seq2Seq, task: Task, split: Split, device: str) -> dict[str, Any] | None:
+def attention_maps(model: Model, task: Task, split: Split, device: str) -> dict[str, Any] | None:
     """The content of `attention.json` (see results/README.md) for the first example of a split.
 
     None for a model without attention. The model, in evaluation mode, decodes its output greedily and then reads it,
     teacher-forced.
     """
     source = Ragged.of_rows(split.src[0][None, :MAX_TOKENS])
+    if isinstance(model, SequenceModel):
+        return _of_one_stack(model, task, split, source, device)
+    assert isinstance(model, Seq2Seq)
     question = Batcher(Split(split.name, source, source), 1, device).make(np.array([0]))
     max_lengths = np.minimum(task.target_limit(source.lengths), MAX_TOKENS)
     decode, end_tokens = decoding_function(model)
@@ -67,13 +70,38 @@ def attention_maps(model: Seq2Seq, task: Task, split: Split, device: str) -> dic
     }
 
 
+def _of_one_stack(
+    model: SequenceModel, task: Task, split: Split, source: Ragged, device: str
+) -> dict[str, Any] | None:
+    """The same of one stack: its last attention over the sequence, as kind ENCODER."""
+    sequence = torch.from_numpy(np.asarray(source.tokens[None], dtype=np.int64 if source.kind == "tokens" else None))
+    with watch_attention(model) as watched:
+        model.features(sequence.to(device))
+    layers = [(path, calls[0][0]) for path, calls in watched.items() if calls]
+    if not layers:
+        return None
+    path, weights_HTT = layers[-1]
+    return {
+        "schema": 1,
+        "split": split.name,
+        "index": 0,
+        "cut": len(split.src[0]) > MAX_TOKENS,
+        "source": [_label(task.source_text(source[0][i : i + 1].tolist())) for i in range(len(source[0]))],
+        "output": [],
+        "maps": [
+            {"kind": ENCODER, "layer": path, "head": head, "weights": _rounded(weights)}
+            for head, weights in enumerate(weights_HTT)
+        ],
+    }
+
+
 def _record_attention(model: Seq2Seq, batch: Batch) -> dict[str, tuple[str, Tensor]]:
     """The path and weights (H, T, S) of two layers.
 
     CROSS: the last one that attends from the target to the source. ENCODER: from the source to the source.
     """
     S = batch.src.shape[1]
-    tgt = batch.tgt_in
+    tgt = batch.decoder_inputs
     if tgt.shape[1] == S:
         # One more position makes the target longer than the source, so self-attention of the decoder cannot be
         # mistaken for attention over the source. It changes no earlier position.
@@ -88,7 +116,7 @@ def _record_attention(model: Seq2Seq, batch: Batch) -> dict[str, tuple[str, Tens
         # A decoder that runs step by step records one row at a time.
         by_target = torch.cat(weights[encoder_calls:], dim=2) if weights[encoder_calls:] else None
         if by_target is not None and by_target.shape[-1] == S:
-            recorded[CROSS] = path, by_target[0, :, : batch.tgt_in.shape[1]]
+            recorded[CROSS] = path, by_target[0, :, : batch.decoder_inputs.shape[1]]
         if encoder_calls:
             recorded[ENCODER] = path, weights[0][0]
     return recorded

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from bench.data.examples import Split, TaskData
-from bench.evaluation import length_penalty, scores, token_distances
-from bench.evaluation.decoding import decode_split, decoding_function
+from bench.evaluation import context_use, length_penalty, scores, token_distances
+from bench.evaluation.decoding import DecodedSplit, decode_split, decoding_function
 from bench.evaluation.output_limits import CutOutputs, output_limits
+from bench.evaluation.read_out import read_split, reading_speeds
 from bench.evaluation.search_config import Search, SearchConfig
 from bench.system import resources
 from bench.tasks.base import Task
 from bench.training.batches import Batcher
-from bench.training.progress import Progress
-from models.interface import Seq2Seq
+from bench.training.progress import Progress, Silent
+from models.interface import Model, Seq2Seq, SequenceModel
 
 ONE_AT_A_TIME = 40
 """Sentences decoded one by one to measure latency; the first WARM_UP are excluded."""
@@ -47,7 +48,7 @@ class Evaluation:
 
 
 def evaluate(
-    model: Seq2Seq,
+    model: Model,
     task: Task,
     data: TaskData,
     config: SearchConfig,
@@ -59,9 +60,14 @@ def evaluate(
 
     batch_tokens: size of the batches for teacher-forced scores.
     """
-    beams, choice = config.beams, None
+    if task.scored_by_loss:
+        return _by_loss(model, task, data, batch_tokens, device, progress)
+    # One stack reads its answers off: there is nothing to search.
+    beams, choice = () if isinstance(model, SequenceModel) else config.beams, None
     if len(beams) > 1:
-        best, choice = length_penalty.choose(model, task, data.valid, beams, config.batch_tokens, device, progress)
+        best, choice = length_penalty.choose(
+            cast(Seq2Seq, model), task, data.valid, beams, config.batch_tokens, device, progress
+        )
         beams = (best,)
     rows: list[Row] = []
     outputs: list[Row] = []
@@ -70,9 +76,8 @@ def evaluate(
     cut = CutOutputs()
     for number, split in enumerate(data.tests.values()):
         sources, references = scores.texts(task, split)
-        max_lengths = output_limits(model, task, split)
         for search in (config.greedy, *beams):
-            decoded = decode_split(model, split, max_lengths, search, config.batch_tokens, device, progress)
+            decoded = _decoded(model, task, split, search, config.batch_tokens, device, progress)
             hypotheses = [task.target_text(ids) for ids in decoded.hypotheses.tokens]
             cut.add(split.name, search.name, decoded.hypotheses, hypotheses, references)
             scored = scores.score_rows(task.metrics, split, search.name, hypotheses, references, task.tokeniser)
@@ -98,6 +103,34 @@ def evaluate(
     return Evaluation(rows, outputs, sanity, choice, decode, decode_one, warnings)
 
 
+def _by_loss(
+    model: Model, task: Task, data: TaskData, batch_tokens: int, device: str, progress: Progress
+) -> Evaluation:
+    """The evaluation of a language model: losses, and the speed of reading."""
+    assert isinstance(model, SequenceModel), "a task scored by its loss alone is for one stack"
+    rows: list[Row] = []
+    samples: list[float] = []
+    for split in data.tests.values():
+        progress.stage(f"read {split.name}", 3, "passes")
+        rows += context_use.rows(model, task, data, split, batch_tokens, device, progress)
+        samples += read_split(model, split, Search(), batch_tokens, device, Silent()).samples
+    first = next(iter(data.tests.values()))
+    unit = resources.TOKENS_PER_SECOND
+    decode_one = reading_speeds(model, first, Search(), device, ONE_AT_A_TIME, WARM_UP)
+    decode, one = (resources.summary(speeds, unit) for speeds in (samples, decode_one))
+    return Evaluation(rows, [], {}, None, decode, one, [])
+
+
+def _decoded(
+    model: Model, task: Task, split: Split, search: Search, batch_tokens: int, device: str, progress: Progress
+) -> DecodedSplit:
+    """The outputs for a split: searched for by an encoder-decoder, read off one stack."""
+    if isinstance(model, SequenceModel):
+        return read_split(model, split, search, batch_tokens, device, progress)
+    limits = output_limits(model, task, split)
+    return decode_split(cast(Seq2Seq, model), split, limits, search, batch_tokens, device, progress)
+
+
 def _say_undefined(rows: Sequence[Row], progress: Progress) -> None:
     """Say which metrics are undefined on a whole split, and which one is read in their place."""
     whole = [row for row in rows if row["axis"] is None]
@@ -107,7 +140,7 @@ def _say_undefined(rows: Sequence[Row], progress: Progress) -> None:
             progress.say(f"{row['metric']} of {row['split']} is undefined: {row['reason']}{other}")
 
 
-def _teacher_forced(model: Seq2Seq, task: Task, split: Split, batch_tokens: int, device: str) -> list[Row]:
+def _teacher_forced(model: Model, task: Task, split: Split, batch_tokens: int, device: str) -> list[Row]:
     batcher = Batcher(split, batch_tokens, device)
     return [
         scores.loss_row(model, task, split, batcher),
@@ -117,12 +150,14 @@ def _teacher_forced(model: Seq2Seq, task: Task, split: Split, batch_tokens: int,
     ]
 
 
-def _decoding_speeds(model: Seq2Seq, split: Split, task: Task, search: Search, device: str) -> list[float]:
+def _decoding_speeds(model: Model, split: Split, task: Task, search: Search, device: str) -> list[float]:
     """Target tokens a second of each of the first sentences of a split, decoded alone."""
+    if isinstance(model, SequenceModel):
+        return reading_speeds(model, split, search, device, ONE_AT_A_TIME, WARM_UP)
     batcher = Batcher(split, 1, device)
     max_lengths = output_limits(model, task, split)
     samples = []
-    decode, end_tokens = decoding_function(model)
+    decode, end_tokens = decoding_function(cast(Seq2Seq, model))
     for row in range(min(ONE_AT_A_TIME, len(split))):
         batch = batcher.make(np.array([row]))
         started = resources.clock(device)

@@ -8,27 +8,26 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bench.data.examples import Split, TaskData
-from bench.data.ragged import lengths_with_end
 from bench.errors import UserError
 from bench.evaluation.decoding import Hypotheses
 from bench.evaluation.degenerate_outputs import repeats
 from bench.tasks.base import Task
-from models.interface import Seq2Seq
+from models.interface import Model
 
 
-def output_limits(model: Seq2Seq, task: Task, split: Split) -> np.ndarray:
+def output_limits(model: Model, task: Task, split: Split) -> np.ndarray:
     """(N,) the limit of each output, end token included: that of the task, or of the model's positions if it is
     lower."""
     limits = task.target_limit(split.src.lengths)
     return limits if model.max_length is None else np.minimum(limits, model.max_length)
 
 
-def check_positions(model: Seq2Seq, data: TaskData) -> None:
+def check_positions(model: Model, data: TaskData) -> None:
     """Raises UserError if the model has fewer positions than a source or a target of any split."""
     if model.max_length is None:
         return
     for split in (data.train, data.valid, *data.tests.values()):
-        longest = max(int(lengths_with_end(side).max()) for side in (split.src, split.tgt))
+        longest = int(max(split.source_lengths.max(), split.target_lengths.max()))
         if longest > model.max_length:
             raise UserError(
                 f"model.positions=learned reads at most {model.max_length:,} tokens, and {split.name} has a sequence "

@@ -17,7 +17,7 @@ from bench.records import phenomena
 from bench.tasks.base import Task
 from bench.training.batches import Batcher
 from bench.training.teacher_forcing import accuracy_at, losses, validate
-from models.interface import Seq2Seq
+from models.interface import Model
 
 MIN_EXAMPLES = 5
 """A value of an axis with fewer examples gets no score of its own."""
@@ -95,7 +95,7 @@ def word_at(text: str, index: int) -> str | None:
     return words[index] if index < len(words) else None
 
 
-def contrast_rows(model: Seq2Seq, split: Split, batcher: Batcher) -> list[Row]:
+def contrast_rows(model: Model, split: Split, batcher: Batcher) -> list[Row]:
     """The share of examples whose reference is more probable than the reference with the decisive word replaced by its
     foil (Sennrich 2017; Tang et al. 2018).
 
@@ -159,7 +159,7 @@ def score_row(
     }
 
 
-def loss_row(model: Seq2Seq, task: Task, split: Split, batcher: Batcher) -> Row:
+def loss_row(model: Model, task: Task, split: Split, batcher: Batcher) -> Row:
     """The teacher-forced loss of a split in nats, divided by the positions that the task counts."""
     loss, _ = validate(model, batcher.epoch())
     positions = int(task.loss_positions(split).sum())
@@ -178,9 +178,10 @@ def _mark_columns(task: Task, split: Split, row: int) -> Row:
     return columns
 
 
-def forced_rows(model: Seq2Seq, task: Task, split: Split, batcher: Batcher) -> list[Row]:
-    """The score that `Task.teacher_forced_score` names, as a list of one row; empty for a task without one."""
-    if task.teacher_forced_score is None:
+def forced_rows(model: Model, task: Task, split: Split, batcher: Batcher) -> list[Row]:
+    """The score that `Task.teacher_forced_score` names, as a list of one row; empty for a task without one, and for
+    one stack, whose answers do not depend on earlier ones."""
+    if task.teacher_forced_score is None or split.one_stack:
         return []
     name, positions = task.teacher_forced_score
     accuracy = accuracy_at(model, batcher.epoch(), positions)

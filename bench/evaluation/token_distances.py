@@ -16,14 +16,15 @@ from bench.evaluation.scores import Row, score_row
 from bench.metrics import FORCED
 from bench.tasks.base import Task
 from bench.training.batches import Batcher
-from models.interface import Seq2Seq
+from bench.training.teacher_forcing import all_features
+from models.interface import Model
 
 FREE = "free-running"
 METRIC = "copy_accuracy"
 """Its name: token accuracy, but of the longest strings alone."""
 
 
-def forced_rows(model: Seq2Seq, task: Task, split: Split, batch_tokens: int, device: str) -> list[Row]:
+def forced_rows(model: Model, task: Task, split: Split, batch_tokens: int, device: str) -> list[Row]:
     """Teacher-forced scores by distance; none where the task does not say which token is copied."""
     if task.copy_distances(1) is None:
         return []
@@ -49,7 +50,7 @@ def longest_strings(split: Split) -> np.ndarray:
 
 
 @torch.inference_mode()
-def forced_hits(model: Seq2Seq, split: Split, rows: np.ndarray, batch_tokens: int, device: str) -> np.ndarray:
+def forced_hits(model: Model, split: Split, rows: np.ndarray, batch_tokens: int, device: str) -> np.ndarray:
     """(M, T) bool: whether each target token is the most probable one after the reference's earlier tokens.
 
     rows (M,): examples whose targets have one length T.
@@ -58,7 +59,7 @@ def forced_hits(model: Seq2Seq, split: Split, rows: np.ndarray, batch_tokens: in
     hits = np.zeros((len(rows), int(part.tgt.lengths[0])), dtype=bool)
     model.eval()
     for batch in Batcher(part, batch_tokens, device).epoch():
-        predicted = model.project(model.features(batch.src, batch.tgt_in, batch.src_mask)).argmax(dim=-1)
+        predicted = model.project(all_features(model, batch)).argmax(dim=-1)
         hits[batch.rows] = (predicted == batch.tgt_out)[:, :-1].cpu().numpy()  # without the end token
     return hits
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.conf import checks, schema
+from bench.conf import checks, files, schema
 from bench.conf.schema import Cell, ModelConfig
 from bench.data.examples import Sizes
 from bench.errors import UserError
 from bench.records.matching import amount
 from bench.seeding import seeded_initialisation
-from models.interface import Seq2Seq
+from models.interface import Model, SequenceModel
 from models.meta_device import on_meta_device
 from models.width_search import Build, Fit, at_width, measure, solve_width
 
@@ -35,13 +35,13 @@ class Target:
     reference: str | None = None
 
 
-def build_model(cell: Cell, sizes: Sizes, lengths: tuple[int, int]) -> tuple[Seq2Seq, Fit]:
+def build_model(cell: Cell, sizes: Sizes, lengths: tuple[int, int]) -> tuple[Model, Fit]:
     """The cell's model, initialised from its seed, and how well it matches the target. See `fit_width`."""
     build, fit = fit_width(cell, sizes, lengths)
     return initialised(build, fit, cell.seed), fit
 
 
-def initialised(build: Build, fit: Fit, seed: int) -> Seq2Seq:
+def initialised(build: Build, fit: Fit, seed: int) -> Model:
     """The model of the width that `fit_width` chose, initialised from the seed: the same at every call."""
     with seeded_initialisation(seed, "initialisation"):
         return build(fit.width)
@@ -55,6 +55,12 @@ def fit_width(cell: Cell, sizes: Sizes, lengths: tuple[int, int]) -> tuple[Build
     does not have, and for a model farther from the target than `match.tolerance`.
     """
     return _fit(cell.arm, _target(cell, sizes, lengths), sizes, lengths, cell.match.tolerance)
+
+
+def arms_of(one_stack: bool) -> list[str]:
+    """The arms that ship, of one of the two contracts."""
+    classes = {name: checks.class_of(target, Model) for name, target in files.targets("model").items()}
+    return [name for name, cls in classes.items() if issubclass(cls, SequenceModel) == one_stack]
 
 
 def description(cell: Cell, fit: Fit) -> str:
@@ -123,13 +129,17 @@ def _fit(
 
 def _builder(arm: ModelConfig, sizes: Sizes, rounded: bool) -> Build:
     """Builds the arm's model at a width. Raises UserError for options that the model does not have."""
-    cls = checks.class_of(arm.target, Seq2Seq)
+    cls = checks.class_of(arm.target, Model)
+    if issubclass(cls, SequenceModel) != sizes.one_stack:
+        reads, wants = ("one sequence", "an encoder-decoder") if not sizes.one_stack else ("a source", "one stack")
+        arms = ", ".join(arms_of(sizes.one_stack))
+        raise UserError(f"model {arm.name} reads {reads}, and this task needs {wants}; use one of {arms}")
     options = schema.typed_options(cls, arm.options, "model", FILLED_IN)
     ends: dict[str, object] = {"shared": sizes.shared}
     if (sizes.inputs, sizes.outputs) != ("tokens", "tokens"):
         ends |= {"inputs": sizes.inputs, "outputs": sizes.outputs}
 
-    def build(width: int) -> Seq2Seq:
+    def build(width: int) -> Model:
         return cls.of_width(width, sizes.source, sizes.target, rounded=rounded, **ends, **options)
 
     return build

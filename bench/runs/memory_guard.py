@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from bench.data.examples import Split, TaskData
-from bench.data.ragged import lengths_with_end
 from bench.errors import UserError
 from bench.evaluation.output_limits import output_limits
 from bench.evaluation.search_config import Search, SearchConfig
@@ -24,7 +23,7 @@ from bench.training import precision
 from bench.training.batches import Batcher
 from bench.training.config import TrainingConfig
 from models.cost import activation_bytes, state_growth
-from models.interface import Seq2Seq
+from models.interface import Model
 
 FLOAT_BYTES = 4
 COPIES = 4
@@ -79,7 +78,7 @@ def check_parameters(parameters: int, device: str) -> None:
 
 
 def check_cell(
-    model: Seq2Seq,
+    model: Model,
     task: Task,
     data: TaskData,
     training: TrainingConfig,
@@ -96,11 +95,11 @@ def check_cell(
     needs = [training_need(model, data.train, training, device, enough), validation_need(model, data.valid, training)]
     at_limits: list[Need] = []
     # The beams differ in their length penalty alone.
-    for each in () if search is None else (search.greedy, *search.beams[:1]):
+    for each in () if search is None or data.sizes.one_stack else (search.greedy, *search.beams[:1]):
         assert search is not None
         decoding = Decoding.of(model, each, device)
         for split in data.tests.values():
-            needs.append(decoding.need(split, lengths_with_end(split.tgt), search.batch_tokens, enough))
+            needs.append(decoding.need(split, split.target_lengths, search.batch_tokens, enough))
             at_limits.append(decoding.need(split, output_limits(model, task, split), search.batch_tokens, enough))
     largest = max(needs, key=lambda need: need.bytes)
     if largest.bytes > limit:
@@ -118,23 +117,23 @@ def check_cell(
         )
 
 
-def weight_bytes(model: Seq2Seq) -> int:
+def weight_bytes(model: Model) -> int:
     """Of weights, gradients and moments."""
     return COPIES * FLOAT_BYTES * sum(parameter.numel() for parameter in model.parameters())
 
 
-def most_bytes(model: Seq2Seq, rows: float, length: int) -> float:
+def most_bytes(model: Model, rows: float, length: int) -> float:
     """A bound from above of what training needs with a batch of `rows` sources and targets of this length."""
     return weight_bytes(model) + MOST_BYTES_PER_FLOP * rows * model.matmul_flops(length, length)
 
 
-def measured_activations(model: Seq2Seq, matmul_precision: str, device: str) -> Callable[[float, float], float]:
+def measured_activations(model: Model, matmul_precision: str, device: str) -> Callable[[float, float], float]:
     """See `models.cost.activation_bytes`."""
     with precision.products_in(matmul_precision, device):
         return activation_bytes(model)
 
 
-def training_need(model: Seq2Seq, train: Split, config: TrainingConfig, device: str, enough: int) -> Need:
+def training_need(model: Model, train: Split, config: TrainingConfig, device: str, enough: int) -> Need:
     """Of the largest batch. Its activations are left out where it surely needs fewer bytes than `enough`."""
     weights = weight_bytes(model)
     batcher = Batcher(train, config.batch_tokens)
@@ -154,7 +153,7 @@ def training_need(model: Seq2Seq, train: Split, config: TrainingConfig, device: 
     return Need("training", weights + kept, because, "budget.batch_tokens" if count > 1 else "")
 
 
-def validation_need(model: Seq2Seq, valid: Split, config: TrainingConfig) -> Need:
+def validation_need(model: Model, valid: Split, config: TrainingConfig) -> Need:
     """Of the logits of the largest batch; no padding among them."""
     batcher = Batcher(valid, config.batch_tokens)
     tokens, rows = max((int(batcher.tgt_lengths[rows].sum()), len(rows)) for rows in batcher.plan())
@@ -175,7 +174,7 @@ class Decoding:
     logits: int
 
     @classmethod
-    def of(cls, model: Seq2Seq, search: Search, device: str) -> Decoding:
+    def of(cls, model: Model, search: Search, device: str) -> Decoding:
         with precision.products_in(search.precision, device):
             growth = state_growth(model)
         return cls(search, *growth, LOGITS * FLOAT_BYTES * model.output_dim)

@@ -10,7 +10,7 @@ from bench.system import resources
 from bench.tasks.base import Task
 from bench.training.trainer import Trainer
 from models.cost import training_flops
-from models.interface import Seq2Seq
+from models.interface import Model
 
 
 def data_section(task: Task, data: TaskData) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def data_section(task: Task, data: TaskData) -> dict[str, Any]:
     }
 
 
-def training_sections(trainer: Trainer, model: Seq2Seq, data: TaskData) -> dict[str, Any]:
+def training_sections(trainer: Trainer, model: Model, data: TaskData) -> dict[str, Any]:
     """The record's `flops`, `budget`, `throughput`, `selection` and `sanity`, also of a training that ended early."""
     history = trainer.history
     losses = [row["train_loss"] for row in history.curve]
@@ -54,7 +54,7 @@ def memory_section() -> dict[str, int | None]:
     return {"peak_rss_bytes": resources.peak_rss_bytes(), "peak_gpu_bytes": resources.peak_gpu_bytes()}
 
 
-def _flops(trainer: Trainer, model: Seq2Seq, data: TaskData) -> dict[str, float]:
+def _flops(trainer: Trainer, model: Model, data: TaskData) -> dict[str, float]:
     """Counted at the mean lengths of the data; with BPE dropout, training is counted at the lengths actually drawn."""
     history = trainer.history
     mean_source, mean_target = data.mean_lengths

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 
@@ -17,7 +18,7 @@ from bench.runs.building import build_model
 from bench.system.allocator import tune_allocator
 from bench.tasks import task_cache
 from bench.tasks.base import Task
-from models.interface import Seq2Seq
+from models.interface import Model, Seq2Seq, SequenceModel
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,17 @@ class Trained:
     cell: schema.Cell
     task: Task
     data: TaskData
-    model: Seq2Seq
+    model: Model
     length_penalty: float | None
+
+    def encoder_decoder(self, folder: Path) -> Seq2Seq:
+        """The model, where it is an encoder-decoder. Raises UserError where it is one stack; folder: of the cell."""
+        if isinstance(self.model, SequenceModel):
+            raise UserError(
+                f"{folder} holds {self.cell.model}, one stack that writes no target; this command is for "
+                "encoder-decoders"
+            )
+        return cast(Seq2Seq, self.model)
 
 
 def record(folder: Path) -> dict:

@@ -30,7 +30,7 @@ def translate(
     vocabulary does not know. Raises UserError where the folder has no trained cell, and for a line that the task
     cannot read."""
     cell = trained.load(run_folder)
-    task, model, penalty = cell.task, cell.model, cell.length_penalty
+    task, model, penalty = cell.task, cell.encoder_decoder(run_folder), cell.length_penalty
     if penalty is None:
         if beam > 1:
             raise UserError(

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from bench.data import tokenisers
-from bench.data.examples import Redraw, Sizes, Split, TaskData
-from bench.data.ragged import lengths_with_end
+from bench.data.examples import BOS, PAD, UNK, Redraw, Sizes, Split, TaskData
 from bench.errors import UserError
 from bench.metrics import correct
 
@@ -44,6 +43,15 @@ class Task(ABC):
 
     tokeniser = tokenisers.DEFAULT
     """sacreBLEU's tokeniser of target text; a task of a user's text decides by its language."""
+
+    context: int | None = None
+    """Tokens of a window of running text, for a language model."""
+
+    unwritten: tuple[int, ...] = (PAD, BOS, UNK)
+    """Ids that a language model never writes."""
+
+    scored_by_loss = False
+    """Whether losses are the only scores, so that nothing is decoded; for language models. `metrics` is empty then."""
 
     order_free = False
     """Whether the answer is the same for every order of the source's elements."""
@@ -104,6 +112,15 @@ class Task(ABC):
         """Source ids of a line that a user typed. Raises bench.errors.UserError for text that the task cannot read."""
         raise UserError(f"{type(self).__name__} does not read text")
 
+    def prompt_ids(self, text: str) -> list[int]:
+        """Ids of the beginning of a running text, for a language model. Raises bench.errors.UserError for text with
+        characters that the vocabulary does not know."""
+        raise UserError(f"{type(self).__name__} is no running text, so there is no language model of it")
+
+    def running_text(self, ids: Sequence[int]) -> str:
+        """The text of ids, with its line breaks, for a language model."""
+        raise NotImplementedError
+
     def copy_distances(self, target_length: int) -> np.ndarray | None:
         """(T,) for each token of a target of T tokens, how many tokens lie back the source token that it copies.
 
@@ -129,7 +146,7 @@ class Task(ABC):
 
     def loss_positions(self, split: Split) -> np.ndarray:
         """(N,) the number of positions over which each example's loss is averaged; end tokens count."""
-        return lengths_with_end(split.tgt)
+        return split.target_lengths
 
     def chance_loss(self, split: Split) -> float | None:
         """Loss in nats a position of a model that knows the form of the answers and guesses; None: unknown."""

@@ -5,10 +5,10 @@ facts, key and value, in the order of the queries; a fact is correct if both are
 even positions after the facts, early positions are a little more frequent (a power law), and fillers are random tokens
 (`random_fillers`).
 
-Differences: in the paper, one stack of layers predicts the value at each query, where the key is the input; here, a
-decoder writes the facts and so has to find the next query too. The paper's own measure, the accuracy of the value
-where the key is given, is the score `values` (teacher-forced); `facts` and `exact_match` are free-running. Here a
-filler is never one of the source's own keys, so that it cannot be mistaken for a query; in the paper it may be.
+With `one_stack`, the value is predicted at each query, as in the paper, and the accuracy of values is
+`token_accuracy`. Otherwise a decoder writes the facts and so has to find the next query too; the paper's own measure
+is then the score `values` (teacher-forced), while `facts` and `exact_match` are free-running. Here a filler is never
+one of the source's own keys, so that it cannot be mistaken for a query; in the paper it may be.
 
     >>> task = Mqar(length=16, pairs=2, vocabulary=12, random_fillers=False, train_size=20, valid_size=5, test_size=5)
     >>> examples = task.draw(np.random.default_rng(1), 1, task.split_specs()[0])
@@ -45,6 +45,7 @@ class Mqar(Symbols):
     vocabulary: int = 8192  # one half keys, one half values
     power: float = 0.01  # exponent of the law of query positions; 1: uniform
     random_fillers: bool = True  # fillers are random keys and values; false: one token of their own
+    one_stack: bool = False  # predict each value at its query
 
     answer_position = 1
     teacher_forced_score = ("values", slice(1, None, 2))
@@ -69,6 +70,9 @@ class Mqar(Symbols):
         value, numbers = 2.0 / self.vocabulary, range(fewest, self.pairs + 1)
         whole = sum(value**pairs for pairs in numbers) / len(numbers)
         self.chance = {"facts": value, "values": value, "exact_match": whole}
+        if self.one_stack:
+            self.chance = {"token_accuracy": value, "exact_match": whole}
+            self.metrics = ("token_accuracy", "exact_match")
 
     @property
     def training_bounds(self) -> tuple[int, int]:
@@ -81,11 +85,19 @@ class Mqar(Symbols):
     def draw(self, generator: np.random.Generator, count: int, spec: SplitSpec) -> Examples:
         numbers = generator.integers(spec.low, spec.high + 1, size=count)
         source = self._fillers(generator, count)
-        target = np.zeros((count, 2 * spec.high), dtype=np.int32)
+        target, queries = (
+            np.zeros((count, 2 * spec.high), dtype=np.int32),
+            np.zeros((count, spec.high), dtype=np.int32),
+        )
         for pairs in np.unique(numbers):
             rows = np.flatnonzero(numbers == pairs)
-            source[rows], target[rows, : 2 * pairs] = self._insert_facts(generator, source[rows], pairs)
-        return Examples(Ragged.of_rows(source), Ragged.of_rows(target, 2 * numbers), {"pairs": numbers})
+            source[rows], target[rows, : 2 * pairs], queries[rows, :pairs] = self._insert_facts(
+                generator, source[rows], pairs
+            )
+        if not self.one_stack:
+            return Examples(Ragged.of_rows(source), Ragged.of_rows(target, 2 * numbers), {"pairs": numbers})
+        values, positions = Ragged.of_rows(target[:, 1::2], numbers), Ragged.of_rows(queries, numbers)
+        return Examples(Ragged.of_rows(source), values, {"pairs": numbers}, answered_at=positions)
 
     def _fillers(self, generator: np.random.Generator, count: int) -> np.ndarray:
         """(N, length) sources of fillers only."""
@@ -96,8 +108,9 @@ class Mqar(Symbols):
 
     def _insert_facts(
         self, generator: np.random.Generator, source: np.ndarray, pairs: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The sources (N, length) with facts and queries inserted, and the targets (N, 2 * pairs)."""
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The sources (N, length) with facts and queries inserted, the targets (N, 2 * pairs), and where the queries
+        stand (N, pairs), in their order."""
         count, half = len(source), self.vocabulary // 2
         keys = FIRST_KEY + distinct_integers(generator, count, half, pairs)
         values = FIRST_KEY + half + distinct_integers(generator, count, half, pairs)
@@ -112,7 +125,8 @@ class Mqar(Symbols):
         source[np.arange(count)[:, None], 2 * pairs + 2 * positions] = keys
         order = positions.argsort(axis=1)
         facts = np.stack([np.take_along_axis(part, order, axis=1) for part in (keys, values)], axis=2)
-        return source, facts.reshape(count, 2 * pairs)
+        queries = 2 * pairs + 2 * np.take_along_axis(positions, order, axis=1)
+        return source, facts.reshape(count, 2 * pairs), queries
 
     def _redraw_keys(self, generator: np.random.Generator, source: np.ndarray, keys: np.ndarray) -> None:
         """Redraw, in place, the fillers that are one of their source's keys, until none is."""

@@ -39,7 +39,7 @@ FACTS = ("src_size", "tgt_size", "shared", "checksums", "counts", "notes", "repo
 TEXTS = ("sources", "references")
 """Fields of a split that are stored as JSON."""
 
-SIDES = ("src", "tgt")
+SIDES = ("src", "tgt", "answered_at")
 MARK_FIELDS = ("at", "distance", "foil")
 
 
@@ -70,8 +70,9 @@ def to_bytes(data: TaskData) -> bytes:
     arrays: dict[str, np.ndarray] = {"vocabulary": np.frombuffer(data.vocabulary, dtype=np.uint8)}
     for index, split in enumerate((data.train, data.valid, *data.tests.values())):
         for side in SIDES:
-            arrays[f"{index}.{side}.tokens"] = getattr(split, side).tokens
-            arrays[f"{index}.{side}.offsets"] = getattr(split, side).offsets
+            if getattr(split, side) is not None:
+                arrays[f"{index}.{side}.tokens"] = getattr(split, side).tokens
+                arrays[f"{index}.{side}.offsets"] = getattr(split, side).offsets
         for axis, values in split.axes.items():
             arrays[f"{index}.axes.{axis}"] = np.ascontiguousarray(values)
         for name, marks in split.marks.items():
@@ -99,11 +100,16 @@ def from_bytes(content: bytes) -> TaskData:
 
 def _split(arrays: dict[str, np.ndarray], index: int, about: dict[str, Any]) -> Split:
     """The split with this index; about: its names and texts."""
-    src, tgt = (Ragged(arrays[f"{index}.{side}.tokens"], arrays[f"{index}.{side}.offsets"]) for side in SIDES)
+    sides = {
+        side: Ragged(arrays[f"{index}.{side}.tokens"], arrays[f"{index}.{side}.offsets"])
+        for side in SIDES
+        if f"{index}.{side}.tokens" in arrays
+    }
     return Split(
         about["name"],
-        src,
-        tgt,
+        sides["src"],
+        sides["tgt"],
+        answered_at=sides.get("answered_at"),
         axes={axis: arrays[f"{index}.axes.{axis}"] for axis in about["axes"]},
         marks={
             name: Marks(*(arrays[f"{index}.marks.{name}.{field}"] for field in MARK_FIELDS)) for name in about["marks"]

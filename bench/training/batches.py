@@ -25,17 +25,32 @@ class Batch:
     rows: (B,) indices of the examples in their split.
     source_tokens, target_tokens: numbers of tokens, without padding.
 
+    For one stack, src has no end token, tgt_in is None, and tgt_out is (B, S): what is predicted at each position of
+    src, PAD where nothing is. `unpadded` are the positions with a prediction.
+
     A side made of values has (B, S, C) float32 instead of (B, S), no end token, and zeros for start and padding.
     """
 
     src: Tensor
     src_mask: Tensor | None
-    tgt_in: Tensor
+    tgt_in: Tensor | None
     tgt_out: Tensor
     unpadded: Tensor | None
     rows: np.ndarray
     source_tokens: int
     target_tokens: int
+
+    @property
+    def decoder_inputs(self) -> Tensor:
+        """`tgt_in` of a batch for an encoder-decoder."""
+        assert self.tgt_in is not None, "one stack has no decoder"
+        return self.tgt_in
+
+    @property
+    def padded_tokens(self) -> int:
+        """Numbers of tokens with padding; one stack has no padding among its predictions."""
+        targets = self.target_tokens if self.tgt_in is None else len(self.rows) * self.tgt_in.shape[1]
+        return len(self.rows) * self.src.shape[1] + targets
 
 
 class Batcher:
@@ -45,7 +60,7 @@ class Batcher:
         if batch_tokens < 1:
             raise ValueError(f"batch_tokens must be at least 1, got {batch_tokens}")
         self.split, self.batch_tokens, self.device = split, batch_tokens, device
-        self.src_lengths, self.tgt_lengths = lengths_with_end(split.src), lengths_with_end(split.tgt)
+        self.src_lengths, self.tgt_lengths = split.source_lengths, split.target_lengths
 
     def plan(self, generator: np.random.Generator | None = None, mixed: bool = False) -> list[np.ndarray]:
         """The rows of each batch.
@@ -76,6 +91,8 @@ class Batcher:
 
     def make(self, rows: np.ndarray) -> Batch:
         """The batch of these rows."""
+        if self.split.answered_at is not None:
+            return self._make_one_stack(rows, self.split.answered_at)
         src_lengths, tgt_lengths = self.src_lengths[rows], self.tgt_lengths[rows]
         src, tgt = _pad(self.split.src, rows), _pad(self.split.tgt, rows, start_token=True)
         mask = None
@@ -97,27 +114,49 @@ class Batcher:
             target_tokens=int(tgt_lengths.sum()),
         )
 
+    def _make_one_stack(self, rows: np.ndarray, answered_at: Ragged) -> Batch:
+        lengths, answers = self.src_lengths[rows], self.tgt_lengths[rows]
+        src = _pad(self.split.src, rows, end_token=False)
+        row = np.repeat(np.arange(len(rows)), answers)
+        positions = row * src.shape[1] + answered_at.take(rows).tokens
+        targets = np.full((len(rows), src.shape[1]), PAD, dtype=np.int64)
+        targets.reshape(-1)[positions] = self.split.tgt.take(rows).tokens
+        mask = None
+        if lengths.min() < src.shape[1]:
+            mask = torch.from_numpy(np.arange(src.shape[1]) < lengths[:, None]).to(self.device)
+        return Batch(
+            src=torch.from_numpy(src).to(self.device),
+            src_mask=mask,
+            tgt_in=None,
+            tgt_out=torch.from_numpy(targets).to(self.device),
+            unpadded=None if len(positions) == targets.size else torch.from_numpy(positions).to(self.device),
+            rows=rows,
+            source_tokens=int(lengths.sum()),
+            target_tokens=int(answers.sum()),
+        )
+
     def epoch(self, generator: np.random.Generator | None = None) -> Iterator[Batch]:
         """All batches of one plan."""
         return (self.make(rows) for rows in self.plan(generator))
 
 
-def _pad(side: Ragged, rows: np.ndarray, start_token: bool = False) -> np.ndarray:
+def _pad(side: Ragged, rows: np.ndarray, start_token: bool = False, end_token: bool = True) -> np.ndarray:
     """Pad the sequences of these rows to the longest of them.
 
-    Returns (B, L) int64, closed by EOS, then PAD; or (B, L, C) float32, then zeros. start_token: one more column in
-    front, BOS or zeros.
+    Returns (B, L) int64, closed by EOS unless `end_token` is false, then PAD; or (B, L, C) float32, then zeros.
+    start_token: one more column in front, BOS or zeros.
     """
     sequences = side.take(rows)
     lengths, first = sequences.lengths, int(start_token)
-    max_length = int(lengths_with_end(sequences).max()) + first
+    max_length = int((lengths_with_end(sequences) if end_token else lengths).max()) + first
     position = np.arange(max_length)
     inside = (position >= first) & (position < first + lengths[:, None])
     if side.kind == "values":
         padded = np.zeros((len(rows), max_length, side.tokens.shape[1]), dtype=np.float32)
     else:
         padded = np.full((len(rows), max_length), PAD, dtype=np.int64)
-        padded[np.arange(len(rows)), first + lengths] = EOS
+        if end_token:
+            padded[np.arange(len(rows)), first + lengths] = EOS
         padded[:, :first] = BOS
     padded[inside] = sequences.tokens
     return padded

@@ -17,7 +17,7 @@ from bench.training.batches import Batch, Batcher
 from bench.training.optimiser import AdamW
 from bench.training.teacher_forcing import training_loss, unpadded_features
 from models.dropout import Dropout
-from models.interface import Seq2Seq
+from models.interface import Model
 
 EXAMPLES = 8
 SHARE = 0.05
@@ -35,7 +35,7 @@ FELL, STEPPED, LATE = "fell", "steps", "time"
 
 
 def overfit_small_batch(
-    build: Callable[[], Seq2Seq],
+    build: Callable[[], Model],
     train: Split,
     train_seconds: float,
     device: str,
@@ -87,7 +87,7 @@ def median_length_rows(split: Split) -> np.ndarray:
     return np.argsort(np.abs(lengths - np.median(lengths)), kind="stable")[:EXAMPLES]
 
 
-def _mean_loss(model: Seq2Seq, batch: Batch) -> torch.Tensor:
+def _mean_loss(model: Model, batch: Batch) -> torch.Tensor:
     """The loss averaged over target positions."""
     features, targets = unpadded_features(model, batch)
     return training_loss(model, features, targets, 0.0) / batch.target_tokens

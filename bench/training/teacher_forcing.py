@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import cast
 
 import numpy as np
 import torch
@@ -12,22 +13,29 @@ from torch import Tensor
 from bench.data.examples import PAD
 from bench.training.batches import Batch, Batcher
 from bench.training.loss import cross_entropy
-from models.interface import Seq2Seq
+from models.interface import Model, Seq2Seq, SequenceModel
 
 
-def unpadded_features(model: Seq2Seq, batch: Batch) -> tuple[Tensor, Tensor]:
+def all_features(model: Model, batch: Batch) -> Tensor:
+    """Features (B, T, D) at every target position of a batch; for one stack, at every position of its sequences."""
+    if isinstance(model, SequenceModel):
+        return model.features(batch.src, batch.src_mask)
+    return cast(Seq2Seq, model).features(batch.src, batch.decoder_inputs, batch.src_mask)
+
+
+def unpadded_features(model: Model, batch: Batch) -> tuple[Tensor, Tensor]:
     """Features (N, D) and targets, tokens (N,) or values (N, C), at the unpadded target positions of a batch.
 
     Padding never enters the vocabulary projection, the largest matrix product of a small model.
     """
-    features = model.features(batch.src, batch.tgt_in, batch.src_mask).flatten(0, 1)
+    features = all_features(model, batch).flatten(0, 1)
     targets = batch.tgt_out.flatten(0, 1)
     if batch.unpadded is None:
         return features, targets
     return features.index_select(0, batch.unpadded), targets.index_select(0, batch.unpadded)
 
 
-def training_loss(model: Seq2Seq, features: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
+def training_loss(model: Model, features: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
     """The loss summed over positions: cross-entropy of tokens, or squared error of values, averaged over channels.
 
     features, targets: as `unpadded_features` returns them.
@@ -38,7 +46,7 @@ def training_loss(model: Seq2Seq, features: Tensor, targets: Tensor, label_smoot
 
 
 @torch.inference_mode()
-def validate(model: Seq2Seq, batches: Iterable[Batch]) -> tuple[float, float | None]:
+def validate(model: Model, batches: Iterable[Batch]) -> tuple[float, float | None]:
     """Teacher-forced loss in nats a target token, without smoothing, and token accuracy.
 
     For values: squared error a value, and None.
@@ -58,7 +66,7 @@ def validate(model: Seq2Seq, batches: Iterable[Batch]) -> tuple[float, float | N
 
 
 @torch.inference_mode()
-def losses(model: Seq2Seq, batcher: Batcher) -> np.ndarray:
+def losses(model: Model, batcher: Batcher) -> np.ndarray:
     """(N,) teacher-forced loss of each example of the batcher's split, in nats, summed over its target tokens."""
     model.eval()
     summed = np.zeros(len(batcher.split))
@@ -71,11 +79,11 @@ def losses(model: Seq2Seq, batcher: Batcher) -> np.ndarray:
 
 
 @torch.inference_mode()
-def accuracy_at(model: Seq2Seq, batches: Iterable[Batch], positions: slice) -> float:
+def accuracy_at(model: Model, batches: Iterable[Batch], positions: slice) -> float:
     """Share of the target tokens at these positions of each row that are the most probable token; padding excluded."""
     correct = count = 0
     for batch in batches:
-        features_BTD = model.features(batch.src, batch.tgt_in, batch.src_mask)
+        features_BTD = all_features(model, batch)
         targets = batch.tgt_out[:, positions]
         unpadded = targets != PAD
         correct += int((model.project(features_BTD[:, positions]).argmax(dim=-1) == targets)[unpadded].sum())

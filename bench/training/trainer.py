@@ -28,7 +28,7 @@ from bench.training.progress import Progress, Silent
 from bench.training.teacher_forcing import training_loss, unpadded_features, validate
 from bench.training.throughput import ThroughputMeter
 from models.dropout import set_dropout_generator
-from models.interface import Seq2Seq
+from models.interface import Model
 
 SAMPLES = 40
 """Number of throughput samples in a training."""
@@ -48,7 +48,7 @@ class Trainer:
 
     def __init__(
         self,
-        model: Seq2Seq,
+        model: Model,
         train: Split,
         valid: Split,
         config: TrainingConfig,
@@ -175,7 +175,7 @@ class Trainer:
         history.examples += len(batch.rows)
         history.source_tokens += batch.source_tokens
         history.target_tokens += batch.target_tokens
-        history.padded_tokens += len(batch.rows) * (batch.src.shape[1] + batch.tgt_in.shape[1])
+        history.padded_tokens += batch.padded_tokens
         return loss.detach()
 
     def _note(self) -> str:

@@ -1,5 +1,5 @@
 """The arms under test: every file of conf/model, made small, and what else their options can say. No list of arms
-lives here: a variant belongs to every arm that has its options."""
+lives here: a variant belongs to every arm that has its options. NAMES are encoder-decoders, STACKS are one stack."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ import torch
 import yaml
 from torch import Tensor
 
-from bench.conf import files, schema
+from bench.conf import checks, files, schema
 from bench.conf.files import CONF
 from bench.runs.building import FILLED_IN
-from models.interface import Seq2Seq
+from models.interface import Model, Seq2Seq, SequenceModel
 
 SOURCE_SIZE, TARGET_SIZE, WIDTH = 23, 19, 16
-NAMES = sorted(files.choices("model"))
+TARGETS = {name: checks.class_of(target, Model) for name, target in files.targets("model").items()}
+NAMES = sorted(name for name, cls in TARGETS.items() if issubclass(cls, Seq2Seq))
+STACKS = sorted(name for name, cls in TARGETS.items() if issubclass(cls, SequenceModel))
 
 REPRESENTATIVES = (
     *("transformer", "transformer_encoder", "lstm_dot", "gru_none", "lstm_feeding"),
@@ -58,9 +60,13 @@ def _has(name: str, options: dict[str, object]) -> bool:
     return all(key in held for key in options) and any(held[key] != value for key, value in options.items())
 
 
-CASES = [(name, "") for name in NAMES] + [
-    (name, variant) for name in NAMES for variant, options in VARIANTS.items() if _has(name, options)
-]
+def _cases(names: list[str]) -> list[tuple[str, str]]:
+    """The arms as shipped, then with each of their variants."""
+    variants = [(name, variant) for name in names for variant, options in VARIANTS.items() if _has(name, options)]
+    return [(name, "") for name in names] + variants
+
+
+CASES, STACK_CASES = _cases(NAMES), _cases(STACKS)
 IDS = [f"{name} [{variant}]" if variant else name for name, variant in CASES]
 
 FAST = {(name, "") for name in REPRESENTATIVES} | {
@@ -83,7 +89,7 @@ NAMES_AND_VARIANTS = [case if case in FAST else pytest.param(*case, marks=pytest
 """CASES for two arguments, marked likewise."""
 
 
-def build(name: str, variant: str = "", *, shared: bool = False, seed: int = 0, **changes: object) -> Seq2Seq:
+def build(name: str, variant: str = "", *, shared: bool = False, seed: int = 0, **changes: object) -> Any:
     """A small model of the shipped configuration, with two layers, in evaluation mode."""
     section = described(name)
     cls = hydra.utils.get_class(section["_target_"])

@@ -11,7 +11,7 @@ import pytest
 
 from bench.conf import files, schema
 from bench.conf.compose import compose
-from bench.data.examples import FIRST_FREE_ID, Split, TaskData, fingerprint
+from bench.data.examples import EOS, UNK, Split, TaskData, fingerprint
 from bench.data.ragged import Ragged
 from bench.errors import DataUnavailable, UserError
 from bench.metrics import LESS_IS_BETTER, METRICS
@@ -91,7 +91,7 @@ def test_no_test_source_was_trained_on(loaded: tuple[Task, TaskData]) -> None:
 
 
 def test_ids_and_values_are_in_range_and_axes_fit(loaded: tuple[Task, TaskData]) -> None:
-    _, data = loaded
+    task, data = loaded
     for split in splits(data):
         assert len(split.src) == len(split.tgt) > 0
         assert split.src.lengths.min() > 0 and split.tgt.lengths.min() > 0
@@ -101,7 +101,8 @@ def test_ids_and_values_are_in_range_and_axes_fit(loaded: tuple[Task, TaskData])
                 assert np.isfinite(ragged.tokens).all() and np.all(ragged.tokens.std(axis=0) > 0)
             else:
                 assert ragged.tokens.dtype == np.int32
-                assert ragged.tokens.min() >= FIRST_FREE_ID - 1 and ragged.tokens.max() < size
+                # In running text the end token ends a line.
+                assert ragged.tokens.min() >= (EOS if task.scored_by_loss else UNK) and ragged.tokens.max() < size
         assert all(len(values) == len(split) for values in split.axes.values())
         assert all(text is None or len(text) == len(split) for text in (split.sources, split.references))
 
@@ -115,7 +116,7 @@ def test_sizes_are_known_without_data(loaded: tuple[Task, TaskData]) -> None:
 def test_mean_lengths_count_the_end_token_where_there_is_one(loaded: tuple[Task, TaskData]) -> None:
     _, data = loaded
     for mean, side in zip(data.mean_lengths, (data.train.src, data.train.tgt), strict=True):
-        ends = len(side) if side.tokens.ndim == 1 else 0
+        ends = len(side) if side.tokens.ndim == 1 and not data.train.one_stack else 0
         assert mean == round((len(side.tokens) + ends) / len(side))
 
 
@@ -126,7 +127,9 @@ def test_text_reads_back(loaded: tuple[Task, TaskData]) -> None:
         source, target = split.src[i].tolist(), split.tgt[i].tolist()
         text = task.source_text(source)
         assert "\n" not in text and "\n" not in task.target_text(target)
-        if split.src.kind == "tokens":
+        if task.scored_by_loss:
+            assert task.running_text(source).count("\n") == source.count(EOS) or EOS not in source
+        elif split.src.kind == "tokens":
             assert task.source_ids(text) == source
         else:
             assert len(text.split()) == len(source)
@@ -151,6 +154,9 @@ def test_limits_leave_room_for_every_reference(loaded: tuple[Task, TaskData]) ->
 
 def test_metrics_exist_and_are_perfect_on_references(loaded: tuple[Task, TaskData]) -> None:
     task, data = loaded
+    if task.scored_by_loss:
+        assert not task.metrics and task.context and not task.chance
+        return
     split = next(iter(data.tests.values()))
     references = split.references or [task.target_text(split.tgt[i].tolist()) for i in range(len(split))]
     scored = {*task.metrics, *(task.teacher_forced_score or ())[:1]}
@@ -161,6 +167,19 @@ def test_metrics_exist_and_are_perfect_on_references(loaded: tuple[Task, TaskDat
         assert value == pytest.approx(0.0 if unit in LESS_IS_BETTER else 100.0 if unit == "points" else 1.0)
         assert signature
     assert task.correct(references, references).all()
+
+
+def test_answers_of_one_stack_stand_inside_their_source(loaded: tuple[Task, TaskData]) -> None:
+    task, data = loaded
+    assert task.sizes.one_stack == data.sizes.one_stack == (data.train.answered_at is not None)
+    for split in splits(data):
+        if split.answered_at is None:
+            continue
+        assert (split.answered_at.offsets == split.tgt.offsets).all()
+        assert (split.answered_at.tokens >= 0).all()
+        assert (split.answered_at.tokens < np.repeat(split.src.lengths, split.tgt.lengths)).all()
+        inside = np.diff(split.answered_at.tokens)[np.diff(np.repeat(np.arange(len(split)), split.tgt.lengths)) == 0]
+        assert (inside > 0).all(), "in order, none twice"
 
 
 def test_what_is_said_of_a_split_is_said_of_one_that_is_there(loaded: tuple[Task, TaskData]) -> None:

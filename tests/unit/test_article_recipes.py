@@ -85,7 +85,7 @@ def test_the_model_is_the_class_with_the_printed_call(tmp_path):
 
 
 def test_files_come_back_and_are_kept_until_settings_or_code_change(tmp_path, monkeypatch):
-    first = article.run(tmp_path, settings=TINY)
+    first = article.run(tmp_path, settings=TINY, workers=1)
     assert article_rows.read(tmp_path) == first
     assert [(row.recipe, row.seed, row.step) for row in first.rows] == [
         (recipe, seed, step) for recipe in RECIPES for seed in (11, 12) for step in (2, 4)
@@ -94,13 +94,16 @@ def test_files_come_back_and_are_kept_until_settings_or_code_change(tmp_path, mo
     assert stored["environment"]["threads"] == 1 and stored["source"] == article.source() and stored["code"]["version"]
     with monkeypatch.context() as patch:
         patch.setattr(article, "train", lambda *_: pytest.fail("trained again"))
-        assert article.run(tmp_path, settings=TINY) == first
-    assert article.run(tmp_path, settings=replace(TINY, seeds=(11,))).facts.seeds == (11,)
+        assert article.run(tmp_path, settings=TINY, workers=1) == first
+    assert article.run(tmp_path, settings=replace(TINY, seeds=(11,)), workers=1).facts.seeds == (11,)
     trained = []
     original = article.train
     monkeypatch.setattr(article, "train", lambda *arguments: trained.append(1) or original(*arguments))
     monkeypatch.setattr(article, "source", lambda: "other")
-    assert article.run(tmp_path, settings=replace(TINY, seeds=(11,))).facts.source == "other" and len(trained) == 2
+    assert (
+        article.run(tmp_path, settings=replace(TINY, seeds=(11,)), workers=1).facts.source == "other"
+        and len(trained) == 2
+    )
 
 
 def test_files_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
@@ -153,6 +156,9 @@ def test_trials_are_written_in_the_form_of_the_committed_file(tmp_path, monkeypa
 
 def test_the_command_prints_both_accuracies_and_its_file(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(article, "Settings", lambda: TINY)
+    monkeypatch.setattr(
+        "bench.system.environment.usable_cores", lambda: 1
+    )  # other processes do not see the line above
     assert main(["article", "--out", str(tmp_path / "new")]) == 0
     printed = capsys.readouterr().out.splitlines()
     rows = article_rows.read(tmp_path / "new")

@@ -445,7 +445,7 @@ def test_unknown_corpus_lists_the_known(command):
 def test_descriptions_are_complete():
     known_corpora = registry.corpora()
     tried = {name for name, corpus in known_corpora.items() if corpus.tested}
-    assert tried == {"multi30k", "tatoeba-deu-eng", "newstest-deu-eng"}
+    assert tried == {"multi30k", "tatoeba-deu-eng", "newstest-deu-eng", "tinyshakespeare"}
     assert set(known_corpora) - tried == {"iwslt14-de-en", "iwslt15-en-vi", "wmt14-de-en"}
     for name, corpus in known_corpora.items():
         assert corpus.name == name and corpus.description and corpus.licence and corpus.max_bytes > 0

@@ -117,7 +117,7 @@ def test_other_seeds_take_the_places_of_the_suites_own() -> None:
     own, other = suites.load("quick"), suites.load("quick", seeds="21-25")
     assert len(own.cells) == len(other.cells) == len(set(other.cells)) and own.steps == other.steps
     for before, after in zip(own.cells, other.cells, strict=True):
-        assert [each.replace("seed=1", "seed=2") if each.startswith("seed=") else each for each in before] == list(
+        assert [each.replace("seed=4", "seed=2") if each.startswith("seed=") else each for each in before] == list(
             after
         )
     assert suites.load("quick", seeds="7,4,9") == suites.load("quick", seeds="4,7,9")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from bench.data.corpora import iwslt14, iwslt15, multi30k, newstest, tatoeba, wmt14
+from bench.data.corpora import iwslt14, iwslt15, multi30k, newstest, tatoeba, tinyshakespeare, wmt14
 from bench.data.corpora.files import Corpus, find, obtain
 from bench.data.corpora.parallel import ParallelCorpus
 from bench.errors import DataError, UserError
@@ -12,7 +12,7 @@ from bench.errors import DataError, UserError
 
 def corpora() -> dict[str, Corpus]:
     """All corpora, by name."""
-    modules = (multi30k, tatoeba, newstest, iwslt14, iwslt15, wmt14)
+    modules = (multi30k, tatoeba, newstest, tinyshakespeare, iwslt14, iwslt15, wmt14)
     return {module.CORPUS.name: module.CORPUS for module in modules}
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bench.conf.compose import compose
 from bench.conf.schema import Cell
-from bench.data.examples import EOS, FIRST_FREE_ID, Sizes, Split
+from bench.data.examples import BOS, EOS, FIRST_FREE_ID, Sizes, Split
 from bench.data.ragged import Ragged
 from bench.diagnostics.profile.memory import reason_to_leave_out
 from bench.diagnostics.profile.plan import Request
@@ -25,12 +25,13 @@ from bench.seeding import numpy_generator
 from bench.system import resources
 from bench.system.allocator import tune_allocator
 from bench.system.resources import clock
+from bench.training import precision
 from bench.training.batches import Batch, Batcher
 from bench.training.loss import cross_entropy
 from bench.training.teacher_forcing import unpadded_features
 from bench.training.trainer import Trainer
 from models.cost import parameters, training_flops
-from models.interface import Seq2Seq, State
+from models.interface import Model, Seq2Seq, SequenceModel, State
 
 SIZE_LENGTHS = (32, 32)
 """Lengths of source and target at which an arm matched by FLOPs is sized: every length measures the same arm."""
@@ -58,7 +59,7 @@ class Work:
 class Subject:
     """A model, its cell, and its vocabulary sizes."""
 
-    model: Seq2Seq
+    model: Model
     cell: Cell
     sizes: Sizes
 
@@ -217,8 +218,11 @@ def _train_work(subject: Subject, request: Request) -> Work:
 
 
 def _decode_work(subject: Subject, request: Request, beam: int, count: int) -> Work:
-    """A search that decodes as many tokens as the source has."""
+    """A search that decodes as many tokens as the source has; one stack writes a sequence of this length."""
     model, length = subject.model, request.length
+    if isinstance(model, SequenceModel):
+        return _writing_work(model, subject, length, max(1, count))
+    assert isinstance(model, Seq2Seq)
     batch = _batch(subject, length, count)
     rows = len(batch.rows)
     limits = np.full(rows, length)
@@ -231,6 +235,21 @@ def _decode_work(subject: Subject, request: Request, beam: int, count: int) -> W
             raise RuntimeError("a hypothesis ended before the limit")
 
     return Work(call, rows, rows * length, rows * decoding_flops(model, length, beam))
+
+
+def _writing_work(model: SequenceModel, subject: Subject, length: int, rows: int) -> Work:
+    """One stack that reads its own most probable token at every step."""
+    first = torch.full((rows,), BOS, device=subject.cell.device)
+
+    @torch.inference_mode()
+    def call() -> None:
+        with precision.products_in(subject.cell.search.greedy.precision, first.device):
+            token, state = first, model.start(rows)
+            for _ in range(length):
+                logits, state = model.step(token, state)
+                token = logits.argmax(dim=-1)
+
+    return Work(call, rows, rows * length, rows * model.matmul_flops(length, length))
 
 
 def _greedy_work(subject: Subject, request: Request) -> Work:
@@ -262,13 +281,17 @@ def _batch(subject: Subject, length: int, count: int) -> Batch:
 
 
 def _split(subject: Subject, length: int, count: int) -> Split:
-    """Random tokens. Every source and target has `length` tokens, including the end token that batches add."""
+    """Random tokens. Every source and target has `length` tokens, including the end token that batches add; one stack
+    predicts at every position."""
 
     def side(name: str, vocabulary: int) -> Ragged:
         generator = numpy_generator(subject.cell.seed, "profile", name, length)
-        return Ragged.of(generator.integers(FIRST_FREE_ID, vocabulary, (count, length - 1)))
+        return Ragged.of(generator.integers(FIRST_FREE_ID, vocabulary, (count, length - (not one_stack))))
 
-    return Split("profile", side("source", subject.sizes.source), side("target", subject.sizes.target))
+    one_stack = subject.sizes.one_stack
+    positions = Ragged.of([range(length)] * count) if one_stack else None
+    source, target = side("source", subject.sizes.source), side("target", subject.sizes.target)
+    return Split("profile", source, target, answered_at=positions)
 
 
 def _peak_bytes(device: str) -> int:

@@ -9,15 +9,20 @@ from bench.diagnostics.profile.plan import Request
 from bench.evaluation.search_config import Search
 from bench.runs import memory_guard
 from bench.system.environment import byte_size
-from models.interface import Seq2Seq
+from models.interface import Model, SequenceModel
 
 BEAMS = {"greedy": 1, "beam5": 5, "latency": 1}
 """Hypotheses of each source in the types of work that decode."""
 
 
-def reason_to_leave_out(model: Seq2Seq, cell: Cell, request: Request) -> str | None:
+def reason_to_leave_out(model: Model, cell: Cell, request: Request) -> str | None:
     """Why the work of a request cannot be held; None if nothing says so. An estimate from below, see
-    `bench.runs.memory_guard`."""
+    `bench.runs.memory_guard`; or that the model does no such work."""
+    if isinstance(model, SequenceModel):
+        if request.quantity == "beam5":
+            return "one stack has no beam search"
+        if request.quantity in BEAMS and not model.causal:
+            return "a model that reads whole sequences (model.causal=false) writes none"
     limit, _ = memory_guard.memory(cell.device)
     if limit is None:
         return None
@@ -28,7 +33,7 @@ def reason_to_leave_out(model: Seq2Seq, cell: Cell, request: Request) -> str | N
     return f"needs at least {byte_size(needed)} of memory, and there are {byte_size(limit)}; lower --lengths{change}"
 
 
-def needed_bytes(model: Seq2Seq, cell: Cell, request: Request, enough: int) -> float:
+def needed_bytes(model: Model, cell: Cell, request: Request, enough: int) -> float:
     """Bytes that the work holds at least; 0 for a forward pass, which keeps nothing. A training step that surely needs
     less than `enough` is counted without its activations."""
     length = request.length

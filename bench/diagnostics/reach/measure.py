@@ -35,7 +35,7 @@ def measure(folder: Path, settings: ProbeSettings, progress: Progress | None = N
     if settings.split not in loaded.data.tests:
         raise UserError(f"{folder} has no split {settings.split!r}; there are {', '.join(loaded.data.tests)}")
     device = "cuda" if loaded.cell.device == "cuda" and torch.cuda.is_available() else "cpu"
-    model, split = loaded.model.to(device), loaded.data.tests[settings.split]
+    model, split = loaded.encoder_decoder(folder).to(device), loaded.data.tests[settings.split]
     position = loaded.task.answer_position
     examples = probe.sample_examples(split, settings.examples, position)
     partners = probe.draw_partners(split, examples, settings.partners)

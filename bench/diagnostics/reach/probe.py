@@ -114,7 +114,7 @@ def gradient_norms(
         for rows in batcher.plan():
             batch = batcher.make(rows)
             positions = torch.from_numpy(examples.positions[rows]).to(device)
-            src, tgt_in = (_as_float64(side) for side in (batch.src, batch.tgt_in))
+            src, tgt_in = (_as_float64(side) for side in (batch.src, batch.decoder_inputs))
             norms_BS = _batch_norms(float64_model, src, batch.src_mask, tgt_in, batch.tgt_out, positions).cpu().numpy()
             for row, norms_S in zip(rows, norms_BS, strict=True):
                 begin, end = offsets[row], offsets[row + 1]
@@ -137,7 +137,7 @@ def predict_correctly(
         for rows in batcher.plan():
             batch = batcher.make(rows)
             batch_positions = torch.from_numpy(positions[rows]).to(device)
-            predicted = _predict(model, batch.src, batch.src_mask, batch.tgt_in, batch_positions)
+            predicted = _predict(model, batch.src, batch.src_mask, batch.decoder_inputs, batch_positions)
             reference = batch.tgt_out[torch.arange(len(rows), device=device), batch_positions]
             if reference.is_floating_point():
                 correct_B = ((predicted - reference).abs() < TOLERANCE).all(dim=-1)

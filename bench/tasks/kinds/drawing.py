@@ -86,7 +86,7 @@ def draw_split(task: ExampleSource, spec: SplitSpec, map_chunks: Map) -> DrawnSp
     examples = Examples.joined([each for each, _ in kept])
     hashes = np.concatenate([each for _, each in kept])
     axes = {axis: lower_edges(values, *_bounds(task, spec, axis, values)) for axis, values in examples.axes.items()}
-    split = Split(spec.name, examples.src, examples.tgt, axes, marks=examples.marks)
+    split = Split(spec.name, examples.src, examples.tgt, axes, marks=examples.marks, answered_at=examples.answered_at)
     return DrawnSplit(split, hashes, _note(task, spec, examples, hashes, repeats))
 
 

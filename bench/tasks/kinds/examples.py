@@ -33,12 +33,13 @@ class SplitSpec:
 
 @dataclass(frozen=True)
 class Examples:
-    """N examples. axes: for each axis (N,) whole numbers, not binned yet. marks: annotations as in `Split`."""
+    """N examples. axes: for each axis (N,) whole numbers, not binned yet. marks, answered_at: as in `Split`."""
 
     src: Ragged
     tgt: Ragged
     axes: dict[str, np.ndarray]
     marks: dict[str, Marks] = field(default_factory=dict)
+    answered_at: Ragged | None = None
 
     def take(self, indices: np.ndarray) -> Examples:
         """The examples at these indices, or where a boolean mask is True."""
@@ -47,16 +48,19 @@ class Examples:
             self.tgt.take(indices),
             {axis: values[indices] for axis, values in self.axes.items()},
             {name: marks.take(indices) for name, marks in self.marks.items()},
+            None if self.answered_at is None else self.answered_at.take(indices),
         )
 
     @classmethod
     def joined(cls, parts: Sequence[Examples]) -> Examples:
         """All examples of the parts, in order."""
+        positions = [part.answered_at for part in parts if part.answered_at is not None]
         return cls(
             Ragged.joined([part.src for part in parts]),
             Ragged.joined([part.tgt for part in parts]),
             {axis: np.concatenate([part.axes[axis] for part in parts]) for axis in parts[0].axes},
             {name: Marks.joined([part.marks[name] for part in parts]) for name in parts[0].marks},
+            Ragged.joined(positions) if positions else None,
         )
 
 

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from multiprocessing import get_context
 
 import numpy as np
 
 from bench.data.examples import MAX_LENGTH, TaskData, fingerprint
 from bench.errors import UserError
 from bench.seeding import numpy_generator
+from bench.system.processes import mapping
 from bench.tasks.base import Task
-from bench.tasks.kinds.drawing import Map, draw_split
+from bench.tasks.kinds.drawing import draw_split
 from bench.tasks.kinds.examples import Examples, SplitSpec
 
 MAX_EXAMPLES, MAX_SPLIT_TOKENS = 10**9, 2**30
@@ -95,7 +92,7 @@ def generate(task: Generated, workers: int = 1) -> TaskData:
     specs = task.split_specs()
     for spec in specs:
         check_size(task, spec)
-    with _mapping(workers) as map_chunks:
+    with mapping(workers) as map_chunks:
         drawn = {spec.name: draw_split(task, spec, map_chunks) for spec in specs}
     train, valid, *tests = (each.split for each in drawn.values())
     counts = {f"{name}_examples": len(each.hashes) for name, each in drawn.items()}
@@ -134,17 +131,6 @@ def check_size(task: Generated, spec: SplitSpec) -> None:
             f"task.{spec.share}_size={spec.size}: split {spec.name} would have about {tokens:,} tokens, and the limit "
             f"is {MAX_SPLIT_TOKENS:,}; lower it, or make the task's lengths smaller"
         )
-
-
-@contextmanager
-def _mapping(workers: int) -> Iterator[Map]:
-    """The built-in `map` for one worker, the `map` of a pool of processes for more."""
-    if workers == 1:
-        yield map
-        return
-    # Spawned, not forked: a process with torch loaded has threads, and a fork would lose them.
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        yield pool.map
 
 
 def _worker_count() -> int:

@@ -1,21 +1,26 @@
 """Formal languages: the input is a string, the output one answer; trained on lengths 1-40 and tested up to 500.
 
-Protocol of Deletang et al. (2023), "Neural Networks and the Chomsky Hierarchy". Here the source is the string alone
-and a decoder writes the answer; in the paper, the answer is read off at a blank after the string.
+Protocol of Deletang et al. (2023), "Neural Networks and the Chomsky Hierarchy". With `one_stack`, the answer is read
+off at a blank after the string, as in the paper. Otherwise the source is the string alone, and a decoder writes the
+answer.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from bench.data.examples import FIRST_FREE_ID
 from bench.data.ragged import Ragged
+from bench.tasks.kinds.examples import Examples, SplitSpec
 from bench.tasks.kinds.symbols import ByLength, random_strings, single
+
+BLANK = "_"
+"""Where one stack answers."""
 
 
 @dataclass
@@ -24,6 +29,7 @@ class Language(ByLength):
 
     train_longest: int = 40
     test_longest: int = 500
+    one_stack: bool = False  # read the answer off at a blank after the string
 
     symbols: ClassVar[tuple[str, ...]] = ()
     """The words of a string. Rows contain indices into this tuple."""
@@ -37,8 +43,17 @@ class Language(ByLength):
         self.chance = {"exact_match": 1.0 / len(self.answers)}
 
     def words(self) -> Sequence[str]:
-        """Symbols and answers; a word that is both has one id."""
-        return list(dict.fromkeys((*self.symbols, *self.answers)))
+        """Symbols and answers; a word that is both has one id. With `one_stack`, the blank too."""
+        return list(dict.fromkeys((*self.symbols, *self.answers, *([BLANK] if self.one_stack else []))))
+
+    def draw(self, generator: np.random.Generator, count: int, spec: SplitSpec) -> Examples:
+        examples = super().draw(generator, count, spec)
+        if not self.one_stack:
+            return examples
+        blank, lengths = FIRST_FREE_ID + len(self.words()) - 1, examples.src.lengths
+        offsets = examples.src.offsets + np.arange(count + 1)
+        tokens = np.insert(examples.src.tokens, examples.src.offsets[1:], blank)
+        return replace(examples, src=Ragged(tokens, offsets), answered_at=single(lengths.astype(np.int32)))
 
     def strings(self, generator: np.random.Generator, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """One random string of each length: rows (N, L) of symbol indices and their mask, as `random_strings`."""

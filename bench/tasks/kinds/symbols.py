@@ -24,6 +24,9 @@ SHOWN = 12
 class Symbols(Generated):
     """A task whose token ids are the indices of `words()`, counted from FIRST_FREE_ID."""
 
+    one_stack = False
+    """Whether the targets are predictions at positions of the source, see `bench.data.examples.Split`."""
+
     @abstractmethod
     def words(self) -> Sequence[str]:
         """Every word of sources and targets; the first has the id FIRST_FREE_ID."""
@@ -35,7 +38,7 @@ class Symbols(Generated):
     @property
     def sizes(self) -> Sizes:
         size = FIRST_FREE_ID + len(self._words)
-        return Sizes(size, size, shared=True)
+        return Sizes(size, size, shared=True, one_stack=self.one_stack)
 
     def source_text(self, ids: Sequence[int]) -> str:
         return text_of(ids, self._words)

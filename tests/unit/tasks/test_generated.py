@@ -141,7 +141,7 @@ class Pool:
 
 
 def test_the_environment_variable_sets_the_number_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generated, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr("bench.system.processes.ProcessPoolExecutor", Pool)
     task = TASKS["reverse"]
     Pool.sizes.clear()
     monkeypatch.delenv("BENCH_WORKERS", raising=False)
