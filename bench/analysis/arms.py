@@ -9,12 +9,16 @@ from bench.analysis.messages import Message, Text
 ORDER = (
     "transformer", "lstm_dot", "gru_dot", "rnn_dot", "lstm_additive", "gru_additive", "rnn_additive", "lstm_general",
     "lstm_multihead", "lstm_feeding", "lstm_none", "gru_none", "rnn_none", "residual_lstm", "residual_gru",
-    "residual_rnn", "minlstm", "mingru", "transformer_encoder",
+    "residual_rnn", "minlstm", "mingru", "transformer_encoder", "transformer_stack", "lstm_stack", "gru_stack",
+    "rnn_stack", "residual_lstm_stack", "residual_gru_stack", "residual_rnn_stack", "minlstm_stack", "mingru_stack",
 )  # fmt: skip
 """The order of arms in every table, figure and list. Other arms follow by name."""
 
 CELLS = ("lstm", "gru", "rnn")
 MINIMAL = ("minlstm", "mingru")
+STACK = "_stack"
+"""Ends the name of an arm of one stack."""
+
 ATTENTION = ("dot", "additive", "general", "multihead", "feeding")
 TRANSFORMER, ATTENTIVE, PLAIN = "transformer", "recurrent with attention", "recurrent without attention"
 RECURRENT, OTHER = "recurrent", "other"
@@ -42,14 +46,14 @@ def kind(name: str) -> str:
     RECURRENT is a recurrent arm whose name does not say whether it has attention. Rules about attention leave it out.
     """
     stem = base(name)
-    if stem == "transformer":
+    if stem.removesuffix(STACK) == "transformer":
         return TRANSFORMER
     cell, _, attention = stem.removeprefix("residual_").partition("_")
     if cell in MINIMAL:
         return RECURRENT
     if cell not in CELLS:
         return OTHER
-    if attention == "none":
+    if attention in ("none", STACK[1:]):
         return PLAIN
     return ATTENTIVE if attention in ATTENTION else RECURRENT
 
@@ -74,11 +78,14 @@ def ordered(names: Iterable[str]) -> list[str]:
 def describe(name: str) -> Text:
     """A description of an arm in one line."""
     own, _, variant = name.partition(" [")
-    stem = own.removeprefix("residual_")
+    stem = own.removeprefix("residual_").removesuffix(STACK)
     inside = Message("arms.inside") if own.startswith("residual_") else ""
     cell, _, attention = stem.rpartition("_") if "_" in stem else (stem, "", "")
-    if own in ("transformer", "transformer_encoder"):
+    if own in ("transformer", "transformer_encoder", "transformer_stack"):
         text = Message(f"arms.{own}")
+    elif own.endswith(STACK) and stem in (*CELLS, *MINIMAL):
+        inside = Message("arms.inside") if stem in MINIMAL else inside
+        text = Message("arms.stack", cell=Message(f"arms.cells.{stem}"), inside=inside)
     elif cell in CELLS and attention == "none":
         text = Message("arms.plain", cell=Message(f"arms.cells.{cell}"), inside=inside)
     elif cell in CELLS and attention in ATTENTION:

@@ -29,6 +29,10 @@ ABSENT = -1
 """The annotation of an example that lacks a phenomenon; see `Marks`."""
 
 
+PAIRS = "_pairs"
+"""Ends the name of a split whose examples 2i and 2i + 1 are a pair, which counts if both are right."""
+
+
 @dataclass(frozen=True)
 class Marks:
     """Annotations of one phenomenon, each (N,) int64: target index of the decisive word, its distance from the word

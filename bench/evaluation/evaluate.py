@@ -87,6 +87,7 @@ def evaluate(
             rows += scores.marked_rows(split, search.name, hypotheses, references)
             rows += token_distances.free_rows(task, split, search.name, hypotheses, references)
             correct = task.correct(hypotheses, references)
+            rows += scores.pair_rows(split, search.name, correct)
             outputs += scores.output_rows(task, split, search.name, sources, hypotheses, references, correct)
             if search.beam == 1:
                 samples += decoded.samples

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bench.data import tokenisers
-from bench.data.examples import ABSENT, Split
+from bench.data.examples import ABSENT, PAIRS, Split
 from bench.evaluation.decoding import Hypotheses
 from bench.evaluation.degenerate_outputs import shares
 from bench.metrics import FORCED, METRICS, evaluate
@@ -24,6 +24,7 @@ MIN_EXAMPLES = 5
 
 DECISIVE_SIGNATURE = "decisive word|free-running|at the reference's place"
 CONTRAST_SIGNATURE = "reference against one wrong word|teacher-forced|whole sentence"
+PAIR_SIGNATURE = "pairs|both right|edit distance 1"
 FORCED_SIGNATURE = "teacher-forced|token by token"
 LOSS_UNIT, LOSS_SIGNATURE = "nats a position", "loss|teacher-forced|no smoothing"
 
@@ -186,6 +187,24 @@ def forced_rows(model: Model, task: Task, split: Split, batcher: Batcher) -> lis
     name, positions = task.teacher_forced_score
     accuracy = accuracy_at(model, batcher.epoch(), positions)
     return [score_row(split, FORCED, name, accuracy, "share", len(split), None, None, f"{name}|{FORCED_SIGNATURE}")]
+
+
+def pair_rows(split: Split, search: str, correct: np.ndarray) -> list[Row]:
+    """The share of pairs of which both examples are right, over all and by axis; empty for a split without pairs.
+
+    correct (N,): see `Task.correct`.
+    """
+    if not split.name.endswith(PAIRS):
+        return []
+    both = correct[::2] & correct[1::2]
+    parts: list[tuple[str | None, int | None, np.ndarray]] = [(None, None, np.ones(len(both), dtype=bool))]
+    for axis, values in split.axes.items():
+        parts += [(axis, int(value), values[::2] == value) for value in np.unique(values)]
+    return [
+        score_row(split, search, "pairs", float(both[rows].mean()), "share", int(rows.sum()), axis, at, PAIR_SIGNATURE)
+        for axis, at, rows in parts
+        if rows.sum() >= MIN_EXAMPLES
+    ]
 
 
 def output_rows(

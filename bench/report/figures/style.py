@@ -60,6 +60,17 @@ LOOKS = {
     "transformer_encoder": Look(SKY, "o", "-.", True),
 }
 
+STACKS = {
+    "transformer": "transformer",
+    "lstm": "lstm_dot",
+    "gru": "gru_dot",
+    "rnn": "rnn_dot",
+    **{name: name for name in ("residual_lstm", "residual_gru", "residual_rnn", "minlstm", "mingru")},
+}
+"""The arm of one stack to the encoder-decoder whose look it has; the two are never in one figure."""
+
+LOOKS |= {own + arms.STACK: LOOKS[other] for own, other in STACKS.items()}
+
 FALLBACK_COLOURS = (PURPLE, YELLOW, GREY, GREEN, SKY, ORANGE, VERMILLION)
 FALLBACK_MARKERS = ("*", "<", ">", "d", "8", "H", "p", "X")
 
