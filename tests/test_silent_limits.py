@@ -93,7 +93,6 @@ SLICES = {
     "bench/runs/memory_guard.py search.beams[:1]": "exact",  # the beams differ in their length penalty alone
     "bench/runs/status.py of_state[:LISTED]": "shown",  # followed by the number of others
     "bench/tasks/dyck.py sorted_kinds[:, :-1]": "exact",
-    "bench/tasks/even_pairs.py rows[:, :-1]": "exact",
     "bench/tasks/kinds/orders.py unique[:, :count]": "exact",
     "bench/tasks/mqar.py keys[:, column:column + 1]": "exact",
     "bench/tasks/mqar.py ordered[:, :-1]": "exact",
@@ -128,6 +127,10 @@ SLICES = {
     "bench/runs/suite.py str(commit)[:12]": "shown",
     "bench/runs/translate.py ids[:max_tokens]": "warned",
     "bench/tasks/agreement.py words[:mark.at]": "exact",
+    "bench/tasks/kinds/automata.py rows[:, :-1]": "exact",  # neighbours
+    "bench/tasks/question.py words[:first]": "exact",
+    "bench/tasks/recognition.py string[:place]": "exact",
+    "bench/tasks/recognition.py split.src[i][:-1]": "exact",  # without the blank
     "bench/tasks/word_problem.py a[:4]": "exact",  # a permutation of four, then a number
     "bench/tasks/copy_memory.py LETTERS[:self.symbols]": "exact",
     "bench/tasks/grammar/german_conjugation.py verb.infinitive[:-1]": "exact",

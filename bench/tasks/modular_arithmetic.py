@@ -14,10 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.tasks.kinds import automata
 from bench.tasks.kinds.languages import Language
-
-MODULUS = 5
-PLUS, MINUS, TIMES = range(MODULUS, MODULUS + 3)
 
 
 @dataclass
@@ -29,19 +27,7 @@ class ModularArithmetic(Language):
     step = 2
 
     def strings(self, generator: np.random.Generator, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        inside = np.arange(lengths.max()) < lengths[:, None]
-        rows = generator.integers(0, MODULUS, size=inside.shape, dtype=np.uint8)
-        rows[:, 1::2] = generator.integers(PLUS, TIMES + 1, size=rows[:, 1::2].shape, dtype=np.uint8)
-        return np.where(inside, rows, np.uint8(0)), inside
+        return automata.expressions(generator, lengths)
 
     def solve(self, rows: np.ndarray, inside: np.ndarray) -> np.ndarray:
-        # After each digit the value is `total + product`: an operator continues the product or adds it to the total.
-        total, product = np.zeros(len(rows), dtype=np.int64), rows[:, 0].astype(np.int64)
-        for position in range(1, rows.shape[1] - 1, 2):
-            operator, digit = rows[:, position], rows[:, position + 1].astype(np.int64)
-            real = inside[:, position]
-            times = operator == TIMES
-            total = np.where(real & ~times, total + product, total)
-            fresh = np.where(times, product * digit, np.where(operator == MINUS, -digit, digit))
-            product = np.where(real, fresh % MODULUS, product)
-        return (total + product) % MODULUS
+        return automata.expression_value(rows, inside)

@@ -114,14 +114,14 @@ class Question(Symbols):
         targets: list[list[str]] = []
         while len(sources) < count:
             sentence = _sentence(generator)
-            asked = spec.name == GENERAL or generator.random() < 0.5
+            questioned = spec.name == GENERAL or generator.random() < 0.5
             # Both rules fit a question without a relative clause on its subject. With one, they do not, and the first
             # word tells them apart unless both clauses have the same auxiliary.
             usable = sentence.tells if spec.name == GENERAL else not _has_relative_clause(sentence.subject)
-            if asked and not usable:
+            if questioned and not usable:
                 continue
-            sources.append([*sentence.words, QUESTION if asked else STATEMENT])
-            targets.append(sentence.question.split() if asked else [*sentence.words, STOP])
+            sources.append([*sentence.words, QUESTION if questioned else STATEMENT])
+            targets.append(sentence.question.split() if questioned else [*sentence.words, STOP])
         src, tgt = Ragged.of(map(_ids, sources)), Ragged.of(map(_ids, targets))
         return Examples(src, tgt, {self.axis: src.lengths})
 

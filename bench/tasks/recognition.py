@@ -21,38 +21,33 @@ The languages, by what a string must be:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from bench.data.examples import FIRST_FREE_ID, PAIRS, Split, TaskData, fingerprint
 from bench.data.ragged import Ragged
 from bench.seeding import numpy_generator
-from bench.tasks.cycle_navigation import CycleNavigation
-from bench.tasks.even_pairs import EvenPairs
+from bench.tasks.kinds import automata
 from bench.tasks.kinds.examples import Examples, SplitSpec
 from bench.tasks.kinds.languages import BLANK
 from bench.tasks.kinds.symbols import ByLength
-from bench.tasks.modular_arithmetic import ModularArithmetic
-from bench.tasks.parity import Parity
 
-SOLVED: dict[str, Any] = {
-    "parity": Parity,
-    "even_pairs": EvenPairs,
-    "cycle_navigation": CycleNavigation,
-    "modular_arithmetic": ModularArithmetic,
+ANSWERS: dict[str, tuple[tuple[str, ...], Callable[[np.ndarray, np.ndarray], np.ndarray]]] = {
+    "parity": (("a", "b"), automata.ones_parity),
+    "even_pairs": (("a", "b"), automata.changes_parity),
+    "cycle_navigation": (("=", "+", "-"), automata.walk_end),
+    "modular_arithmetic": (("0", "1", "2", "3", "4", "+", "-", "*"), automata.expression_value),
 }
-"""Tasks with an answer for every string; the language has those with the first answer."""
+"""The symbols of each of these, and a function of its strings that is 0 for those in the language."""
 
 DYCK = "dyck"
 BRACKETS = ("(", ")", "[", "]")
 CLOSING = {0: 1, 2: 3}
 """The closing bracket of each opening one, as indices of BRACKETS."""
 
-LANGUAGES = (*SOLVED, DYCK)
+LANGUAGES = (*ANSWERS, DYCK)
 EDITS = 200
 """Edits that are tried for a partner before the string is left out of the pairs, as a short string may be: all its
 partners may be training data."""
@@ -82,14 +77,10 @@ class Recognition(ByLength):
         super().__post_init__()
         self.chance = {"exact_match": 0.5}
 
-    @cached_property
-    def _solver(self) -> Any:
-        return SOLVED[self.language]()
-
     @property
     def symbols(self) -> tuple[str, ...]:
         """The words of a string. Strings are lists of indices into them."""
-        return BRACKETS if self.language == DYCK else tuple(self._solver.symbols)
+        return BRACKETS if self.language == DYCK else ANSWERS[self.language][0]
 
     def words(self) -> Sequence[str]:
         return [*self.symbols, "yes", "no", BLANK]
@@ -102,7 +93,7 @@ class Recognition(ByLength):
         """Whether a string is in the language."""
         if self.language != DYCK:
             rows = np.array([string])
-            return bool(self._solver.solve(rows, np.ones_like(rows, dtype=bool))[0] == 0)
+            return bool(ANSWERS[self.language][1](rows, np.ones_like(rows, dtype=bool))[0] == 0)
         open_brackets: list[int] = []
         for symbol in string:
             if symbol in CLOSING:
@@ -145,10 +136,9 @@ class Recognition(ByLength):
         return string
 
     def _random(self, generator: np.random.Generator, length: int) -> list[int]:
-        if self.language == DYCK:
-            return generator.integers(0, len(BRACKETS), size=length).tolist()
-        rows, _ = self._solver.strings(generator, np.array([length]))
-        return [int(symbol) for symbol in rows[0]]
+        if self.language == "modular_arithmetic":
+            return [int(symbol) for symbol in automata.expressions(generator, np.array([length]))[0][0]]
+        return generator.integers(0, len(self.symbols), size=length).tolist()
 
     def _source(self, string: Sequence[int]) -> np.ndarray:
         """Ids of a string and the blank."""
@@ -191,7 +181,7 @@ class Recognition(ByLength):
         at_end = generator.random() < 0.5
         place = int(generator.choice([0, len(string) - 1])) if at_end else int(generator.integers(len(string)))
         if self.language == "modular_arithmetic":
-            low, high = (5, len(self.symbols)) if place % 2 else (0, 5)
+            low, high = (automata.PLUS, len(self.symbols)) if place % 2 else (0, automata.MODULUS)
             return [*string[:place], int(generator.integers(low, high)), *string[place + 1 :]]
         kind, symbol = generator.integers(3), int(generator.integers(len(self.symbols)))
         if kind == 0:

@@ -344,7 +344,7 @@ def test_the_documents_are_there():
 def test_every_command_is_valid(document, tmp_path, monkeypatch):
     shown = commands(document)
     for name in re.findall(
-        r"[\w-]+\.(?:en|de|tsv|csv)(?:\.gz)?", " ".join(word for each in shown for word in each.words)
+        r"[\w-]+\.(?:en|de|tsv|csv|txt)(?:\.gz)?", " ".join(word for each in shown for word in each.words)
     ):
         (tmp_path / name).write_text(f"{name}\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
