@@ -43,7 +43,8 @@ def options(name: str) -> dict[str, str]:
 def kind(name: str) -> str:
     """The kind of an arm: TRANSFORMER, ATTENTIVE, PLAIN, RECURRENT or OTHER. Options in brackets do not change it.
 
-    RECURRENT is a recurrent arm whose name does not say whether it has attention. Rules about attention leave it out.
+    RECURRENT is a recurrent arm whose name does not say whether it has attention, or one stack, which has no source to
+    attend to. Rules about attention leave it out.
     """
     stem = base(name)
     if stem.removesuffix(STACK) == "transformer":
@@ -53,7 +54,7 @@ def kind(name: str) -> str:
         return RECURRENT
     if cell not in CELLS:
         return OTHER
-    if attention in ("none", STACK[1:]):
+    if attention == "none":
         return PLAIN
     return ATTENTIVE if attention in ATTENTION else RECURRENT
 

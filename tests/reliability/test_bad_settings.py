@@ -58,7 +58,8 @@ def checked(config: dict, section: str) -> dict:
     if section == "task":
         return vars(schema.build_task(config["task"]))
     if section == "model":
-        sizes = Sizes(20, 20, shared=False)
+        one_stack = str(config["model"].get("_target_")).endswith("Stack")
+        sizes = Sizes(20, 20, shared=False, one_stack=one_stack)
         if config["model"]["width"] is None:
             config["match"] |= {"rule": "width", "target": 16.0}
         building.fit_width(schema.checked(config), sizes, (20, 20))

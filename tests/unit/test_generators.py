@@ -153,7 +153,10 @@ def test_the_table_shows_the_rows() -> None:
     )
 
 
-CORPORA = ("bitext", "iwslt14", "iwslt15", "multi30k", "news", "tatoeba", "tatoeba+news", "wmt14")
+CORPORA = (
+    *("bitext", "iwslt14", "iwslt15", "multi30k", "news", "tatoeba", "tatoeba+news", "wmt14"),
+    *("language", "shakespeare", "news_text"),
+)
 
 
 @pytest.mark.slow

@@ -70,11 +70,12 @@ def test_a_sketch_has_the_shapes_of_the_model_and_no_values(arm: str) -> None:
 SOLVES_ALL = """
 import sys
 from bench.conf.compose import compose
-from bench.conf.files import choices
 from bench.data.examples import Sizes
 from bench.runs import building
-for arm in choices("model"):
-    building.fit_width(compose([f"model={arm}", "budget.parameters=200000"]), Sizes(30, 30, True), (8, 8))
+for one_stack in (False, True):
+    for arm in building.arms_of(one_stack):
+        sizes = Sizes(30, 30, True, one_stack=one_stack)
+        building.fit_width(compose([f"model={arm}", "budget.parameters=200000"]), sizes, (8, 8))
 print([name for name in ("torch._dynamo", "sympy") if name in sys.modules])
 """
 
