@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -17,16 +18,28 @@ from tests.unit.test_transformer import copy_layer
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 BF16 = {"rtol": 0.0, "atol": 0.1}
+FAST = ("lstm_stack", "residual_gru_stack", "minlstm_stack")
+"""Arms of each class that the fast tests try as shipped; of the Transformer they try every variant."""
+
+
+def marked(case: tuple[str, str], *values: object) -> Any:
+    """The values of a case, marked as slow unless it is one of the fast ones."""
+    fast = case[0] == "transformer_stack" or (case[0] in FAST and not case[1])
+    return pytest.param(*values, marks=() if fast else pytest.mark.slow)
+
+
+ONE = [marked(case, case) for case in STACK_CASES]
+TWO = [marked(case, *case) for case in STACK_CASES]
 IDS = [f"{name} [{variant}]" if variant else name for name, variant in STACK_CASES]
 
 
-@pytest.fixture(params=STACK_CASES, ids=IDS)
+@pytest.fixture(params=ONE, ids=IDS)
 def model(request: pytest.FixtureRequest) -> Iterator[SequenceModel]:
     with torch.no_grad():
         yield build(*request.param)
 
 
-@pytest.fixture(params=STACK_CASES, ids=IDS)
+@pytest.fixture(params=ONE, ids=IDS)
 def whole(request: pytest.FixtureRequest) -> Iterator[SequenceModel]:
     """The same model with `causal` false."""
     with torch.no_grad():
@@ -91,7 +104,7 @@ def test_reordered_states_go_on_as_their_rows(model: SequenceModel) -> None:
 
 
 @pytest.mark.parametrize("causal", [True, False], ids=["causal", "whole"])
-@pytest.mark.parametrize(("name", "variant"), STACK_CASES, ids=IDS)
+@pytest.mark.parametrize(("name", "variant"), TWO, ids=IDS)
 @torch.no_grad()
 def test_padding_and_companions_change_nothing(name: str, variant: str, causal: bool) -> None:
     model = build(name, variant, causal=causal)
@@ -136,7 +149,7 @@ def test_without_causal_there_are_no_steps(whole: SequenceModel) -> None:
 
 
 @pytest.mark.parametrize("causal", [True, False], ids=["causal", "whole"])
-@pytest.mark.parametrize(("name", "variant"), STACK_CASES, ids=IDS)
+@pytest.mark.parametrize(("name", "variant"), TWO, ids=IDS)
 def test_every_parameter_gets_a_gradient(name: str, variant: str, causal: bool) -> None:
     model = build(name, variant, causal=causal).train()
     set_dropout_generator(model, torch.Generator().manual_seed(0))
