@@ -9,16 +9,14 @@ from typing import Any, Self, cast
 
 from torch import Tensor, nn
 
-from models import min_rnn
 from models.blocks import EncoderLayer, Mixer
 from models.checks import MOST_LAYERS, check_choice, check_range
 from models.interface import Depth, State
-from models.kv_cache import KVCache
 from models.one_stack import OneStack
 from models.positional import POSITIONS, RELATIVE, Positional
-from models.residual import CELLS, MinRNNMixer, RecurrentMixer
+from models.residual import mixer_maker
 from models.stack import substate
-from models.transformer import SelfAttention, Transformer
+from models.transformer import SelfAttention, Transformer, positioned
 
 
 class BlockStack(OneStack):
@@ -174,9 +172,7 @@ class TransformerStack(BlockStack):
         return cls(input_dim, output_dim, n_layers, n_heads, d_k, d_v, width, d_ff=d_ff, **options)
 
     def add_positions(self, embedded: Tensor, past: State | None = None) -> Tensor:
-        if past is None:
-            return self.positional(embedded)
-        return self.positional(embedded, KVCache.from_state(substate("past.0.", past)).length)
+        return positioned(self.positional, embedded, past)
 
     def component_of(self, parameter_name: str) -> str:
         return "embedding" if parameter_name.startswith("positional") else super().component_of(parameter_name)
@@ -204,19 +200,17 @@ class ResidualStack(BlockStack):
         causal: bool = True,
         **options: Any,
     ) -> None:
-        check_choice("cell", cell, CELLS)
-        if cell in min_rnn.CELLS and dropout_recurrent:
-            raise ValueError(
-                f"dropout_recurrent must be 0 where cell is {cell}, which has no weights from state to state; "
-                f"got {dropout_recurrent}"
-            )
-
-        def mixer() -> Mixer:
-            if cell in min_rnn.CELLS:
-                return MinRNNMixer(cell, d_model, not causal)
-            return RecurrentMixer(cell, d_model, not causal, dropout_recurrent)
-
-        super().__init__(input_dim, output_dim, n_layers, d_model, dropout, mixer=mixer, causal=causal, **options)
+        make = mixer_maker(cell, d_model, dropout_recurrent)
+        super().__init__(
+            input_dim,
+            output_dim,
+            n_layers,
+            d_model,
+            dropout,
+            mixer=lambda: make(not causal),
+            causal=causal,
+            **options,
+        )
 
     @classmethod
     def of_width(

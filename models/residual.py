@@ -6,6 +6,7 @@ its comparison with a Transformer compares backbones (Beck et al. 2024). Shapes:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -107,6 +108,22 @@ def _reordered(values: Tensor, order: Tensor) -> Tensor:
     return values.gather(1, order.unsqueeze(-1).expand_as(values))
 
 
+def mixer_maker(cell: str, d_model: int, dropout_recurrent: float) -> Callable[[bool], Mixer]:
+    """Makes a mixer of this cell, in both directions where its argument is true.
+
+    Raises ValueError for an unknown cell, and for a dropout that the cell cannot have.
+    """
+    check_choice("cell", cell, CELLS)
+    if cell not in min_rnn.CELLS:
+        return lambda bidirectional: RecurrentMixer(cell, d_model, bidirectional, dropout_recurrent)
+    if dropout_recurrent:
+        raise ValueError(
+            f"dropout_recurrent must be 0 where cell is {cell}, which has no weights from state to state; "
+            f"got {dropout_recurrent}"
+        )
+    return lambda bidirectional: MinRNNMixer(cell, d_model, bidirectional)
+
+
 class ResidualSeq2Seq(BlockSeq2Seq):
     """An encoder and a decoder of `n_layers` blocks each, with a recurrent cell in place of self-attention.
 
@@ -135,19 +152,8 @@ class ResidualSeq2Seq(BlockSeq2Seq):
         dropout_recurrent: float = 0.0,
         **options: Any,
     ) -> None:
-        check_choice("cell", cell, CELLS)
+        mixer = mixer_maker(cell, d_model, dropout_recurrent)
         bidirectional_encoder = check_choice("encoder", encoder, ENCODERS) == "bi"
-        if cell in min_rnn.CELLS and dropout_recurrent:
-            raise ValueError(
-                f"dropout_recurrent must be 0 where cell is {cell}, which has no weights from state to state; "
-                f"got {dropout_recurrent}"
-            )
-
-        def mixer(bidirectional: bool) -> Mixer:
-            if cell in min_rnn.CELLS:
-                return MinRNNMixer(cell, d_model, bidirectional)
-            return RecurrentMixer(cell, d_model, bidirectional, dropout_recurrent)
-
         super().__init__(
             input_dim,
             output_dim,

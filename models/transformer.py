@@ -66,6 +66,14 @@ class SelfAttention(Mixer):
         return 1
 
 
+def positioned(positional: Positional, embedded: Tensor, past: State | None) -> Tensor:
+    """Add positions to embeddings (B, T, D): those after the tokens read in the state `past` of blocks whose mixer is
+    self-attention, or the first ones."""
+    if past is None:
+        return positional(embedded)
+    return positional(embedded, KVCache.from_state(substate("past.0.", past)).length)
+
+
 class Transformer(BlockSeq2Seq):
     """An encoder and a decoder of `n_layers` layers each; self-attention with `n_heads` heads of d_k and d_v.
 
@@ -123,9 +131,7 @@ class Transformer(BlockSeq2Seq):
         return max(2, 2 * round(width / n_heads / 2))
 
     def add_positions(self, embedded: Tensor, past: State | None = None) -> Tensor:
-        if past is None:
-            return self.positional(embedded)
-        return self.positional(embedded, KVCache.from_state(substate("past.0.", past)).length)
+        return positioned(self.positional, embedded, past)
 
     def component_of(self, parameter_name: str) -> str:
         return "embedding" if parameter_name.startswith("positional") else super().component_of(parameter_name)

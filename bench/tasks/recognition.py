@@ -32,7 +32,7 @@ from bench.seeding import numpy_generator
 from bench.tasks.kinds import automata
 from bench.tasks.kinds.examples import Examples, SplitSpec
 from bench.tasks.kinds.languages import BLANK
-from bench.tasks.kinds.symbols import ByLength
+from bench.tasks.kinds.symbols import ByLength, single
 
 ANSWERS: dict[str, tuple[tuple[str, ...], Callable[[np.ndarray, np.ndarray], np.ndarray]]] = {
     "parity": (("a", "b"), automata.ones_parity),
@@ -194,7 +194,7 @@ class Recognition(ByLength):
 
 def _at_the_blank(src: Ragged) -> Ragged:
     """The answer's position in each source, the last one."""
-    return Ragged.of_rows((src.lengths - 1).astype(np.int32)[:, None])
+    return single((src.lengths - 1).astype(np.int32))
 
 
 def _balanced(generator: np.random.Generator, length: int) -> list[int]:
