@@ -144,7 +144,9 @@ class _Run:
         record["throughput"] |= {"decode": evaluation.decode, "decode_one": evaluation.decode_one}
         record["times"]["evaluate"] = time.perf_counter() - started
         self.attention = attention_maps(self.model, self.task, next(iter(self.data.tests.values())), cell.device)
-        record["memory"] = memory_section()  # of the cell's own work, before a second model is built
+        record["memory"] = memory_section(
+            self.model, self.data
+        )  # of the cell's own work, before a second model is built
         limit = record["times"]["train"]
         record["sanity"]["overfit"] = overfit_small_batch(self.fresh_model, self.data.train, limit, cell.device)
 

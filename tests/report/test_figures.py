@@ -72,10 +72,22 @@ def test_means_carry_their_bootstrap_interval_and_one_seed_has_none(folder):
 def test_markers_of_values_close_to_each_other_are_whole(folder, tmp_path, canvases):
     for arm, level in (("transformer", 0.400), ("lstm_dot", 0.398)):
         folder.cell("multi30k", arm, 1, level=lambda split, at, level=level: level)
-    figures = scores.by_parameters(evidence_of(folder), tmp_path)
+    figures = scores.by_size(evidence_of(folder), tmp_path)
     assert figures
     for figure, drawing in zip(figures, canvases):
         assert figure.numbers["value"].max() <= 0.96 * drawing.axes[0].get_ylim()[1]
+
+
+def test_scores_stand_against_bytes_of_state_where_arms_have_several_sizes(folder, tmp_path, canvases):
+    def add(target: int, state: int) -> None:
+        change = {"match.rule": "width", "memory.state_bytes": state}
+        folder.cell("recall", "lstm_none", 1, target=target, change=change)
+
+    add(64, 512)
+    assert not [one for one in scores.by_size(evidence_of(folder), tmp_path) if one.name.startswith("state")]
+    add(128, 1024)
+    (figure,) = [one for one in scores.by_size(evidence_of(folder), tmp_path) if one.name.startswith("state")]
+    assert sorted(figure.numbers["state"]) == [512, 1024] and canvases[-1].axes[0].get_xscale() == "log"
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
