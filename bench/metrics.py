@@ -128,15 +128,15 @@ def token_accuracy(hypotheses: Sequence[str], references: Sequence[str]) -> tupl
     return (right / total if total else 1.0), "token_accuracy|free-running|by position"
 
 
-def first_word(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
+def first_token(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
     """Share of hypotheses whose first word is that of their reference.
 
-    >>> first_word(["can we go ?", "", "will we"], ["can we go ?", "can we", "can we"])[0]
+    >>> first_token(["can we go ?", "", "will we"], ["can we go ?", "can we", "can we"])[0]
     0.3333333333333333
     """
     _require_segments(references)
     right = [h.split()[:1] == r.split()[:1] for h, r in zip(hypotheses, references, strict=True)]
-    return sum(right) / len(right), "first_word|free-running"
+    return sum(right) / len(right), "first_token|free-running"
 
 
 def facts(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
@@ -242,7 +242,7 @@ METRICS: dict[str, Metric] = {
     "exact_match": Metric("share", exact_match),
     "token_accuracy": Metric("share", token_accuracy),
     "facts": Metric("share", facts),
-    "first_word": Metric("share", first_word),
+    "first_token": Metric("share", first_token),
     "bleu": Metric("points", bleu, bleu_tokens, by_language=True),
     "chrf": Metric("points", chrf),
     "mse": Metric("squared error", mse),
