@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from bench.analysis.evidence import Evidence
+from bench.records import store
 from bench.report.tables import generalisation
-from tests.report.folders import evidence_of
 
 
 def rows(whole: float, first: float) -> list[dict]:
@@ -23,17 +24,17 @@ def test_medians_ranges_and_the_share_of_hierarchical_seeds(folder):
     for seed, (whole, first) in enumerate([(0.99, 0.95), (0.97, 0.02), (0.98, 0.9), (0.95, 0.1)], start=1):
         folder.cell("question", "gru_dot", seed, change={"scores": rows(whole, first)})
     folder.cell("question", "transformer", 1, change={"scores": rows(1.0, 0.0)})
-    evidence = evidence_of(folder)
+    evidence = Evidence(store.load(folder.path))
     (setting,) = evidence.settings()
     table = generalisation.table_of(evidence, setting)
     own = {row[0].text: row for row in table.rows}
     assert [cell.text for cell in own["gru_dot"][1:3]] == ["0.975 (0.950-0.990)", "0.500 (0.020-0.950)"]
     assert own["gru_dot"][3].key == 0.5 and own["transformer"][3].key == 0.0
-    assert own["gru_dot"][4].text == "1.000; .0001" and own["transformer"][4].text == "—"
+    assert own["gru_dot"][4].text == "1.000; .0001" and own["transformer"][4].text == "-"
 
 
 @pytest.mark.parametrize("task", ["recall", "reverse"])
 def test_other_tasks_have_no_such_table(folder, task):
     folder.cell(task, "gru_dot", 1)
-    evidence = evidence_of(folder)
+    evidence = Evidence(store.load(folder.path))
     assert generalisation.table_of(evidence, evidence.settings()[0]) is None
