@@ -20,10 +20,15 @@ def rows(whole: float, first: float) -> list[dict]:
     ]  # fmt: skip
 
 
+def question(scores: list[dict]) -> dict:
+    """Changes that make a cell one of the task `question`."""
+    return {"task": "question", "config.task": {"name": "question"}, "scores": scores}
+
+
 def test_medians_ranges_and_the_share_of_hierarchical_seeds(folder):
     for seed, (whole, first) in enumerate([(0.99, 0.95), (0.97, 0.02), (0.98, 0.9), (0.95, 0.1)], start=1):
-        folder.cell("question", "gru_dot", seed, change={"scores": rows(whole, first)})
-    folder.cell("question", "transformer", 1, change={"scores": rows(1.0, 0.0)})
+        folder.cell("recall", "gru_dot", seed, change=question(rows(whole, first)))
+    folder.cell("recall", "transformer", 1, change=question(rows(1.0, 0.0)))
     evidence = Evidence(store.load(folder.path))
     (setting,) = evidence.settings()
     table = generalisation.table_of(evidence, setting)
