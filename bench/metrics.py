@@ -13,6 +13,9 @@ from bench.data import moses, tokenisers
 LESS_IS_BETTER = ("squared error", "nats a position", "bits a character", "perplexity")
 """Units of errors, for which lower is better. For all other units higher is better."""
 
+LOSS = "loss"
+"""The loss of the reference, which every model that predicts tokens has."""
+
 FORCED = "teacher-forced"
 """In the place of a search's name, for scores where the model reads the reference instead of its own output."""
 

@@ -12,7 +12,7 @@ from bench.data import tokenisers
 from bench.data.examples import ABSENT, PAIRS, Split
 from bench.evaluation.decoding import Hypotheses
 from bench.evaluation.degenerate_outputs import shares
-from bench.metrics import FORCED, METRICS, evaluate
+from bench.metrics import FORCED, LOSS, METRICS, evaluate
 from bench.records import phenomena
 from bench.tasks.base import Task
 from bench.training.batches import Batcher
@@ -165,7 +165,7 @@ def loss_row(model: Model, task: Task, split: Split, batcher: Batcher) -> Row:
     loss, _ = validate(model, batcher.epoch())
     positions = int(task.loss_positions(split).sum())
     total = loss * int(batcher.tgt_lengths.sum())
-    return score_row(split, FORCED, "loss", total / positions, LOSS_UNIT, len(split), None, None, LOSS_SIGNATURE)
+    return score_row(split, FORCED, LOSS, total / positions, LOSS_UNIT, len(split), None, None, LOSS_SIGNATURE)
 
 
 def _mark_columns(task: Task, split: Split, row: int) -> Row:

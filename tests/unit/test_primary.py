@@ -14,8 +14,7 @@ from bench.analysis.claims.questions import COUNTED
 from bench.conf import compose, suites
 from bench.conf.files import choices
 from bench.diagnostics.profile.plan import make_plan
-from bench.evaluation.context_use import LOSS
-from bench.metrics import METRICS
+from bench.metrics import LOSS, METRICS
 from bench.records.profile_rows import QUANTITIES
 from tests.unit.made_records import ARMS
 

@@ -76,7 +76,7 @@ def _by_seed(evidence: Evidence, setting: Setting, folder: Path) -> list[Figure]
     figure, axes = canvas.canvas()
     tick_lines = canvas.columns(axes, table, "split", "value", MAX_LABEL)
     axes.set(xlabel=text.x, ylabel=text.y)
-    scales.set_range(axes, unit)
+    scales.set_range(axes, unit, metric)
     scales.draw_chance(axes, evidence, setting, metric)
     name = f"seeds-{setting.slug}"
     return [canvas.finish(figure, axes, folder, name, text, table, tick_lines=tick_lines)]
@@ -98,7 +98,7 @@ def _by_axis(
         figure, axes = canvas.canvas()
         shaded = scales.shade_training(axes, evidence, setting, axis)
         scales.draw_lines(axes, rows, "low", "high")
-        scales.set_range(axes, unit)
+        scales.set_range(axes, unit, metric)
         scales.draw_chance(axes, evidence, setting, metric)
         binned = scales.set_places(axes, rows["at"])
         notes = [note("shaded")] * shaded + [note("binned")] * binned + [labels.interval_note("bands", rows["seeds"])]
@@ -155,6 +155,6 @@ def _by_size(evidence: Evidence, settings: Sequence[Setting], size: str, folder:
         axes.set_xlim(low - SIZE_MARGIN * high, high + SIZE_MARGIN * high)
         axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    scales.set_range(axes, unit)
+    scales.set_range(axes, unit, metric)
     name = f"{size}-{replace(target, target=-1).slug}"
     return canvas.finish(figure, axes, folder, name, text, table)
