@@ -16,6 +16,7 @@ from bench.conf.compose import compose
 from bench.conf.schema import Cell
 from bench.errors import StorageError, UserError
 from bench.records import store
+from bench.runs import trackers
 from bench.runs.display import Board
 from bench.runs.fork_server import COMMAND as SERVER
 from bench.runs.record import new_record
@@ -101,6 +102,7 @@ def run(
     is left to that process. A KeyboardInterrupt ends all children, which save their states, and is raised again.
     Outside a suite (None) a UserError does the same, since somebody is there to correct the input; a suite records it
     and goes on. StorageError ends either."""
+    trackers.chosen()
     by_name = {job.cell.name: job for job in jobs}
     earlier = {name: record for name in by_name if (record := _earlier_record(out, name, board)) is not None}
     outcomes = {name: EARLIER for name, record in earlier.items() if record["status"] == "done"}
