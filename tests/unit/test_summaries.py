@@ -105,8 +105,8 @@ def test_every_metric_and_unit_has_its_words(language):
 
 
 def write(long: int = 0) -> list[str]:
-    """Articles of three sentences, and the first as their summary; the settings that read them. long: words of one more
-    article in training."""
+    """Articles of three sentences with the first as summary. Returns the settings that read them. long: words of one
+    more article in training."""
     for seed, (name, size) in enumerate({"train": 60, "valid": 8, "test": 12}.items()):
         sentences = [lines("en", size, 10 * seed + number) for number in range(3)]
         articles, summary = [" ".join(each) for each in zip(*sentences)], [*sentences[0]]
@@ -116,7 +116,8 @@ def write(long: int = 0) -> list[str]:
         Path(f"{name}.summary").write_bytes(joined(summary))
     return [
         "task=bitext", "task.source=train.article", "task.target=train.summary",
-        "task.valid=[valid.article,valid.summary]", "task.test=[test.article,test.summary]", f"task.vocabulary={VOCABULARY}",
+        "task.valid=[valid.article,valid.summary]", "task.test=[test.article,test.summary]",
+        f"task.vocabulary={VOCABULARY}",
     ]  # fmt: skip
 
 

@@ -121,7 +121,9 @@ def test_no_shortcut_finds_the_sentence(shown: list[Shown]) -> None:
         right["first sentence"] += place == 0
         right["last sentence"] += place == len(subjects) - 1
         right["first subject"] += subjects[0] == topic
-        right["most mentions"] += mentions[0][0] == topic[1] and (len(mentions) == 1 or mentions[0][1] > mentions[1][1])
+        right["most mentions"] += mentions[0][0] == topic[1] and (
+            len(mentions) == 1 or mentions[0][1] > mentions[1][1]
+        )
     shares = {name: count / len(shown) for name, count in right.items()}
     assert shares["first sentence"] == 0
     assert shares["last sentence"] < 0.4 and shares["first subject"] < 0.7 and shares["most mentions"] < 0.8
