@@ -1,4 +1,4 @@
-"""ROUGE, copy rate and compression: against the library and by hand; a run on real files; metrics that there are not."""
+"""ROUGE, copy rate and compression: against the library, by hand, and in a run on real files; wrong metrics."""
 
 from __future__ import annotations
 
