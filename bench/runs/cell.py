@@ -32,7 +32,7 @@ from bench.training.checkpoint import CheckpointStore
 from bench.training.overfit import overfit_small_batch
 from bench.training.progress import Progress, Silent
 from bench.training.trainer import Diverged, Measured, Trainer
-from models.cost import parameters
+from models.cost import parameters, state_bytes
 
 
 def run_cell(
@@ -147,9 +147,9 @@ class _Run:
         record["throughput"] |= {"decode": evaluation.decode, "decode_one": evaluation.decode_one}
         record["times"]["evaluate"] = time.perf_counter() - started
         self.attention = attention_maps(self.model, self.task, next(iter(self.data.tests.values())), cell.device)
-        record["memory"] = memory_section(
-            self.model, self.data
-        )  # of the cell's own work, before a second model is built
+        # Of the cell's own work, before a second model is built.
+        state = state_bytes(self.model, *self.data.mean_lengths)
+        record["memory"] = memory_section() | {"state_bytes": state}
         limit = record["times"]["train"]
         record["sanity"]["overfit"] = overfit_small_batch(self.fresh_model, self.data.train, limit, cell.device)
 

@@ -9,7 +9,7 @@ from bench.evaluation.degenerate_outputs import SHARES
 from bench.system import resources
 from bench.tasks.base import Task
 from bench.training.trainer import Trainer
-from models.cost import state_bytes, training_flops
+from models.cost import training_flops
 from models.interface import Model
 
 
@@ -49,14 +49,9 @@ def training_sections(trainer: Trainer, model: Model, data: TaskData) -> dict[st
     }
 
 
-def memory_section(model: Model, data: TaskData) -> dict[str, int | None]:
-    """The record's `memory`: the peaks of this process so far, and the decoding state of one example of mean lengths
-    at its end, counted."""
-    return {
-        "peak_rss_bytes": resources.peak_rss_bytes(),
-        "peak_gpu_bytes": resources.peak_gpu_bytes(),
-        "state_bytes": state_bytes(model, *data.mean_lengths),
-    }
+def memory_section() -> dict[str, int | None]:
+    """The record's `memory`: the peaks of this process so far."""
+    return {"peak_rss_bytes": resources.peak_rss_bytes(), "peak_gpu_bytes": resources.peak_gpu_bytes()}
 
 
 def _flops(trainer: Trainer, model: Model, data: TaskData) -> dict[str, float]:
