@@ -6,6 +6,7 @@ page. A plain str is the same in all languages: a name, a number, a text of a re
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
@@ -16,6 +17,9 @@ import yaml
 from bench.errors import UserError
 
 ENGLISH = "en"
+
+BETWEEN_CJK = re.compile(r"(?<=[\u3001-\u9fff\uff01-\uff60]) (?=[\u3001-\u9fff\uff01-\uff60])")
+"""A space between two Chinese characters or marks, which comes from filling a placeholder."""
 
 
 class Text(str):
@@ -117,6 +121,6 @@ def _flatten(nested: Mapping, prefix: str = "") -> dict[str, str]:
 def _fill(key: str, values: Mapping[str, object], language: str) -> str:
     """Raises LookupError for an unknown key or a missing placeholder."""
     try:
-        return texts(language)[key].format_map(values)
+        return BETWEEN_CJK.sub("", texts(language)[key].format_map(values))
     except KeyError as missing:
         raise LookupError(f"texts/{language}.yaml: {key}: no {missing}") from None

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bench.analysis import arms
 from bench.analysis.messages import Joined, Message, Text, translate_name
 from bench.report.figures import fonts
 
@@ -134,6 +135,24 @@ def printable(text: object, max_length: int) -> str:
     line = " ".join(str(text).split())
     drawable = [c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line if unicodedata.category(c) != "Cf"]
     return truncate(fonts.drawable("".join(drawable)), max_length)
+
+
+def short_names(names: Sequence[str], max_length: int) -> list[str]:
+    """The names of arms as `printable`. Of names that are too long, options that all names of their arm share are left
+    out, so that what tells them apart stays.
+
+    >>> short_names(["transformer [n_layers=1, n_heads=4]", "transformer [n_layers=1, n_heads=1]", "gru_dot"], 30)
+    ['transformer [n_heads=4]', 'transformer [n_heads=1]', 'gru_dot']
+    """
+    shortened = []
+    for name in names:
+        own = arms.options(name)
+        alike = [arms.options(other) for other in names if arms.base(other) == arms.base(name)]
+        telling = {key: each for key, each in own.items() if any(other.get(key) != each for other in alike)}
+        if len(name) > max_length and telling:
+            name = f"{arms.base(name)} [{', '.join(f'{key}={each}' for key, each in telling.items())}]"
+        shortened.append(printable(name, max_length))
+    return shortened
 
 
 def wrap(label: str) -> str:

@@ -137,5 +137,6 @@ def lines(status: Status) -> list[str]:
         together = f", {status.at_a_time} cells at a time" if status.at_a_time > 1 else ""
         written.append(f"about {duration(left)} left{together}, by the times of the finished cells")
     if any(cell.state in BAD for cell in status.cells):
-        written.append("cells that failed run again with --retry-failed")
+        again = "with --retry-failed" if status.suite else "by the command that ran them"
+        written.append(f"cells that failed run again {again}")
     return written

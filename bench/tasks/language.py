@@ -44,6 +44,9 @@ CORPORA = (GRAMMAR, SHAKESPEARE, NEWS)
 CHARACTERS, SUBWORDS = "characters", "subwords"
 UNITS = (CHARACTERS, SUBWORDS)
 GRAMMAR_DEPTH = 2
+SHOWN = 80
+"""Characters of the vocabulary that an error lists."""
+
 MAX_SENTENCES = 10**6
 
 
@@ -187,7 +190,9 @@ class LanguageModel(Task):
             unknown = sorted(set(text) - set(units.characters))
             if unknown:
                 raise UserError(
-                    f"the prompt has characters that the training text has not: {' '.join(map(repr, unknown))}"
+                    f"the prompt has characters that the training text has not: {' '.join(map(repr, unknown))}; "
+                    f"it has {repr(units.characters[:SHOWN])[1:-1]}"
+                    + (f" and {len(units.characters) - SHOWN} more" if len(units.characters) > SHOWN else "")
                 )
             return units.encode(text).tolist()
         lines = units.encode(text.split("\n"))

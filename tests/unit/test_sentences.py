@@ -171,12 +171,12 @@ def test_every_number_of_every_sentence_comes_back_out_of_the_table(make) -> Non
 
 
 def test_the_differences_of_the_evidence_are_those_of_the_table() -> None:
-    """First less second, of means over seeds."""
+    """First minus second, of means over seeds."""
     made = Made("standard").arm("lstm_dot", 0.9).arm("lstm_none", 0.5)
     of, verdict = Numbers(made), made.verdict("G")
     (entry,) = (each for each in primary.list_of_budget("standard").claims["G"] if each.role == primary.KEY)
     first, second = (fmean(of.seeds(entry, "recall", one)) for one in (True, False))
-    assert f"First less second: {first - second:+.3f} (" in verdict.evidence[0]
+    assert f"Difference, first minus second: {first - second:+.3f} (" in verdict.evidence[0]
 
 
 def test_numbers_are_read_as_a_reader_reads_them() -> None:
@@ -217,7 +217,7 @@ def test_what_an_open_claim_needs_is_counted_and_its_command_parses() -> None:
     assert shown == [["4", size, str(seeds), f"{minutes:.0f}"]] * 2
     assert seeds > 4 and verdict.needed.endswith("`.")
     (command,) = re.findall(r"`([^`]*)`", verdict.needed)
-    assert command == f"bench suite standard --out results/runs/standard --seeds 5-{4 + seeds - 4}"
+    assert command == f"bench suite standard --out results/runs/standard --only recall --seeds 5-{4 + seeds - 4}"
     wanted = suites.load("standard", seeds=command.rpartition(" ")[2])
     assert {each for cell in wanted.cells for each in cell if each.startswith("seed=")} == {
         f"seed={seed}" for seed in range(5, 5 + seeds - 4)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -49,6 +49,19 @@ def hidden_layers(inspected: Mapping, total: float) -> Text:
                 )
             )  # fmt: skip
     return Joined(parts, "and") if parts else Message("architecture.no_layers")
+
+
+def shares(models: Sequence[tuple[Mapping, float]]) -> Text | None:
+    """Of several models with hidden layers, the share of these in all parameters, from the lowest to the highest; None
+    for fewer than two."""
+    of_all = [
+        100 * sum(layer["parameters"] for layer in inspected["hidden_layers"]) / total
+        for inspected, total in models
+        if inspected["hidden_layers"]
+    ]
+    if len(of_all) < 2:
+        return None
+    return Message("says.B_many", count=len(of_all), low=f"{min(of_all):.0f}", high=f"{max(of_all):.0f}")
 
 
 def decoder_state(state: Mapping) -> Text:

@@ -6,6 +6,7 @@ the parameters of feed-forward layers decide."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -21,7 +22,7 @@ from bench.analysis.settings import Setting
 @dataclass(frozen=True)
 class Inspection:
     """refuted: whether a Transformer with a hidden layer was seen; None if nothing was inspected or counted. sentence:
-    of the first Transformer; evidence: of every arm."""
+    of all Transformers with one, or of the only one; evidence: of every arm."""
 
     refuted: bool | None
     sentence: Text | None
@@ -32,6 +33,7 @@ class Inspection:
 def inspect(evidence: Evidence) -> Inspection:
     """What the records say on hidden layers; cells of every status count."""
     facts: list[tuple[bool, Text]] = []
+    models: list[tuple[Mapping, float]] = []
     sentences: list[Text] = []
     settings: list[Setting] = []
     for setting, cells in evidence.cells.groupby("setting", sort=True):
@@ -42,8 +44,10 @@ def inspect(evidence: Evidence) -> Inspection:
         counted: list[tuple[bool, Text]] = []
         for arm in transformers:
             rows = cells[cells["arm"] == arm]
-            if (fact := _seen(rows)) is not None:
-                seen.append(fact)
+            if (inspected := architecture.first_inspected(rows)) is not None:
+                layers = architecture.hidden_layers(*inspected)
+                seen.append((bool(inspected[0]["hidden_layers"]), Message("says.B", layers=layers)))
+                models.append(inspected)
             elif (fact := _counted(evidence, setting, arm, rows)) is not None:
                 counted.append(fact)
         if seen:
@@ -52,15 +56,8 @@ def inspect(evidence: Evidence) -> Inspection:
         facts += [*seen, *counted]
         settings += [setting] if seen or counted else []
     with_layer = [sentence for has_layer, sentence in facts if has_layer]
-    return Inspection(bool(with_layer) if facts else None, next(iter(with_layer), None), sentences, settings)
-
-
-def _seen(rows: pd.DataFrame) -> tuple[bool, Text] | None:
-    """Whether an arm has a hidden layer, and which; None if no cell was inspected."""
-    inspected = architecture.first_inspected(rows)
-    if inspected is None:
-        return None
-    return bool(inspected[0]["hidden_layers"]), Message("says.B", layers=architecture.hidden_layers(*inspected))
+    sentence = architecture.shares(models) or next(iter(with_layer), None)
+    return Inspection(bool(with_layer) if facts else None, sentence, sentences, settings)
 
 
 def _counted(evidence: Evidence, setting: Setting, arm: str, rows: pd.DataFrame) -> tuple[bool, Text] | None:

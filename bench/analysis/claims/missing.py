@@ -7,6 +7,7 @@ import math
 import pandas as pd
 from scipy import stats as distributions
 
+from bench.analysis import arms
 from bench.analysis.claims.answers import Answer
 from bench.analysis.comparisons import FALSE_CALLS, MIN_ROUNDS, MIN_SEEDS, Comparison, Judgement, format_difference
 from bench.analysis.evidence import Evidence
@@ -36,13 +37,13 @@ def needed(evidence: Evidence, key: Answer | None) -> Text:
     seeds = seeds_for(key.judgement)
     if key.remark or seeds is None or seeds <= have:
         return Message("needed.more", why=key.remark or Message("needed.noise"), have=have)
-    minutes = _minutes(evidence, comparison, 2 * (seeds - have))
+    minutes = _minutes(evidence, comparison, seeds - have)
     size = format_difference(_size(key.judgement), comparison.unit)
     first = max((*comparison.ours, *comparison.theirs)) + 1
     suite = command(evidence) or QUICK
     return Message(
         "needed.seeds", seeds=seeds, have=have, size=size, minutes=f"{minutes:.0f}" if minutes else "?",
-        command=f"{suite} --seeds {first}-{first + seeds - have - 1}",
+        command=f"{suite} --only {arms.base(comparison.setting.task)} --seeds {first}-{first + seeds - have - 1}",
     )  # fmt: skip
 
 
@@ -77,14 +78,13 @@ def _size(judgement: Judgement) -> float:
     return max(abs(judgement.mean), judgement.comparison.margin)
 
 
-def _minutes(evidence: Evidence, comparison: Comparison, cells: int) -> float | None:
-    """Minutes of one core for so many cells of both arms, by the cells of the records."""
+def _minutes(evidence: Evidence, comparison: Comparison, seeds: int) -> float | None:
+    """Minutes of one core for so many more seeds of every arm of the setting, by the cells of the records."""
     rows = evidence.finished(comparison.setting)
-    rows = rows[rows["arm"].isin([comparison.first, comparison.second])]
     if "times.total" not in rows:
         return None
-    seconds = pd.to_numeric(rows["times.total"], errors="coerce").dropna()
-    return cells * float(seconds.mean()) / 60 if len(seconds) else None
+    seconds = pd.to_numeric(rows["times.total"], errors="coerce").groupby(rows["arm"]).mean().dropna()
+    return seeds * float(seconds.sum()) / 60 if len(seconds) else None
 
 
 def command(evidence: Evidence) -> str:

@@ -12,7 +12,7 @@ from bench.analysis.claims.primary import Arm
 from bench.analysis.claims.questions import COUNTED
 from bench.analysis.comparisons import LEVEL, Comparison, describe, format_difference, format_score
 from bench.analysis.evidence import Evidence
-from bench.analysis.messages import Joined, Message, Text
+from bench.analysis.messages import Joined, Message, Text, translate_name
 from bench.analysis.solved import FULL_MARKS, SOLVED, solve_or_not
 from bench.analysis.speeds import COSTS
 from bench.metrics import FORCED, LESS_IS_BETTER
@@ -40,7 +40,7 @@ def says(evidence: Evidence, answer: Answer) -> Text:
         part=comparison.part, split=comparison.split,
     )  # fmt: skip
     ours, theirs = _signed(comparison)
-    shared = {"place": place, "first": first, "second": second, "notes": _notes(comparison)}
+    shared = {"place": place, "first": first, "second": second, "notes": _notes(evidence, comparison)}
     if answer.entry.measure == primary.GROWTH:
         return Message("says.growth", a=_change(comparison, ours), b=_change(comparison, theirs), **shared)
     whole, rest = quantity(comparison, ours, True), quantity(comparison, theirs, False)
@@ -70,14 +70,15 @@ def _option(option: tuple[str, str]) -> Text:
 
 def quantity(comparison: Comparison, value: float, whole: bool) -> Text | str:
     """A score in words. whole: with what it is a share of, for the first of two."""
+    name = translate_name("metrics", comparison.metric, comparison.metric)
     if comparison.unit == "share":
         percent = f"{100 * value:.1f}"
         metric = comparison.metric if comparison.metric in SIMPLE_SHARES else "share"
         if whole:
-            return Message(f"quantity.{metric}", percent=percent, metric=comparison.metric)
+            return Message(f"quantity.{metric}", percent=percent, metric=name)
         return Message("quantity.percent", percent=percent)
     amount = format_score(value, comparison.unit)
-    return Message("quantity.amount", amount=amount, metric=comparison.metric) if whole else amount
+    return Message("quantity.amount", amount=amount, metric=name) if whole else amount
 
 
 def _change(comparison: Comparison, value: float) -> Text | str:
@@ -93,14 +94,16 @@ def _signed(comparison: Comparison) -> tuple[float, float]:
     return ours, theirs
 
 
-def _notes(comparison: Comparison) -> Text:
-    """The search where it is not the usual one, the seeds, and how many of them solve the task where some do not."""
+def _notes(evidence: Evidence, comparison: Comparison) -> Text:
+    """The search where the setting has several, the seeds, and how many of them solve the task where some do not."""
     count = len(comparison.ours)
     if len(comparison.theirs) != count:
         seeds = Message("says.unequal_seeds", first=count, second=len(comparison.theirs))
     else:
         seeds = Message("says.seeds.one" if count == 1 else "says.seeds.many", count=count)
-    parts = [Message("searches.teacher-forced"), seeds] if comparison.search == FORCED else [seeds]
+    several = len(set(evidence.searches(comparison.setting)) - {FORCED}) > 1
+    named = comparison.search == FORCED or (several and comparison.search == "greedy")
+    parts = [Message(f"searches.{comparison.search}"), seeds] if named else [seeds]
     if any(solve_or_not(values.values(), comparison.unit) for values in (comparison.ours, comparison.theirs)):
         solved = [_solved(values, comparison.unit) for values in (comparison.ours, comparison.theirs)]
         parts.append(Message("says.solved", first=solved[0], second=solved[1], line=f"{100 * SOLVED:.0f}"))

@@ -35,7 +35,7 @@ MAX_ROWS = 16
 ROW, HEADER, CHARACTER = 0.23, 0.27, 0.075
 """Inches: a row, the words above a group of rows, an average character."""
 
-SIZE, MAX_NAME, MAX_HEADER = 9, 30, 62
+SIZE, MAX_NAME, MAX_HEADER = 9, 30, 70
 """Points of the words; characters of the longest name of a row, and of a group."""
 
 RATIO_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
@@ -106,7 +106,9 @@ def _seeds(evidence: Evidence, comparisons: Sequence[Comparison], folder: Path, 
         axes.set_xlim(-0.03, 1.03)
         axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
     else:
-        axes.set_xlim(min(0, 1.08 * groups.rows["value"].min()), 1.08 * max(groups.rows["value"].max(), 1e-9))
+        low, high = groups.rows["value"].min(), groups.rows["value"].max()
+        room = 0.15 * (high - low) or 1.0
+        axes.set_xlim(low - room, high + room)
         axes.xaxis.set_major_locator(MaxNLocator(5))
     return _finish(figure, axes, folder, name, text, groups)
 
@@ -150,7 +152,7 @@ def _rows(groups: Groups, row: str) -> tuple[Canvas, Axes, dict[tuple[str, str],
             y += 1
     figure, axes = canvas.canvas()
     axes.set_ylim(y, 0)
-    names = [labels.printable(name, MAX_NAME) for _, name in places]
+    names = labels.short_names([name for _, name in places], MAX_NAME)
     axes.set_yticks(list(places.values()), names, size=SIZE)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
@@ -167,7 +169,9 @@ def _rows(groups: Groups, row: str) -> tuple[Canvas, Axes, dict[tuple[str, str],
     beside = blended_transform_factory(figure.dpi_scale_trans, axes.transData)
     for measure, at in heads.items():
         words = labels.printable(measure, MAX_HEADER)
-        axes.text(0.08, at, words, transform=beside, size=SIZE, va="center_baseline", color=style.INK)
+        # A ground of its own, so that no grid line crosses the words.
+        ground = {"fc": "#ffffff", "ec": "none", "pad": 1}
+        axes.text(0.08, at, words, transform=beside, size=SIZE, va="center_baseline", color=style.INK, bbox=ground)
     return figure, axes, places
 
 

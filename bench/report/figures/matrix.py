@@ -25,6 +25,9 @@ REVERSED = {ABOVE: BELOW, BELOW: ABOVE}
 MAX_ALPHA = 0.55
 """Opacity of the most one-sided field. Words on it stay readable on white and on dark paper."""
 
+MAX_LINE = 24
+"""Characters of a line of an arm's name."""
+
 MAX_SPACED_ARMS = 7
 """Up to this many arms, fields have room for spaces between the numbers."""
 
@@ -61,12 +64,15 @@ def draw(evidence: Evidence, folder: Path) -> Figure | None:
             words = f"{row['above']}{gap}:{gap}{row['below']}\n{row['level']}{gap}={2 * gap}{row['undecided']}{gap}?"
             axes.text(x, y, words, size=size, ha="center", va="center", linespacing=1.4)
         axes.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(names) - 0.5, -0.5), xlabel=text.x, ylabel=text.y)
-        short = [labels.printable(name, 22) for name in names]
+        # The options stand on a line of their own, without brackets.
+        lines = [[arms.base(name), *name.removesuffix("]").split(" [")[1:]] for name in names]
+        short = ["\n".join(labels.printable(line, MAX_LINE) for line in each) for each in lines]
         axes.set_xticks(range(len(names)), short, rotation=90, size=size)
         axes.set_yticks(range(len(names)), short, size=size)
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
-        beside = 0.35 + max(len(name) for name in short) * size * 0.0085
+        longest = max(len(line) for each in short for line in each.split("\n"))
+        beside = 0.35 + longest * size * 0.0085
         side = canvas.WIDTH - beside - 0.1
         height = side * 0.75 + beside + 0.1
         figure.set_size_inches(canvas.WIDTH, height)
