@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import BrokenFile
 from bench.records import cost_rounds, reading, types, versions
 from bench.system.files import flush, replacing, writing
+from bench.system.leases import Lease, Lost
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +29,9 @@ WORK = ".work"
 PROFILE = "profile"
 """The folder of a profile taken within a suite, beside the cells."""
 STATUSES = ("done", "failed", "diverged", "skipped", "timeout")
+BUILDING, WEIGHTS_BUILDING, STATE_BUILDING = "finished", "weights", ".new"
+"""In a cell's work folder: how the names begin of its next folder and of its weights, and how those of its next
+training state end."""
 RESUMABLE = ("failed", "timeout")
 """Cells with this status keep their checkpoints, and continue from them when they run again."""
 
@@ -70,6 +76,32 @@ def work_folder(out: Path, cell: str) -> Path:
 def lock_file(out: Path, cell: str) -> Path:
     """The file that a process locks while it runs the cell."""
     return out / WORK / f"{cell}.lock"
+
+
+def lease_file(out: Path, cell: str) -> Path:
+    """The file that a process rewrites while it runs the cell, see `bench.system.leases`."""
+    return out / WORK / f"{cell}.lease"
+
+
+def clear_unfinished(out: Path, cell: str) -> None:
+    """Delete what earlier processes of the cell left half done; whole training states stay. To be called by who holds
+    the cell's lease, before it reads the cell's record: an earlier holder that still runs cannot publish these files
+    any more."""
+    work = work_folder(out, cell)
+    for path in sorted(work.iterdir()) if work.is_dir() else ():
+        if path.name.startswith((BUILDING, WEIGHTS_BUILDING)) or path.name.endswith(STATE_BUILDING):
+            gone = work / f"gone.{secrets.token_hex(4)}"
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(path, gone)  # at once, unlike the deletion of a folder
+    for path in work.glob("gone.*"):
+        _delete(path)
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def finished(out: Path, cell: str, statuses: Iterable[str] = ("done",)) -> bool:
@@ -124,14 +156,16 @@ def write(
     outputs: Sequence[Mapping[str, object]] = (),
     weights: Path | None = None,
     attention: Mapping[str, Any] | None = None,
+    lease: Lease | None = None,
 ) -> Path:
     """Write a cell's folder under `out` atomically and return its path.
 
     weights: a finished file, which is moved into the folder. attention: from `bench.evaluation.attention_maps`. An
     earlier folder of the cell is replaced, and stays complete until then. The record's `files` are the sizes in bytes
-    of the other files of the folder. Raises StorageError."""
+    of the other files of the folder. lease: of the process that runs the cell. Raises StorageError, and Lost, with
+    nothing changed, if the lease is lost or the cell is done."""
     with writing(out):
-        return _write(out, dict(record), curve, outputs, weights, attention)
+        return _write(out, dict(record), curve, outputs, weights, attention, lease)
 
 
 def _write(
@@ -141,10 +175,14 @@ def _write(
     outputs: Sequence[Mapping[str, object]],
     weights: Path | None,
     attention: Mapping[str, Any] | None,
+    lease: Lease | None,
 ) -> Path:
+    if lease is not None:
+        lease.check()
     cell = str(record["cell"])
     work = work_folder(out, cell)
-    building, earlier = work / "finished", work / "earlier"
+    own = "" if lease is None else f".{lease.token}"
+    building, earlier = work / f"{BUILDING}{own}", work / f"earlier{own}"
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
     if curve:
@@ -168,16 +206,33 @@ def _write(
     for path in (*building.iterdir(), building):
         flush(path)
     target = out / cell
-    if target.exists():
-        shutil.rmtree(earlier, ignore_errors=True)
-        os.replace(target, earlier)
-    os.replace(building, target)
+    _publish(building, target, earlier, lease)
     flush(out)
     if record.get("status") in RESUMABLE:
         shutil.rmtree(earlier, ignore_errors=True)
     else:
         shutil.rmtree(work, ignore_errors=True)
     return target
+
+
+def _publish(building: Path, target: Path, earlier: Path, lease: Lease | None) -> None:
+    """Move a cell's new folder to its place, and one that is there to `earlier`. Raises Lost, see `write`."""
+    if lease is not None:
+        lease.check()
+        if finished(target.parent, target.name):
+            raise Lost(str(target))
+    try:
+        if target.exists():
+            shutil.rmtree(earlier, ignore_errors=True)
+            os.replace(target, earlier)
+        os.replace(building, target)
+    except OSError:
+        if lease is None or building.exists():
+            raise
+        # The next holder has deleted it after the check above: what is there stays, or comes back.
+        with contextlib.suppress(OSError):
+            os.replace(earlier, target)
+        raise Lost(str(target)) from None
 
 
 def replace_scores(

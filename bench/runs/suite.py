@@ -16,12 +16,14 @@ from bench.conf.compose import compose
 from bench.conf.schema import Cell
 from bench.errors import StorageError, UserError
 from bench.records import store
+from bench.runs.claims import Claim, claimed
 from bench.runs.display import Board
 from bench.runs.fork_server import COMMAND as SERVER
 from bench.runs.record import new_record
 from bench.runs.worker import Order, Stopped, Workers
 from bench.system import files, locks
 from bench.system.environment import code_version, usable_cores
+from bench.system.leases import Lost, Watch
 from bench.training.progress import duration
 
 EARLIER = "finished before"
@@ -32,9 +34,6 @@ ELSEWHERE = "run elsewhere"
 
 BAD = ("failed", "diverged", "timeout")
 """Statuses that a suite does not run again unless told to: such a cell would usually fail again."""
-
-LOCK_WAIT = 5.0
-"""Seconds to wait for a cell's lock: a child whose suite was killed needs a moment to end."""
 
 REPORT = ("report.md", "report.html")
 
@@ -120,34 +119,41 @@ def run(
     workers = Workers(server=SERVER if len(todo) > 1 else None) if workers is None else workers
     concurrent = min(at_a_time, len(todo))
     new = [folder for folder in (out, *out.parents) if not folder.exists()]
+    watch = Watch()
 
     def work(job: Job) -> str:
         name = job.cell.name
         with contextlib.ExitStack() as stack:
             try:
                 with files.writing(out):
-                    lock = stack.enter_context(locks.exclusive(store.lock_file(out, name), LOCK_WAIT))
+                    claim = stack.enter_context(claimed(out, name, watch))
             except locks.Busy:
                 board.count(1, f"{name} is {ELSEWHERE}: another process is running it")
                 return ELSEWHERE
             if store.finished(out, name):
                 board.count(1, f"{name} {EARLIER}, by another process")
                 return EARLIER
-            return _run(job, lock.fileno())
+            try:
+                return _run(job, claim)
+            except Lost:
+                board.end(name, f"{ELSEWHERE}: another process has taken it over")
+                return ELSEWHERE
 
-    def _run(job: Job, lock: int) -> str:
+    def _run(job: Job, claim: Claim) -> str:
         progress = board.start(job.cell.name)
+        claim.note = lambda: progress.line
         started = time.monotonic()
-        order = Order(job.overrides, str(out), suite, concurrent, job.adopted)
+        order = Order(job.overrides, str(out), suite, concurrent, job.adopted, claim.order)
+        inherited = () if claim.lock is None else (claim.lock.fileno(),)
         try:
-            status = workers.run(order, job.cell, progress, timeout, (lock,))
+            status = workers.run(order, job.cell, progress, timeout, inherited, claim)
         except StorageError:
             raise
         except UserError as error:
             if suite is None:
                 raise
             status = "failed"
-            store.write(out, new_record(job.cell, suite, status, str(error)))
+            store.write(out, new_record(job.cell, suite, status, str(error)), lease=claim.lease)
         except Stopped:
             return "stopped"
         reason = store.read(out / job.cell.name).get("reason")

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -175,6 +175,59 @@ def two_suites(bed: Bed, rng: random.Random) -> None:
             bed.same(arm, out)
             started = sum(errors.count(f"{bed.name(arm)}: started") for _, errors in said)
             assert started == 1, f"{arm} was run {started} times: {said}"
+
+
+LEASE = {"BENCH_LEASE": "2"}
+"""Seconds after which a frozen or lost worker's cell is free; a minute by default."""
+
+
+def frozen(bed: Bed, rng: random.Random) -> None:
+    """The command, its worker or both are suspended (SIGSTOP). Another command takes the cell over, and then the first
+    one wakes up."""
+    arm, environment = rng.choice(ARMS), bed.environment() | LEASE
+    with bed.room() as out:
+        process = bed.start(["bench", "run", *words(arm), f"out={out}"], env=environment)
+        bed.until(process, lambda: any((out / store.WORK).glob("*/state-*.pt")))
+        every = [process.pid, *children(process.pid)]
+        suspended = rng.choice([every, every[:1], every[1:]])
+        for pid in suspended:
+            _send(pid, signal.SIGSTOP)
+        try:
+            bed.finish(arm, out, env=environment)
+            written = _written(bed, out, arm)
+        finally:
+            for pid in suspended:
+                _send(pid, signal.SIGCONT)
+        _, errors = process.communicate(timeout=600)
+        assert process.returncode == 0, errors
+        assert _written(bed, out, arm) == written, "who was frozen wrote the record again"
+        bed.same(arm, out)
+
+
+def _send(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def lost_node(bed: Bed, rng: random.Random) -> None:
+    """All processes of one machine die at once; another machine, whose clocks are wrong and whose file system has no
+    locks, goes on."""
+    arm, environment = rng.choice(ARMS), bed.environment() | LEASE
+    _, seconds = bed.whole(arm)
+    with bed.room() as out:
+        first, second = (
+            ["tests.reliability.elsewhere", machine, str(rng.uniform(-1e6, 1e6)), "run", *words(arm), f"out={out}"]
+            for machine in ("one", "two")
+        )
+        process = bed.start(first, env=environment)
+        time.sleep(rng.uniform(0, seconds))
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=600)
+        again = bed.start(second, env=environment)
+        _, errors = again.communicate(timeout=600)
+        assert again.returncode == 0, errors
+        bed.same(arm, out)
 
 
 def bad_cells(bed: Bed, rng: random.Random) -> None:
@@ -399,6 +452,20 @@ FAULTS = (
     ),
     Fault(
         "two processes run one suite into one folder", "each cell is run once, with the same bits", two_suites, 4, 0
+    ),
+    Fault(
+        "a frozen worker: the command, its process of a cell, or both suspended (SIGSTOP), and woken up later",
+        f"another one takes the cell over; who was frozen writes nothing; {SAME}",
+        frozen,
+        6,
+        0,
+    ),
+    Fault(
+        "a lost machine, and another with wrong clocks and without locks on the shared folder",
+        SAME,
+        lost_node,
+        4,
+        0,
     ),
     Fault(
         "five cells in a suite: exception, killed as for memory, NaN, out of time, none",
