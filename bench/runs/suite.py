@@ -4,52 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.conf.compose import compose
-from bench.conf.schema import Cell
 from bench.errors import StorageError, UserError
 from bench.records import store
-from bench.runs.claims import Claim, claimed
 from bench.runs.display import Board
 from bench.runs.fork_server import COMMAND as SERVER
-from bench.runs.record import new_record
-from bench.runs.worker import Order, Stopped, Workers
-from bench.system import files, locks
+from bench.runs.runner import EARLIER, ELSEWHERE, Job, Runner
+from bench.runs.worker import Workers
+from bench.system import files
 from bench.system.environment import code_version, usable_cores
-from bench.system.leases import Lost, Watch
-from bench.training.progress import duration
-
-EARLIER = "finished before"
-"""The outcome of a cell that did not need to run."""
-
-ELSEWHERE = "run elsewhere"
-"""The outcome of a cell that another process is running. All other outcomes are the statuses of records."""
 
 BAD = ("failed", "diverged", "timeout")
 """Statuses that a suite does not run again unless told to: such a cell would usually fail again."""
 
 REPORT = ("report.md", "report.html")
-
-
-@dataclass(frozen=True)
-class Job:
-    """A cell and the overrides that a worker composes it from. adopted: see `bench.conf.compose.compose`."""
-
-    cell: Cell
-    overrides: tuple[str, ...]
-    adopted: bool = False
-
-    @classmethod
-    def of(cls, overrides: Sequence[str], adopted: bool = False) -> Job:
-        """Compose the cell of these overrides. Raises UserError."""
-        return cls(compose(overrides, adopted), tuple(overrides), adopted)
 
 
 def concurrency(threads: int, jobs: int | None = None, cores: int | None = None) -> int:
@@ -100,70 +73,17 @@ def run(
     is left to that process. A KeyboardInterrupt ends all children, which save their states, and is raised again.
     Outside a suite (None) a UserError does the same, since somebody is there to correct the input; a suite records it
     and goes on. StorageError ends either."""
-    by_name = {job.cell.name: job for job in jobs}
-    earlier = {name: record for name in by_name if (record := _earlier_record(out, name, board)) is not None}
-    outcomes = {name: EARLIER for name, record in earlier.items() if record["status"] == "done"}
-    bad = {name: record["status"] for name, record in earlier.items() if record["status"] in BAD and not retry}
-    if outcomes:
-        cells = f"{len(outcomes)} cells" if len(outcomes) > 1 else next(iter(outcomes))
-        board.count(len(outcomes), f"{cells} {EARLIER}; to run a cell again, delete its folder in {out}")
-        _report_other_code([earlier[name] for name in outcomes], board)
-    for name, status in bad.items():
-        board.count(1, f"{name} {status} before: {earlier[name].get('reason')}; --retry-failed runs it again")
-    outcomes |= bad
-    todo = [job for name, job in by_name.items() if name not in outcomes]
-    for job in todo:
-        _check_cell_folder(out / job.cell.name)
+    todo, outcomes = left_to_run(jobs, out, board, retry)
     if not todo:
         return outcomes
     workers = Workers(server=SERVER if len(todo) > 1 else None) if workers is None else workers
     concurrent = min(at_a_time, len(todo))
     new = [folder for folder in (out, *out.parents) if not folder.exists()]
-    watch = Watch()
-
-    def work(job: Job) -> str:
-        name = job.cell.name
-        with contextlib.ExitStack() as stack:
-            try:
-                with files.writing(out):
-                    claim = stack.enter_context(claimed(out, name, watch))
-            except locks.Busy:
-                board.count(1, f"{name} is {ELSEWHERE}: another process is running it")
-                return ELSEWHERE
-            if store.finished(out, name):
-                board.count(1, f"{name} {EARLIER}, by another process")
-                return EARLIER
-            try:
-                return _run(job, claim)
-            except Lost:
-                board.end(name, f"{ELSEWHERE}: another process has taken it over")
-                return ELSEWHERE
-
-    def _run(job: Job, claim: Claim) -> str:
-        progress = board.start(job.cell.name)
-        claim.note = lambda: progress.line
-        started = time.monotonic()
-        order = Order(job.overrides, str(out), suite, concurrent, job.adopted, claim.order)
-        inherited = () if claim.lock is None else (claim.lock.fileno(),)
-        try:
-            status = workers.run(order, job.cell, progress, timeout, inherited, claim)
-        except StorageError:
-            raise
-        except UserError as error:
-            if suite is None:
-                raise
-            status = "failed"
-            store.write(out, new_record(job.cell, suite, status, str(error)), lease=claim.lease)
-        except Stopped:
-            return "stopped"
-        reason = store.read(out / job.cell.name).get("reason")
-        took = f"{status} in {duration(time.monotonic() - started)}"
-        board.end(job.cell.name, f"{took}: {reason}" if reason else took)
-        return status
+    runner = Runner(out, board, workers, suite=suite, concurrent=concurrent, timeout=timeout)
 
     try:
         with ThreadPoolExecutor(concurrent) as pool:
-            futures = {pool.submit(work, job): job.cell.name for job in todo}
+            futures = {pool.submit(runner.run, job): job.cell.name for job in todo}
             waiting = set(futures)
             try:
                 while waiting:
@@ -178,6 +98,26 @@ def run(
         workers.close()
         _remove_empty(out, new)
     return outcomes
+
+
+def left_to_run(jobs: Sequence[Job], out: Path, board: Board, retry: bool) -> tuple[list[Job], dict[str, str]]:
+    """The cells that have to run, and the outcomes of the others by name. retry: see `run`. Raises StorageError for
+    folders of cells that cannot be replaced."""
+    by_name = {job.cell.name: job for job in jobs}
+    earlier = {name: record for name in by_name if (record := _earlier_record(out, name, board)) is not None}
+    outcomes = {name: EARLIER for name, record in earlier.items() if record["status"] == "done"}
+    bad = {name: record["status"] for name, record in earlier.items() if record["status"] in BAD and not retry}
+    if outcomes:
+        cells = f"{len(outcomes)} cells" if len(outcomes) > 1 else next(iter(outcomes))
+        board.count(len(outcomes), f"{cells} {EARLIER}; to run a cell again, delete its folder in {out}")
+        _report_other_code([earlier[name] for name in outcomes], board)
+    for name, status in bad.items():
+        board.count(1, f"{name} {status} before: {earlier[name].get('reason')}; --retry-failed runs it again")
+    outcomes |= bad
+    todo = [job for name, job in by_name.items() if name not in outcomes]
+    for job in todo:
+        _check_cell_folder(out / job.cell.name)
+    return todo, outcomes
 
 
 def _check_cell_folder(folder: Path) -> None:
