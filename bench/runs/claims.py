@@ -10,8 +10,8 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from bench.records import store
 from bench.system import leases, locks
@@ -32,7 +32,7 @@ class Claim:
     None where the lock is another process's or the file system has none.
     """
 
-    def __init__(self, lease: Lease, lock: BinaryIO | None, every: float) -> None:
+    def __init__(self, lease: Lease, lock: FileIO | None, every: float) -> None:
         self.lease, self.lock = lease, lock
         self.note: Callable[[], str] = str
         self._every = every

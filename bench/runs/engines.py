@@ -115,16 +115,24 @@ def submit(
 ) -> list[Array]:
     """Start workers, and return what was submitted. Does not wait for them.
 
-    workers: in all, shared out between the classes of the plan. minutes: time limit of a worker's job, None = see
+    A plan of the folder that covers this one stays, so that workers that run already go on with it. workers: in all,
+    shared out between the classes of the plan. minutes: time limit of a worker's job, None = see
     `plan.job_minutes`. options: further parameters of `sbatch`, such as partition. Raises UserError where submitit or
     Slurm is missing or refuses, and StorageError.
     """
     submitit = _submitit(engine)
     out = out.resolve()
-    plans.write(plan, out)
+    left = {cell.name for cell in plan.cells}
+    current = plans.read(out)
+    if current is not None and current.covers(plan):
+        plan = current
+    else:
+        plans.write(plan, out)
+    counts = [sum(cell.name in left for cell in plan.of_kind(kind)) for kind in range(len(plan.kinds))]
     arrays = []
-    for kind, (needs, share) in enumerate(zip(plan.kinds, plans.shares(plan, workers))):
-        count = len(plan.of_kind(kind))
+    for kind, (needs, count, share) in enumerate(zip(plan.kinds, counts, plans.shares(plan.kinds, counts, workers))):
+        if not count:
+            continue
         limit = minutes if minutes is not None else plans.job_minutes(needs, count, share)
         jobs = [WorkerJob(out, kind, number, share) for number in range(share)]
         with _reported(engine), _detached(engine):

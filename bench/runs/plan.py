@@ -85,6 +85,12 @@ class Plan:
     def of_kind(self, kind: int) -> list[PlannedCell]:
         return [cell for cell in self.cells if cell.kind == kind]
 
+    def covers(self, other: Plan) -> bool:
+        """Whether workers of this plan run all cells of the other in the same way, but for their classes."""
+        own = {cell.name: (cell.overrides, cell.earlier) for cell in self.cells}
+        same = all(getattr(self, key) == getattr(other, key) for key in ("suite", "code", "adopted", "timeout"))
+        return same and all(own.get(cell.name) == (cell.overrides, cell.earlier) for cell in other.cells)
+
 
 def code_identity() -> str:
     """Changes with the source code and with the versions of the libraries that can change a result."""
@@ -168,11 +174,13 @@ def job_minutes(kind: Needs, cells: int, workers: int) -> int:
     return max(kind.minutes, min(DAY, kind.minutes * math.ceil(cells / workers)))
 
 
-def shares(plan: Plan, workers: int) -> list[int]:
-    """How many workers each class gets: by the expected time of its cells, at least one, and at most one a cell."""
-    counts = [len(plan.of_kind(kind)) for kind in range(len(plan.kinds))]
-    work = [count * each.minutes for count, each in zip(counts, plan.kinds)]
-    return [max(1, min(count, round(workers * part / sum(work)))) for count, part in zip(counts, work)]
+def shares(kinds: Sequence[Needs], counts: Sequence[int], workers: int) -> list[int]:
+    """How many workers each class gets, by the expected time of its cells: at least one, and at most one a cell.
+
+    counts: cells of each class that are left.
+    """
+    work = [count * each.minutes for count, each in zip(counts, kinds)]
+    return [min(count, max(1, round(workers * part / sum(work)))) if count else 0 for count, part in zip(counts, work)]
 
 
 @dataclass(frozen=True)

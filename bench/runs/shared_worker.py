@@ -136,9 +136,9 @@ def main() -> int:
     """Run a worker. Exit status: 0; 1 if a cell failed; 2 if the worker refuses; 143 if it was stopped."""
     _, folder, *numbers = sys.argv
     out, (kind, number, workers) = Path(folder), map(int, numbers)
-    _stop_on_signals()
     children = Workers(server=SERVER)
     try:
+        _stop_on_signals()
         plan = plans.read(out)
         if plan is None:
             raise UserError(f"{out} has no plan; start workers with bench suite NAME --on ENGINE --out {out}")

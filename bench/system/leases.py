@@ -107,9 +107,13 @@ class Content:
 def read(path: Path) -> bytes | None:
     """The bytes of a lease; None without one. Opened anew each time: on NFS only that sees what others wrote."""
     try:
-        return path.read_bytes()
+        descriptor = os.open(path, os.O_RDONLY)  # `Path.read_bytes` makes four calls more
     except FileNotFoundError:
         return None
+    try:
+        return os.read(descriptor, FILE_BYTES)
+    finally:
+        os.close(descriptor)
 
 
 @dataclass(frozen=True)
@@ -209,9 +213,13 @@ class Lease:
 
     def create(self, path: Path) -> bool:
         """Write this lease into a new file; False if the file exists."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+            try:
+                descriptor = os.open(path, flags, 0o666)
+            except FileNotFoundError:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                descriptor = os.open(path, flags, 0o666)
         except FileExistsError:
             return False
         try:

@@ -8,8 +8,8 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 if sys.platform != "win32":
     import fcntl
@@ -29,7 +29,7 @@ class Busy(Exception):
 
 
 @contextlib.contextmanager
-def exclusive(path: Path, timeout: float | None = None) -> Iterator[BinaryIO]:
+def exclusive(path: Path, timeout: float | None = None) -> Iterator[FileIO]:
     """Hold the lock at `path` during the block. Windows has no such locks: there, two processes may enter.
 
     timeout: seconds to wait for another process before Busy is raised; None waits without a limit. Yields the locked
@@ -47,15 +47,15 @@ def exclusive(path: Path, timeout: float | None = None) -> Iterator[BinaryIO]:
         release(path, file)
 
 
-def acquire(path: Path) -> BinaryIO | None:
+def acquire(path: Path) -> FileIO | None:
     """The locked file, or None while another process holds the lock. `release` must follow. Raises OSError where the
     lock file cannot be made, and with an errno of UNSUPPORTED where the file system has no locks."""
     while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            file = open(path, "ab")  # noqa: SIM115 - stays open while the lock is held
+            file = open(path, "ab", buffering=0)  # noqa: SIM115 - stays open while the lock is held
         except FileNotFoundError:
-            continue  # another process deleted the folder between the two lines
+            path.parent.mkdir(parents=True, exist_ok=True)  # another process may delete the folder again
+            continue
         try:
             locked = _lock(file)
         except BaseException:
@@ -68,7 +68,7 @@ def acquire(path: Path) -> BinaryIO | None:
             return None
 
 
-def release(path: Path, file: BinaryIO) -> None:
+def release(path: Path, file: FileIO) -> None:
     """Give up a lock that `acquire` returned, and delete its file."""
     if _is_current(file, path):
         path.unlink(missing_ok=True)  # before the lock is released: the next process makes a new file
@@ -89,7 +89,7 @@ def is_held(path: Path) -> bool:
     return False
 
 
-def _lock(file: BinaryIO) -> bool:
+def _lock(file: FileIO) -> bool:
     """Try to lock a file; False if another process holds its lock."""
     if sys.platform == "win32":
         return True
@@ -100,7 +100,7 @@ def _lock(file: BinaryIO) -> bool:
     return True
 
 
-def _is_current(file: BinaryIO, path: Path) -> bool:
+def _is_current(file: FileIO, path: Path) -> bool:
     """Whether `path` still names the locked file: its previous holder may have deleted it in the meantime."""
     with contextlib.suppress(FileNotFoundError):
         return os.path.samestat(os.fstat(file.fileno()), path.stat())

@@ -132,7 +132,20 @@ def test_workers_are_shared_out_by_the_work_of_the_classes(tmp_path) -> None:
     suite = replace(suites.load("smoke"), needs={"minutes": 10, "tasks": {"recall": {"minutes": 100}}})
     made = plan.make(suite, jobs_of(), tmp_path)
     assert [len(made.of_kind(kind)) for kind in (0, 1)] == [5, 2]
-    assert plan.shares(made, 10) == [2, 2] and plan.shares(made, 1) == [1, 1] and plan.shares(made, 100) == [5, 2]
+    expected = {10: [2, 2], 1: [1, 1], 100: [5, 2]}
+    assert {workers: plan.shares(made.kinds, [5, 2], workers) for workers in expected} == expected
+    assert plan.shares(made.kinds, [0, 2], 10) == [0, 2]
+
+
+def test_more_workers_of_a_folder_leave_the_plan_of_those_that_run(tmp_path, slurm) -> None:
+    out, jobs, words = tmp_path / "out", jobs_of(), ["suite", "smoke", "--out", str(tmp_path / "out"), "--on", "slurm"]
+    assert main(words) == 0
+    first = plan.path_of(out).read_bytes()
+    finish(out, jobs[0])
+    assert main([*words, "--workers", "2"]) == 0
+    assert plan.path_of(out).read_bytes() == first and submitted(slurm)[1]["array"].startswith("0-1")
+    assert main([*words, "--cell-timeout", "9"]) == 0
+    assert plan.read(out).timeout == 9 and len(plan.read(out).cells) == 6
 
 
 @pytest.mark.parametrize(
