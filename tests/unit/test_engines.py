@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -197,6 +198,36 @@ def test_an_unknown_option_of_slurm_and_its_refusal_are_one_line(tmp_path, slurm
     assert "Traceback" not in errors
 
 
+@pytest.mark.slow
+def test_workers_of_this_machine_run_a_suite_and_can_be_cancelled(tmp_path, monkeypatch) -> None:
+    """The real command, twice: its workers are interrupted, and others finish what is left."""
+    out, variables = tmp_path / "out", os.environ | {"PYTHONPATH": str(ROOT), "BENCH_CACHE": str(tmp_path / "cache")}
+    command = [sys.executable, "-P", "-m", "bench", "suite", "smoke", "--out", str(out), "--only", "recall"]
+    submission = [*command, "--on", "local", "--workers", "2"]
+
+    def submit() -> list[int]:
+        done = subprocess.run(submission, env=variables, capture_output=True, text=True, timeout=60, check=True)
+        (line,) = (line for line in done.stdout.splitlines() if line.startswith("cancel:"))
+        return [int(word) for word in line.split()[3:]]
+
+    def until(condition, seconds: float = 120.0) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, [path.read_text() for path in (out / ".work" / "jobs").glob("*.err")]
+            time.sleep(0.1)
+
+    controllers = submit()
+    until(lambda: list(out.glob(".work/*.lease")))
+    for pid in controllers:
+        os.kill(pid, signal.SIGINT)
+    until(lambda: not list(out.glob(".work/*.lease")))
+    submit()
+    until(lambda: len(list(out.glob("*/record.json"))) == 2 and not list(out.glob(".work/*.lease")))
+    assert {store.read(path.parent)["status"] for path in out.glob("*/record.json")} == {"done"}
+    done = subprocess.run(submission, env=variables, capture_output=True, text=True, timeout=60, check=True)
+    assert "nothing is left to run" in done.stdout
+
+
 @pytest.mark.parametrize("engine", engines.ENGINES)
 def test_without_submitit_it_is_one_line(tmp_path, engine, capsys, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "submitit", None)
@@ -255,6 +286,14 @@ def test_a_worker_runs_what_is_left_and_begins_at_its_own_place(shared) -> None:
     assert sorted(path.name for path in (shared.out / store.WORK).iterdir()) == ["plan.json"]
 
 
+def test_a_cell_that_another_worker_has_just_finished_is_not_run(shared) -> None:
+    stub = Stub()
+    worker = shared.worker(stub)
+    cell = worker.queue.left()[0]
+    finish(shared.out, shared.jobs[0])
+    assert worker._run(cell) is None and stub.ran == []
+
+
 def test_a_cell_that_failed_before_is_run_again_once(shared) -> None:
     for job in shared.jobs:
         finish(shared.out, job, "failed")
@@ -267,7 +306,7 @@ def test_a_cell_that_failed_before_is_run_again_once(shared) -> None:
 
 def test_a_worker_leaves_cells_to_living_workers_and_takes_over_those_of_dead_ones(shared) -> None:
     alive, dead = (job.cell.name for job in shared.jobs[:2])
-    leases.take(store.lease_file(shared.out, dead), Watch())
+    write_lease(store.lease_file(shared.out, dead), machine="far-away 1")
     stub, began = Stub(), time.monotonic()
     with claimed(shared.out, alive, Watch()):
         shared.worker(stub).work()
