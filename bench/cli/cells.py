@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from bench.cli import EXIT_FAILED, EXIT_OK, PATH, RUNS
-from bench.conf import files
 from bench.errors import UserError
-
-if TYPE_CHECKING:
-    from bench.conf.suites import Suite
-
-WORKERS = 8
-"""Workers that `bench suite --on` starts by default, if there are as many cells."""
 
 RETRY_HELP = "Run cells again that failed, diverged or ran out of time before."
 JOBS_HELP = "Cells to run at the same time.  [default: as many as fit on the cores]"
@@ -120,13 +112,14 @@ def suite_command(
     invalid input. With --on: 0 if the workers are submitted, or no cell is left to run.
     """
     from bench.analysis import messages
+    from bench.cli import submitting
     from bench.conf import suites
     from bench.runs import steps, suite
     from bench.runs.display import board
     from bench.system.environment import usable_cores
 
     messages.parse_languages(lang)  # a mistake is said before the cells run, not after them
-    options = _slurm_options(partition, slurm_options)
+    options = submitting.slurm_options(partition, slurm_options)
     for option, value, needed in (
         ("--workers", workers, engine),
         ("--minutes", minutes, engine),
@@ -141,7 +134,7 @@ def suite_command(
     suite.check_folder(out)
     if engine is not None:
         timeout = chosen.cell_timeout if cell_timeout is None else cell_timeout
-        return _submit(engine, chosen, out, adopted, retry_failed, timeout, workers, minutes, options)
+        return submitting.submit(engine, chosen, out, adopted, retry_failed, timeout, workers, minutes, options)
     at_a_time = suite.concurrency(chosen.threads, jobs)
     if chosen.threads > usable_cores():
         click.echo(
@@ -162,47 +155,6 @@ def suite_command(
     if not no_report:
         write_report([out], out, lang)
     return EXIT_FAILED if failures or suite.failed(outcomes) else EXIT_OK
-
-
-def _slurm_options(partition: str | None, words: Sequence[str]) -> dict[str, str]:
-    """Options of sbatch by name. Raises UserError."""
-    options = {} if partition is None else {"partition": partition}
-    for word in words:
-        key, equals, value = word.partition("=")
-        if not key or not equals or not value:
-            raise UserError(f"--slurm takes KEY=VALUE, such as account=physics; got {word[:80]!r}")
-        options[key] = value
-    return options
-
-
-def _submit(
-    engine: str,
-    chosen: Suite,
-    out: Path,
-    adopted: bool,
-    retry: bool,
-    timeout: float | None,
-    workers: int | None,
-    minutes: int | None,
-    options: Mapping[str, str],
-) -> int:
-    """Start workers for the cells of a suite that are left."""
-    from bench.runs import engines, plan, suite
-    from bench.runs.display import Board
-
-    engines.available(engine)
-    jobs = [suite.Job.of(overrides, adopted) for overrides in chosen.cells]
-    left, outcomes = suite.left_to_run(jobs, out, Board(sys.stderr, len(jobs)), retry)
-    if not left:
-        click.echo(f"{suite.summary(outcomes)}; nothing is left to run")
-        return EXIT_OK
-    count = min(len(left), WORKERS if workers is None else workers)
-    concurrent = count if engine == engines.LOCAL else 1
-    planned = plan.make(chosen, left, out, adopted=adopted, timeout=timeout, concurrent=concurrent)
-    arrays = engines.submit(engine, planned, out, workers=count, minutes=minutes, options=options)
-    for line in engines.lines(engine, arrays, out, chosen.name):
-        click.echo(line)
-    return EXIT_OK
 
 
 @click.command("tune")
@@ -270,48 +222,6 @@ def tune_command(
     for path in tune.adopt(paths) if adopt else ():
         click.echo(f"changed {path}")
     return EXIT_FAILED if suite.failed(outcomes) else EXIT_OK
-
-
-@click.command("status")
-@click.argument("folder", type=PATH)
-@click.option("--suite", "name", metavar="NAME", help="Suite whose cells belong there.  [default: from the records]")
-@click.option("--seeds", metavar="N-M", help="As in bench suite.")
-@click.option("--json", "as_json", is_flag=True, help="Print the status as JSON.")
-def status_command(folder: Path, name: str | None, seeds: str | None, as_json: bool) -> int:
-    """Show which cells of a results folder are done, running, failed or missing.
-
-    Also who runs which cell and how fast, on this machine and on others, when the rest will be done, by the times of
-    the finished cells, and which claims are decided so far. Nothing is written; cells may be running meanwhile.
-
-    Exit status: 0 on success, whatever the status; 2 for invalid input.
-    """
-    import json
-
-    from bench.analysis.claims import judge
-    from bench.conf import suites
-    from bench.records import store
-    from bench.runs import plan, status, suite
-
-    if not folder.is_dir():
-        raise UserError(f"{folder}: not a folder of results")
-    suite.check_folder(folder, written=False)
-    records = status.records_of(folder)
-    planned = None if name or seeds else plan.read(folder)
-    recorded = status.suite_of(records) if planned is None else planned.suite
-    name = name or (recorded if recorded in files.choices("suite") else None)
-    chosen = None if name is None else suites.load(name, seeds=seeds)
-    jobs = [] if chosen is None or planned else [suite.Job.of(overrides) for overrides in chosen.cells]
-    at_a_time = 1 if chosen is None else suite.concurrency(chosen.threads)
-    current = status.read(folder, records, jobs, name, at_a_time, () if planned is None else planned.cells)
-    verdicts = judge.verdicts(store.load(folder)) if current.counts.get("done") else []
-    if as_json:
-        click.echo(json.dumps(status.as_json(current, {each.letter: each.verdict for each in verdicts}), indent=1))
-        return EXIT_OK
-    for line in status.lines(current):
-        click.echo(line)
-    if verdicts:
-        click.echo("claims so far: " + ", ".join(f"{each.letter} {each.verdict}" for each in verdicts))
-    return EXIT_OK
 
 
 @click.command()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import BrokenFile
 from bench.records import cost_rounds, reading, types, versions
+from bench.records.work import BUILDING, publish, work_folder
+from bench.records.work import STATE_BUILDING as STATE_BUILDING
+from bench.records.work import WEIGHTS_BUILDING as WEIGHTS_BUILDING
+from bench.records.work import WORK as WORK
+from bench.records.work import clear_unfinished as clear_unfinished
+from bench.records.work import lease_file as lease_file
+from bench.records.work import lock_file as lock_file
 from bench.system.files import flush, replacing, writing
 from bench.system.leases import Lease, Lost
 
@@ -25,13 +30,9 @@ SCHEMA = 3
 READABLE = (1, 2, SCHEMA)
 RECORD, CURVE, OUTPUTS, WEIGHTS = "record.json", "curve.csv", "outputs.tsv", "model.safetensors"
 ATTENTION = "attention.json"
-WORK = ".work"
 PROFILE = "profile"
 """The folder of a profile taken within a suite, beside the cells."""
 STATUSES = ("done", "failed", "diverged", "skipped", "timeout")
-BUILDING, WEIGHTS_BUILDING, STATE_BUILDING = "finished", "weights", ".new"
-"""In a cell's work folder: how the names begin of its next folder and of its weights, and how those of its next
-training state end."""
 RESUMABLE = ("failed", "timeout")
 """Cells with this status keep their checkpoints, and continue from them when they run again."""
 
@@ -66,42 +67,6 @@ class Records:
     scores: pd.DataFrame
     curves: pd.DataFrame
     rounds: Sequence[cost_rounds.RoundRow] = ()
-
-
-def work_folder(out: Path, cell: str) -> Path:
-    """The folder of a cell while it runs."""
-    return out / WORK / cell
-
-
-def lock_file(out: Path, cell: str) -> Path:
-    """The file that a process locks while it runs the cell."""
-    return out / WORK / f"{cell}.lock"
-
-
-def lease_file(out: Path, cell: str) -> Path:
-    """The file that a process rewrites while it runs the cell, see `bench.system.leases`."""
-    return out / WORK / f"{cell}.lease"
-
-
-def clear_unfinished(out: Path, cell: str) -> None:
-    """Delete what earlier processes of the cell left half done; whole training states stay. To be called by who holds
-    the cell's lease, before it reads the cell's record: an earlier holder that still runs cannot publish these files
-    any more."""
-    work = work_folder(out, cell)
-    for path in sorted(work.iterdir()) if work.is_dir() else ():
-        if path.name.startswith((BUILDING, WEIGHTS_BUILDING)) or path.name.endswith(STATE_BUILDING):
-            gone = work / f"gone.{secrets.token_hex(4)}"
-            with contextlib.suppress(FileNotFoundError):
-                os.replace(path, gone)  # at once, unlike the deletion of a folder
-    for path in work.glob("gone.*"):
-        _delete(path)
-
-
-def _delete(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def finished(out: Path, cell: str, statuses: Iterable[str] = ("done",)) -> bool:
@@ -206,33 +171,17 @@ def _write(
     for path in (*building.iterdir(), building):
         flush(path)
     target = out / cell
-    _publish(building, target, earlier, lease)
+    if lease is not None:
+        lease.check()
+        if finished(out, cell):
+            raise Lost(str(target))
+    publish(building, target, earlier, lease)
     flush(out)
     if record.get("status") in RESUMABLE:
         shutil.rmtree(earlier, ignore_errors=True)
     else:
         shutil.rmtree(work, ignore_errors=True)
     return target
-
-
-def _publish(building: Path, target: Path, earlier: Path, lease: Lease | None) -> None:
-    """Move a cell's new folder to its place, and one that is there to `earlier`. Raises Lost, see `write`."""
-    if lease is not None:
-        lease.check()
-        if finished(target.parent, target.name):
-            raise Lost(str(target))
-    try:
-        if target.exists():
-            shutil.rmtree(earlier, ignore_errors=True)
-            os.replace(target, earlier)
-        os.replace(building, target)
-    except OSError:
-        if lease is None or building.exists():
-            raise
-        # The next holder has deleted it after the check above: what is there stays, or comes back.
-        with contextlib.suppress(OSError):
-            os.replace(earlier, target)
-        raise Lost(str(target)) from None
 
 
 def replace_scores(
