@@ -6,11 +6,12 @@ python -m tests.reliability.cluster submit OUT CELLS WORKERS   start workers, pr
 
 from __future__ import annotations
 
-import io
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from bench.conf.suites import Suite
+from bench.records import store
 from bench.runs import engines, plan, suite
 from bench.runs.display import Board
 from tests.reliability.bed import ARMS, words
@@ -25,14 +26,15 @@ def jobs(cells: int) -> list[suite.Job]:
 
 def main() -> None:
     action, folder, cells, *workers = sys.argv[1:]
-    out, every, board = Path(folder), jobs(int(cells)), Board(sys.stderr, int(cells))
+    out = Path(folder)
     if action == "alone":
-        suite.run(every, out, board, at_a_time=2, suite="cluster")
+        every = jobs(int(cells))
+        suite.run(every, out, Board(sys.stderr, len(every)), at_a_time=2, suite="cluster")
         return
-    left, _ = suite.left_to_run(every, out, Board(io.StringIO(), 1), retry=False)
+    planned = plan.read(out) or plan.make(Suite("cluster", "", 1, None, ()), jobs(int(cells)), out, concurrent=2)
+    left = tuple(cell for cell in planned.cells if not store.finished(out, cell.name))
     if left:
-        planned = plan.make(Suite("cluster", "", 1, None, ()), left, out, concurrent=2)
-        arrays = engines.submit(engines.LOCAL, planned, out, workers=int(workers[0]))
+        arrays = engines.submit(engines.LOCAL, replace(planned, cells=left), out, workers=int(workers[0]))
         print(*(number for array in arrays for number in array.jobs))
 
 

@@ -243,7 +243,7 @@ def workers_killed(bed: Bed, rng: random.Random, cells: int = 40, workers: int =
         done, end = 0, time.monotonic() + 1500
         while not all(store.finished(out, name) for name in names):
             assert time.monotonic() < end, f"{sum(store.finished(out, name) for name in names)} of {cells} cells"
-            time.sleep(rng.uniform(0.5, 3))
+            time.sleep(rng.uniform(0, 1))
             if done < kills:
                 # Not the processes of cells: a cell that is killed is recorded as failed.
                 processes = [pid for each in controllers for pid in _workers_of(each)]
