@@ -34,7 +34,7 @@ STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EI
 
 COMMANDS = (
     *(cells.run, cells.suite_command, cells.tune_command, status.status_command, cells.report),
-    *(comparing.compare, measuring.profile, measuring.reach, measuring.article),
+    *(comparing.compare, comparing.verify_command, measuring.profile, measuring.reach, measuring.article),
     *(outputs.translate, outputs.generate_command, outputs.score, outputs.hypotheses_command, outputs.significance),
     *(listing.list_command, data.data, measuring.doctor),
 )

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 
 import numpy as np
 
-from bench.data import moses, tokenisers
+from bench.data import moses, summaries, tokenisers
 
 LESS_IS_BETTER = ("squared error", "nats a position", "bits a character", "perplexity")
-"""Units of errors, for which lower is better. For all other units higher is better."""
+"""Units of errors, for which lower is better. For all others but DESCRIPTIVE higher is better."""
+
+DESCRIPTIVE = ("copied share", "ratio")
+"""Units that describe outputs: neither more nor less is better, so no verdict, comparison or headline uses them."""
+
+LOSS = "loss"
+"""The loss of the reference, which every model that predicts tokens has."""
 
 FORCED = "teacher-forced"
 """In the place of a search's name, for scores where the model reads the reference instead of its own output."""
@@ -19,23 +25,30 @@ FORCED = "teacher-forced"
 NO_FOUR_TOKENS = "no reference has four tokens"
 """Why BLEU is undefined: it is a mean over n-grams of up to four tokens, and there is none of four to match."""
 
-ORDER = 4
+TOO_SHORT = {1: "no reference has a word", 2: "no reference has two words", 4: NO_FOUR_TOKENS}
+"""Why a metric of n-grams is undefined, by the number of tokens that it needs in one reference."""
+
+NO_WORDS = "there is no word to count"
+"""Why a description is undefined."""
 
 
 @dataclass(frozen=True)
 class Metric:
     """A metric.
 
-    unit: `share` (0-1), `points` (0-100) or one of LESS_IS_BETTER; score(hypotheses, references) returns (value,
-    signature) and raises ValueError without segments. tokens: splits a line into the tokens that n-grams of ORDER are
-    made of, for a metric that needs some; it and `score` take the name of sacreBLEU's tokeniser as a last argument if
-    `by_language`.
+    unit: `share` (0-1), `points` (0-100), one of LESS_IS_BETTER or of DESCRIPTIVE; score(hypotheses, references)
+    returns (value, signature) and raises ValueError without segments. tokens: splits a line into the tokens that
+    n-grams are made of, for a metric that needs `order` of them in one reference; it and `score` take the name of
+    sacreBLEU's tokeniser as a last argument if `by_language`. of_source: whether `score` takes the sources as a third
+    argument.
     """
 
     unit: str
-    score: Callable[..., tuple[float, str]]
+    score: Callable[..., tuple[float | None, str]]
     tokens: Callable[..., list[str]] | None = None
     by_language: bool = False
+    order: int = 4
+    of_source: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,25 +61,35 @@ class Score:
 
 
 def evaluate(
-    name: str, hypotheses: Sequence[str], references: Sequence[str], tokeniser: str = tokenisers.DEFAULT
+    name: str,
+    hypotheses: Sequence[str],
+    references: Sequence[str],
+    tokeniser: str = tokenisers.DEFAULT,
+    sources: Sequence[str] = (),
 ) -> Score:
-    """The score by a metric of METRICS. tokeniser: of BLEU, one of `bench.data.tokenisers.NAMES`.
+    """The score by a metric of METRICS. tokeniser: of BLEU and ROUGE, one of `bench.data.tokenisers.NAMES`; sources:
+    for a metric `of_source`.
 
     >>> score = evaluate("bleu", ["a b c"], ["a b c"])
     >>> score.value, score.reason
     (None, 'no reference has four tokens')
     """
-    value, signature = computed(name, hypotheses, references, tokeniser)
-    reason = undefined(name, references, tokeniser)
+    value, signature = computed(name, hypotheses, references, tokeniser, sources)
+    reason = undefined(name, references, tokeniser) or (NO_WORDS if value is None else None)
     return Score(value if reason is None else None, signature, reason)
 
 
 def computed(
-    name: str, hypotheses: Sequence[str], references: Sequence[str], tokeniser: str = tokenisers.DEFAULT
-) -> tuple[float, str]:
-    """What the metric's program computes, and the signature, also where the value is undefined."""
+    name: str,
+    hypotheses: Sequence[str],
+    references: Sequence[str],
+    tokeniser: str = tokenisers.DEFAULT,
+    sources: Sequence[str] = (),
+) -> tuple[float | None, str]:
+    """What the metric's program computes, and the signature, also where the value is undefined; see `evaluate`."""
     metric = METRICS[name]
-    return metric.score(hypotheses, references, *([tokeniser] if metric.by_language else []))
+    last = [tokeniser] if metric.by_language else []
+    return metric.score(hypotheses, references, *([sources] if metric.of_source else []), *last)
 
 
 def undefined(name: str, references: Sequence[str], tokeniser: str = tokenisers.DEFAULT) -> str | None:
@@ -75,7 +98,8 @@ def undefined(name: str, references: Sequence[str], tokeniser: str = tokenisers.
     if metric.tokens is None:
         return None
     last = [tokeniser] if metric.by_language else []
-    return None if any(len(metric.tokens(line, *last)) >= ORDER for line in references) else NO_FOUR_TOKENS
+    enough = any(len(metric.tokens(line, *last)) >= metric.order for line in references)
+    return None if enough else TOO_SHORT[metric.order]
 
 
 def comparable(signature: object) -> str:
@@ -128,15 +152,15 @@ def token_accuracy(hypotheses: Sequence[str], references: Sequence[str]) -> tupl
     return (right / total if total else 1.0), "token_accuracy|free-running|by position"
 
 
-def first_word(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
+def first_token(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
     """Share of hypotheses whose first word is that of their reference.
 
-    >>> first_word(["can we go ?", "", "will we"], ["can we go ?", "can we", "can we"])[0]
+    >>> first_token(["can we go ?", "", "will we"], ["can we go ?", "can we", "can we"])[0]
     0.3333333333333333
     """
     _require_segments(references)
     right = [h.split()[:1] == r.split()[:1] for h, r in zip(hypotheses, references, strict=True)]
-    return sum(right) / len(right), "first_word|free-running"
+    return sum(right) / len(right), "first_token|free-running"
 
 
 def facts(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
@@ -168,14 +192,7 @@ def bleu(
 
 def bleu_tokens(line: str, tokeniser: str = tokenisers.DEFAULT) -> list[str]:
     """The tokens that BLEU sees in a line."""
-    return _tokeniser(tokeniser)(line.rstrip()).split()
-
-
-@cache
-def _tokeniser(name: str) -> Callable[[str], str]:
-    from sacrebleu.metrics import BLEU
-
-    return BLEU(tokenize=name).tokenizer
+    return tokenisers.splitter(tokeniser)(line.rstrip()).split()
 
 
 def literature_bleu(hypotheses: Sequence[str], references: Sequence[str], language: str) -> tuple[float, str]:
@@ -207,6 +224,14 @@ def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[float, s
     metric = CHRF()
     score = metric.corpus_score(list(hypotheses), [list(references)])
     return float(score.score), str(metric.get_signature())
+
+
+def of_summaries(
+    hypotheses: Sequence[str], references: Sequence[str], *last: object, score: Callable[..., tuple[float | None, str]]
+) -> tuple[float | None, str]:
+    """A score of `bench.data.summaries`. last: sources and tokeniser, as the score takes them."""
+    _require_segments(references)
+    return score(hypotheses, references, *last)
 
 
 TOLERANCE = 0.04
@@ -242,9 +267,24 @@ METRICS: dict[str, Metric] = {
     "exact_match": Metric("share", exact_match),
     "token_accuracy": Metric("share", token_accuracy),
     "facts": Metric("share", facts),
-    "first_word": Metric("share", first_word),
+    "first_token": Metric("share", first_token),
     "bleu": Metric("points", bleu, bleu_tokens, by_language=True),
     "chrf": Metric("points", chrf),
+    **{
+        name: Metric(
+            "points",
+            partial(of_summaries, score=partial(summaries.mean_rouge, name=name)),
+            summaries.words,
+            by_language=True,
+            order=2 if name == "rouge2" else 1,
+        )
+        for name in summaries.ROUGE
+    },
+    **{
+        name: Metric(unit, partial(of_summaries, score=score), by_language=True, of_source=True)
+        for unit, by_name in zip(DESCRIPTIVE, (summaries.COPY_RATES, summaries.COMPRESSIONS))
+        for name, score in by_name.items()
+    },
     "mse": Metric("squared error", mse),
     "close": Metric("share", close),
     **{
@@ -254,3 +294,6 @@ METRICS: dict[str, Metric] = {
         for code in moses.LANGUAGES
     },
 }
+
+SUMMARY = (*summaries.ROUGE, *summaries.COPY_RATES, *summaries.COMPRESSIONS)
+"""The metrics of a summary: ROUGE, and what describes outputs and references beside it."""

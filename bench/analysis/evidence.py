@@ -13,7 +13,7 @@ from bench.analysis import arms, gates, signatures
 from bench.analysis.messages import Text
 from bench.analysis.missing_values import column, flatten, is_present, option
 from bench.analysis.settings import Setting, add_settings
-from bench.metrics import LESS_IS_BETTER, LITERATURE, comparable
+from bench.metrics import DESCRIPTIVE, LESS_IS_BETTER, LITERATURE, comparable
 from bench.records import phenomena
 from bench.records.store import Records
 
@@ -158,8 +158,11 @@ class Evidence:
         return sorted(names, key=lambda name: (name != "greedy", str(name)))
 
     def metrics(self, setting: Setting) -> list[str]:
-        """Metrics for verdicts and figures, in the order of the records. Literature-style BLEU is not one of them."""
-        return [name for name in dict.fromkeys(self.select(setting)["metric"]) if not name.startswith(LITERATURE)]
+        """Metrics for verdicts and figures, in the order of the records. Literature-style BLEU is not one of them, nor
+        is what only describes outputs."""
+        scores = self.select(setting)
+        names = dict.fromkeys(scores["metric"][~scores["unit"].isin(DESCRIPTIVE)])
+        return [name for name in names if not name.startswith(LITERATURE)]
 
     def headline(self, setting: Setting) -> Headline:
         """The split, metric and search that a setting is judged by: the first of each. A metric that is undefined on
@@ -188,7 +191,7 @@ class Evidence:
         return list(dict.fromkeys(axes.dropna()))
 
     def unit(self, setting: Setting, metric: str) -> str:
-        """`share`, `points`, or one of bench.metrics.LESS_IS_BETTER; "" if not recorded."""
+        """`share`, `points`, one of bench.metrics.LESS_IS_BETTER or of DESCRIPTIVE; "" if not recorded."""
         units = self.select(setting, metric=metric)["unit"]
         return str(units.iloc[0]) if len(units) and is_present(units.iloc[0]) else ""
 

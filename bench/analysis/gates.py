@@ -15,7 +15,7 @@ import pandas as pd
 
 from bench.analysis.messages import Joined, Message, Text
 from bench.analysis.missing_values import column
-from bench.metrics import LESS_IS_BETTER, comparable
+from bench.metrics import LESS_IS_BETTER, LOSS, comparable
 
 PASSED, FAILED, NOT_RECORDED, NOT_APPLICABLE = "passed", "failed", "not recorded", "does not apply"
 
@@ -137,6 +137,11 @@ def translates(cell: CellSummary) -> bool:
     return bool(cell.bleu) or cell.bleu_undefined
 
 
+def answers(cell: CellSummary) -> bool:
+    """Whether the cell has outputs. A language model is scored by its loss alone."""
+    return cell.headline is None or cell.headline[0] != LOSS
+
+
 def has_rivals(cell: CellSummary) -> bool:
     """Whether another cell has a validation loss that is no better."""
     return any(loss >= min(cell.losses, default=0.0) for loss, _ in cell.others)
@@ -201,11 +206,11 @@ GATES = (
     Gate("above chance", False, above_chance, lambda value: value > AT_CHANCE,
          {"above": f"{AT_CHANCE:g}"} | _percent(AT_CHANCE), template="{:+.2f}"),
     Gate("outputs end", True, recorded("eos_share"), lambda value: value >= MIN_SHARE, _percent(MIN_SHARE),
-         needed=True, template="{:.0%}"),
+         needed=True, applies=answers, template="{:.0%}"),
     Gate("outputs not cut", True, cut_share, lambda value: value <= MAX_CUT, _percent(MAX_CUT), applies=of_text,
          template="{:.0%}"),
     Gate("outputs not empty", True, recorded("empty_share"), lambda value: value < MIN_SHARE, _percent(MIN_SHARE),
-         template="{:.0%}"),
+         applies=answers, template="{:.0%}"),
     Gate("length ratio", True, recorded("length_ratio"), lambda value: LENGTH_RATIO[0] <= value <= LENGTH_RATIO[1],
          {"low": str(LENGTH_RATIO[0]), "high": str(LENGTH_RATIO[1])}, applies=translates),
     Gate("no repetition", False, recorded("repeated_share"), lambda value: value <= MAX_REPETITIVE,

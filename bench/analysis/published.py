@@ -70,6 +70,18 @@ def _multi30k(
     return PublishedScore(claims, what, system, number, source, differs, ours)
 
 
+MCCOY = {
+    "rnn_none": ".000; .358",
+    "gru_none": ".888; .008",
+    "lstm_none": ".981; .016",
+    "rnn_dot": ".997; .265",
+    "gru_dot": "1.000; .0001",
+    "lstm_dot": "1.000; .014",
+}
+"""McCoy et al. (2020), question formation: the whole sentence as in training, and the first word where the rules
+differ, by the most similar arm. Theirs: attention by content, hidden size 256, one published run each (the authors'
+repository). They have no Transformer."""
+
 MULTI30K = (
     _multi30k(
         "H",

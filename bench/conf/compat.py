@@ -10,6 +10,7 @@ from typing import Any
 
 NEUTRAL: dict[str, dict[str, object]] = {
     "task": {
+        "metrics": ["bleu", "chrf", "exact_match"],
         "output_limit": 0,  # outputs end as they did before; the shipped default of `bitext` is another
         "source_language": None,
         "target_language": None,

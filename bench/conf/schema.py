@@ -263,6 +263,9 @@ def one_line(error: Exception, section: str = "") -> str:
     key = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("full_key:")), "")
     place = ".".join(part for part in (section, key) if part)
     message = "; ".join(kept) or type(error).__name__
+    message = re.sub(
+        r"Invalid value assigned: \w+ is not a ListConfig, list or tuple\.", "write a list, as [A,B]", message
+    )
     if message.startswith("Could not override"):
         message = f"{message.rstrip('.')}: there is no such key; `bench run --cfg job` lists the settings"
     return f"{place}: {message}" if place else message

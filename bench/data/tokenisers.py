@@ -1,11 +1,13 @@
-"""Which of sacreBLEU's tokenisers BLEU of a language uses. None is downloaded: a model or library that is not on this
-machine is replaced by single characters, and the choice says so."""
+"""Which of sacreBLEU's tokenisers BLEU and ROUGE of a language use. None is downloaded: a model or
+library that is not on this machine is replaced by single characters, and the choice says so."""
 
 from __future__ import annotations
 
 import importlib.util
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from bench.data import script as scripts
@@ -39,6 +41,9 @@ OF_SCRIPT = {
     scripts.HANGUL: "ko-mecab",
     **dict.fromkeys(("Thai", "Lao", "Khmer", "Myanmar", "Tibetan"), FLORES),
 }
+
+BLEU, ROUGE = "BLEU", "ROUGE"
+"""The scores that a tokeniser decides, as `describe` names them."""
 
 LANGUAGE, SCRIPT, UNDETERMINED, MISSING = "language", "script", "undetermined", "missing"
 """Why a tokeniser was chosen: by the language of the configuration; by the script of the training text; the script is
@@ -83,6 +88,14 @@ def flores_model() -> Path:
     return Path(SACREBLEU_DIR) / "models" / Path(str(SPM_MODELS[FLORES]["url"])).name
 
 
+@cache
+def splitter(name: str) -> Callable[[str], str]:
+    """sacreBLEU's function that puts spaces between the tokens of a line, by one of NAMES."""
+    from sacrebleu.metrics import BLEU
+
+    return BLEU(tokenize=name).tokenizer
+
+
 def of_signature(signature: str | None) -> str:
     """The tokeniser that a signature names; DEFAULT if it names none.
 
@@ -94,13 +107,15 @@ def of_signature(signature: str | None) -> str:
     return next((name for name in NAMES if written == name or written.startswith(f"{name}-")), written)
 
 
-def describe(choice: Choice, script: str) -> str:
-    """Why BLEU uses this tokeniser, for the terminal.
+def describe(choice: Choice, script: str, score: str = BLEU) -> str:
+    """Why a score, BLEU or ROUGE, uses this tokeniser, for the terminal.
 
     >>> describe(choose("zh", "Han"), "Han")
     "BLEU with sacreBLEU's tokeniser zh, by task.target_language"
     """
-    start = f"BLEU with sacreBLEU's tokeniser {choice.name}"
+    start = f"{score} with sacreBLEU's tokeniser {choice.name}"
+    if score == ROUGE and choice.name == DEFAULT:
+        start = "ROUGE of lower-cased words of letters and digits"
     if choice.because == LANGUAGE:
         return f"{start}, by task.target_language"
     if choice.because == SCRIPT:

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from bench.data.examples import Split, TaskData
 from bench.data.ragged import Ragged
 from bench.evaluation.scores import LOSS_SIGNATURE, LOSS_UNIT, Row, score_row
-from bench.metrics import FORCED
+from bench.metrics import FORCED, LOSS
 from bench.tasks.base import Task
 from bench.training.batches import Batcher
 from bench.training.progress import Progress
@@ -31,7 +31,7 @@ POSITION, CONTEXT = "position", "context"
 CUT_TOKENS = 1000
 """Tokens whose loss is measured with cut contexts, evenly spaced in the split."""
 
-LOSS, BITS, PERPLEXITY = "loss", "bits_per_character", "perplexity"
+BITS, PERPLEXITY = "bits_per_character", "perplexity"
 
 
 def rows(

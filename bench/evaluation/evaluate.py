@@ -80,7 +80,9 @@ def evaluate(
             decoded = _decoded(model, task, split, search, config.batch_tokens, device, progress)
             hypotheses = [task.target_text(ids) for ids in decoded.hypotheses.tokens]
             cut.add(split.name, search.name, decoded.hypotheses, hypotheses, references)
-            scored = scores.score_rows(task.metrics, split, search.name, hypotheses, references, task.tokeniser)
+            scored = scores.score_rows(
+                task.metrics, split, search.name, hypotheses, references, task.tokeniser, sources
+            )
             if search.beam == 1:
                 _say_undefined(scored, progress)
             rows += scored

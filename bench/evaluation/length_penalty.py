@@ -11,7 +11,7 @@ from bench.evaluation.decoding import decode_split
 from bench.evaluation.output_limits import output_limits
 from bench.evaluation.scores import score_rows, texts
 from bench.evaluation.search_config import Search
-from bench.metrics import undefined
+from bench.metrics import DESCRIPTIVE, METRICS, undefined
 from bench.tasks.base import Task
 from bench.training.progress import Progress
 from models.interface import Seq2Seq
@@ -37,8 +37,8 @@ def choose(
     """
     whole = replace(valid, axes={}, marks={})
     _, references = texts(task, valid)
-    defined = (name for name in task.metrics if undefined(name, references, task.tokeniser) is None)
-    metric = next(defined, EXACT_MATCH)
+    scored = [name for name in task.metrics if METRICS[name].unit not in DESCRIPTIVE]
+    metric = next((name for name in scored if undefined(name, references, task.tokeniser) is None), EXACT_MATCH)
     max_lengths = output_limits(model, task, valid)
     rows: list[dict[str, Any]] = []
     for search in candidates:

@@ -12,7 +12,7 @@ from bench.data import tokenisers
 from bench.data.examples import ABSENT, PAIRS, Split
 from bench.evaluation.decoding import Hypotheses
 from bench.evaluation.degenerate_outputs import shares
-from bench.metrics import FORCED, METRICS, evaluate
+from bench.metrics import FORCED, LOSS, METRICS, evaluate
 from bench.records import phenomena
 from bench.tasks.base import Task
 from bench.training.batches import Batcher
@@ -45,8 +45,10 @@ def score_rows(
     hypotheses: Sequence[str],
     references: Sequence[str],
     tokeniser: str = tokenisers.DEFAULT,
+    sources: Sequence[str] = (),
 ) -> list[Row]:
-    """A row for each metric over the whole split, and for each metric and value of an axis. tokeniser: of BLEU.
+    """A row for each metric over the whole split, and for each metric and value of an axis. tokeniser: of BLEU and
+    ROUGE; sources: for metrics that read them.
 
     A score that is undefined has the value None and a `reason`.
     """
@@ -58,9 +60,11 @@ def score_rows(
                 parts.append((axis, int(value), rows))
     scores = []
     for part_axis, at, rows in parts:
-        part_hypotheses, part_references = ([side[int(i)] for i in rows] for side in (hypotheses, references))
+        part_hypotheses, part_references, part_sources = (
+            [side[int(i)] for i in rows] if side else [] for side in (hypotheses, references, sources)
+        )
         for name in metrics:
-            score = evaluate(name, part_hypotheses, part_references, tokeniser)
+            score = evaluate(name, part_hypotheses, part_references, tokeniser, part_sources)
             row = score_row(
                 split, search, name, score.value, METRICS[name].unit, len(rows), part_axis, at, score.signature
             )
@@ -165,7 +169,7 @@ def loss_row(model: Model, task: Task, split: Split, batcher: Batcher) -> Row:
     loss, _ = validate(model, batcher.epoch())
     positions = int(task.loss_positions(split).sum())
     total = loss * int(batcher.tgt_lengths.sum())
-    return score_row(split, FORCED, "loss", total / positions, LOSS_UNIT, len(split), None, None, LOSS_SIGNATURE)
+    return score_row(split, FORCED, LOSS, total / positions, LOSS_UNIT, len(split), None, None, LOSS_SIGNATURE)
 
 
 def _mark_columns(task: Task, split: Split, row: int) -> Row:

@@ -20,6 +20,7 @@ from bench.report.tables import (
     examples,
     exploratory,
     facts,
+    generalisation,
     origins,
     published_numbers,
     results,
@@ -49,6 +50,7 @@ class Section:
     origin: Text | str
     results: Table
     solved: Table | None
+    generalisation: Table | None
     translation: Table | None
     other: Table | None
     phenomena: Table | None
@@ -57,7 +59,7 @@ class Section:
 
     @property
     def tables(self) -> list[Table | None]:
-        return [self.results, self.solved, self.translation, self.other, self.phenomena]
+        return [self.results, self.solved, self.generalisation, self.translation, self.other, self.phenomena]
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,9 @@ class Contents:
     short: the claims in a few words; deciding: the figure of each verdict that has one; origin: the results folders
     that each verdict rests on; these three by letter of a claim. folders: the pooled results folders, None for one.
     run: the overview in short.
-    glance: None if no cell has finished; sizes: figures against the number of parameters; shown_in: by letter of a
-    claim, the sections of the settings that its verdict compares arms in; long_sentences: sections and figures that
+    glance: None if no cell has finished; sizes: figures against the number of parameters and the bytes of state;
+    shown_in: by letter of a claim, the sections of the settings that its verdict compares arms in; long_sentences:
+    sections and figures that
     stand beside claim A without being part of its rule; published: by letter, the table of published numbers;
     published_rows: the same as data; resamples: of the bootstrap; called: what counts as a difference.
     """
@@ -134,7 +137,7 @@ def make(pool: Pool, figures: Path) -> Contents:
     evidence = Evidence(pool.records)
     sections = [_section(evidence, setting, pool, figures) for setting in evidence.settings()]
     published = {claim.letter: published_numbers.of_claim(evidence, claim.letter) for claim in judge.CLAIMS}
-    sizes, arm_matrix = scores.by_parameters(evidence, figures), matrix.draw(evidence, figures)
+    sizes, arm_matrix = scores.by_size(evidence, figures), matrix.draw(evidence, figures)
     verdicts = judge.verdicts_from(evidence)
     drawn = {verdict.letter: deciding.draw(evidence, verdict, figures) for verdict in verdicts}
     return Contents(
@@ -201,6 +204,7 @@ def _section(evidence: Evidence, setting: Setting, pool: Pool, figures: Path) ->
         origins.of_settings(evidence, [setting]),
         results.of_setting(evidence, setting),
         solving.table_of(evidence, setting),
+        generalisation.table_of(evidence, setting),
         translation.table_of(evidence, setting),
         results.other_scores(evidence, setting),
         phenomena_table.table_of(evidence, setting),

@@ -21,6 +21,10 @@ KEYS = ["task", "budget_name", "arm", "seed", "cell"]
 MEBI = 2**20
 """Bytes of a mebibyte."""
 
+PARAMETERS, STATE = "parameters", "state"
+SIZES = {PARAMETERS: "parameters.total", STATE: "memory.state_bytes"}
+"""Sizes of a cell's model, and the facts of its record that hold them."""
+
 POINTS = "points"
 """The unit of corpus scores of translations: BLEU, chrF."""
 
@@ -96,14 +100,15 @@ def learning(evidence: Evidence, setting: Setting) -> pd.DataFrame:
     return rows[columns].dropna(subset=["valid_loss"]).reset_index(drop=True)
 
 
-def against_parameters(evidence: Evidence, setting: Setting) -> pd.DataFrame:
-    """Headline scores on the first split with the number of parameters: one row per cell."""
+def against_size(evidence: Evidence, setting: Setting) -> pd.DataFrame:
+    """Headline scores on the first split with the number of parameters and the bytes of decoding state: one row per
+    cell."""
     table = headline_by_seed(evidence, setting)
     table = table[table["split"] == next(iter(evidence.splits(setting)), None)].copy()
     cells = evidence.finished(setting).set_index("cell")
-    parameters = pd.to_numeric(column(cells, "parameters.total"), errors="coerce")
     table["target"] = setting.target
-    table["parameters"] = parameters.reindex(table["cell"]).values
+    for size, name in SIZES.items():
+        table[size] = pd.to_numeric(column(cells, name), errors="coerce").reindex(table["cell"]).values
     return table.reset_index(drop=True)
 
 

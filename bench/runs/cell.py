@@ -24,6 +24,7 @@ from bench.records.weights import save
 from bench.runs import building, memory_guard
 from bench.runs.record import new_record
 from bench.runs.record_sections import data_section, memory_section, training_sections
+from bench.runs.trackers import Trackers
 from bench.system.allocator import tune_allocator
 from bench.system.leases import Lease
 from bench.system.signals import Stop
@@ -31,8 +32,8 @@ from bench.tasks import task_cache
 from bench.training.checkpoint import CheckpointStore
 from bench.training.overfit import overfit_small_batch
 from bench.training.progress import Progress, Silent
-from bench.training.trainer import Diverged, Trainer
-from models.cost import parameters
+from bench.training.trainer import Diverged, Measured, Trainer
+from models.cost import parameters, state_bytes
 
 
 def run_cell(
@@ -57,10 +58,11 @@ def run_cell(
     if cell.device == "cuda" and not torch.cuda.is_available():
         raise UserError("device=cuda, but torch sees no GPU here; use device=cpu")
     run = _Run(cell, out, suite, concurrent, progress or Silent(), lease)
+    trackers = Trackers(cell, out, suite, run.progress.say)
     try:
         run.load_data()
         run.build_model()
-        run.train(stop)
+        run.train(stop, trackers.row)
         if cell.evaluate:
             run.evaluate()
         run.save_weights()
@@ -73,6 +75,7 @@ def run_cell(
                 run.write()
             raise
     run.write()
+    trackers.end(run.record["status"], run.record["scores"])
     return run.record["status"]
 
 
@@ -122,10 +125,10 @@ class _Run:
             self.model, self.task, self.data, cell.training, search, cell.device, self.progress.say
         )
 
-    def train(self, stop: Stop | None) -> None:
+    def train(self, stop: Stop | None, measured: Measured) -> None:
         cell, data, config = self.cell, self.data, self.cell.training
         redraw = self.task.with_bpe_dropout(data.train, config.bpe_dropout) if config.bpe_dropout else None
-        trainer = Trainer(self.model, data.train, data.valid, config, cell.seed, cell.device, redraw)
+        trainer = Trainer(self.model, data.train, data.valid, config, cell.seed, cell.device, redraw, measured)
         try:
             trainer.run(CheckpointStore(self.work, lease=self.lease), self.progress, stop)
         finally:
@@ -149,7 +152,9 @@ class _Run:
         record["throughput"] |= {"decode": evaluation.decode, "decode_one": evaluation.decode_one}
         record["times"]["evaluate"] = time.perf_counter() - started
         self.attention = attention_maps(self.model, self.task, next(iter(self.data.tests.values())), cell.device)
-        record["memory"] = memory_section()  # of the cell's own work, before a second model is built
+        # Of the cell's own work, before a second model is built.
+        state = state_bytes(self.model, *self.data.mean_lengths)
+        record["memory"] = memory_section() | {"state_bytes": state}
         limit = record["times"]["train"]
         record["sanity"]["overfit"] = overfit_small_batch(self.fresh_model, self.data.train, limit, cell.device)
 

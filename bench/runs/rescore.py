@@ -43,11 +43,11 @@ def rescore(folder: Path) -> tuple[int, list[str]]:
     """Score a cell's outputs again. Returns how many recorded scores were confirmed, and the names of the metrics and
     sanity flags that were added.
 
-    BLEU is computed with the tokeniser that the recorded signature names. A metric that the task has but the record
-    lacks is computed on every part of the outputs that the record's first metric covers, and inserted after it. Sanity
-    flags that outputs show (`bench.evaluation.degenerate_outputs`) are added where the record lacks them. Raises
-    DataError, and changes nothing, where a score differs from the recorded one, and UserError for a tokeniser that is
-    not on this machine."""
+    BLEU and ROUGE are computed with the tokeniser that the recorded signature names. A metric that the task has but
+    the record lacks is computed on every part of the outputs that the record's first metric covers, and inserted after
+    it. Sanity flags that outputs show (`bench.evaluation.degenerate_outputs`) are added where the record lacks them.
+    Raises DataError, and changes nothing, where a score differs from the recorded one, and UserError for a tokeniser
+    that is not on this machine."""
     record, outputs = store.read(folder), _outputs(folder)
     recorded = [row for row in record["scores"] if row["metric"] in METRICS]
     first = recorded[0]["metric"] if recorded else None
@@ -60,10 +60,10 @@ def rescore(folder: Path) -> tuple[int, list[str]]:
         if row["metric"] not in METRICS:
             continue
         part = _part(folder, outputs, row)
-        hypotheses, references = part["hypothesis"].tolist(), part["reference"].tolist()
-        confirmed += _confirm(folder, row, hypotheses, references)
+        hypotheses, references, sources = (part[side].tolist() for side in ("hypothesis", "reference", "source"))
+        confirmed += _confirm(folder, row, hypotheses, references, sources)
         for name in missing if row["metric"] == first else ():
-            score = evaluate(name, hypotheses, references, tokeniser)
+            score = evaluate(name, hypotheses, references, tokeniser, sources)
             added = {"metric": name, "value": score.value, "unit": METRICS[name].unit, "signature": score.signature}
             rest = {key: value for key, value in row.items() if key != "reason"}
             scores.append(rest | added | ({} if score.reason is None else {"reason": score.reason}))
@@ -73,7 +73,9 @@ def rescore(folder: Path) -> tuple[int, list[str]]:
     return confirmed, [*missing, *flags]
 
 
-def _confirm(folder: Path, row: dict[str, Any], hypotheses: Sequence[str], references: Sequence[str]) -> bool:
+def _confirm(
+    folder: Path, row: dict[str, Any], hypotheses: Sequence[str], references: Sequence[str], sources: Sequence[str]
+) -> bool:
     """Whether a recorded score was computed again with the same signature. Raises DataError where its value differs.
 
     Records that were written before a score could be undefined have the value that the metric's program gives."""
@@ -85,13 +87,13 @@ def _confirm(folder: Path, row: dict[str, Any], hypotheses: Sequence[str], refer
             f"{folder}: {_label(row)} was computed with the tokeniser {tokeniser}, which is not on this machine; to "
             f"have it: {tokenisers.INSTALL[tokeniser]}"
         )
-    value, signature = computed(metric, hypotheses, references, tokeniser)
+    value, signature = computed(metric, hypotheses, references, tokeniser, sources)
     if signature != row["signature"]:  # another version of a library may score differently
         return False
     if row["value"] is None:
-        same = undefined(metric, references, tokeniser) is not None
+        same = value is None or undefined(metric, references, tokeniser) is not None
     else:
-        same = math.isclose(value, row["value"], rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+        same = value is not None and math.isclose(value, row["value"], rel_tol=TOLERANCE, abs_tol=TOLERANCE)
     if not same:
         before = "undefined" if row["value"] is None else row["value"]
         raise DataError(
@@ -102,7 +104,7 @@ def _confirm(folder: Path, row: dict[str, Any], hypotheses: Sequence[str], refer
 
 
 def _tokeniser(record: dict[str, Any]) -> str:
-    """The tokeniser of BLEU in this cell."""
+    """The tokeniser of BLEU and ROUGE in this cell."""
     for row in record["scores"]:
         if row["metric"] in METRICS and METRICS[row["metric"]].by_language and row["signature"]:
             return tokenisers.of_signature(row["signature"])

@@ -12,6 +12,7 @@ from typing import Any
 
 from bench.errors import StorageError, UserError
 from bench.records import store
+from bench.runs import trackers
 from bench.runs.display import Board
 from bench.runs.fork_server import COMMAND as SERVER
 from bench.runs.runner import EARLIER, ELSEWHERE, Job, Runner
@@ -102,7 +103,8 @@ def run(
 
 def left_to_run(jobs: Sequence[Job], out: Path, board: Board, retry: bool) -> tuple[list[Job], dict[str, str]]:
     """The cells that have to run, and the outcomes of the others by name. retry: see `run`. Raises StorageError for
-    folders of cells that cannot be replaced."""
+    folders of cells that cannot be replaced, and UserError for a tracker that cannot be used."""
+    trackers.chosen()
     by_name = {job.cell.name: job for job in jobs}
     earlier = {name: record for name in by_name if (record := _earlier_record(out, name, board)) is not None}
     outcomes = {name: EARLIER for name, record in earlier.items() if record["status"] == "done"}

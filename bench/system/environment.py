@@ -10,7 +10,10 @@ from pathlib import Path
 from bench import __version__
 from bench.system import cgroups, git
 
-LIBRARIES = ("torch", "numpy", "hydra-core", "pandas", "sacrebleu", "sacremoses", "sentencepiece", "safetensors")
+LIBRARIES = (
+    *("torch", "numpy", "hydra-core", "pandas", "rouge-score", "sacrebleu", "sacremoses", "sentencepiece"),
+    "safetensors",
+)
 
 
 def cpu_name() -> str:

@@ -1,6 +1,7 @@
 """Bucket sort: the symbols of a string in order (Deletang et al. 2023, "bucket sort").
 
-Input: a string over five symbols. Output: the same symbols, sorted. Counting each symbol is enough to solve it.
+Input: a string over five symbols. Output: the same symbols, sorted. Counting each symbol is enough to solve it. With
+`one_stack`, the answers are read off at as many blanks after the string, as in the paper.
 
     >>> task = BucketSort(train_size=50, valid_size=5, test_size=5)
     >>> src, tgt = task.examples(np.random.default_rng(1), np.array([6]))
@@ -17,7 +18,8 @@ import numpy as np
 
 from bench.data.examples import FIRST_FREE_ID
 from bench.data.ragged import Ragged
-from bench.tasks.kinds.symbols import ByLength, random_strings
+from bench.tasks.kinds.examples import Examples, SplitSpec
+from bench.tasks.kinds.symbols import BLANK, ByLength, answered_at_blanks, random_strings
 
 
 @dataclass
@@ -29,6 +31,7 @@ class BucketSort(ByLength):
     train_longest: int = 40
     test_longest: int = 500
     symbols: int = 5  # at most 9
+    one_stack: bool = False  # read the answers off at blanks after the string
 
     metrics = ("token_accuracy", "exact_match")
 
@@ -39,7 +42,12 @@ class BucketSort(ByLength):
         self.chance = {"exact_match": 0.0, "token_accuracy": 1.0 / self.symbols}
 
     def words(self) -> Sequence[str]:
-        return [str(i + 1) for i in range(self.symbols)]
+        """The symbols. With `one_stack`, the blank too."""
+        return [*(str(i + 1) for i in range(self.symbols)), *([BLANK] if self.one_stack else [])]
+
+    def draw(self, generator: np.random.Generator, count: int, spec: SplitSpec) -> Examples:
+        examples = super().draw(generator, count, spec)
+        return answered_at_blanks(examples, FIRST_FREE_ID + self.symbols) if self.one_stack else examples
 
     def examples(self, generator: np.random.Generator, lengths: np.ndarray) -> tuple[Ragged, Ragged]:
         rows, inside = random_strings(generator, lengths, self.symbols)

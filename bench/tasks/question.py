@@ -13,7 +13,7 @@ rules differ, already in the first word:
     the sailor who can sing could dance quest ->  could the sailor who can sing dance ?   (hierarchical)
                                                   can the sailor who sing could dance ?   (linear)
 
-The score `first_word` on `test_general` is near 1 for a model that took the hierarchical rule and near 0 for one that
+The score `first_token` on `test_general` is near 1 for a model that took the hierarchical rule and near 0 for one that
 took the linear rule. The grammar and its words are this project's; the ambiguity is the paper's.
 
     >>> task = Question(train_size=20, valid_size=5, test_size=5)
@@ -93,11 +93,11 @@ class Sentence:
 class Question(Symbols):
     """Statements and questions. Raises ValueError for impossible sizes."""
 
-    metrics = ("exact_match", "first_word")
+    metrics = ("exact_match", "first_token")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.chance = {"exact_match": 0.0, "first_word": 0.0}
+        self.chance = {"exact_match": 0.0, "first_token": 0.0}
 
     @property
     def training_bounds(self) -> tuple[int, int]:

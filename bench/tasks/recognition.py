@@ -31,8 +31,7 @@ from bench.data.ragged import Ragged
 from bench.seeding import numpy_generator
 from bench.tasks.kinds import automata
 from bench.tasks.kinds.examples import Examples, SplitSpec
-from bench.tasks.kinds.languages import BLANK
-from bench.tasks.kinds.symbols import ByLength, single
+from bench.tasks.kinds.symbols import BLANK, ByLength, single
 
 ANSWERS: dict[str, tuple[tuple[str, ...], Callable[[np.ndarray, np.ndarray], np.ndarray]]] = {
     "parity": (("a", "b"), automata.ones_parity),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -34,6 +34,10 @@ SAMPLES = 40
 """Number of throughput samples in a training."""
 
 
+Measured = Callable[[Mapping[str, Any]], None]
+"""What is done with a row of the curve."""
+
+
 class Diverged(Exception):
     """The loss is not a finite number."""
 
@@ -43,7 +47,7 @@ class Trainer:
 
     redraw: makes new training data for every epoch from the seed and the epoch's number alone; None if every epoch
     uses `train`. Each epoch is cut into batches by its own lengths and is a whole pass, so the number of planned steps
-    is summed over the epochs.
+    is summed over the epochs. measured: called with each row of the curve as it comes.
     """
 
     def __init__(
@@ -55,9 +59,11 @@ class Trainer:
         seed: int,
         device: str = "cpu",
         redraw: Redraw | None = None,
+        measured: Measured | None = None,
     ) -> None:
         self.model, self.config, self.seed, self.device, self.redraw = model, config, seed, device, redraw
         self.batcher = Batcher(train, config.batch_tokens, device)
+        self.measured = measured
         self.drawn_epoch: int | None = None  # the epoch whose redrawn data the batcher has
         self.valid_batches = list(Batcher(valid, config.batch_tokens, device).epoch())
         self.history = History()
@@ -204,6 +210,8 @@ class Trainer:
                 "learning_rate": self.schedule.rate(history.steps - 1),
             }
         )
+        if self.measured is not None:
+            self.measured(history.curve[-1])
         lowest = loss < history.best_loss
         if lowest:
             history.best_loss, history.best_step = loss, history.steps

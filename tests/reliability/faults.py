@@ -244,12 +244,11 @@ def workers_killed(bed: Bed, rng: random.Random, cells: int = 40, workers: int =
         while not all(store.finished(out, name) for name in names):
             assert time.monotonic() < end, f"{sum(store.finished(out, name) for name in names)} of {cells} cells"
             time.sleep(rng.uniform(0, 1))
-            if done < kills:
-                # Not the processes of cells: a cell that is killed is recorded as failed.
-                processes = [pid for each in controllers for pid in _workers_of(each)]
-                if processes:
-                    kill(rng.choice(processes))
-                    done += 1
+            # Not the processes of cells: a cell that is killed is recorded as failed.
+            processes = [pid for each in controllers for pid in _workers_of(each)]
+            for pid in rng.sample(processes, min(2, len(processes), kills - done)):
+                kill(pid)
+                done += 1
             controllers = [each for each in controllers if _workers_of(each)]
             if len(controllers) < workers:
                 controllers += _cluster(bed, "submit", out, cells, workers - len(controllers))

@@ -21,7 +21,7 @@ from bench.analysis.stats import bootstrap_mean
 from bench.errors import UserError
 from bench.records import pool, store
 from bench.report import labels, page, series
-from bench.report.figures import attention, canvas, matrix, phenomena, scores, style
+from bench.report.figures import attention, canvas, matrix, phenomena, scales, scores, style
 from bench.report.labels import note
 from tests.report.conftest import ARMS
 from tests.report.test_phenomena import planted as with_phenomena
@@ -72,10 +72,31 @@ def test_means_carry_their_bootstrap_interval_and_one_seed_has_none(folder):
 def test_markers_of_values_close_to_each_other_are_whole(folder, tmp_path, canvases):
     for arm, level in (("transformer", 0.400), ("lstm_dot", 0.398)):
         folder.cell("multi30k", arm, 1, level=lambda split, at, level=level: level)
-    figures = scores.by_parameters(evidence_of(folder), tmp_path)
+    figures = scores.by_size(evidence_of(folder), tmp_path)
     assert figures
     for figure, drawing in zip(figures, canvases):
         assert figure.numbers["value"].max() <= 0.96 * drawing.axes[0].get_ylim()[1]
+
+
+def test_scores_stand_against_bytes_of_state_where_arms_have_several_sizes(folder, tmp_path, canvases):
+    def add(target: int, state: int) -> None:
+        change = {"match.rule": "width", "memory.state_bytes": state}
+        folder.cell("recall", "lstm_none", 1, target=target, change=change)
+
+    add(64, 512)
+    assert not [one for one in scores.by_size(evidence_of(folder), tmp_path) if one.name.startswith("state")]
+    add(128, 1024)
+    (figure,) = [one for one in scores.by_size(evidence_of(folder), tmp_path) if one.name.startswith("state")]
+    assert sorted(figure.numbers["state"]) == [512, 1024] and canvases[-1].axes[0].get_xscale() == "log"
+
+
+@pytest.mark.parametrize(
+    ("places", "scale", "binned"),
+    [([1, 2, 4, 8, 16], "log", True), ([1, 2, 4], "linear", False), ([4, 8, 12, 16, 20], "linear", True)],
+)
+def test_places_that_double_stand_at_equal_distances(places, scale, binned):
+    _, axes = canvas.canvas()
+    assert scales.set_places(axes, pd.Series(places)) == binned and axes.get_xscale() == scale
 
 
 @pytest.mark.parametrize("seeds", [1, 3])

@@ -88,7 +88,7 @@ def everything(out: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         for module in (scores, phenomena, reach):
             patch.setattr(module, "of_setting", lambda *_: [])
-        patch.setattr(scores, "by_parameters", lambda *_: [])
+        patch.setattr(scores, "by_size", lambda *_: [])
         patch.setattr(matrix, "draw", lambda *_: None)
         patch.setattr(deciding, "draw", lambda *_: None)
         patch.setattr(canvas, "save", lambda *_: UNDRAWN)  # attention maps are read and laid out

@@ -184,7 +184,7 @@ def test_a_tokeniser_that_was_missing_or_undetermined_is_a_warning(folder):
         language = {"tokeniser": "char", "tokeniser_because": reason, "tokeniser_wanted": wanted}
         change = {"scores": rows(50.0, CHAR), "data.language": language}
         folder.cell("multi30k", arm, 1, change=change)
-    texts = sorted(text for text in facts.warnings(evidence(folder)) if "BLEU counts" in text)
+    texts = sorted(text for text in facts.warnings(evidence(folder)) if "n-grams are counted" in text)
     assert len(texts) == 2 and "because flores200 was not" in texts[0] and "task.target_language" in texts[1]
 
 

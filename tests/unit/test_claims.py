@@ -91,6 +91,7 @@ def answer(role: str, call: str | None, expects: str = primary.ABOVE) -> Answer:
         ([("key", LEVEL), ("qualifies", BELOW)], "refuted"), ([("key", LEVEL), ("qualifies", ABOVE)], "qualified"),
         ([("key", ABOVE), ("qualifies", OPEN)], "supported"), ([("key", BELOW), ("qualifies", OPEN)], "refuted"),
         ([("key", ABOVE), ("qualifies", None)], "supported"), ([("key", ABOVE), ("beside", BELOW)], "supported"),
+        ([("key", ABOVE), ("exploratory", BELOW)], "supported"), ([("exploratory", ABOVE)], "not tested"),
         ([("key", ABOVE), ("key", BELOW)], "qualified"), ([("key", ABOVE), ("key", OPEN)], "inconclusive"),
         ([("key", ABOVE), ("key", None)], "supported"), ([("qualifies", ABOVE)], "not tested"), ([], "not tested"),
     ],
@@ -119,6 +120,17 @@ def test_what_stands_beside_is_in_the_evidence_and_not_in_the_sentence():
     verdict = made.verdict("C")
     assert verdict.verdict == "refuted" and "grammar" in text(verdict)
     assert "However" not in verdict.sentence and "grammar" not in verdict.sentence
+
+
+def test_an_exploratory_comparison_is_in_the_evidence_and_changes_nothing_else():
+    """One stack on a word problem stands under claim C where it was run, and is not missed where it was not."""
+    made = Made("standard").arm("lstm_none", 0.98, task="parity").arm("transformer", 0.5, task="parity")
+    before = made.verdict("C")
+    made.arm("lstm_stack", 0.2, task="word_problem").arm("transformer_stack n_layers=4", 0.9, task="word_problem")
+    after = made.verdict("C")
+    assert "word_problem" in text(after) and "Exploratory" in text(after) and "Exploratory" not in text(before)
+    assert (after.verdict, after.sentence, after.roles) == (before.verdict, before.sentence, before.roles)
+    assert [each.p_holm for each in after.comparisons] == [each.p_holm for each in before.comparisons]
 
 
 @pytest.mark.parametrize(("theirs", "word"), [(0.5, "supported"), (0.97, "refuted"), (0.995, "refuted")])

@@ -118,6 +118,15 @@ def test_gates_for_translations_do_not_ask_other_tasks():
     assert row["doubt"] == "" and row["label"] == ""
 
 
+def test_a_language_model_has_no_outputs_that_could_end():
+    change = {"sanity.eos_share": None, "sanity.empty_share": None}
+    made = Made().arm("lstm_stack", 1.6, task="shakespeare", seeds=(1,), change=change)
+    for row in made.scores:
+        row |= {"metric": "loss", "search": "teacher-forced", "unit": "nats a position"}
+    assert Evidence(made.records()).cells["doubt"].tolist() == [""]
+    assert reading(made, "outputs end", "shakespeare-lstm_stack-1").outcome == gates.NOT_APPLICABLE
+
+
 def test_at_chance_is_a_label_and_hides_no_inability():
     made = Made("standard").arm("lstm_none", 0.08, noise=0.001).arm("lstm_dot", 0.97, noise=0.001)
     result = reading(made, "above chance", "recall-lstm_none-1")

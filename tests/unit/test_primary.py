@@ -14,7 +14,7 @@ from bench.analysis.claims.questions import COUNTED
 from bench.conf import compose, suites
 from bench.conf.files import choices
 from bench.diagnostics.profile.plan import make_plan
-from bench.metrics import METRICS
+from bench.metrics import LOSS, METRICS
 from bench.records.profile_rows import QUANTITIES
 from tests.unit.made_records import ARMS
 
@@ -41,7 +41,7 @@ def test_every_name_of_an_entry_exists(of_list: primary.PrimaryList, entry: Prim
     """Each arm composes to a cell of its task whose model section it matches, options and all."""
     tasks = ["recall"] if entry.task in (primary.EVERY_TASK, primary.TRANSLATION) else [entry.task]
     assert set(tasks) <= set(choices("task")) and entry.search in SEARCHES
-    assert not entry.metric or entry.metric in METRICS or entry.metric in TASK_METRICS
+    assert entry.metric in ("", LOSS, *METRICS, *TASK_METRICS)
     for arm in (entry.first, entry.second):
         overrides = [f"model.{name}={value}" for name, value in arm.options]
         for budget in budgets(of_list):
@@ -85,9 +85,8 @@ def test_each_claim_of_quick_has_one_key() -> None:
 
 @pytest.mark.parametrize(("of_list", "entry"), ENTRIES)
 def test_only_splits_that_tasks_have(of_list: primary.PrimaryList, entry: Primary) -> None:
-    assert entry.split in ("", "test_longer") and (
-        not entry.split or entry.task in ("parity", "grammar", "even_pairs", "cycle_navigation")
-    )
+    with_longer = ("parity", "grammar", "even_pairs", "cycle_navigation", "modular_arithmetic")
+    assert not entry.split or (entry.split == "test_longer" and entry.task.removesuffix("_stack") in with_longer)
     assert entry.measure in (primary.SCORE, primary.COST) or not entry.split, "distances are of the first split"
 
 
@@ -113,7 +112,7 @@ def test_an_entry_has_defaults() -> None:
 @pytest.mark.parametrize(
     ("entry", "match"),
     [
-        (ENTRY | {"role": "main"}, "role: main is none of key, qualifies, beside"),
+        (ENTRY | {"role": "main"}, "role: main is none of key, qualifies, beside, exploratory"),
         (ENTRY | {"expects": "below"}, "expects: below"), (ENTRY | {"measure": "distance"}, "measure: distance"),
         (ENTRY | {"splits": "test"}, "splits: unknown"), (ENTRY | {"first": "transformer heads"}, "transformer heads"),
         (ENTRY | {"first": ""}, "not a model"), (ENTRY | {"second": "lstm_none encoder="}, "not a model"),

@@ -44,8 +44,14 @@ class Answer:
 
 
 def answers(evidence: Evidence, questions: Mapping[str, Sequence[Question]]) -> dict[str, list[Answer]]:
-    """The answers to the questions of every claim, by letter. Scores are tested as one family, costs as another."""
-    every = [each.comparison for of_claim in questions.values() for each in of_claim if each.comparison is not None]
+    """The answers to the questions of every claim, by letter. Scores are tested as one family, costs as another, and
+    each exploratory comparison by itself."""
+    every = [
+        each.comparison
+        for of_claim in questions.values()
+        for each in of_claim
+        if each.comparison is not None and each.entry.role != primary.EXPLORATORY
+    ]
     scores = Family((each for each in every if not each.paired), alike=every_arm(evidence, every))
     costs = Family(each for each in every if each.paired and each.metric not in COUNTED)
     return {
@@ -74,7 +80,11 @@ def _answer(evidence: Evidence, question: Question, scores: Family, costs: Famil
         return Answer(question, None, question.missing)
     if comparison.metric in COUNTED:
         return Answer(question, _counted(comparison))
-    judgement = (costs if comparison.paired else scores).judge(comparison)
+    if question.entry.role == primary.EXPLORATORY:
+        family = Family([comparison], alike=every_arm(evidence, [comparison]))
+    else:
+        family = costs if comparison.paired else scores
+    judgement = family.judge(comparison)
     remark = "" if comparison.paired else _not_comparable(evidence, comparison, question.entry.measure)
     return Answer(question, replace(judgement, call=OPEN) if remark else judgement, remark)
 

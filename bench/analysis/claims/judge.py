@@ -116,7 +116,9 @@ def _verdict(claim: Claim, evidence: Evidence, own: Sequence[Answer]) -> Verdict
     keys = [answer for answer in own if answer.entry.role == primary.KEY]
     decided = word in (SUPPORTED, REFUTED, QUALIFIED)
     key = _spoken_of(keys, decided)
-    evidence_texts = [sentences.evidence_of(evidence, answer) for answer in own]
+    # What is missing is named for primary comparisons alone: no suite has to run an exploratory one.
+    named = [answer for answer in own if answer.judgement is not None or answer.entry.role != primary.EXPLORATORY]
+    evidence_texts = [sentences.evidence_of(evidence, answer) for answer in named]
     needed = None if decided else missing.needed(evidence, key)
     if key is not None and key.judgement is not None:
         contrary = [answer for answer in own if _qualifies(answer, key)] if decided else []
@@ -124,7 +126,7 @@ def _verdict(claim: Claim, evidence: Evidence, own: Sequence[Answer]) -> Verdict
     else:
         assert needed is not None, "a claim without a key comparison is not decided"
         sentence = needed
-    judged = [answer for answer in own if answer.judgement is not None]
+    judged = [answer for answer in named if answer.judgement and answer.entry.role != primary.EXPLORATORY]
     settings = list(dict.fromkeys(answer.setting for answer in judged if answer.setting is not None))
     left_out = sum(int((evidence.finished(setting)["doubt"] != "").sum()) for setting in settings)
     if left_out:
@@ -169,7 +171,7 @@ def _is_absent(answer: Answer) -> bool:
 
 def _qualifies(answer: Answer, key: Answer) -> bool:
     """Whether it is decided otherwise than the key comparison, and may change the word."""
-    if answer.entry.role == primary.BESIDE or answer.supports is None:
+    if answer.entry.role not in (primary.KEY, primary.QUALIFIES) or answer.supports is None:
         return False
     return answer.supports is not key.supports
 

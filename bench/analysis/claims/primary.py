@@ -12,9 +12,9 @@ import yaml
 from bench.analysis import arms
 from bench.analysis.settings import Setting
 
-KEY, QUALIFIES, BESIDE = "key", "qualifies", "beside"
-ROLES = (KEY, QUALIFIES, BESIDE)
-"""KEY decides the word; QUALIFIES may make it qualified; BESIDE never changes it."""
+KEY, QUALIFIES, BESIDE, EXPLORATORY = "key", "qualifies", "beside", "exploratory"
+ROLES = (KEY, QUALIFIES, BESIDE, EXPLORATORY)
+"""KEY decides the word; QUALIFIES may make it qualified; BESIDE never changes it. EXPLORATORY is tested by itself."""
 
 SCORE, FAR, GROWTH, COST = "score", "far", "growth", "cost"
 MEASURES = (SCORE, FAR, GROWTH, COST)
@@ -59,6 +59,7 @@ class Primary:
     measure: str = SCORE
     split: str = ""
     metric: str = ""
+    axis: str = "distance"
     search: str = "greedy"
     what: str = ""
     length: str = ""

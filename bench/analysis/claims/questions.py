@@ -73,7 +73,7 @@ def _rows(evidence: Evidence, entry: Primary, setting: Setting) -> pd.DataFrame:
     """The scores that an entry speaks of, of all arms, trusted or not."""
     headline = evidence.headline(setting)
     split, metric = entry.split or headline.split, entry.metric or headline.metric
-    axis = None if entry.measure == primary.SCORE else "distance"
+    axis = None if entry.measure == primary.SCORE else entry.axis
     return evidence.select(setting, split, metric, entry.search, axis=axis)
 
 

@@ -75,7 +75,7 @@ def _against(
     shaded = scales.shade_training(axes, evidence, setting, axis)
     scales.draw_lines(axes, table, "min", "max")
     unit = table["unit"].iloc[0]
-    scales.set_range(axes, unit)
+    scales.set_range(axes, unit, metric)
     scales.draw_chance(axes, evidence, setting, metric)
     notes = [note("shaded")] * shaded + [note("binned")] * scales.set_places(axes, table["at"])
     text = labels.figure_text(

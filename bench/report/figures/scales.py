@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FormatStrFormatter, MaxNLocator
 
 from bench.analysis import arms
 from bench.analysis.evidence import Evidence
 from bench.analysis.settings import Setting
+from bench.metrics import LOSS
 from bench.report import series
 from bench.report.figures import canvas, style
 from bench.report.labels import part
@@ -22,8 +25,8 @@ def apart(table: pd.DataFrame) -> bool:
 
 
 def draw_chance(axes: Axes, evidence: Evidence, setting: Setting, metric: str) -> None:
-    """Draw the score of guessing, where it is known."""
-    chance = series.chance(evidence, setting, metric)
+    """Draw the score of guessing, where it is known. Not that of a loss, which is far above all others."""
+    chance = None if metric == LOSS else series.chance(evidence, setting, metric)
     if chance is not None:
         axes.axhline(chance, color=style.INK, lw=0.9, ls=":", label=part("chance"))
 
@@ -36,10 +39,12 @@ def draw_lines(axes: Axes, rows: pd.DataFrame, low: str, high: str) -> None:
             canvas.band(axes, arm, line["at"], line[low], line[high])
 
 
-def set_range(axes: Axes, unit: str) -> None:
+def set_range(axes: Axes, unit: str, metric: str) -> None:
     """Set the y range: shares get their whole range, so that a small difference does not look large; other units
-    start at zero."""
-    if unit == "share":
+    start at zero. A loss never comes near zero and is drawn over its own range."""
+    if metric == LOSS:
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+    elif unit == "share":
         axes.set_ylim(-0.03, 1.03)
         axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
     else:
@@ -63,8 +68,13 @@ def training_key(shaded: bool) -> list[Patch]:
 
 def set_places(axes: Axes, places: pd.Series) -> bool:
     """Put ticks at positions on a task's axis. Returns whether positions are lower edges of bins."""
-    binned = _smallest_step(places) > 2
-    if binned and places.nunique() <= 8:
+    distinct = sorted(places.unique())
+    doubling = len(distinct) > 4 and all(after == 2 * before for before, after in pairwise(distinct))
+    binned = doubling or _smallest_step(places) > 2
+    if doubling:
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter(FormatStrFormatter("%d"))
+    elif binned and places.nunique() <= 8:
         axes.set_xticks(sorted(places.unique()))
     else:
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))

@@ -42,15 +42,18 @@ def of_setting(evidence: Evidence, setting: Setting, folder: Path) -> list[Figur
         return figures + costs.of_setting(evidence, setting, folder)
 
 
-def by_parameters(evidence: Evidence, folder: Path) -> list[Figure]:
-    """Scores against the number of parameters: one figure for each task, budget, matching rule, device and way to
-    compute the score, over all targets."""
+def by_size(evidence: Evidence, folder: Path) -> list[Figure]:
+    """Scores against the number of parameters and, where arms were run at several targets, against the bytes of state:
+    one figure for each task, budget, matching rule, device and way to compute the score, over all targets."""
     groups: dict[tuple, list[Setting]] = {}
     for setting in evidence.settings():
         measure = evidence.headline(setting)[1:], evidence.signature(setting)
         groups.setdefault((setting.task, setting.budget, setting.rule, setting.device, measure), []).append(setting)
-    with style.settings("parameters"):
-        figures = [_parameters(evidence, settings, folder) for settings in groups.values()]
+    figures = []
+    for settings in groups.values():
+        for size in (series.PARAMETERS, *([series.STATE] if len({each.target for each in settings}) > 1 else [])):
+            with style.settings(size):
+                figures.append(_by_size(evidence, settings, size, folder))
     return [figure for figure in figures if figure is not None]
 
 
@@ -73,7 +76,7 @@ def _by_seed(evidence: Evidence, setting: Setting, folder: Path) -> list[Figure]
     figure, axes = canvas.canvas()
     tick_lines = canvas.columns(axes, table, "split", "value", MAX_LABEL)
     axes.set(xlabel=text.x, ylabel=text.y)
-    scales.set_range(axes, unit)
+    scales.set_range(axes, unit, metric)
     scales.draw_chance(axes, evidence, setting, metric)
     name = f"seeds-{setting.slug}"
     return [canvas.finish(figure, axes, folder, name, text, table, tick_lines=tick_lines)]
@@ -95,7 +98,7 @@ def _by_axis(
         figure, axes = canvas.canvas()
         shaded = scales.shade_training(axes, evidence, setting, axis)
         scales.draw_lines(axes, rows, "low", "high")
-        scales.set_range(axes, unit)
+        scales.set_range(axes, unit, metric)
         scales.draw_chance(axes, evidence, setting, metric)
         binned = scales.set_places(axes, rows["at"])
         notes = [note("shaded")] * shaded + [note("binned")] * binned + [labels.interval_note("bands", rows["seeds"])]
@@ -121,9 +124,10 @@ def _has_undefined(evidence: Evidence, setting: Setting, axis: str, metric: str)
     return bool(((rows["setting"] == setting) & (rows["axis"] == axis) & (rows["metric"] == metric)).any())
 
 
-def _parameters(evidence: Evidence, settings: Sequence[Setting], folder: Path) -> Figure | None:
-    table = pd.concat([series.against_parameters(evidence, setting) for setting in settings], ignore_index=True)
-    table = table.dropna(subset=["parameters", "value"])
+def _by_size(evidence: Evidence, settings: Sequence[Setting], size: str, folder: Path) -> Figure | None:
+    """size: a column of `series.against_size`."""
+    table = pd.concat([series.against_size(evidence, setting) for setting in settings], ignore_index=True)
+    table = table.dropna(subset=[size, "value"])
     if table.empty:
         return None
     metric, unit, split = (table[name].iloc[0] for name in ("metric", "unit", "split"))
@@ -131,22 +135,26 @@ def _parameters(evidence: Evidence, settings: Sequence[Setting], folder: Path) -
     figure, axes = canvas.canvas()
     for arm in arms.ordered(table["arm"]):
         rows, look = table[table["arm"] == arm], style.look(arm)
-        canvas.markers(axes, arm, rows["parameters"], rows["value"])
-        means = rows.groupby("target")[["parameters", "mean", "low", "high"]].mean()
-        axes.plot(means["parameters"], means["mean"], color=look.colour, ls=look.line, lw=1)
-        intervals = [(row.parameters, row.low, row.parameters, row.high) for row in means.itertuples()]
+        canvas.markers(axes, arm, rows[size], rows["value"])
+        means = rows.groupby("target")[[size, "mean", "low", "high"]].mean().sort_values(size)
+        axes.plot(means[size], means["mean"], color=look.colour, ls=look.line, lw=1)
+        intervals = [(at, row.low, at, row.high) for at, row in zip(means[size], means.itertuples(), strict=True)]
         canvas.segments(axes, arm, intervals, width=1)
     target = settings[0]
+    kind = size if size == series.STATE or target.rule == "params" else "parameters, other rule"
     text = labels.figure_text(
-        "parameters" if target.rule == "params" else "parameters, other rule",
+        kind,
         [labels.interval_note("bars", table["seeds"])], y=labels.metric_with_unit(metric, unit), task=target.task,
         metric=labels.metric_name(metric), split=split, rule=Message(f"matched.{target.rule}.word"),
     )  # fmt: skip
     axes.set(xlabel=text.x, ylabel=text.y)
-    low, high = table["parameters"].min(), table["parameters"].max()
-    axes.set_xlim(low - SIZE_MARGIN * high, high + SIZE_MARGIN * high)
+    low, high = table[size].min(), table[size].max()
+    if size == series.STATE:
+        axes.set_xscale("log")
+    else:
+        axes.set_xlim(low - SIZE_MARGIN * high, high + SIZE_MARGIN * high)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    axes.xaxis.set_major_locator(MaxNLocator(5))
-    scales.set_range(axes, unit)
-    name = f"parameters-{replace(target, target=-1).slug}"
+    scales.set_range(axes, unit, metric)
+    name = f"{size}-{replace(target, target=-1).slug}"
     return canvas.finish(figure, axes, folder, name, text, table)

@@ -11,7 +11,7 @@ from bench.analysis.missing_values import column, is_present
 from bench.analysis.settings import Setting
 from bench.analysis.signatures import is_separated
 from bench.data.tokenisers import MISSING, UNDETERMINED
-from bench.metrics import NO_FOUR_TOKENS
+from bench.metrics import NO_WORDS, TOO_SHORT
 from bench.report import labels
 from bench.report.tables.base import NONE, Cell, Row
 
@@ -50,7 +50,11 @@ def undefined_rows(evidence: Evidence, setting: Setting) -> Iterator[Row]:
 
 def reason_text(reason: object) -> str | Text:
     """Why a score is undefined."""
-    return Message("undefined.four") if reason == NO_FOUR_TOKENS else str(reason)
+    known = {
+        TOO_SHORT[1]: Message("undefined.one"), TOO_SHORT[2]: Message("undefined.two"),
+        TOO_SHORT[4]: Message("undefined.four"), NO_WORDS: Message("undefined.none"),
+    }  # fmt: skip
+    return known.get(str(reason), str(reason))
 
 
 def _separated(evidence: Evidence, setting: Setting) -> list[Text]:

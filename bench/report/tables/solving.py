@@ -10,6 +10,7 @@ from bench.analysis.evidence import Evidence
 from bench.analysis.messages import Joined, Message, Text
 from bench.analysis.settings import Setting
 from bench.analysis.solved import is_solved, scale
+from bench.metrics import LOSS
 from bench.report import labels, series
 from bench.report.tables.base import NONE, Cell, Row, Table, columns, table
 
@@ -35,8 +36,11 @@ class Solved:
 
 
 def of_setting(evidence: Evidence, setting: Setting) -> list[Solved]:
-    """One entry per cell and split, by the headline metric; empty if chance is not known, as for BLEU."""
+    """One entry per cell and split, by the headline metric; empty if chance is not known, as for BLEU, and for a
+    language model, whose loss has no perfect value."""
     _, metric, search = evidence.headline(setting)
+    if metric == LOSS:
+        return []
     unit, chance = evidence.unit(setting, metric), series.chance(evidence, setting, metric)
     if chance is None:
         return []

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -17,10 +17,7 @@ import numpy as np
 from bench.data.examples import FIRST_FREE_ID
 from bench.data.ragged import Ragged
 from bench.tasks.kinds.examples import Examples, SplitSpec
-from bench.tasks.kinds.symbols import ByLength, random_strings, single
-
-BLANK = "_"
-"""Where one stack answers."""
+from bench.tasks.kinds.symbols import BLANK, ByLength, answered_at_blanks, random_strings, single
 
 
 @dataclass
@@ -50,10 +47,7 @@ class Language(ByLength):
         examples = super().draw(generator, count, spec)
         if not self.one_stack:
             return examples
-        blank, lengths = FIRST_FREE_ID + len(self.words()) - 1, examples.src.lengths
-        offsets = examples.src.offsets + np.arange(count + 1)
-        tokens = np.insert(examples.src.tokens, examples.src.offsets[1:], blank)
-        return replace(examples, src=Ragged(tokens, offsets), answered_at=single(lengths.astype(np.int32)))
+        return answered_at_blanks(examples, FIRST_FREE_ID + len(self.words()) - 1)
 
     def strings(self, generator: np.random.Generator, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """One random string of each length: rows (N, L) of symbol indices and their mask, as `random_strings`."""

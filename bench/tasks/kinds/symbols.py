@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -87,6 +87,24 @@ def random_strings(generator: np.random.Generator, lengths: np.ndarray, symbols:
     inside = np.arange(shape[1]) < lengths[:, None]
     dtype = np.uint8 if symbols <= 256 else np.int32
     return np.where(inside, generator.integers(0, symbols, size=shape, dtype=dtype), dtype(0)), inside
+
+
+BLANK = "_"
+"""The word in whose places one stack answers."""
+
+
+def answered_at_blanks(examples: Examples, blank: int) -> Examples:
+    """The examples with one blank after the source for each token of the target, which is predicted there.
+
+    blank: its id."""
+    before, after = examples.src.lengths, examples.tgt.lengths
+    offsets = np.concatenate([[0], np.cumsum(before + after)])
+    within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], before + after)
+    is_blank = within >= np.repeat(before, before + after)
+    tokens = np.full(len(within), blank, dtype=np.int32)
+    tokens[~is_blank] = examples.src.tokens
+    places = Ragged(within[is_blank].astype(np.int32), examples.tgt.offsets)
+    return replace(examples, src=Ragged(tokens, offsets), answered_at=places)
 
 
 def single(ids: np.ndarray) -> Ragged:

@@ -179,6 +179,11 @@ class Translation(Task):
         return min(MAX_LENGTH, math.ceil(LONGER_THAN_TRAINING * self._longest_target))
 
     @property
+    def length_edges(self) -> tuple[int, ...]:
+        """Lower edges of the axis `length`, in words of the source."""
+        return self.bins
+
+    @property
     def side_names(self) -> tuple[str, str]:
         """Names of the two sides, in whose order the vocabulary is learned."""
         return str(self.source), str(self.target)
@@ -201,7 +206,7 @@ class Translation(Task):
             name,
             Ragged.of(subwords.encode(text.sources)),
             Ragged.of(subwords.encode(text.targets)),
-            axes={"length": np.array([length_bin(line, self.bins) for line in text.sources], dtype=np.int64)},
+            axes={"length": np.array([length_bin(line, self.length_edges) for line in text.sources], dtype=np.int64)},
             sources=text.sources,
             references=text.targets,
         )

@@ -28,8 +28,21 @@ def test_a_language_is_read_off_at_a_blank_after_the_string(name: str) -> None:
             assert split.axes["length"][i] <= len(string.split()), "the blank is not part of the length"
 
 
-def test_the_shipped_tasks_with_a_decoder_are_unchanged() -> None:
-    task = schema.build_task(compose(["task=parity", *FEW]).config["task"])
+def test_a_sorted_string_is_read_off_at_blanks_after_it() -> None:
+    task = schema.build_task(compose(["task=bucket_sort_stack", *FEW]).config["task"])
+    data = task.load()
+    for split in (data.train, data.valid, *data.tests.values()):
+        for i in range(len(split)):
+            words = task.source_text(split.src[i]).split()
+            string, blanks = words[: len(words) // 2], words[len(words) // 2 :]
+            assert set(blanks) == {"_"} and "_" not in string and len(string) == len(blanks)
+            assert task.target_text(split.tgt[i]).split() == sorted(string)
+            assert split.answered_at[i].tolist() == list(range(len(string), len(words)))
+
+
+@pytest.mark.parametrize("name", ["parity", "bucket_sort"])
+def test_the_shipped_tasks_with_a_decoder_are_unchanged(name: str) -> None:
+    task = schema.build_task(compose([f"task={name}", *FEW]).config["task"])
     assert task.load().train.answered_at is None and "_" not in task.words()
 
 
