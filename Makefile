@@ -58,7 +58,7 @@ browser: $(STAMP) ## install a headless Chromium where there is none, and the dr
 browser-test: browser ## check the report's page in Chromium
 	$(VENV)/bin/python -m pytest tests/browser
 
-reliability: $(STAMP) ## break runs on purpose and write results/reference/reliability.md; sixteen minutes on two cores
+reliability: $(STAMP) ## break runs on purpose and write results/reference/reliability.md; half an hour on two cores
 	$(VENV)/bin/python -m tests.reliability.table
 
 clean: ## delete the environment and caches; results and downloaded data stay

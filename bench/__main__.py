@@ -25,6 +25,7 @@ from bench.cli import (
     listing,
     measuring,
     outputs,
+    status,
 )
 from bench.errors import UserError
 
@@ -32,7 +33,7 @@ STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EI
 """Errors of a full, read-only or faulty disk. They are not bugs, even if the error names no file."""
 
 COMMANDS = (
-    *(cells.run, cells.suite_command, cells.tune_command, cells.status_command, cells.report),
+    *(cells.run, cells.suite_command, cells.tune_command, status.status_command, cells.report),
     *(comparing.compare, comparing.verify_command, measuring.profile, measuring.reach, measuring.article),
     *(outputs.translate, outputs.generate_command, outputs.score, outputs.hypotheses_command, outputs.significance),
     *(listing.list_command, data.data, measuring.doctor),

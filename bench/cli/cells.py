@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from bench.cli import EXIT_FAILED, EXIT_OK, PATH, RUNS
-from bench.conf import files
 from bench.errors import UserError
 
 RETRY_HELP = "Run cells again that failed, diverged or ran out of time before."
@@ -68,6 +67,21 @@ def run(settings: tuple[str, ...], multirun: bool, cfg: str | None, resolve: boo
 @click.option("--adopted", is_flag=True, help="Apply the settings that you stored with `bench tune --adopt`.")
 @click.option("--lang", metavar="A,B", default="en", show_default=True, help=LANGUAGE_HELP)
 @click.option("--no-report", is_flag=True, help="Do not write the report.")
+@click.option(
+    "--on", "engine", type=click.Choice(["slurm", "local"]), help="Start workers there with submitit, and return."
+)
+@click.option(
+    "--workers", type=click.IntRange(1, 10_000), metavar="N", help="With --on: number of workers.  [default: 8]"
+)
+@click.option("--minutes", type=click.IntRange(1, 10**6), metavar="N", help="With --on: time limit of a worker's job.")
+@click.option("--partition", metavar="NAME", help="With --on slurm: partition of the jobs.")
+@click.option(
+    "--slurm",
+    "slurm_options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="With --on slurm: an option of sbatch; repeatable.",
+)
 def suite_command(
     name: str,
     jobs: int | None,
@@ -79,6 +93,11 @@ def suite_command(
     adopted: bool,
     lang: str,
     no_report: bool,
+    engine: str | None,
+    workers: int | None,
+    minutes: int | None,
+    partition: str | None,
+    slurm_options: tuple[str, ...],
 ) -> int:
     """Run all cells of a suite, write its report and print the verdicts.
 
@@ -86,19 +105,36 @@ def suite_command(
     beside them. Finished cells are skipped: run the same command again to continue after an interruption. Cells that
     failed before are skipped too, unless --retry-failed is given.
 
+    With --on, workers on other machines run the cells (see "Beyond one machine" in bench/README.md). The command
+    returns when they are submitted, and writes no report; the same command without --on does.
+
     Exit status: 0 if every cell finished; 1 if a cell failed, diverged or ran out of time, now or before; 2 for
-    invalid input.
+    invalid input. With --on: 0 if the workers are submitted, or no cell is left to run.
     """
     from bench.analysis import messages
+    from bench.cli import submitting
     from bench.conf import suites
     from bench.runs import steps, suite
     from bench.runs.display import board
     from bench.system.environment import usable_cores
 
     messages.parse_languages(lang)  # a mistake is said before the cells run, not after them
+    options = submitting.slurm_options(partition, slurm_options)
+    for option, value, needed in (
+        ("--workers", workers, engine),
+        ("--minutes", minutes, engine),
+        ("--partition or --slurm", options or None, engine == "slurm"),
+        ("--jobs", jobs, engine is None),
+    ):
+        if value is not None and not needed:
+            advice = "--on takes --workers" if option == "--jobs" else "it needs --on slurm"
+            raise UserError(f"{option} does not apply here; {advice}")
     chosen = suites.load(name, only, seeds)
     out = RUNS / name if out is None else out
     suite.check_folder(out)
+    if engine is not None:
+        timeout = chosen.cell_timeout if cell_timeout is None else cell_timeout
+        return submitting.submit(engine, chosen, out, adopted, retry_failed, timeout, workers, minutes, options)
     at_a_time = suite.concurrency(chosen.threads, jobs)
     if chosen.threads > usable_cores():
         click.echo(
@@ -186,47 +222,6 @@ def tune_command(
     for path in tune.adopt(paths) if adopt else ():
         click.echo(f"changed {path}")
     return EXIT_FAILED if suite.failed(outcomes) else EXIT_OK
-
-
-@click.command("status")
-@click.argument("folder", type=PATH)
-@click.option("--suite", "name", metavar="NAME", help="Suite whose cells belong there.  [default: from the records]")
-@click.option("--seeds", metavar="N-M", help="As in bench suite.")
-@click.option("--json", "as_json", is_flag=True, help="Print the status as JSON.")
-def status_command(folder: Path, name: str | None, seeds: str | None, as_json: bool) -> int:
-    """Show which cells of a results folder are done, running, failed or missing.
-
-    Also how long the rest will take, by the times of the finished cells, and which claims are decided so far. Nothing
-    is written; cells may be running meanwhile.
-
-    Exit status: 0 on success, whatever the status; 2 for invalid input.
-    """
-    import json
-
-    from bench.analysis.claims import judge
-    from bench.conf import suites
-    from bench.records import store
-    from bench.runs import status, suite
-
-    if not folder.is_dir():
-        raise UserError(f"{folder}: not a folder of results")
-    suite.check_folder(folder, written=False)
-    records = status.records_of(folder)
-    recorded = status.suite_of(records)
-    name = name or (recorded if recorded in files.choices("suite") else None)
-    chosen = None if name is None else suites.load(name, seeds=seeds)
-    jobs = [] if chosen is None else [suite.Job.of(overrides) for overrides in chosen.cells]
-    at_a_time = 1 if chosen is None else suite.concurrency(chosen.threads)
-    current = status.read(folder, records, jobs, name, at_a_time)
-    verdicts = judge.verdicts(store.load(folder)) if current.counts.get("done") else []
-    if as_json:
-        click.echo(json.dumps(status.as_json(current, {each.letter: each.verdict for each in verdicts}), indent=1))
-        return EXIT_OK
-    for line in status.lines(current):
-        click.echo(line)
-    if verdicts:
-        click.echo("claims so far: " + ", ".join(f"{each.letter} {each.verdict}" for each in verdicts))
-    return EXIT_OK
 
 
 @click.command()

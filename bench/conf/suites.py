@@ -1,8 +1,8 @@
 """Suites of cells, read from files: `conf/suite/NAME.yaml`. No torch here.
 
 A file opens with a one-line description and has the keys `threads` (of a cell), `cell_timeout` (seconds a cell may
-take, optional), `cells`, a list of settings, and `then` (optional), a list of commands to run after the cells. A
-setting with a list of values stands for one cell for each value.
+take, optional), `cells`, a list of settings, `then` (optional), a list of commands to run after the cells, and `needs`
+(optional), what a cell needs on a cluster. A setting with a list of values stands for one cell for each value.
 """
 
 from __future__ import annotations
@@ -11,17 +11,20 @@ import math
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from bench.conf import checks, files, tuned_settings
 from bench.errors import UserError
 
-KEYS = ("threads", "cell_timeout", "cells", "then")
+KEYS = ("threads", "cell_timeout", "cells", "then", "needs")
 STEP_KEYS = {"run", "makes"}
+NEEDS, OF_TASKS = ("memory", "minutes"), "tasks"
+"""Keys of `needs`: GiB and minutes of a cell; under `tasks`, the same for the cells of single tasks."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Step:
 @dataclass(frozen=True)
 class Suite:
     """cells: the overrides of each cell; steps: after the cells. threads: of a cell; cell_timeout: seconds it may
-    take, None = no limit."""
+    take, None = no limit; needs: as in the file, see NEEDS."""
 
     name: str
     description: str
@@ -48,6 +51,12 @@ class Suite:
     cell_timeout: float | None
     cells: tuple[tuple[str, ...], ...]
     steps: tuple[Step, ...] = ()
+    needs: Mapping[str, Any] = field(default_factory=dict)
+
+    def needed(self, task: str) -> dict[str, float]:
+        """What the file says that a cell of this task needs: any of NEEDS."""
+        of_task = self.needs.get(OF_TASKS, {}).get(task, {})
+        return {key: each[key] for key in NEEDS for each in (self.needs, of_task) if key in each}
 
 
 SEED = "seed="
@@ -112,7 +121,15 @@ def read(path: Path, only: str | None = None) -> Suite:
                 raise UserError(f"suite {path.stem} has no task {task!r}; it has {', '.join(tasks)}")
         cells = [each for each in cells if tuned_settings.groups_of(each)["task"] in only.split(",")]
     steps = tuple(Step(each["run"], each["makes"]) for each in content.get("then", ()))
-    return Suite(path.stem, files.description(path), threads, content.get("cell_timeout"), tuple(cells), steps)
+    return Suite(
+        path.stem,
+        files.description(path),
+        threads,
+        content.get("cell_timeout"),
+        tuple(cells),
+        steps,
+        content.get("needs") or {},
+    )
 
 
 def _overrides(grid: Mapping[str, object]) -> list[list[str]]:
@@ -144,7 +161,9 @@ def _fault(content: object) -> str | None:
     for key in content:
         if key not in KEYS:
             return f"a suite has no {key!r:.100}; it has {', '.join(KEYS)}"
-    threads, timeout, cells, then = (content.get(key) for key in KEYS)
+    threads, timeout, cells, then, needs = (content.get(key) for key in KEYS)
+    if needs is not None and (fault := _fault_of_needs(needs)):
+        return fault
     if "threads" in content and (type(threads) is not int or not 1 <= threads <= checks.MAX_THREADS):
         return f"threads must be a whole number from 1 to {checks.MAX_THREADS}, got {threads!r:.100}"
     if timeout is not None and (type(timeout) not in (int, float) or not 0 < timeout < math.inf):
@@ -164,6 +183,23 @@ def _fault(content: object) -> str | None:
                 return (
                     f"entry {number} of cells: {key!r:.100} must have a value or a list of values, got {value!r:.100}"
                 )
+    return None
+
+
+def _fault_of_needs(needs: object, place: str = "needs") -> str | None:
+    if not isinstance(needs, dict):
+        return f"{place} must have memory (GiB) or minutes, got {needs!r:.100}"
+    for key, value in needs.items():
+        if key == OF_TASKS and place == "needs":
+            if not isinstance(value, dict):
+                return f"needs.tasks must have the needs of tasks by name, got {value!r:.100}"
+            for task, of_task in value.items():
+                if fault := _fault_of_needs(of_task, f"needs.tasks.{task!s:.100}"):
+                    return fault
+        elif key not in NEEDS:
+            return f"{place} has no {key!r:.100}; it has {', '.join(NEEDS)}"
+        elif type(value) not in (int, float) or not 0 < value < math.inf:
+            return f"{place}.{key} must be a number above 0, got {value!r:.100}"
     return None
 
 

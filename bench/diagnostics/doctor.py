@@ -31,6 +31,7 @@ WIDTH = 100
 OPTIONAL = {
     "pyarrow": ("results.parquet", "parquet"),
     "datasets": ("task.dataset", "datasets"),
+    "submitit": ("bench suite --on", "slurm"),
     "playwright": ("tests of the page in a browser", "browser"),
 }
 """Optional libraries: what needs them, and the extra that installs them."""

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import BrokenFile
 from bench.records import cost_rounds, reading, types, versions
+from bench.records.work import BUILDING, publish, work_folder
+from bench.records.work import STATE_BUILDING as STATE_BUILDING
+from bench.records.work import WEIGHTS_BUILDING as WEIGHTS_BUILDING
+from bench.records.work import WORK as WORK
+from bench.records.work import clear_unfinished as clear_unfinished
+from bench.records.work import lease_file as lease_file
+from bench.records.work import lock_file as lock_file
 from bench.system.files import flush, replacing, writing
+from bench.system.leases import Lease, Lost
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +30,6 @@ SCHEMA = 3
 READABLE = (1, 2, SCHEMA)
 RECORD, CURVE, OUTPUTS, WEIGHTS = "record.json", "curve.csv", "outputs.tsv", "model.safetensors"
 ATTENTION = "attention.json"
-WORK = ".work"
 PROFILE = "profile"
 """The folder of a profile taken within a suite, beside the cells."""
 STATUSES = ("done", "failed", "diverged", "skipped", "timeout")
@@ -60,16 +67,6 @@ class Records:
     scores: pd.DataFrame
     curves: pd.DataFrame
     rounds: Sequence[cost_rounds.RoundRow] = ()
-
-
-def work_folder(out: Path, cell: str) -> Path:
-    """The folder of a cell while it runs."""
-    return out / WORK / cell
-
-
-def lock_file(out: Path, cell: str) -> Path:
-    """The file that a process locks while it runs the cell."""
-    return out / WORK / f"{cell}.lock"
 
 
 def finished(out: Path, cell: str, statuses: Iterable[str] = ("done",)) -> bool:
@@ -124,14 +121,16 @@ def write(
     outputs: Sequence[Mapping[str, object]] = (),
     weights: Path | None = None,
     attention: Mapping[str, Any] | None = None,
+    lease: Lease | None = None,
 ) -> Path:
     """Write a cell's folder under `out` atomically and return its path.
 
     weights: a finished file, which is moved into the folder. attention: from `bench.evaluation.attention_maps`. An
     earlier folder of the cell is replaced, and stays complete until then. The record's `files` are the sizes in bytes
-    of the other files of the folder. Raises StorageError."""
+    of the other files of the folder. lease: of the process that runs the cell. Raises StorageError, and Lost, with
+    nothing changed, if the lease is lost or the cell is done."""
     with writing(out):
-        return _write(out, dict(record), curve, outputs, weights, attention)
+        return _write(out, dict(record), curve, outputs, weights, attention, lease)
 
 
 def _write(
@@ -141,10 +140,14 @@ def _write(
     outputs: Sequence[Mapping[str, object]],
     weights: Path | None,
     attention: Mapping[str, Any] | None,
+    lease: Lease | None,
 ) -> Path:
+    if lease is not None:
+        lease.check()
     cell = str(record["cell"])
     work = work_folder(out, cell)
-    building, earlier = work / "finished", work / "earlier"
+    own = "" if lease is None else f".{lease.token}"
+    building, earlier = work / f"{BUILDING}{own}", work / f"earlier{own}"
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
     if curve:
@@ -168,10 +171,11 @@ def _write(
     for path in (*building.iterdir(), building):
         flush(path)
     target = out / cell
-    if target.exists():
-        shutil.rmtree(earlier, ignore_errors=True)
-        os.replace(target, earlier)
-    os.replace(building, target)
+    if lease is not None:
+        lease.check()
+        if finished(out, cell):
+            raise Lost(str(target))
+    publish(building, target, earlier, lease)
     flush(out)
     if record.get("status") in RESUMABLE:
         shutil.rmtree(earlier, ignore_errors=True)

@@ -26,6 +26,7 @@ from bench.runs.record import new_record
 from bench.runs.record_sections import data_section, memory_section, training_sections
 from bench.runs.trackers import Trackers
 from bench.system.allocator import tune_allocator
+from bench.system.leases import Lease
 from bench.system.signals import Stop
 from bench.tasks import task_cache
 from bench.training.checkpoint import CheckpointStore
@@ -43,18 +44,20 @@ def run_cell(
     concurrent: int = 1,
     progress: Progress | None = None,
     stop: Stop | None = None,
+    lease: Lease | None = None,
 ) -> str:
     """Train and evaluate a cell and write its folder under `out`; returns the record's status.
 
     concurrent: how many cells run at the same time, for the record. stop: how the process is asked to end, see
     `bench.system.signals`. An error inside the cell, missing and broken data included, becomes a record. Outside a
-    suite (None) a UserError is raised as well, and only missing or broken data leave a record. Raises UserError for an
-    impossible configuration before anything is written, and StorageError where nothing can be written."""
+    suite (None) a UserError is raised as well, and only missing or broken data leave a record. lease: of the process
+    that runs the cell. Raises UserError for an impossible configuration before anything is written, StorageError where
+    nothing can be written, and Lost where another process has taken over the cell."""
     tune_allocator()
     torch.set_num_threads(cell.threads)
     if cell.device == "cuda" and not torch.cuda.is_available():
         raise UserError("device=cuda, but torch sees no GPU here; use device=cpu")
-    run = _Run(cell, out, suite, concurrent, progress or Silent())
+    run = _Run(cell, out, suite, concurrent, progress or Silent(), lease)
     trackers = Trackers(cell, out, suite, run.progress.say)
     try:
         run.load_data()
@@ -79,8 +82,10 @@ def run_cell(
 class _Run:
     """The steps of a cell, each of which adds to its record."""
 
-    def __init__(self, cell: Cell, out: Path, suite: str | None, concurrent: int, progress: Progress) -> None:
-        self.cell, self.out, self.progress = cell, out, progress
+    def __init__(
+        self, cell: Cell, out: Path, suite: str | None, concurrent: int, progress: Progress, lease: Lease | None
+    ) -> None:
+        self.cell, self.out, self.progress, self.lease = cell, out, progress, lease
         self.started = time.perf_counter()
         gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
         self.record = new_record(cell, suite, "failed", concurrent=concurrent, gpu=gpu)
@@ -88,7 +93,7 @@ class _Run:
         self.outputs: list[dict[str, Any]] = []
         self.attention: dict[str, Any] | None = None
         self.work = store.work_folder(out, cell.name)
-        self.weights = self.work / "weights.safetensors"
+        self.weights = self.work / f"{store.WEIGHTS_BUILDING}{f'.{lease.token}' if lease else ''}.safetensors"
 
     def load_data(self) -> None:
         self.task = self.cell.make_task()
@@ -125,7 +130,7 @@ class _Run:
         redraw = self.task.with_bpe_dropout(data.train, config.bpe_dropout) if config.bpe_dropout else None
         trainer = Trainer(self.model, data.train, data.valid, config, cell.seed, cell.device, redraw, measured)
         try:
-            trainer.run(CheckpointStore(self.work), self.progress, stop)
+            trainer.run(CheckpointStore(self.work, lease=self.lease), self.progress, stop)
         finally:
             history = trainer.history
             self.curve = history.curve
@@ -158,6 +163,8 @@ class _Run:
             self.progress.say(f"warning: {warning}")
 
     def save_weights(self) -> None:
+        if self.lease is not None:
+            self.lease.check()
         save(self.model, self.weights)
         self.record["status"] = "done"
 
@@ -179,7 +186,7 @@ class _Run:
         record["memory"] = record["memory"] or memory_section()
         record["times"]["total"] = time.perf_counter() - self.started
         weights = self.weights if record["status"] == "done" else None
-        store.write(self.out, record, self.curve, self.outputs, weights, self.attention)
+        store.write(self.out, record, self.curve, self.outputs, weights, self.attention, self.lease)
 
 
 def _check_outputs(cell: Cell, data: TaskData) -> None:

@@ -19,6 +19,7 @@ from typing import NoReturn
 
 from bench.errors import StorageError, UserError
 from bench.runs.pipe import Pipe
+from bench.system.leases import Lease, Lost
 from bench.system.signals import Interrupted, Stop
 
 TERMINATED = 128 + signal.SIGTERM
@@ -31,18 +32,19 @@ TRACE = getattr(signal, "SIGUSR1", None)
 @dataclass(frozen=True)
 class Order:
     """One cell for a child to run. overrides, adopted: see `bench.conf.compose.compose`; concurrent: how many cells
-    run at the same time."""
+    run at the same time; lease: path and token of the parent's lease, see `bench.system.leases`."""
 
     overrides: tuple[str, ...]
     out: str
     suite: str | None = None
     concurrent: int = 1
     adopted: bool = False
+    lease: tuple[str, str] | None = None
 
 
 def main() -> int:
     """Run one cell. Exit status 0 where the cell has its record, whatever its status; 2 for bad input and where
-    nothing can be written; TERMINATED after SIGTERM."""
+    nothing can be written; TERMINATED after SIGTERM, and where another process has taken over the cell."""
     stop = Stop()
     signal.signal(signal.SIGTERM, stop.request)
     faulthandler.enable()
@@ -59,8 +61,9 @@ def main() -> int:
 
         cell = compose(order.overrides, order.adopted)
         out, suite = Path(order.out), order.suite
-        status = run_cell(cell, out, suite=suite, concurrent=order.concurrent, progress=pipe, stop=stop)
-    except Interrupted:
+        lease = None if order.lease is None else Lease(Path(order.lease[0]), order.lease[1])
+        status = run_cell(cell, out, suite=suite, concurrent=order.concurrent, progress=pipe, stop=stop, lease=lease)
+    except (Interrupted, Lost):
         return TERMINATED
     except StorageError as error:
         pipe.full(str(error))

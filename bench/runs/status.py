@@ -1,35 +1,44 @@
-"""The state of a results folder: which cells are done, running, failed or missing, and how long the rest will take.
+"""The state of a results folder: which cells are done, running, failed or missing, who runs which, how fast, and when
+the rest will be done.
 
-No torch here, and nothing is written: another process may be running the cells.
+No torch here, and nothing is written: other processes may be running the cells, on this machine or on others.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
+import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from bench.records import reading, store
+from bench.runs.plan import PlannedCell
 from bench.runs.suite import BAD, Job
-from bench.system import locks
+from bench.system import leases, locks
+from bench.system.leases import Content, Sight, Watch
 from bench.training.progress import duration
 
 RUNNING, STOPPED, MISSING = "running", "stopped", "missing"
 STATES = ("done", RUNNING, STOPPED, MISSING, *(status for status in store.STATUSES if status != "done"))
-"""States of a cell, in the order of messages: the statuses of records; RUNNING, a process holds its lock; STOPPED, it
-has a saved state and no process; MISSING, nothing of it is there."""
+"""States of a cell, in the order of messages: the statuses of records; RUNNING, a process holds its lock or
+renews its lease; STOPPED, it has a saved state or a lease, and no living process; MISSING, nothing of it is there."""
 
 LISTED = 10
-"""Cells that a message names in each state; the others are counted."""
+"""Cells that a message names in each state; the others are counted. Running cells are all named."""
+
+BEATS_WATCHED = 1.5
+"""How long a lease is watched for a sign of life, in the times between two of them."""
 
 
 @dataclass(frozen=True)
 class CellState:
     """state: one of STATES; reason: of a cell that did not finish; seconds: that it took, None where it has not
-    ended."""
+    ended; lease: of the process that runs it, None where it has none."""
 
     name: str
     task: str
@@ -37,6 +46,22 @@ class CellState:
     state: str
     reason: str | None = None
     seconds: float | None = None
+    lease: Content | None = None
+
+    @property
+    def worker(self) -> str | None:
+        """`host, job 4711_3, pid 815`: who runs the cell, if known."""
+        if self.lease is None:
+            return None
+        job = [f"job {self.lease.job}"] if self.lease.job else []
+        return ", ".join([self.lease.host, *job, f"pid {self.lease.pid}"])
+
+    @property
+    def remark(self) -> str | None:
+        """What there is to say about a cell that is not done."""
+        if self.lease is None:
+            return self.reason
+        return f"on {self.worker}, for {duration(self.lease.seconds)}: {self.lease.note or 'starting'}"
 
 
 @dataclass(frozen=True)
@@ -57,19 +82,20 @@ class Status:
     @property
     def seconds_left(self) -> float | None:
         """Expected time of the cells that have not ended, each as long as the median of those of its task and model,
-        else of its task, else of all. A running cell counts in full. None where no cell is done."""
+        else of its task, else of all. A running cell counts in full where it is not known since when it runs. None
+        where no cell is done."""
         times = [(cell.task, cell.model, cell.seconds) for cell in self.cells if cell.state == "done" and cell.seconds]
         if not times:
             return None
         waiting = [cell for cell in self.cells if cell.state in (RUNNING, STOPPED, MISSING)]
-        expected = [
-            statistics.median(
+        expected = []
+        for cell in waiting:
+            whole = statistics.median(
                 [seconds for task, model, seconds in times if (task, model) == (cell.task, cell.model)]
                 or [seconds for task, _, seconds in times if task == cell.task]
                 or [seconds for _, _, seconds in times]
             )
-            for cell in waiting
-        ]
+            expected.append(max(0.0, whole - (0.0 if cell.lease is None else cell.lease.seconds)))
         return max(sum(expected) / self.at_a_time, max(expected, default=0.0))
 
 
@@ -80,14 +106,63 @@ def suite_of(records: Mapping[str, Mapping[str, Any]]) -> str | None:
 
 
 def read(
-    folder: Path, records: Mapping[str, Mapping[str, Any]], jobs: Sequence[Job], suite: str | None, at_a_time: int
+    folder: Path,
+    records: Mapping[str, Mapping[str, Any]],
+    jobs: Sequence[Job],
+    suite: str | None,
+    at_a_time: int,
+    planned: Sequence[PlannedCell] = (),
 ) -> Status:
-    """The status of a folder. records: see `records_of`; jobs: the cells that belong there; others that are there are
-    listed as well."""
+    """The status of a folder. records: see `records_of`; jobs: the cells that belong there; planned: those that
+    workers were started for; further cells with records are listed as well. at_a_time: used where no cell has a
+    lease. Takes some seconds where other machines run cells, whose leases it watches."""
     wanted = {job.cell.name: (job.cell.task, job.cell.model) for job in jobs}
+    wanted |= {cell.name: (cell.task, cell.model) for cell in planned}
     wanted |= {name: (str(record["task"]), str(record["model"])) for name, record in records.items()}
-    cells = [_state(folder, name, *parts, records.get(name)) for name, parts in wanted.items()]
-    return Status(folder, suite, cells, at_a_time)
+    running, silent = _leases(folder, wanted)
+    cells = [_state(folder, name, *parts, records.get(name), running, silent) for name, parts in wanted.items()]
+    workers = sum(lease is not None for lease in running.values())
+    return Status(folder, suite, cells, workers or at_a_time)
+
+
+def _leases(folder: Path, names: Iterable[str]) -> tuple[dict[str, Content | None], set[str]]:
+    """The cells that living processes run, with their leases, and the cells whose process has died or is suspended."""
+    watch, running, undecided = Watch(), {}, set()
+    try:
+        present = set(os.listdir(folder / store.WORK))
+    except OSError:
+        return {}, set()
+    for name in names:
+        path, lock = store.lease_file(folder, name), store.lock_file(folder, name)
+        if lock.name in present and locks.is_held(lock):
+            sight = watch.look(path)
+            running[name] = None if sight is None else sight.content
+        elif path.name in present:
+            undecided.add(name)
+    silent = {name for name in undecided if _has_ended(watch.look(store.lease_file(folder, name)))}
+    undecided -= silent
+    end = time.monotonic() + BEATS_WATCHED * watch.seconds / leases.BEATS
+    while undecided and time.monotonic() < end:
+        time.sleep(min(0.2, watch.seconds / leases.BEATS / 4))
+        for name in sorted(undecided):
+            sight = watch.look(store.lease_file(folder, name))
+            if sight is None or sight.alive:
+                undecided.discard(name)
+                running |= {} if sight is None else {name: sight.content}
+    return running, silent | undecided
+
+
+def _has_ended(sight: Sight | None) -> bool:
+    """Whether a lease is of a process of this machine that is there no more."""
+    if sight is None or sight.content.machine != leases.machine():
+        return False
+    try:
+        os.kill(sight.content.pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def records_of(folder: Path) -> dict[str, dict[str, Any]]:
@@ -101,12 +176,22 @@ def records_of(folder: Path) -> dict[str, dict[str, Any]]:
     return records
 
 
-def _state(folder: Path, name: str, task: str, model: str, record: Mapping[str, Any] | None) -> CellState:
-    if locks.is_held(store.lock_file(folder, name)):
-        return CellState(name, task, model, RUNNING)
+def _state(
+    folder: Path,
+    name: str,
+    task: str,
+    model: str,
+    record: Mapping[str, Any] | None,
+    running: Mapping[str, Content | None],
+    silent: Collection[str],
+) -> CellState:
+    if name in running:
+        return CellState(name, task, model, RUNNING, lease=running[name])
     if record is not None:
         seconds = (record.get("times") or {}).get("total")
         return CellState(name, task, model, record["status"], record.get("reason"), seconds)
+    if name in silent:
+        return CellState(name, task, model, STOPPED, "its worker shows no sign of life")
     saved = store.work_folder(folder, name).is_dir()
     return CellState(name, task, model, STOPPED if saved else MISSING)
 
@@ -114,8 +199,27 @@ def _state(folder: Path, name: str, task: str, model: str, record: Mapping[str, 
 def as_json(status: Status, verdicts: Mapping[str, str]) -> dict[str, Any]:
     """The status for programs. verdicts: by letter of the claim, so far."""
     cells = [{"cell": cell.name, "state": cell.state, "reason": cell.reason} for cell in status.cells]
+    workers = [
+        {
+            "cell": cell.name,
+            "host": cell.lease.host,
+            "pid": cell.lease.pid,
+            "job": cell.lease.job,
+            "seconds": cell.lease.seconds,
+            "progress": cell.lease.note,
+        }
+        for cell in status.cells
+        if cell.lease is not None
+    ]
     counts, left = status.counts, status.seconds_left
-    return {"suite": status.suite, "counts": counts, "seconds_left": left, "claims": dict(verdicts), "cells": cells}
+    return {
+        "suite": status.suite,
+        "counts": counts,
+        "seconds_left": left,
+        "claims": dict(verdicts),
+        "cells": cells,
+        "workers": workers,
+    }
 
 
 def lines(status: Status) -> list[str]:
@@ -128,14 +232,16 @@ def lines(status: Status) -> list[str]:
         if state == "done":
             continue
         of_state = [cell for cell in status.cells if cell.state == state]
-        for cell in of_state[:LISTED]:
-            written.append(f"  {state:9} {cell.name}" + (f": {cell.reason}" if cell.reason else ""))
-        if len(of_state) > LISTED:
+        for cell in of_state if state == RUNNING else of_state[:LISTED]:
+            remark = f" {cell.remark}" if cell.lease else f": {cell.remark}" if cell.remark else ""
+            written.append(f"  {state:9} {cell.name}{remark}")
+        if len(of_state) > LISTED and state != RUNNING:
             written.append(f"  {state:9} and {len(of_state) - LISTED} more")
     left = status.seconds_left
     if left:
         together = f", {status.at_a_time} cells at a time" if status.at_a_time > 1 else ""
-        written.append(f"about {duration(left)} left{together}, by the times of the finished cells")
+        end = f"{datetime.now() + timedelta(seconds=left):%Y-%m-%d %H:%M}"
+        written.append(f"about {duration(left)} left (until {end}){together}, by the times of the finished cells")
     if any(cell.state in BAD for cell in status.cells):
         again = "with --retry-failed" if status.suite else "by the command that ran them"
         written.append(f"cells that failed run again {again}")

@@ -4,54 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.conf.compose import compose
-from bench.conf.schema import Cell
 from bench.errors import StorageError, UserError
 from bench.records import store
 from bench.runs import trackers
 from bench.runs.display import Board
 from bench.runs.fork_server import COMMAND as SERVER
-from bench.runs.record import new_record
-from bench.runs.worker import Order, Stopped, Workers
-from bench.system import files, locks
+from bench.runs.runner import EARLIER, ELSEWHERE, Job, Runner
+from bench.runs.worker import Workers
+from bench.system import files
 from bench.system.environment import code_version, usable_cores
-from bench.training.progress import duration
-
-EARLIER = "finished before"
-"""The outcome of a cell that did not need to run."""
-
-ELSEWHERE = "run elsewhere"
-"""The outcome of a cell that another process is running. All other outcomes are the statuses of records."""
 
 BAD = ("failed", "diverged", "timeout")
 """Statuses that a suite does not run again unless told to: such a cell would usually fail again."""
 
-LOCK_WAIT = 5.0
-"""Seconds to wait for a cell's lock: a child whose suite was killed needs a moment to end."""
-
 REPORT = ("report.md", "report.html")
-
-
-@dataclass(frozen=True)
-class Job:
-    """A cell and the overrides that a worker composes it from. adopted: see `bench.conf.compose.compose`."""
-
-    cell: Cell
-    overrides: tuple[str, ...]
-    adopted: bool = False
-
-    @classmethod
-    def of(cls, overrides: Sequence[str], adopted: bool = False) -> Job:
-        """Compose the cell of these overrides. Raises UserError."""
-        return cls(compose(overrides, adopted), tuple(overrides), adopted)
 
 
 def concurrency(threads: int, jobs: int | None = None, cores: int | None = None) -> int:
@@ -102,6 +74,36 @@ def run(
     is left to that process. A KeyboardInterrupt ends all children, which save their states, and is raised again.
     Outside a suite (None) a UserError does the same, since somebody is there to correct the input; a suite records it
     and goes on. StorageError ends either."""
+    todo, outcomes = left_to_run(jobs, out, board, retry)
+    if not todo:
+        return outcomes
+    workers = Workers(server=SERVER if len(todo) > 1 else None) if workers is None else workers
+    concurrent = min(at_a_time, len(todo))
+    new = [folder for folder in (out, *out.parents) if not folder.exists()]
+    runner = Runner(out, board, workers, suite=suite, concurrent=concurrent, timeout=timeout)
+
+    try:
+        with ThreadPoolExecutor(concurrent) as pool:
+            futures = {pool.submit(runner.run, job): job.cell.name for job in todo}
+            waiting = set(futures)
+            try:
+                while waiting:
+                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        outcomes[futures[future]] = future.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                workers.stop()
+                raise
+    finally:
+        workers.close()
+        _remove_empty(out, new)
+    return outcomes
+
+
+def left_to_run(jobs: Sequence[Job], out: Path, board: Board, retry: bool) -> tuple[list[Job], dict[str, str]]:
+    """The cells that have to run, and the outcomes of the others by name. retry: see `run`. Raises StorageError for
+    folders of cells that cannot be replaced, and UserError for a tracker that cannot be used."""
     trackers.chosen()
     by_name = {job.cell.name: job for job in jobs}
     earlier = {name: record for name in by_name if (record := _earlier_record(out, name, board)) is not None}
@@ -117,63 +119,7 @@ def run(
     todo = [job for name, job in by_name.items() if name not in outcomes]
     for job in todo:
         _check_cell_folder(out / job.cell.name)
-    if not todo:
-        return outcomes
-    workers = Workers(server=SERVER if len(todo) > 1 else None) if workers is None else workers
-    concurrent = min(at_a_time, len(todo))
-    new = [folder for folder in (out, *out.parents) if not folder.exists()]
-
-    def work(job: Job) -> str:
-        name = job.cell.name
-        with contextlib.ExitStack() as stack:
-            try:
-                with files.writing(out):
-                    lock = stack.enter_context(locks.exclusive(store.lock_file(out, name), LOCK_WAIT))
-            except locks.Busy:
-                board.count(1, f"{name} is {ELSEWHERE}: another process is running it")
-                return ELSEWHERE
-            if store.finished(out, name):
-                board.count(1, f"{name} {EARLIER}, by another process")
-                return EARLIER
-            return _run(job, lock.fileno())
-
-    def _run(job: Job, lock: int) -> str:
-        progress = board.start(job.cell.name)
-        started = time.monotonic()
-        order = Order(job.overrides, str(out), suite, concurrent, job.adopted)
-        try:
-            status = workers.run(order, job.cell, progress, timeout, (lock,))
-        except StorageError:
-            raise
-        except UserError as error:
-            if suite is None:
-                raise
-            status = "failed"
-            store.write(out, new_record(job.cell, suite, status, str(error)))
-        except Stopped:
-            return "stopped"
-        reason = store.read(out / job.cell.name).get("reason")
-        took = f"{status} in {duration(time.monotonic() - started)}"
-        board.end(job.cell.name, f"{took}: {reason}" if reason else took)
-        return status
-
-    try:
-        with ThreadPoolExecutor(concurrent) as pool:
-            futures = {pool.submit(work, job): job.cell.name for job in todo}
-            waiting = set(futures)
-            try:
-                while waiting:
-                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        outcomes[futures[future]] = future.result()
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                workers.stop()
-                raise
-    finally:
-        workers.close()
-        _remove_empty(out, new)
-    return outcomes
+    return todo, outcomes
 
 
 def _check_cell_folder(folder: Path) -> None:

@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -29,6 +30,7 @@ from bench.errors import StorageError, UserError
 from bench.records import store
 from bench.runs import fork_server
 from bench.runs.child import TRACE, Order
+from bench.runs.claims import Claim
 from bench.runs.fork_server import ForkServer
 from bench.runs.pipe import relay
 from bench.runs.record import new_record
@@ -90,16 +92,21 @@ class Workers:
         progress: Progress,
         timeout: float | None = None,
         inherited: Sequence[int] = (),
+        claim: Claim | None = None,
     ) -> str:
         """Run a cell to its end and return its status. The cell then has a record, whatever happened.
 
-        timeout: seconds, None = no limit. inherited: open files that the child inherits. Raises UserError where the
-        child refused its input, StorageError where nothing can be written, Stopped after `stop`.
+        timeout: seconds, None = no limit. inherited: open files that the child inherits. claim: of the cell; its lease
+        is kept while the child is alive and not suspended. Raises UserError where the child refused its input,
+        StorageError where nothing can be written, Stopped after `stop`, and Lost where another process has taken over
+        the cell.
         """
         out = Path(order.out)
         started = time.monotonic()
         with tempfile.TemporaryFile() as errors:
             process = self._start(cell, errors.fileno(), inherited)
+            if claim is not None:
+                claim.follow(process.pid, partial(_signal, process, signal.SIGKILL))
             timed_out = threading.Event()
 
             def end_late_cell() -> None:
@@ -119,12 +126,18 @@ class Workers:
                 timer.cancel()
                 _end(process)
                 _close(process)
+                if claim is not None:
+                    claim.follow(None)
                 with self._lock:
                     self._running.discard(process)
             errors.seek(max(0, errors.seek(0, os.SEEK_END) - TAIL_BYTES))
             tail = errors.read().decode("utf-8", "replace").strip()
         if self._stopped:
             raise Stopped
+        lease = None
+        if claim is not None:
+            lease = claim.lease
+            claim.check(finished="status" in outcome)
         if "full" in outcome:
             raise StorageError(outcome["full"])
         if "refused" in outcome:
@@ -138,7 +151,9 @@ class Workers:
             status, reason = "failed", f"the process reported {outcome['status']!r} and wrote no such record"
         else:
             status, reason = "failed", f"the process {death(code)} after {seconds:.0f} seconds"
-        store.write(out, new_record(cell, order.suite, status, reason, tail or None, concurrent=order.concurrent))
+        store.write(
+            out, new_record(cell, order.suite, status, reason, tail or None, concurrent=order.concurrent), lease=lease
+        )
         return status
 
     def stop(self) -> None:

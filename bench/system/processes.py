@@ -1,4 +1,4 @@
-"""Work spread over a pool of processes."""
+"""Work spread over a pool of processes, and the state of a process."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 
@@ -18,3 +19,12 @@ def mapping(workers: int) -> Iterator[Callable[..., Iterator[Any]]]:
     # Spawned, not forked: a process with torch loaded has threads, and a fork would lose them.
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         yield pool.map
+
+
+def is_suspended(pid: int) -> bool:
+    """Whether a process is stopped by a signal (SIGSTOP) or a debugger. False where the system does not tell."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] in ("T", "t")

@@ -17,6 +17,7 @@ import torch
 from bench.data import code_hash
 from bench.errors import UserError
 from bench.system.files import flush, writing
+from bench.system.leases import Lease, Lost
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -54,25 +55,33 @@ def save_interval() -> float:
 class CheckpointStore:
     """Saves the states of one training in a folder: the latest, and the previous one in case the latest is damaged.
 
-    version: of the code, part of the file names.
+    version: of the code, part of the file names. lease: of the process that runs the cell, if it has one.
     """
 
-    def __init__(self, folder: Path, version: str | None = None) -> None:
+    def __init__(self, folder: Path, version: str | None = None, lease: Lease | None = None) -> None:
         version = version or code_version()
-        self.folder = folder
+        self.folder, self.lease = folder, lease
         self.latest = folder / f"state-{version}.pt"
         self.previous = folder / f"state-{version}.before.pt"
 
     def save(self, state: dict[str, Any]) -> None:
-        """Write a state. The latest one becomes the previous one. Raises StorageError."""
-        building = self.folder / f"{self.latest.name}.new"
+        """Write a state. The latest one becomes the previous one. Raises StorageError, and Lost, with nothing changed,
+        if the lease is lost."""
+        own = "" if self.lease is None else f".{self.lease.token}"
+        building = self.folder / f"{self.latest.name}{own}.new"
         with writing(self.latest):
+            if self.lease is not None:
+                self.lease.check()
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 with building.open("wb") as file:
                     _write(state, file)
                     file.flush()
                     os.fsync(file.fileno())
+                if self.lease is not None:
+                    self.lease.check()
+                if not building.exists():
+                    raise Lost(str(building))  # the next holder of the lease has deleted it after the check
                 if self.latest.exists():
                     os.replace(self.latest, self.previous)
                 os.replace(building, self.latest)

@@ -17,20 +17,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
 from bench.conf.compose import compose
+from bench.conf.suites import Suite
 from bench.records import store
+from bench.runs import engines, plan
 from bench.runs.display import Board
 from bench.runs.suite import Job, failed
 from bench.runs.suite import run as run_suite
 from bench.training import checkpoint
-from tests.reliability import memory
-from tests.reliability.bed import ARMS, BROKEN, ROOT, Bed, children, cut, kill, stop, words
+from tests.reliability import cluster, memory
+from tests.reliability.bed import ARMS, BROKEN, ROOT, Bed, bits, children, cut, kill, stop, words
 
 Injection = Callable[[Bed, random.Random], int | None]
 
@@ -175,6 +177,155 @@ def two_suites(bed: Bed, rng: random.Random) -> None:
             bed.same(arm, out)
             started = sum(errors.count(f"{bed.name(arm)}: started") for _, errors in said)
             assert started == 1, f"{arm} was run {started} times: {said}"
+
+
+LEASE = {"BENCH_LEASE": "2"}
+"""Seconds after which a frozen or lost worker's cell is free; a minute by default."""
+
+
+def frozen(bed: Bed, rng: random.Random) -> None:
+    """The command, its worker or both are suspended (SIGSTOP). Another command takes the cell over, and then the first
+    one wakes up."""
+    arm, environment = rng.choice(ARMS), bed.environment() | LEASE
+    with bed.room() as out:
+        process = bed.start(["bench", "run", *words(arm), f"out={out}"], env=environment)
+        bed.until(process, lambda: any((out / store.WORK).glob("*/state-*.pt")))
+        every = [process.pid, *children(process.pid)]
+        suspended = rng.choice([every, every[:1], every[1:]])
+        for pid in suspended:
+            _send(pid, signal.SIGSTOP)
+        try:
+            bed.finish(arm, out, env=environment)
+            written = _written(bed, out, arm)
+        finally:
+            for pid in suspended:
+                _send(pid, signal.SIGCONT)
+        _, errors = process.communicate(timeout=600)
+        assert process.returncode == 0, errors
+        assert _written(bed, out, arm) == written, "who was frozen wrote the record again"
+        bed.same(arm, out)
+
+
+def _send(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def lost_node(bed: Bed, rng: random.Random) -> None:
+    """All processes of one machine die at once; another machine, whose clocks are wrong and whose file system has no
+    locks, goes on."""
+    arm, environment = rng.choice(ARMS), bed.environment() | LEASE
+    _, seconds = bed.whole(arm)
+    with bed.room() as out:
+        first, second = (
+            ["tests.reliability.elsewhere", machine, str(rng.uniform(-1e6, 1e6)), "run", *words(arm), f"out={out}"]
+            for machine in ("one", "two")
+        )
+        process = bed.start(first, env=environment)
+        time.sleep(rng.uniform(0, seconds))
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=600)
+        again = bed.start(second, env=environment)
+        _, errors = again.communicate(timeout=600)
+        assert again.returncode == 0, errors
+        bed.same(arm, out)
+
+
+def workers_killed(bed: Bed, rng: random.Random, cells: int = 40, workers: int = 4, kills: int = 20) -> int:
+    """Workers of submitit's local executor, or the processes that hold them, are killed at random, and as many are
+    submitted again."""
+    with bed.room() as out:
+        alone = out.with_name("alone")
+        _cluster(bed, "alone", alone, cells)
+        names = [job.cell.name for job in cluster.jobs(cells)]
+        controllers = _cluster(bed, "submit", out, cells, workers)
+        done, end = 0, time.monotonic() + 1500
+        while not all(store.finished(out, name) for name in names):
+            assert time.monotonic() < end, f"{sum(store.finished(out, name) for name in names)} of {cells} cells"
+            time.sleep(rng.uniform(0, 1))
+            # Not the processes of cells: a cell that is killed is recorded as failed.
+            processes = [pid for each in controllers for pid in _workers_of(each)]
+            for pid in rng.sample(processes, min(2, len(processes), kills - done)):
+                kill(pid)
+                done += 1
+            controllers = [each for each in controllers if _workers_of(each)]
+            if len(controllers) < workers:
+                controllers += _cluster(bed, "submit", out, cells, workers - len(controllers))
+        different = [name for name in names if bits(out / name) != bits(alone / name)]
+        assert not different, f"other bits than of a run alone: {different}"
+        log = "".join(path.read_text() for path in (out / store.WORK / engines.JOBS).glob("*.err"))
+        repeated = [name for name in names if log.count(f"{name}: done in") > 1]
+        assert not repeated, f"run twice: {repeated}"
+        for each in controllers:
+            _send(each, signal.SIGINT)
+        return done
+
+
+def requeued(bed: Bed, rng: random.Random) -> None:
+    """The signal before a time limit: the worker saves its cell, and the job that is requeued goes on with it."""
+    arm = rng.choice(ARMS)
+    with bed.room() as out:
+        code = (
+            "from bench.conf.suites import Suite; from bench.runs import engines, plan, suite; "
+            "from tests.reliability.bed import words; from pathlib import Path; import sys; "
+            "jobs = [suite.Job.of(words(sys.argv[2]))]; out = Path(sys.argv[1]); "
+            "made = plan.make(Suite('requeued', '', 1, None, ()), jobs, out); "
+            "print(*engines.submit('local', made, out, workers=1)[0].jobs)"
+        )
+        command = [sys.executable, "-c", code, str(out), arm]
+        printed = subprocess.run(command, env=bed.environment(), capture_output=True, text=True, check=True).stdout
+        controller, end = int(printed), time.monotonic() + 300
+        while not any((out / store.WORK).glob("*/state-*.pt")):
+            assert time.monotonic() < end, "no state"
+            time.sleep(0.01)
+        for pid in children(controller):
+            _send(pid, signal.SIGUSR2)
+        while not store.finished(out, bed.name(arm)):
+            assert time.monotonic() < end, "not finished"
+            time.sleep(0.2)
+        bed.same(arm, out)
+        log = "".join(path.read_text() for path in (out / store.WORK / engines.JOBS).glob("*.err"))
+        assert "stopped; the cell's state is saved" in log and "resuming at step" in log, log
+
+
+def node_full(bed: Bed, rng: random.Random) -> None:
+    """One of two workers cannot write files beyond a size; the other one runs what is left."""
+    with bed.room() as out:
+        names = [job.cell.name for job in cluster.jobs(3)]
+        _cluster(bed, "alone", out.with_name("alone"), 3)
+        made = plan.make(Suite("cluster", "", 1, None, ()), cluster.jobs(3), out)
+        plan.write(made, out)
+        limit = rng.randrange(5_000, 60_000)
+        command = ["bench.runs.shared_worker", str(out), "0"]
+        broken = bed.start(
+            [*command, "0", "2"],
+            stdin=subprocess.PIPE,
+            preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit)),
+        )
+        whole = bed.start([*command, "1", "2"], stdin=subprocess.PIPE)
+        errors, others = broken.stderr.read(), whole.stderr.read()
+        for process in (broken, whole):
+            process.communicate(timeout=600)
+        assert broken.returncode in (0, 2), errors
+        if broken.returncode == 2:
+            assert "File too large" in errors and "Traceback" not in errors, errors
+        assert whole.returncode == 0, others
+        assert all(bits(out / name) == bits(out.with_name("alone") / name) for name in names)
+
+
+def _cluster(bed: Bed, *words: object) -> list[int]:
+    """Run `tests.reliability.cluster`; returns the numbers that it prints."""
+    command = [sys.executable, "-P", "-m", "tests.reliability.cluster", *map(str, words)]
+    done = subprocess.run(command, env=bed.environment() | LEASE, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return [int(word) for word in done.stdout.split()]
+
+
+def _workers_of(controller: int) -> list[int]:
+    """The processes of submitit and of the worker below a controller that still runs."""
+    jobs = children(controller)
+    return [*jobs, *(pid for job in jobs for pid in children(job))]
 
 
 def bad_cells(bed: Bed, rng: random.Random) -> None:
@@ -399,6 +550,35 @@ FAULTS = (
     ),
     Fault(
         "two processes run one suite into one folder", "each cell is run once, with the same bits", two_suites, 4, 0
+    ),
+    Fault(
+        "a frozen worker: the command, its process of a cell, or both suspended (SIGSTOP), and woken up later",
+        f"another one takes the cell over; who was frozen writes nothing; {SAME}",
+        frozen,
+        6,
+        0,
+    ),
+    Fault(
+        "a lost machine, and another with wrong clocks and without locks on the shared folder",
+        SAME,
+        lost_node,
+        4,
+        0,
+    ),
+    Fault(
+        "four workers of submitit's local executor on forty cells, killed at random twenty times and submitted again",
+        "all cells end, each once, with the bits of a run alone",
+        workers_killed,
+        1,
+        0,
+    ),
+    Fault("the signal before a time limit, and the job requeued", f"the cell goes on; {SAME}", requeued, 2, 0),
+    Fault(
+        "a full disk for one of two workers (a limit on the size of its files)",
+        "one line, exit status 2; the other worker runs all cells, with the bits of a run alone",
+        node_full,
+        2,
+        0,
     ),
     Fault(
         "five cells in a suite: exception, killed as for memory, NaN, out of time, none",

@@ -31,7 +31,7 @@ from bench.records.article_rows import ArticleRow
 from bench.records.profile_rows import MEASURED
 from bench.report import page
 from bench.report import profile_page as profile_report
-from bench.runs import suite, tune
+from bench.runs import runner, suite, tune
 from bench.runs.cell import run_cell
 from tests.reliability.bad_values import EVERY, LONG, PATHS, furnish, real, whole
 from tests.reliability.watched import run
@@ -126,7 +126,7 @@ def here(tmp_path: Path, trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 def checks_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a command does once its input is found good costs nothing: no training, no measuring, no drawing."""
     cached = functools.cache(compose)
-    for module in (hydra_run, suite, model_card, plan):
+    for module in (hydra_run, runner, model_card, plan):
         monkeypatch.setattr(module, "compose", lambda words=(), adopted=False: cached(tuple(words), adopted))
     monkeypatch.setattr(suite, "run", lambda jobs, out, board, **how: {job.cell.name: "done" for job in jobs})
     monkeypatch.setattr(tune, "rows_of", lambda trials, out: [])
@@ -162,6 +162,8 @@ MOST = {
     "suite jobs": 2,
     "tune jobs": 2,
     "suite cell_timeout": 10**7,
+    "suite workers": 0,  # without --on, to which these two belong
+    "suite minutes": 0,
     "tune seeds": 2**63 - 1,
     "translate beam": 1000,
     "significance resamples": 100_000,
