@@ -53,6 +53,7 @@ CONSTANTS = {
     "bench/records/reading.py MAX_NUMBER": "refused",
     "bench/records/reading.py MAX_TEXT": "refused",
     "bench/report/figures/attention.py MAX_CHARACTERS": "shown",
+    "bench/report/figures/matrix.py MAX_LINE": "shown",  # a long name ends in an ellipsis
     "bench/report/figures/attention.py MAX_HEADS": "shown",
     "bench/report/figures/attention.py MAX_TOKENS": "shown",
     "bench/report/figures/canvas.py MAX_LEGEND_CHARACTERS": "shown",
@@ -144,7 +145,11 @@ SLICES = {
     "bench/tasks/grammar/parsing_phrases.py self.words[at:at + len(texts)]": "exact",
     "bench/tasks/kinds/letters.py LETTERS[:self.symbols]": "exact",
     "bench/tasks/kinds/sentences.py list(ids)[:SHOWN]": "shown",
+    "bench/runs/verify.py str(record['code']['commit'])[:7]": "shown",
+    "bench/runs/verify.py turns[:count]": "exact",  # as many cells as were asked for
     "bench/tasks/kinds/symbols.py list(ids)[:SHOWN]": "shown",
+    "bench/tasks/language.py repr(units.characters[:SHOWN])[1:-1]": "shown",
+    "bench/tasks/language.py units.characters[:SHOWN]": "shown",
     "bench/tasks/kinds/symbols.py offsets[:-1]": "exact",
     "bench/tasks/kinds/translation.py train.sources[index][:40]": "shown",  # names a pair in a warning
     "bench/tasks/listops.py offsets[:-1]": "exact",

@@ -114,7 +114,7 @@ def suite_command(
     from bench.analysis import messages
     from bench.cli import submitting
     from bench.conf import suites
-    from bench.runs import steps, suite
+    from bench.runs import requested, steps, suite
     from bench.runs.display import board
     from bench.system.environment import usable_cores
 
@@ -143,6 +143,7 @@ def suite_command(
             err=True,
         )
     jobs_to_run = [suite.Job.of(overrides, adopted) for overrides in chosen.cells]
+    requested.add(out, [job.cell for job in jobs_to_run])
     with board(sys.stderr, len(jobs_to_run)) as progress:
         timeout = chosen.cell_timeout if cell_timeout is None else cell_timeout
         outcomes = suite.run(

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from bench.records import reading, store
-from bench.runs.plan import PlannedCell
 from bench.runs.suite import BAD, Job
 from bench.system import leases, locks
 from bench.system.leases import Content, Sight, Watch
@@ -111,13 +110,14 @@ def read(
     jobs: Sequence[Job],
     suite: str | None,
     at_a_time: int,
-    planned: Sequence[PlannedCell] = (),
+    requested: Mapping[str, tuple[str, str]] | None = None,
 ) -> Status:
-    """The status of a folder. records: see `records_of`; jobs: the cells that belong there; planned: those that
-    workers were started for; further cells with records are listed as well. at_a_time: used where no cell has a
-    lease. Takes some seconds where other machines run cells, whose leases it watches."""
+    """The status of a folder. records: see `records_of`; jobs: the cells that belong there; requested: task and model
+    of those that `bench suite` was told to run there, by name; further cells with records are listed as well.
+    at_a_time: used where no cell has a lease. Takes some seconds where other machines run cells, whose leases it
+    watches."""
     wanted = {job.cell.name: (job.cell.task, job.cell.model) for job in jobs}
-    wanted |= {cell.name: (cell.task, cell.model) for cell in planned}
+    wanted |= requested or {}
     wanted |= {name: (str(record["task"]), str(record["model"])) for name, record in records.items()}
     running, silent = _leases(folder, wanted)
     cells = [_state(folder, name, *parts, records.get(name), running, silent) for name, parts in wanted.items()]

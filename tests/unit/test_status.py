@@ -14,7 +14,7 @@ from bench.__main__ import main
 from bench.conf import suites
 from bench.errors import UserError
 from bench.records import store
-from bench.runs import status
+from bench.runs import requested, status
 from bench.runs.suite import Job
 from bench.system import locks
 from tests.report.conftest import Folder
@@ -45,6 +45,24 @@ def test_a_cell_is_missing_stopped_running_or_what_its_record_says(folder: Folde
     assert all(current[name] == state for state, name in made.items())
     assert (current[missing], current[stopped], current[running]) == ("missing", "stopped", "running")
     assert states(folder, SMOKE[:3])[running] == "missing", "its process has ended"
+
+
+def test_seeds_and_tasks_that_were_told_are_what_is_missing(
+    folder: Folder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`bench suite smoke --only reverse --seeds 7-8`, of which nothing has ended yet, and then another task."""
+    first, second = (
+        [Job.of(overrides).cell for overrides in suites.load("smoke", only, seeds).cells]
+        for only, seeds in (("reverse", "7-8"), ("recall", "7"))
+    )
+    requested.add(folder.path, first)
+    requested.add(folder.path, second)
+    assert main(["status", str(folder.path)]) == 0
+    shown = capsys.readouterr().out
+    names = {cell.name for cell in (*first, *second)}
+    assert len(names) > 3 and f"{len(names)} cells: {len(names)} missing" in shown and "-s1-" not in shown
+    (folder.path / store.WORK / requested.FILE).write_text("[1]")
+    assert requested.read(folder.path) == {}, "a broken note is none"
 
 
 def test_a_lock_is_seen_from_another_process_and_not_disturbed(folder: Folder) -> None:
