@@ -11,6 +11,7 @@ import click
 from bench.cli import EXIT_FAILED, EXIT_OK, PATH, RUNS
 from bench.conf import files
 from bench.errors import UserError
+from bench.system import torchrun
 
 RETRY_HELP = "Run cells again that failed, diverged or ran out of time before."
 JOBS_HELP = "Cells to run at the same time.  [default: as many as fit on the cores]"
@@ -95,6 +96,7 @@ def suite_command(
     from bench.runs.display import board
     from bench.system.environment import usable_cores
 
+    torchrun.check_alone("bench suite")
     messages.parse_languages(lang)  # a mistake is said before the cells run, not after them
     chosen = suites.load(name, only, seeds)
     out = RUNS / name if out is None else out
@@ -171,6 +173,7 @@ def tune_command(
     from bench.runs import suite, tune
     from bench.runs.display import board
 
+    torchrun.check_alone("bench tune")
     chosen = suites.load(name, only)
     out = RUNS / f"tune-{name}" if out is None else out
     suite.check_folder(out)
