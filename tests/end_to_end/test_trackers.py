@@ -40,6 +40,7 @@ def test_tensorboard_has_the_rows_of_the_curve(tmp_path: Path) -> None:
     assert "test/greedy/exact_match" in accumulator.Tags()["scalars"]
 
 
+@pytest.mark.slow
 def test_mlflow_has_the_rows_the_configuration_and_the_status(tmp_path: Path) -> None:
     mlflow = pytest.importorskip("mlflow")
     address = (tmp_path / "server").as_uri()
@@ -56,6 +57,7 @@ def test_mlflow_has_the_rows_the_configuration_and_the_status(tmp_path: Path) ->
     assert [each.value for each in sorted(sent, key=lambda each: each.step)] == pytest.approx(losses)
 
 
+@pytest.mark.slow
 def test_a_tracker_that_fails_is_named_and_the_cell_is_the_same(tmp_path: Path) -> None:
     pytest.importorskip("mlflow")
     nowhere = {"MLFLOW_TRACKING_URI": "unknown://nowhere"}

@@ -42,6 +42,7 @@ def first(record: dict) -> dict:
     return next(row for row in record["scores"] if row["axis"] is None)
 
 
+@pytest.mark.slow
 def test_the_same_code_gives_the_same_bits_and_then_a_changed_score_does_not(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "again"
     checked = bench("verify", str(folder), "--cells", "2", "--out", str(out))
@@ -94,7 +95,8 @@ def test_the_choice_is_the_same_at_every_call_and_takes_every_arm_in_turn(count:
     assert len({(record["task"], record["model"]) for record in chosen}) == count
 
 
-def test_bad_input_is_one_line(folder: Path, tmp_path: Path) -> None:
+def test_bad_input_is_one_line(tmp_path: Path) -> None:
+    folder = REFERENCE / "quick"
     (tmp_path / "empty").mkdir()
     for words, reason in (
         ([str(tmp_path / "empty")], "holds no results"),
