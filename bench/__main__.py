@@ -28,6 +28,8 @@ from bench.cli import (
     status,
 )
 from bench.errors import UserError
+from bench.system import torchrun
+from bench.system.signals import Interrupted
 
 STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
 """Errors of a full, read-only or faulty disk. They are not bugs, even if the error names no file."""
@@ -68,11 +70,19 @@ class Terminated(BaseException):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit status. An error that the user can fix is one line on standard error."""
+    """Run a command and return its exit status. An error that the user can fix is one line on standard error.
+
+    Of the processes that torchrun started, process 0 runs the command, and the others help it with a cell."""
+    if torchrun.rank() > 0:
+        from bench.runs import follower
+
+        return follower.main()
     _print_utf8()
     try:
         with _terminable():
-            return cli.main(arguments, prog_name="bench", standalone_mode=False) or EXIT_OK
+            status = cli.main(arguments, prog_name="bench", standalone_mode=False) or EXIT_OK
+            torchrun.dismiss()
+            return status
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         hint = f"; see {context.command_path} --help" if context is not None else ""
@@ -94,9 +104,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"{error.filename or 'the output'}: {error.strerror}; choose another path, or solve this and run again"
         )
         return EXIT_BAD_INPUT
-    except (KeyboardInterrupt, click.Abort, Terminated) as error:
+    except (KeyboardInterrupt, click.Abort, Terminated, Interrupted) as error:
         _print_error("stopped; run the same command again to continue")
-        return EXIT_TERMINATED if isinstance(error, Terminated) else EXIT_INTERRUPTED
+        return EXIT_TERMINATED if isinstance(error, Terminated | Interrupted) else EXIT_INTERRUPTED
 
 
 def _print_utf8() -> None:

@@ -49,7 +49,7 @@ class Recurrent(HiddenLayer):
         check_choice("cell", cell, tuple(CELLS))
         width = direction_width(d_out, bidirectional)
         self.run = CELLS[cell](d_in, width, batch_first=True, bidirectional=bidirectional)
-        self.dropout = Dropout(dropout, "dropout_recurrent")
+        self.dropout = Dropout(dropout, "dropout_recurrent", of_weights=True)
         for name, parameter in self.run.named_parameters():
             if "bias" in name:
                 nn.init.zeros_(parameter)

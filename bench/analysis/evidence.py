@@ -17,7 +17,10 @@ from bench.metrics import DESCRIPTIVE, LESS_IS_BETTER, LITERATURE, comparable
 from bench.records import phenomena
 from bench.records.store import Records
 
-MACHINE = ("environment.cpu", "environment.threads", "environment.gpu", "environment.concurrent_cells")
+MACHINE = (
+    *("environment.cpu", "environment.threads", "environment.gpu", "environment.concurrent_cells"),
+    "environment.ranks",
+)
 """Columns that must be equal before two speeds may be compared."""
 
 WORKS = ("train", "decode", "decode_one")

@@ -10,6 +10,7 @@ import click
 
 from bench.cli import EXIT_FAILED, EXIT_OK, PATH, RUNS
 from bench.errors import UserError
+from bench.system import torchrun
 
 RETRY_HELP = "Run cells again that failed, diverged or ran out of time before."
 JOBS_HELP = "Cells to run at the same time.  [default: as many as fit on the cores]"
@@ -118,6 +119,7 @@ def suite_command(
     from bench.runs.display import board
     from bench.system.environment import usable_cores
 
+    torchrun.check_alone("bench suite")
     messages.parse_languages(lang)  # a mistake is said before the cells run, not after them
     options = submitting.slurm_options(partition, slurm_options)
     for option, value, needed in (
@@ -208,6 +210,7 @@ def tune_command(
     from bench.runs import suite, tune
     from bench.runs.display import board
 
+    torchrun.check_alone("bench tune")
     chosen = suites.load(name, only)
     out = RUNS / f"tune-{name}" if out is None else out
     suite.check_folder(out)

@@ -33,6 +33,8 @@ from bench.errors import UserError
 from bench.records import store
 from bench.runs import suite
 from bench.runs.display import board
+from bench.system import torchrun
+from bench.system.signals import Interrupted
 
 QUIET = (
     "hydra/job_logging=none",
@@ -101,8 +103,11 @@ def _count_values(override: Override) -> int:
 def run(words: Sequence[str], multirun: bool = False) -> dict[str, str]:
     """Run every cell that the arguments describe, one after another, and return the outcome of each by name.
 
-    Raises UserError before the first cell runs if an argument or value is invalid for any of them.
+    Raises UserError before the first cell runs if an argument or value is invalid for any of them, and Interrupted if
+    a process that torchrun started for the cell stopped.
     """
+    if multirun:
+        torchrun.check_alone("bench run --multirun")
     combinations = expand(words, multirun)
     cells = [compose(combination, adopted=True) for combination in combinations]
     for file in dict.fromkeys(file for each in combinations if (file := tuned_settings.adopted_file(each))):
@@ -130,6 +135,8 @@ def run(words: Sequence[str], multirun: bool = False) -> dict[str, str]:
     _hydra(run_one, as_typed(words, multirun), ["--multirun"] if multirun else [])
     if errors:
         raise errors[0]
+    if "stopped" in outcomes.values():
+        raise Interrupted
     for cell in cells:
         if cell.name not in outcomes:  # a launcher ran the cell in another process
             folder = cell.out / cell.name

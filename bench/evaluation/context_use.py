@@ -20,6 +20,7 @@ from bench.data.ragged import Ragged
 from bench.evaluation.scores import LOSS_SIGNATURE, LOSS_UNIT, Row, score_row
 from bench.metrics import FORCED, LOSS
 from bench.tasks.base import Task
+from bench.training import ranks
 from bench.training.batches import Batcher
 from bench.training.progress import Progress
 from bench.training.teacher_forcing import all_features
@@ -75,8 +76,8 @@ def token_losses(model: SequenceModel, split: Split, batch_tokens: int, device: 
     """(N,) loss in nats of every predicted token, in the order of the split."""
     model.eval()
     batcher = Batcher(split, batch_tokens, device)
-    losses = np.empty(len(split.tgt.tokens))
-    for batch in batcher.epoch():
+    losses = np.zeros(len(split.tgt.tokens))
+    for batch in ranks.turns(batcher.epoch()):
         features, targets = all_features(model, batch).flatten(0, 1), batch.tgt_out.flatten()
         if batch.unpadded is not None:
             features, targets = features[batch.unpadded], targets[batch.unpadded]
@@ -85,7 +86,7 @@ def token_losses(model: SequenceModel, split: Split, batch_tokens: int, device: 
         starts = np.repeat(split.tgt.offsets[batch.rows], lengths)
         within = np.arange(len(of_batch)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         losses[starts + within] = of_batch
-    return losses
+    return ranks.sums(losses)
 
 
 def _cut_rows(model: SequenceModel, split: Split, context: int, batch_tokens: int, device: str) -> list[Row]:

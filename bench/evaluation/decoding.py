@@ -13,7 +13,7 @@ from torch import Tensor
 from bench.data.examples import BOS, EOS, PAD, Split
 from bench.evaluation.search_config import Search
 from bench.system.resources import clock
-from bench.training import precision
+from bench.training import precision, ranks
 from bench.training.batches import Batcher
 from bench.training.progress import Progress, Silent
 from models.interface import Seq2Seq, State, select
@@ -228,11 +228,25 @@ def blockwise_topk(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
 class DecodedSplit:
     """The hypotheses of a split, in its order.
 
-    samples: non-padding target tokens a second of each batch but the first.
+    samples: non-padding target tokens a second of each batch but the first of each process.
     """
 
     hypotheses: Hypotheses
     samples: list[float]
+
+    def gathered(self, rows: list[np.ndarray]) -> DecodedSplit:
+        """The whole split, where several processes have each decoded the batches of `ranks.turns`.
+
+        rows: of every batch of the split. self: of this process, with empty hypotheses for the rest.
+        """
+        own = [row for batch in ranks.turns(rows) for row in batch.tolist()]
+        mine = [(row, self.hypotheses.tokens[row], self.hypotheses.ended[row]) for row in own]
+        samples: list[float] = []
+        for of_process, speeds in ranks.gather((mine, self.samples)):
+            samples += speeds
+            for row, ids, ended in of_process:
+                self.hypotheses.tokens[row], self.hypotheses.ended[row] = ids, ended
+        return DecodedSplit(self.hypotheses, samples)
 
 
 def decode_split(
@@ -244,7 +258,7 @@ def decode_split(
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> DecodedSplit:
-    """Decode every source of a split, in batches of similar lengths.
+    """Decode every source of a split, in batches of similar lengths, which several processes share.
 
     max_lengths (N,): of each example. batch_tokens bounds sources times beam times source length.
     """
@@ -255,16 +269,16 @@ def decode_split(
     plan = batcher.plan()
     decode, end_tokens = decoding_function(model)
     progress.stage(f"decode {split.name} {search.name}", len(split), "sentences")
-    decoded = 0
-    for number, rows in enumerate(plan):
+    sentences = np.cumsum([len(rows) for rows in plan]).tolist()
+    own = list(ranks.turns(enumerate(plan)))
+    for number, rows in own:
         batch = batcher.make(rows)
         started = clock(device)
         of_batch = decode(model, batch.src, batch.src_mask, max_lengths[rows], search)
         seconds = clock(device) - started
-        if number > 0 or len(plan) == 1:
+        if number != own[0][0] or len(own) == 1:
             samples.append(sum(len(ids) + end_tokens for ids in of_batch.tokens) / seconds)
         for row, ids, ended in zip(rows.tolist(), of_batch.tokens, of_batch.ended, strict=True):
             hypotheses.tokens[row], hypotheses.ended[row] = ids, ended
-        decoded += len(rows)
-        progress.advance(decoded)
-    return DecodedSplit(hypotheses, samples)
+        progress.advance(sentences[number])
+    return DecodedSplit(hypotheses, samples).gathered(plan)

@@ -16,6 +16,7 @@ from bench.evaluation.read_out import read_split, reading_speeds
 from bench.evaluation.search_config import Search, SearchConfig
 from bench.system import resources
 from bench.tasks.base import Task
+from bench.training import ranks
 from bench.training.batches import Batcher
 from bench.training.progress import Progress, Silent
 from models.interface import Model, Seq2Seq, SequenceModel
@@ -58,7 +59,8 @@ def evaluate(
 ) -> Evaluation:
     """Choose the length penalty on validation if several are configured, then decode and score each test split once.
 
-    batch_tokens: size of the batches for teacher-forced scores.
+    batch_tokens: size of the batches for teacher-forced scores. Several processes share the batches and return the
+    same scores; process 0 alone measures `decode_one`, when the others have nothing left to do.
     """
     if task.scored_by_loss:
         return _by_loss(model, task, data, batch_tokens, device, progress)
@@ -119,7 +121,7 @@ def _by_loss(
         samples += read_split(model, split, Search(), batch_tokens, device, Silent()).samples
     first = next(iter(data.tests.values()))
     unit = resources.TOKENS_PER_SECOND
-    decode_one = reading_speeds(model, first, Search(), device, ONE_AT_A_TIME, WARM_UP)
+    decode_one = _decoding_speeds(model, first, task, Search(), device)
     decode, one = (resources.summary(speeds, unit) for speeds in (samples, decode_one))
     return Evaluation(rows, [], {}, None, decode, one, [])
 
@@ -154,7 +156,9 @@ def _teacher_forced(model: Model, task: Task, split: Split, batch_tokens: int, d
 
 
 def _decoding_speeds(model: Model, split: Split, task: Task, search: Search, device: str) -> list[float]:
-    """Target tokens a second of each of the first sentences of a split, decoded alone."""
+    """Target tokens a second of each of the first sentences of a split, decoded alone, by process 0."""
+    if ranks.rank() > 0:
+        return []
     if isinstance(model, SequenceModel):
         return reading_speeds(model, split, search, device, ONE_AT_A_TIME, WARM_UP)
     batcher = Batcher(split, 1, device)

@@ -9,7 +9,7 @@ from bench.data.examples import Split
 from bench.evaluation.decoding import DecodedSplit, Hypotheses
 from bench.evaluation.search_config import Search
 from bench.system.resources import clock
-from bench.training import precision
+from bench.training import precision, ranks
 from bench.training.batches import Batch, Batcher
 from bench.training.progress import Progress
 from bench.training.teacher_forcing import unpadded_features
@@ -37,22 +37,24 @@ def read_answers(model: SequenceModel, batch: Batch, search: Search) -> Hypothes
 def read_split(
     model: SequenceModel, split: Split, search: Search, batch_tokens: int, device: str, progress: Progress
 ) -> DecodedSplit:
-    """The answers of a whole split, in batches of similar lengths; samples: answers a second of each batch."""
+    """The answers of a whole split, in batches of similar lengths, which several processes share; samples: answers a
+    second of each batch."""
     batcher = Batcher(split, batch_tokens, device)
     hypotheses = Hypotheses([[] for _ in range(len(split))], [True] * len(split))
     samples: list[float] = []
     progress.stage(f"read {split.name}", len(split), "sequences")
-    done = 0
-    for batch in batcher.epoch():
+    plan = batcher.plan()
+    sequences = np.cumsum([len(rows) for rows in plan]).tolist()
+    for number, rows in ranks.turns(enumerate(plan)):
+        batch = batcher.make(rows)
         started = clock(device)
         answers = read_answers(model, batch, search)
         seconds = clock(device) - started
         samples.append(batch.target_tokens / seconds)
         for row, ids in zip(batch.rows.tolist(), answers.tokens, strict=True):
             hypotheses.tokens[row] = ids
-        done += len(batch.rows)
-        progress.advance(done)
-    return DecodedSplit(hypotheses, samples[1:] or samples)
+        progress.advance(sequences[number])
+    return DecodedSplit(hypotheses, samples[1:] or samples).gathered(plan)
 
 
 def reading_speeds(

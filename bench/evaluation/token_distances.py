@@ -15,6 +15,7 @@ from bench.data.examples import Split
 from bench.evaluation.scores import Row, score_row
 from bench.metrics import FORCED
 from bench.tasks.base import Task
+from bench.training import ranks
 from bench.training.batches import Batcher
 from bench.training.teacher_forcing import all_features
 from models.interface import Model
@@ -58,10 +59,10 @@ def forced_hits(model: Model, split: Split, rows: np.ndarray, batch_tokens: int,
     part = Split(split.name, split.src.take(rows), split.tgt.take(rows))
     hits = np.zeros((len(rows), int(part.tgt.lengths[0])), dtype=bool)
     model.eval()
-    for batch in Batcher(part, batch_tokens, device).epoch():
+    for batch in ranks.turns(Batcher(part, batch_tokens, device).epoch()):
         predicted = model.project(all_features(model, batch)).argmax(dim=-1)
         hits[batch.rows] = (predicted == batch.tgt_out)[:, :-1].cpu().numpy()  # without the end token
-    return hits
+    return ranks.sums(hits).astype(bool)
 
 
 def free_hits(hypotheses: Sequence[str], references: Sequence[str]) -> np.ndarray:

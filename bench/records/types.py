@@ -127,7 +127,8 @@ RECORD = Object({
     "code": Object({}, SIMPLE),
     "seeds": Object({}, NUMBER),
     "environment": Object(
-        {**dict.fromkeys(("threads", "cores", "concurrent_cells"), NUMBER), "libraries": Object({}, SIMPLE)}, SIMPLE
+        {**dict.fromkeys(("threads", "cores", "concurrent_cells", "ranks"), NUMBER), "libraries": Object({}, SIMPLE)},
+        SIMPLE,
     ),
     "match": Object({"rule": TEXT, "reference": TEXT}, NUMBER),
     "parameters": Object({}, NUMBER),

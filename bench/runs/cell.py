@@ -29,6 +29,7 @@ from bench.system.allocator import tune_allocator
 from bench.system.leases import Lease
 from bench.system.signals import Stop
 from bench.tasks import task_cache
+from bench.training import ranks
 from bench.training.checkpoint import CheckpointStore
 from bench.training.overfit import overfit_small_batch
 from bench.training.progress import Progress, Silent
@@ -52,16 +53,25 @@ def run_cell(
     `bench.system.signals`. An error inside the cell, missing and broken data included, becomes a record. Outside a
     suite (None) a UserError is raised as well, and only missing or broken data leave a record. lease: of the process
     that runs the cell. Raises UserError for an impossible configuration before anything is written, StorageError where
-    nothing can be written, and Lost where another process has taken over the cell."""
+    nothing can be written, and Lost where another process has taken over the cell.
+
+    Of the processes that torchrun started for a cell, each calls this; process 0 alone writes, and an error that is no
+    UserError is raised in the others. Raises `ranks.RankLost` where another process has ended."""
     tune_allocator()
     torch.set_num_threads(cell.threads)
     if cell.device == "cuda" and not torch.cuda.is_available():
         raise UserError("device=cuda, but torch sees no GPU here; use device=cpu")
-    run = _Run(cell, out, suite, concurrent, progress or Silent(), lease)
-    trackers = Trackers(cell, out, suite, run.progress.say)
+    with ranks.joined(cell.device):
+        return _run(_Run(cell, out, suite, concurrent, progress or Silent(), lease), stop)
+
+
+def _run(run: _Run, stop: Stop | None) -> str:
+    cell, suite = run.cell, run.suite
+    trackers = Trackers(cell, run.out, suite, run.progress.say)
     try:
-        run.load_data()
-        run.build_model()
+        with ranks.agreeing():
+            run.load_data()
+            run.build_model()
         run.train(stop, trackers.row)
         if cell.evaluate:
             run.evaluate()
@@ -69,6 +79,8 @@ def run_cell(
     except StorageError:
         raise
     except Exception as error:
+        if ranks.rank() > 0 and not isinstance(error, UserError | Diverged):
+            raise
         run.fail(error)
         if suite is None and isinstance(error, UserError):
             if isinstance(error, DataError):
@@ -85,7 +97,7 @@ class _Run:
     def __init__(
         self, cell: Cell, out: Path, suite: str | None, concurrent: int, progress: Progress, lease: Lease | None
     ) -> None:
-        self.cell, self.out, self.progress, self.lease = cell, out, progress, lease
+        self.cell, self.out, self.suite, self.progress, self.lease = cell, out, suite, progress, lease
         self.started = time.perf_counter()
         gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
         self.record = new_record(cell, suite, "failed", concurrent=concurrent, gpu=gpu)
@@ -142,6 +154,8 @@ class _Run:
         evaluation = evaluate(
             self.model, self.task, self.data, cell.search, cell.training.batch_tokens, cell.device, self.progress
         )
+        if ranks.rank() > 0:
+            return
         self.outputs = evaluation.outputs
         record["scores"] = evaluation.scores
         record["sanity"] |= evaluation.sanity
@@ -165,7 +179,8 @@ class _Run:
     def save_weights(self) -> None:
         if self.lease is not None:
             self.lease.check()
-        save(self.model, self.weights)
+        if ranks.rank() == 0:
+            save(self.model, self.weights)
         self.record["status"] = "done"
 
     def fail(self, error: Exception) -> None:
@@ -181,7 +196,9 @@ class _Run:
         self.record |= outcome
 
     def write(self) -> None:
-        """Write the cell's folder, with the weights if the cell is done."""
+        """Write the cell's folder, with the weights if the cell is done. Process 0 alone does."""
+        if ranks.rank() > 0:
+            return
         record = self.record
         record["memory"] = record["memory"] or memory_section()
         record["times"]["total"] = time.perf_counter() - self.started

@@ -19,6 +19,7 @@ from typing import NoReturn
 
 from bench.errors import StorageError, UserError
 from bench.runs.pipe import Pipe
+from bench.system import torchrun
 from bench.system.leases import Lease, Lost
 from bench.system.signals import Interrupted, Stop
 
@@ -50,7 +51,8 @@ def main() -> int:
     faulthandler.enable()
     if TRACE is not None:
         faulthandler.register(TRACE)
-    order = Order(**json.loads(sys.stdin.readline()))
+    line = sys.stdin.readline()
+    order = Order(**json.loads(line))
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # libraries print to standard error; the pipe carries only events
     threading.Thread(target=_watch, daemon=True).start()
@@ -59,11 +61,17 @@ def main() -> int:
         from bench.conf.compose import compose
         from bench.runs.cell import run_cell
 
+        if torchrun.size() > 1:
+            torchrun.announce(line)
         cell = compose(order.overrides, order.adopted)
         out, suite = Path(order.out), order.suite
         lease = None if order.lease is None else Lease(Path(order.lease[0]), order.lease[1])
         status = run_cell(cell, out, suite=suite, concurrent=order.concurrent, progress=pipe, stop=stop, lease=lease)
-    except (Interrupted, Lost):
+    except Lost:
+        return TERMINATED
+    except Interrupted as reason:
+        if str(reason):
+            pipe.say(str(reason))
         return TERMINATED
     except StorageError as error:
         pipe.full(str(error))

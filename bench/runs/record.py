@@ -9,7 +9,7 @@ import platform
 from bench.conf.schema import UNHASHED, Cell
 from bench.records import store
 from bench.seeding import derive
-from bench.system import environment
+from bench.system import environment, torchrun
 
 PURPOSES = ("initialisation", "order", "dropout", "segmentation")
 """A cell's seed is split into one seed for each of these; each has a generator of its own."""
@@ -62,6 +62,7 @@ def new_record(
             "device": cell.device,
             "gpu": gpu,
             "concurrent_cells": concurrent,
+            **({"ranks": torchrun.size()} if torchrun.size() > 1 else {}),
             "libraries": environment.versions(),
         },
         "times": dict.fromkeys(TIMES),

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from bench.conf.schema import Cell
 from bench.errors import UserError
+from bench.system import torchrun
 
 VARIABLE = "BENCH_TRACK"
 PACKAGES = {"tensorboard": "tensorboard", "mlflow": "mlflow"}
@@ -53,13 +54,14 @@ def chosen() -> list[str]:
 
 
 class Trackers:
-    """The chosen trackers of one cell. say: shows a line where one fails; nothing more is sent to it."""
+    """The chosen trackers of one cell; of several processes that train it, process 0 has them. say: shows a line where
+    one fails; nothing more is sent to it."""
 
     def __init__(self, cell: Cell, out: Path, suite: str | None, say: Callable[[str], None]) -> None:
         """out: the results folder, where local trackers write. Raises UserError as `chosen`."""
         self.say = say
         self.by_name: dict[str, Tracker] = {}
-        for name in chosen():
+        for name in chosen() if torchrun.rank() == 0 else ():
             with self._guarded(name):
                 self.by_name[name] = TensorBoard(cell, out) if name == "tensorboard" else MLflow(cell, suite)
 

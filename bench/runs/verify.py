@@ -36,7 +36,7 @@ LEVEL = 0.99
 TIMED = ("seconds",)
 """Columns of curve.csv that differ from run to run."""
 
-MACHINE = ("environment.cpu", "environment.libraries.torch", "environment.libraries.numpy")
+MACHINE = ("environment.cpu", "environment.libraries.torch", "environment.libraries.numpy", "environment.ranks")
 """Facts of a record on which the bits of a cell depend, beside its code."""
 
 

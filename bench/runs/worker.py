@@ -29,11 +29,12 @@ from bench.conf.schema import Cell
 from bench.errors import StorageError, UserError
 from bench.records import store
 from bench.runs import fork_server
-from bench.runs.child import TRACE, Order
+from bench.runs.child import TERMINATED, TRACE, Order
 from bench.runs.claims import Claim
 from bench.runs.fork_server import ForkServer
 from bench.runs.pipe import relay
 from bench.runs.record import new_record
+from bench.system import torchrun
 from bench.training.progress import Progress
 
 COMMAND = (sys.executable, "-P", "-m", "bench.runs.child")
@@ -69,7 +70,8 @@ class Process(Protocol):
 
 
 class Stopped(Exception):
-    """The cell did not finish, because `Workers.stop` was called."""
+    """The cell did not finish, because `Workers.stop` was called, or another process that trains it with torchrun
+    stopped."""
 
 
 class Workers:
@@ -103,6 +105,7 @@ class Workers:
         """
         out = Path(order.out)
         started = time.monotonic()
+        torchrun.passed_on()
         with tempfile.TemporaryFile() as errors:
             process = self._start(cell, errors.fileno(), inherited)
             if claim is not None:
@@ -138,6 +141,8 @@ class Workers:
         if claim is not None:
             lease = claim.lease
             claim.check(finished="status" in outcome)
+        if code == TERMINATED and torchrun.size() > 1:
+            raise Stopped
         if "full" in outcome:
             raise StorageError(outcome["full"])
         if "refused" in outcome:

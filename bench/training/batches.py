@@ -135,6 +135,24 @@ class Batcher:
             target_tokens=int(answers.sum()),
         )
 
+    def part(self, batch: Batch, start: int, stop: int) -> Batch:
+        """The rows from `start` to before `stop` of a batch that this batcher made, padded as before."""
+        ends = np.concatenate([[0], np.cumsum(self.tgt_lengths[batch.rows])])
+        rows = batch.rows[start:stop]
+        unpadded = batch.unpadded
+        if unpadded is not None:  # in order of the rows, as many of each as it has targets
+            unpadded = unpadded[ends[start] : ends[stop]] - start * batch.tgt_out.shape[1]
+        return Batch(
+            src=batch.src[start:stop],
+            src_mask=None if batch.src_mask is None else batch.src_mask[start:stop],
+            tgt_in=None if batch.tgt_in is None else batch.tgt_in[start:stop],
+            tgt_out=batch.tgt_out[start:stop],
+            unpadded=unpadded,
+            rows=rows,
+            source_tokens=int(self.src_lengths[rows].sum()),
+            target_tokens=int(ends[stop] - ends[start]),
+        )
+
     def epoch(self, generator: np.random.Generator | None = None) -> Iterator[Batch]:
         """All batches of one plan."""
         return (self.make(rows) for rows in self.plan(generator))

@@ -1,4 +1,7 @@
-"""Teacher-forced passes over batches: the loss that training minimises, and the losses and accuracies measured."""
+"""Teacher-forced passes over batches: the loss that training minimises, and the losses and accuracies measured.
+
+Where several processes train together, each measures a share of the batches, and all get the whole.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench.data.examples import PAD
+from bench.training import ranks
 from bench.training.batches import Batch, Batcher
 from bench.training.loss import cross_entropy
 from models.interface import Model, Seq2Seq, SequenceModel
@@ -53,7 +57,7 @@ def validate(model: Model, batches: Iterable[Batch]) -> tuple[float, float | Non
     """
     model.eval()
     loss, correct, tokens = 0.0, 0, 0
-    for batch in batches:
+    for batch in ranks.turns(batches):
         features, targets = unpadded_features(model, batch)
         predicted = model.project(features)
         tokens += batch.target_tokens
@@ -62,6 +66,7 @@ def validate(model: Model, batches: Iterable[Batch]) -> tuple[float, float | Non
             continue
         loss += float(F.cross_entropy(predicted, targets, reduction="sum"))
         correct += int((predicted.argmax(dim=-1) == targets).sum())
+    loss, correct, tokens = ranks.sums([loss, correct, tokens]).tolist()
     return loss / tokens, correct / tokens if model.outputs == "tokens" else None
 
 
@@ -70,22 +75,23 @@ def losses(model: Model, batcher: Batcher) -> np.ndarray:
     """(N,) teacher-forced loss of each example of the batcher's split, in nats, summed over its target tokens."""
     model.eval()
     summed = np.zeros(len(batcher.split))
-    for batch in batcher.epoch():
+    for batch in ranks.turns(batcher.epoch()):
         features, targets = unpadded_features(model, batch)
         by_token = F.cross_entropy(model.project(features), targets, reduction="none").double().cpu().numpy()
         row = np.repeat(np.arange(len(batch.rows)), batcher.tgt_lengths[batch.rows])
         summed[batch.rows] = np.bincount(row, weights=by_token, minlength=len(batch.rows))
-    return summed
+    return ranks.sums(summed)
 
 
 @torch.inference_mode()
 def accuracy_at(model: Model, batches: Iterable[Batch], positions: slice) -> float:
     """Share of the target tokens at these positions of each row that are the most probable token; padding excluded."""
     correct = count = 0
-    for batch in batches:
+    for batch in ranks.turns(batches):
         features_BTD = all_features(model, batch)
         targets = batch.tgt_out[:, positions]
         unpadded = targets != PAD
         correct += int((model.project(features_BTD[:, positions]).argmax(dim=-1) == targets)[unpadded].sum())
         count += int(unpadded.sum())
+    correct, count = ranks.sums([correct, count]).tolist()
     return correct / count

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from bench.data.examples import Redraw, Split
+from bench.errors import UserError
 from bench.seeding import numpy_generator, torch_generator
 from bench.system.resources import clock
 from bench.system.signals import Interrupted, Stop
-from bench.training import precision
+from bench.training import precision, ranks
 from bench.training.averaging import WeightAverager
 from bench.training.batches import Batch, Batcher
 from bench.training.checkpoint import CheckpointStore, save_interval
@@ -27,7 +28,7 @@ from bench.training.optimiser import AdamW
 from bench.training.progress import Progress, Silent
 from bench.training.teacher_forcing import training_loss, unpadded_features, validate
 from bench.training.throughput import ThroughputMeter
-from models.dropout import set_dropout_generator
+from models.dropout import BatchShare, set_dropout_generator
 from models.interface import Model
 
 SAMPLES = 40
@@ -44,6 +45,9 @@ class Diverged(Exception):
 
 class Trainer:
     """Trains one model. Training can stop at any step and resume bit for bit.
+
+    Of several processes (`bench.training.ranks`), each has a trainer of the same model and data. They take the same
+    steps, each on its own rows of the batches, and have the same weights after each; process 0 saves the state.
 
     redraw: makes new training data for every epoch from the seed and the epoch's number alone; None if every epoch
     uses `train`. Each epoch is cut into batches by its own lengths and is a whole pass, so the number of planned steps
@@ -78,7 +82,9 @@ class Trainer:
         )
         self.parameters = decayed + not_decayed
         self.dropout = torch_generator(seed, "dropout", device=device)
-        set_dropout_generator(model, self.dropout)
+        self.share = BatchShare()  # this process's rows of the batch
+        set_dropout_generator(model, self.dropout, self.share if ranks.count() > 1 else None)
+        self.stopping = False  # whether a process was asked to stop before the last step
         self.averager = WeightAverager(config.average, config.average_of)
         self.plan_sizes = [len(self.plan(epoch)) for epoch in range(math.ceil(config.epochs))]
         self.total_steps = self._count_steps()
@@ -102,7 +108,8 @@ class Trainer:
         """Train to the end, or until patience is exhausted, then load the weights that validation selects.
 
         store: where the resumable state is saved; a state already there is resumed. stop: checked after every step; on
-        a request, the state is saved first. Raises Diverged, StorageError, and Interrupted after such a request.
+        a request, the state is saved first. A request to one of several processes stops all after the same step.
+        Raises Diverged, StorageError, Interrupted after a request, UserError where processes see different states.
         """
         progress, stop = progress or Silent(), stop or Stop()
         if store is not None:
@@ -123,7 +130,7 @@ class Trainer:
         saved_at, save_every = time.monotonic(), save_interval()
         self.model.train()
         for batch in batches:
-            self.loss_sum += self._step(batch)
+            self.loss_sum += self._step(batch, stop)
             self.loss_tokens += batch.target_tokens
             meter.add(batch.target_tokens)
             step = history.steps
@@ -132,20 +139,24 @@ class Trainer:
                 rate = meter.end_window()
                 history.samples += [] if rate is None else [rate]
                 progress.advance(step, self._note())
-            save_due = store is not None and (stop.requested or time.monotonic() - saved_at >= save_every)
+            save_due = store is not None and (self._stopping(stop) or time.monotonic() - saved_at >= save_every)
             if validating or save_due:
                 history.train_seconds += meter.pause()
                 if validating:
                     self._validate()
                     progress.advance(step, f"valid loss {history.curve[-1]['valid_loss']:.3f}")
-                if store is not None:
+                if store is not None and ranks.rank() == 0:
                     store.save(self._state())
                     saved_at = time.monotonic()
                 meter.resume(new_window=validating)
-            if stop.requested:
+            if self._stopping(stop):
                 saved = "its state is saved" if store is not None else "nothing is saved"
                 progress.say(f"stopped at step {step} of {planned}; {saved}")
                 raise Interrupted
+
+    def _stopping(self, stop: Stop) -> bool:
+        """Whether to stop now. A request to one of several processes counts when all know of it."""
+        return stop.requested if ranks.count() == 1 else self.stopping
 
     def _position(self) -> tuple[int, int]:
         """The epoch of the next step, and its batch within the epoch."""
@@ -163,17 +174,23 @@ class Trainer:
             yield self.batcher.make(plan[position])
             position += 1
 
-    def _step(self, batch: Batch) -> Tensor:
+    def _step(self, batch: Batch, stop: Stop | None = None) -> Tensor:
         """Update the weights once. Returns the summed training loss as a tensor, so the device is not synchronised."""
         history = self.history
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.rate(history.steps)
+        own, counts = ranks.own_part(self.batcher, batch, self.share)
         with precision.products_in(self.config.precision, self.device):
-            features, targets = unpadded_features(self.model, batch)
+            features, targets = unpadded_features(self.model, own)
         # The last norm returns float32. The projection is the largest matrix product, so it gets bfloat16 features.
         features = features.bfloat16() if self.config.precision == "bf16" else features
         loss = training_loss(self.model, features, targets, self.config.label_smoothing)
+        if not counts:
+            loss = 0.0 * loss
         (loss / batch.target_tokens).backward()
+        loss = loss.detach()
+        if ranks.count() > 1:
+            loss, self.stopping = ranks.sum_gradients(self.parameters, loss, stop is not None and stop.requested)
         torch.nn.utils.clip_grad_norm_(self.parameters, self.config.clip, foreach=True)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -182,7 +199,7 @@ class Trainer:
         history.source_tokens += batch.source_tokens
         history.target_tokens += batch.target_tokens
         history.padded_tokens += batch.padded_tokens
-        return loss.detach()
+        return loss
 
     def _note(self) -> str:
         """Training loss and throughput, for display."""
@@ -266,6 +283,10 @@ class Trainer:
         state, messages = store.load(self.device)
         for message in messages:
             progress.say(message)
+        if len(set(ranks.gather(None if state is None else state["history"]["steps"]))) > 1:
+            raise UserError(
+                "the processes of this cell see different saved states; give an out= that all of them share"
+            )
         if state is None:
             return
         self.model.load_state_dict(state["model"])
