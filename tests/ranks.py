@@ -26,9 +26,7 @@ def run(jobs: Sequence[Job], timeout: float = 250) -> None:
     fails."""
     command = [sys.executable, "-P", "-m", "tests.ranks"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    subprocess.run(
-        command, input=json.dumps(jobs), text=True, check=True, timeout=timeout, cwd=ROOT, env=environment
-    )
+    subprocess.run(command, input=json.dumps(jobs), text=True, check=True, timeout=timeout, cwd=ROOT, env=environment)
 
 
 def cell(out: str, words: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Several processes train an arm as one does: in double precision, where rounding does not hide a wrong mask or sum."""
+"""Several processes train an arm as one does: in double precision, where rounding hides no wrong mask or sum."""
 
 from __future__ import annotations
 
@@ -32,9 +32,7 @@ RECURRENT = ("rnn_dot", "lstm_feeding", "lstm_stack", "residual_gru", "residual_
 def split(seed: int, size: int, one_stack: bool) -> Split:
     """Random tokens, one to six a side; one stack answers at every place but the first, and at the only one."""
     rng = np.random.default_rng(seed)
-    sides = [
-        [rng.integers(4, SOURCE_SIZE, length).tolist() for length in rng.integers(1, 7, size)] for _ in range(2)
-    ]
+    sides = [[rng.integers(4, SOURCE_SIZE, length).tolist() for length in rng.integers(1, 7, size)] for _ in range(2)]
     if not one_stack:
         return Split("train", *map(Ragged.of, sides))
     places = [list(range(min(1, len(row) - 1), len(row))) for row in sides[0]]
@@ -74,7 +72,8 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.mark.parametrize(("name", "count"), CASES)
 def test_several_processes_train_as_one(name: str, count: int, trained: Path) -> None:
-    one, *several = (np.load(trained / f"{name}-{n}-{r}.npz") for n, r in [(1, 0), *((count, r) for r in range(count))])
+    one = np.load(trained / f"{name}-1-0.npz")
+    several = [np.load(trained / f"{name}-{count}-{rank}.npz") for rank in range(count)]
     for process in several:
         assert np.array_equal(process["weights"], several[0]["weights"]), "the processes keep the same weights"
         assert np.array_equal(process["counts"], one["counts"])
