@@ -11,6 +11,7 @@ from bench.cli import EXIT_FAILED, EXIT_OK, PATH, RUNS
 from bench.cli.cells import JOBS_HELP
 from bench.cli.outputs import RESAMPLES, SEED, TRIALS
 from bench.errors import UserError
+from bench.system import torchrun
 
 
 @click.command()
@@ -60,6 +61,7 @@ def verify_command(folder: Path, cells: int, jobs: int | None, out: Path | None)
     from bench.runs import suite, verify
     from bench.runs.display import board
 
+    torchrun.check_alone("bench verify")
     suite.check_folder(folder, written=False)
     out = RUNS / f"verify-{folder.resolve().name}" if out is None else out
     suite.check_folder(out)

@@ -22,7 +22,7 @@ from tests.ranks import run
 SIZES = ("task.train_size=300", "task.valid_size=50", "task.test_size=40")
 SHORT = ("budget=smoke", *SIZES, "budget.epochs=4", "budget.validations=8", "evaluate=false")
 LONG = ("budget=smoke", *SIZES, "budget.epochs=30", "budget.validations=10", "evaluate=false")
-TASKS = {"one stack": "mqar_stack", "pairs": "reverse", "values": "adding"}
+TASKS = {"one stack": "parity_stack", "pairs": "reverse", "values": "adding"}
 ARMS = {"one stack": STACKS, "pairs": NAMES, "values": ("transformer", "lstm_dot", "gru_none")}
 SECONDS = 3600.0
 """Time limit of each table."""

@@ -26,7 +26,7 @@ SMALL = ("budget=smoke", "task.train_size=300", "task.valid_size=50", "task.test
 CASES = {
     "transformer": ("task=reverse", "model=transformer", "model.dropout=0.3", "model.dropout_attention=0.2"),
     "lstm_dot": ("task=reverse", "model=lstm_dot", "model.dropout=0", "search.beam=2"),
-    "one stack": ("task=mqar_stack", "model=lstm_stack", "model.dropout=0.1"),
+    "one stack": ("task=parity_stack", "model=lstm_stack", "model.dropout=0.1"),
     "values": ("task=adding", "model=gru_none"),
     "fewer rows than processes": ("task=reverse", "model=lstm_none", "budget.batch_tokens=20", "budget.epochs=0.2"),
 }
@@ -37,7 +37,7 @@ def settings(*words: str) -> tuple[str, ...]:
     return tuple({word.partition("=")[0]: word for word in words}.values())
 
 
-LONG = settings("task=reverse", "model=lstm_dot", *SMALL, "budget.epochs=60", "budget.validations=20")
+LONG = settings("task=reverse", "model=lstm_dot", *SMALL, "budget.epochs=25", "budget.validations=5")
 
 
 def torchrun(*words: str, count: int = 2) -> list[str]:
@@ -201,6 +201,7 @@ def test_a_stop_leaves_a_state_and_no_record(stop: str, training: subprocess.Pop
 REFUSED = {
     "bench suite": ["suite", "smoke"],
     "bench tune": ["tune", "smoke"],
+    "bench verify": ["verify", "."],
     "bench run --multirun": ["run", "-m", "seed=1,2", "budget=smoke"],
 }
 

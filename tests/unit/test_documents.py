@@ -33,7 +33,7 @@ MAX_README = 10_000
 HISTORY = ("CHANGELOG.md",)
 """Documents that also name files and modules of the past."""
 
-OURS = re.compile(r"(^|\| *)([A-Z_]+=\S+ +)*(\S*/)?(bench|make|pytest|python3?|pip|ruff)( |$)")
+OURS = re.compile(r"(^|\| *)([A-Z_]+=\S+ +)*(\S*/)?(bench|make|pytest|python3?|pip|ruff|torchrun)( |$)")
 """A line that makes its block one of shell commands."""
 
 OTHER_PROGRAMS = ("cd", "compare-mt", "echo", "git", "mypy", "sacrebleu")
@@ -176,6 +176,9 @@ def is_placeholder(word: str) -> bool:
 def check(command: Command, examples: Sequence[str]) -> None:
     """Raises AssertionError or click.ClickException for a command that cannot work. examples: see `Document`."""
     program, words = command.program, list(command.words[1:])
+    if program == "torchrun":
+        module = words.index("-m")
+        program, words = words[module + 1], words[module + 2 :]
     if program.startswith("python") and words[:2] == ["-m", "bench"]:
         program, words = "bench", words[2:]
     if program == "bench":

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +15,11 @@ from bench.data.examples import Split
 from bench.data.ragged import Ragged
 from bench.errors import UserError
 from bench.records import store
+from bench.runs import cell as run_of_cells
+from bench.runs import follower
 from bench.runs.record import new_record
 from bench.system import torchrun
+from bench.system.signals import Interrupted, Stop
 from bench.training import ranks
 from bench.training.batches import Batch, Batcher
 from bench.training.teacher_forcing import unpadded_features
@@ -143,6 +149,51 @@ def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(UserError, match="torch sees 1 GPUs; use --nproc-per-node 1"), ranks.joined("cuda"):
         pass
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """The signal handlers of this process come back."""
+    before = [(number, signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGINT)]
+    yield
+    for number, handler in before:
+        signal.signal(number, handler)
+
+
+def _fail(error: BaseException, asked: bool) -> Callable[..., None]:
+    def run_cell(*_: object, stop: Stop, **__: object) -> None:
+        stop.requested = asked
+        raise error
+
+    return run_cell
+
+
+@pytest.mark.parametrize(
+    ("error", "asked", "status", "line"),
+    [
+        (UserError("no room"), False, 2, "bench: process 3: no room"),
+        (KeyError("x"), False, 1, "KeyError: 'x'"),
+        (ranks.RankLost("gone"), False, 0, ""),
+        (Interrupted(), True, 143, ""),
+    ],
+)
+def test_a_follower_reports_its_own_errors_alone(
+    error: BaseException, asked: bool, status: int, line: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str], handlers: None,
+) -> None:  # fmt: skip
+    order = {"overrides": ["task=reverse", "model=lstm_none", "budget=smoke"], "out": "nowhere"}
+    monkeypatch.setattr(torchrun, "announcement", lambda: json.dumps(order))
+    monkeypatch.setattr(torchrun, "rank", lambda: 3)
+    monkeypatch.setattr(follower, "PATIENCE", 0.0)
+    monkeypatch.setattr(run_of_cells, "run_cell", _fail(error, asked))
+    assert follower.main() == status
+    printed = capsys.readouterr()
+    assert printed.out == "" and printed.err.rstrip().splitlines()[-1:] == ([line] if line else [])
+
+
+def test_a_dismissed_follower_does_nothing(monkeypatch: pytest.MonkeyPatch, handlers: None) -> None:
+    monkeypatch.setattr(torchrun, "announcement", lambda: "")
+    assert follower.main() == 0
 
 
 def connected(out: str) -> None:
