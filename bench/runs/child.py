@@ -67,8 +67,10 @@ def main() -> int:
         out, suite = Path(order.out), order.suite
         lease = None if order.lease is None else Lease(Path(order.lease[0]), order.lease[1])
         status = run_cell(cell, out, suite=suite, concurrent=order.concurrent, progress=pipe, stop=stop, lease=lease)
-    except (Interrupted, Lost) as reason:
-        if isinstance(reason, Interrupted) and str(reason):
+    except Lost:
+        return TERMINATED
+    except Interrupted as reason:
+        if str(reason):
             pipe.say(str(reason))
         return TERMINATED
     except StorageError as error:

@@ -141,6 +141,8 @@ class Workers:
         if claim is not None:
             lease = claim.lease
             claim.check(finished="status" in outcome)
+        if code == TERMINATED and torchrun.size() > 1:
+            raise Stopped
         if "full" in outcome:
             raise StorageError(outcome["full"])
         if "refused" in outcome:

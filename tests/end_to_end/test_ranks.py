@@ -25,8 +25,9 @@ TOLERANCE = 1e-5
 SMALL = ("budget=smoke", "task.train_size=300", "task.valid_size=50", "task.test_size=40", "budget.validations=4")
 CASES = {
     "transformer": ("task=reverse", "model=transformer", "model.dropout=0.3", "model.dropout_attention=0.2"),
-    "lstm_dot": ("task=reverse", "model=lstm_dot", "model.dropout=0", "search.beam=2"),
+    "lstm_dot": ("task=reverse", "model=lstm_dot", "model.dropout=0", "search.beam=2", "search.batch_tokens=200"),
     "one stack": ("task=parity_stack", "model=lstm_stack", "model.dropout=0.1"),
+    "language model": ("task=language", "model=mingru_stack", "budget.epochs=0.5"),
     "values": ("task=adding", "model=gru_none"),
     "fewer rows than processes": ("task=reverse", "model=lstm_none", "budget.batch_tokens=20", "budget.epochs=0.2"),
 }
@@ -85,8 +86,8 @@ def assert_alike(one: Path, several: Path, count: int) -> None:
     for kind in ("train", "decode", "decode_one"):
         assert theirs["throughput"][kind]["median"] > 0
     assert theirs["sanity"].keys() == ours["sanity"].keys() and theirs["sanity"]["overfit"]["steps"] > 0
-    our_outputs, their_outputs = (store.read_outputs(out / ours["cell"]) for out in (one, several))
-    if not ours["task"].startswith("adding"):
+    if ours["task"] not in ("adding", "language"):  # values differ in their last digits; a language model writes none
+        our_outputs, their_outputs = (store.read_outputs(out / ours["cell"]) for out in (one, several))
         assert our_outputs.equals(their_outputs)
     assert {path.name for path in (one / ours["cell"]).iterdir()} == {
         path.name for path in (several / ours["cell"]).iterdir()
