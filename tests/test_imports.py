@@ -71,7 +71,7 @@ RULES = (
          ("torch", "models", "bench.tasks", *HYDRA), but=("bench.records.weights",), reached=True),
     Rule("the command line and the parent of a suite's cells start at once",
          ("bench.__main__", "bench.cli", "bench.conf", "bench.runs.suite", "bench.runs.worker", "bench.runs.display",
-          "bench.runs.shared_worker", "bench.runs.engines", "bench.runs.status"),
+          "bench.runs.shared_worker", "bench.runs.engines", "bench.runs.ray_arrays", "bench.runs.status"),
          ("torch", "pandas"), reached=True),
     Rule("a profile is planned, and its processes are started, without torch",
          ("bench.diagnostics.profile.plan", "bench.diagnostics.profile.session", "bench.diagnostics.profile.process",

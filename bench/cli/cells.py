@@ -68,13 +68,16 @@ def run(settings: tuple[str, ...], multirun: bool, cfg: str | None, resolve: boo
 @click.option("--adopted", is_flag=True, help="Apply the settings that you stored with `bench tune --adopt`.")
 @click.option("--lang", metavar="A,B", default="en", show_default=True, help=LANGUAGE_HELP)
 @click.option("--no-report", is_flag=True, help="Do not write the report.")
-@click.option(
-    "--on", "engine", type=click.Choice(["slurm", "local"]), help="Start workers there with submitit, and return."
-)
+@click.option("--on", "engine", type=click.Choice(["slurm", "local", "ray"]), help="Start workers there, and return.")
 @click.option(
     "--workers", type=click.IntRange(1, 10_000), metavar="N", help="With --on: number of workers.  [default: 8]"
 )
-@click.option("--minutes", type=click.IntRange(1, 10**6), metavar="N", help="With --on: time limit of a worker's job.")
+@click.option(
+    "--minutes",
+    type=click.IntRange(1, 10**6),
+    metavar="N",
+    help="With --on slurm or local: time limit of a worker's job.",
+)
 @click.option("--partition", metavar="NAME", help="With --on slurm: partition of the jobs.")
 @click.option(
     "--slurm",
@@ -82,6 +85,11 @@ def run(settings: tuple[str, ...], multirun: bool, cfg: str | None, resolve: boo
     multiple=True,
     metavar="KEY=VALUE",
     help="With --on slurm: an option of sbatch; repeatable.",
+)
+@click.option(
+    "--address",
+    metavar="HOST:PORT",
+    help="With --on ray: the cluster.  [default: RAY_ADDRESS, or that of this machine]",
 )
 def suite_command(
     name: str,
@@ -99,6 +107,7 @@ def suite_command(
     minutes: int | None,
     partition: str | None,
     slurm_options: tuple[str, ...],
+    address: str | None,
 ) -> int:
     """Run all cells of a suite, write its report and print the verdicts.
 
@@ -122,21 +131,23 @@ def suite_command(
     torchrun.check_alone("bench suite")
     messages.parse_languages(lang)  # a mistake is said before the cells run, not after them
     options = submitting.slurm_options(partition, slurm_options)
-    for option, value, needed in (
-        ("--workers", workers, engine),
-        ("--minutes", minutes, engine),
-        ("--partition or --slurm", options or None, engine == "slurm"),
-        ("--jobs", jobs, engine is None),
+    for option, value, accepted, advice in (
+        ("--workers", workers, ("slurm", "local", "ray"), "it needs --on"),
+        ("--minutes", minutes, ("slurm", "local"), "it needs --on slurm or --on local"),
+        ("--partition or --slurm", options or None, ("slurm",), "it needs --on slurm"),
+        ("--address", address, ("ray",), "it needs --on ray"),
+        ("--jobs", jobs, (None,), "--on takes --workers"),
     ):
-        if value is not None and not needed:
-            advice = "--on takes --workers" if option == "--jobs" else "it needs --on slurm"
+        if value is not None and engine not in accepted:
             raise UserError(f"{option} does not apply here; {advice}")
     chosen = suites.load(name, only, seeds)
     out = RUNS / name if out is None else out
     suite.check_folder(out)
     if engine is not None:
         timeout = chosen.cell_timeout if cell_timeout is None else cell_timeout
-        return submitting.submit(engine, chosen, out, adopted, retry_failed, timeout, workers, minutes, options)
+        return submitting.submit(
+            engine, chosen, out, adopted, retry_failed, timeout, workers, minutes, options, address
+        )
     at_a_time = suite.concurrency(chosen.threads, jobs)
     if chosen.threads > usable_cores():
         click.echo(

@@ -39,9 +39,10 @@ def submit(
     workers: int | None,
     minutes: int | None,
     options: Mapping[str, str],
+    address: str | None,
 ) -> int:
     """Start workers for the cells of a suite that are left."""
-    engines.available(engine)
+    engines.available(engine, address)
     jobs = [suite.Job.of(overrides, adopted) for overrides in chosen.cells]
     left, outcomes = suite.left_to_run(jobs, out, Board(sys.stderr, len(jobs)), retry)
     if not left:
@@ -50,7 +51,7 @@ def submit(
     count = min(len(left), WORKERS if workers is None else workers)
     concurrent = count if engine == engines.LOCAL else 1
     planned = plan.make(chosen, left, out, adopted=adopted, timeout=timeout, concurrent=concurrent)
-    arrays = engines.submit(engine, planned, out, workers=count, minutes=minutes, options=options)
-    for line in engines.lines(engine, arrays, out, chosen.name):
+    arrays = engines.submit(engine, planned, out, workers=count, minutes=minutes, options=options, address=address)
+    for line in engines.lines(engine, arrays, out, chosen.name, address):
         click.echo(line)
     return EXIT_OK

@@ -31,7 +31,8 @@ WIDTH = 100
 OPTIONAL = {
     "pyarrow": ("results.parquet", "parquet"),
     "datasets": ("task.dataset", "datasets"),
-    "submitit": ("bench suite --on", "slurm"),
+    "submitit": ("bench suite --on slurm", "slurm"),
+    "ray": ("bench suite --on ray", "ray"),
     "playwright": ("tests of the page in a browser", "browser"),
 }
 """Optional libraries: what needs them, and the extra that installs them."""

@@ -1,8 +1,8 @@
-"""Start workers of a folder through submitit: on Slurm, or on this machine with submitit's local executor.
+"""Start workers of a folder: through submitit on Slurm or on this machine, or on a Ray cluster.
 
 An engine starts workers, not cells (`bench.runs.shared_worker`): one array for each class of resources. What it starts
-is a `WorkerJob`, the parent of one worker. On the signal before a time limit, the worker saves its cell and ends, and
-the job is requeued. No torch here.
+is a `WorkerJob`, the parent of one worker. On Slurm's signal before a time limit, the worker saves its cell and ends,
+and the job is requeued. Ray: `bench.runs.ray_arrays`. No torch here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +20,12 @@ from typing import Any
 from bench.errors import UserError
 from bench.records import store
 from bench.runs import plan as plans
+from bench.runs import ray_arrays
 from bench.runs.plan import Needs, Plan
+from bench.runs.worker_job import WorkerJob
 
-SLURM, LOCAL = "slurm", "local"
-ENGINES = (SLURM, LOCAL)
+SLURM, LOCAL, RAY = "slurm", "local", "ray"
+ENGINES = (SLURM, LOCAL, RAY)
 JOBS = "jobs"
 """Folder of submitit's files and of the logs of workers, in the folder's `store.WORK`."""
 
@@ -34,74 +35,23 @@ SIGNAL_DELAY = 120
 REQUEUES = 1000
 """How often a job that reached its time limit is requeued."""
 
-STOP_SECONDS = 90.0
-"""Seconds that a worker has to save its cell and to end."""
-
 
 @dataclass(frozen=True)
 class Array:
-    """Workers of one class that were submitted. job: the engine's number of the array, or those of its parts."""
+    """Workers of one class that were submitted. minutes: the time limit of a job, None = none; jobs: the engine's
+    number of each worker; waits: whether no node of the cluster is large enough now."""
 
     kind: Needs
     cells: int
-    minutes: int
+    minutes: int | None
     jobs: tuple[str, ...]
+    waits: bool = False
 
-
-class WorkerJob:
-    """One worker as a job of submitit. Calling it runs the worker to its end and returns its exit status."""
-
-    def __init__(self, out: Path, kind: int, number: int, workers: int) -> None:
-        self.words = (str(out), str(kind), str(number), str(workers))
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __call__(self) -> int:
-        from bench.runs.worker import child_environment
-
-        command = (sys.executable, "-P", "-m", "bench.runs.shared_worker", *self.words)
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, env=child_environment(1))
-        try:
-            # Not `wait`: it holds a lock while it waits, and the handler of a signal runs in between.
-            while self._process.poll() is None:
-                time.sleep(0.2)
-        finally:
-            self._stop()
-        status = self._process.wait()
-        if status not in (0, 1):
-            sys.exit(status)  # the job fails, and is not requeued
-        return status
-
-    def checkpoint(self) -> Any:
-        """submitit calls this at the signal before a time limit or a preemption, and requeues what it returns."""
-        import submitit
-
-        self._stop()
-        return submitit.helpers.DelayedSubmission(WorkerJob(Path(self.words[0]), *map(int, self.words[1:])))
-
-    def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"_process": None}
-
-    def _stop(self) -> None:
-        """Let the worker save its cell and end; kill it if it does not."""
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        end = time.monotonic() + STOP_SECONDS
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGTERM)
-        while _runs(process.pid):
-            if time.monotonic() > end:
-                process.kill()
-                return
-            time.sleep(0.05)
-
-
-def _runs(pid: int) -> bool:
-    """Whether a child of this process has not ended. Leaves its exit status for `Popen`."""
-    try:
-        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
-    except ChildProcessError:
-        return False
+    def __str__(self) -> str:
+        workers = f"{len(self.jobs)} worker{'s' if len(self.jobs) > 1 else ''}"
+        cells = f"{self.cells} cell{'s' if self.cells > 1 else ''}"
+        limit = "" if self.minutes is None else f"; time limit {self.minutes} min"
+        return f"{workers} for {cells} ({self.kind}{limit})"
 
 
 def submit(
@@ -112,15 +62,15 @@ def submit(
     workers: int,
     minutes: int | None = None,
     options: Mapping[str, str] | None = None,
+    address: str | None = None,
 ) -> list[Array]:
     """Start workers, and return what was submitted. Does not wait for them.
 
     A plan of the folder that covers this one stays, so that workers that run already go on with it. workers: in all,
     shared out between the classes of the plan. minutes: time limit of a worker's job, None = see
-    `plan.job_minutes`. options: further parameters of `sbatch`, such as partition. Raises UserError where submitit or
-    Slurm is missing or refuses, and StorageError.
+    `plan.job_minutes`. options: further parameters of `sbatch`, such as partition. address: of a Ray cluster, see
+    `ray_arrays.address_of`. Raises UserError where the engine is missing or refuses, and StorageError.
     """
-    submitit = _submitit(engine)
     out = out.resolve()
     left = {cell.name for cell in plan.cells}
     current = plans.read(out)
@@ -129,47 +79,50 @@ def submit(
     else:
         plans.write(plan, out)
     counts = [sum(cell.name in left for cell in plan.of_kind(kind)) for kind in range(len(plan.kinds))]
+    shares = plans.shares(plan.kinds, counts, workers)
+    classes = [
+        (needs, count, [WorkerJob(out, kind, number, share) for number in range(share)])
+        for kind, (needs, count, share) in enumerate(zip(plan.kinds, counts, shares))
+        if count
+    ]
+    if engine == RAY:
+        with ray_arrays.connected(address) as ray:
+            logs = out / store.WORK / JOBS
+            names = [ray_arrays.start(ray, plan.suite, jobs, needs, logs) for needs, _, jobs in classes]
+            return [
+                Array(needs, count, None, tuple(each), not ray_arrays.fits(ray, needs))
+                for (needs, count, _), each in zip(classes, names)
+            ]
     arrays = []
-    for kind, (needs, count, share) in enumerate(zip(plan.kinds, counts, plans.shares(plan.kinds, counts, workers))):
-        if not count:
-            continue
-        limit = minutes if minutes is not None else plans.job_minutes(needs, count, share)
-        jobs = [WorkerJob(out, kind, number, share) for number in range(share)]
-        with _reported(engine), _detached(engine):
-            executor = _executor(submitit, engine, out)
-            executor.update_parameters(
-                name=f"bench-{plan.suite}",
-                timeout_min=limit,
-                mem_gb=needs.memory,
-                cpus_per_task=needs.cores,
-                gpus_per_node=needs.gpus,
-                **_slurm_options(options or {}),
-            )
-            with executor.batch():
-                submitted = [executor.submit(job) for job in jobs]
-        arrays.append(Array(needs, count, limit, tuple(job.job_id for job in submitted)))
+    for needs, count, jobs in classes:
+        limit = minutes if minutes is not None else plans.job_minutes(needs, count, len(jobs))
+        numbers = _submit(engine, jobs, needs, out, plan.suite, limit, options or {})
+        arrays.append(Array(needs, count, limit, numbers))
     return arrays
 
 
-def available(engine: str) -> None:
+def available(engine: str, address: str | None = None) -> None:
     """Raises UserError where an engine cannot be used here."""
+    if engine == RAY:
+        with ray_arrays.connected(address):
+            return
     submitit = _submitit(engine)
     if engine == SLURM and submitit.SlurmExecutor.affinity() <= 0:
         raise UserError("this machine has no Slurm (no srun); submit from a login node, or use --on local")
 
 
-def lines(engine: str, arrays: Sequence[Array], out: Path, suite: str) -> list[str]:
+def lines(engine: str, arrays: Sequence[Array], out: Path, suite: str, address: str | None = None) -> list[str]:
     """What was submitted, and how to watch and to cancel it."""
-    shown = [
-        f"{engine}: {len(array.jobs)} worker{'s' if len(array.jobs) > 1 else ''} for {array.cells} "
-        f"cell{'s' if array.cells > 1 else ''} ({array.kind}; time limit {array.minutes} min): "
-        + " ".join(dict.fromkeys(_number(engine, job) for job in array.jobs))
-        for array in arrays
-    ]
-    every = " ".join(dict.fromkeys(_number(engine, job) for array in arrays for job in array.jobs))
-    cancel = f"scancel {every}" if engine == SLURM else f"kill -INT {every}"
+    numbers = [" ".join(dict.fromkeys(_number(engine, job) for job in array.jobs)) for array in arrays]
+    every = " ".join(numbers)
+    cancel = {
+        SLURM: f"scancel {every}",
+        LOCAL: f"kill -INT {every}",
+        RAY: f"python -m bench.runs.ray_arrays {ray_arrays.address_of(address)} {every}",
+    }[engine]
     return [
-        *shown,
+        *(f"{engine}: {array}: {number}" for array, number in zip(arrays, numbers)),
+        *(f"waiting: no node of the cluster has {array.kind} now" for array in arrays if array.waits),
         f"logs:    {out / store.WORK / JOBS}",
         f"watch:   bench status {out}",
         f"cancel:  {cancel}",
@@ -178,7 +131,8 @@ def lines(engine: str, arrays: Sequence[Array], out: Path, suite: str) -> list[s
 
 
 def _number(engine: str, job: str) -> str:
-    return job.partition("_")[0] if engine == SLURM else job
+    """The number with which a job is cancelled."""
+    return job if engine == LOCAL else job.rpartition("_")[0] or job
 
 
 def _submitit(engine: str) -> Any:
@@ -187,6 +141,32 @@ def _submitit(engine: str) -> Any:
     except ImportError as error:
         raise UserError(f"--on {engine} needs submitit: pip install 'seq2seq-bench[slurm]'") from error
     return submitit
+
+
+def _submit(
+    engine: str,
+    jobs: Sequence[WorkerJob],
+    needs: Needs,
+    out: Path,
+    suite: str,
+    minutes: int,
+    options: Mapping[str, str],
+) -> tuple[str, ...]:
+    """Submit workers of one class through submitit, and return the numbers of their jobs."""
+    submitit = _submitit(engine)
+    with _reported(engine), _detached(engine):
+        executor = _executor(submitit, engine, out)
+        executor.update_parameters(
+            name=f"bench-{suite}",
+            timeout_min=minutes,
+            mem_gb=needs.memory,
+            cpus_per_task=needs.cores,
+            gpus_per_node=needs.gpus,
+            **_slurm_options(options),
+        )
+        with executor.batch():
+            submitted = [executor.submit(job) for job in jobs]
+    return tuple(job.job_id for job in submitted)
 
 
 def _executor(submitit: Any, engine: str, out: Path) -> Any:

@@ -38,7 +38,7 @@ FILE_BYTES = 2048
 
 NOTE_CHARACTERS = 250
 
-JOB_VARIABLES = ("SLURM_JOB_ID", "SUBMITIT_LOCAL_JOB_ID")
+JOB_VARIABLES = ("BENCH_JOB", "SLURM_JOB_ID", "SUBMITIT_LOCAL_JOB_ID")
 """Environment variables with the number of a job, where an engine started this process."""
 
 

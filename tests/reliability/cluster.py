@@ -1,7 +1,8 @@
-"""Workers of a shared folder on tiny cells: what `bench suite --on local` starts, for a made-up suite.
+"""Workers of a shared folder on tiny cells: what `bench suite --on` starts, for a made-up suite.
 
-python -m tests.reliability.cluster alone OUT CELLS            two at a time, in this process
-python -m tests.reliability.cluster submit OUT CELLS WORKERS   start workers, print the numbers of their processes
+python -m tests.reliability.cluster alone OUT CELLS                  two at a time, in this process
+python -m tests.reliability.cluster submit OUT CELLS WORKERS         start workers, print their processes' numbers
+python -m tests.reliability.cluster ray OUT CELLS WORKERS ADDRESS    start workers on a Ray cluster
 """
 
 from __future__ import annotations
@@ -25,17 +26,21 @@ def jobs(cells: int) -> list[suite.Job]:
 
 
 def main() -> None:
-    action, folder, cells, *workers = sys.argv[1:]
+    action, folder, cells, *more = sys.argv[1:]
     out = Path(folder)
     if action == "alone":
         every = jobs(int(cells))
         suite.run(every, out, Board(sys.stderr, len(every)), at_a_time=2, suite="cluster")
         return
+    workers, *more = more
     planned = plan.read(out) or plan.make(Suite("cluster", "", 1, None, ()), jobs(int(cells)), out, concurrent=2)
     left = tuple(cell for cell in planned.cells if not store.finished(out, cell.name))
     if left:
-        arrays = engines.submit(engines.LOCAL, replace(planned, cells=left), out, workers=int(workers[0]))
-        print(*(number for array in arrays for number in array.jobs))
+        engine, address = (engines.RAY, more[0]) if action == "ray" else (engines.LOCAL, None)
+        submitted = replace(planned, cells=left)
+        arrays = engines.submit(engine, submitted, out, workers=int(workers), address=address)
+        if engine == engines.LOCAL:
+            print(*(number for array in arrays for number in array.jobs))
 
 
 if __name__ == "__main__":

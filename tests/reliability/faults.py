@@ -31,7 +31,7 @@ from bench.runs.display import Board
 from bench.runs.suite import Job, failed
 from bench.runs.suite import run as run_suite
 from bench.training import checkpoint
-from tests.reliability import cluster, memory
+from tests.reliability import cluster, memory, ray_nodes
 from tests.reliability.bed import ARMS, BROKEN, ROOT, Bed, bits, children, cut, kill, stop, words
 
 Injection = Callable[[Bed, random.Random], int | None]
@@ -252,13 +252,47 @@ def workers_killed(bed: Bed, rng: random.Random, cells: int = 40, workers: int =
             controllers = [each for each in controllers if _workers_of(each)]
             if len(controllers) < workers:
                 controllers += _cluster(bed, "submit", out, cells, workers - len(controllers))
-        different = [name for name in names if bits(out / name) != bits(alone / name)]
-        assert not different, f"other bits than of a run alone: {different}"
-        log = "".join(path.read_text() for path in (out / store.WORK / engines.JOBS).glob("*.err"))
-        repeated = [name for name in names if log.count(f"{name}: done in") > 1]
-        assert not repeated, f"run twice: {repeated}"
+        _each_once(names, out, alone)
         for each in controllers:
             _send(each, signal.SIGINT)
+        return done
+
+
+def _each_once(names: list[str], out: Path, alone: Path) -> None:
+    different = [name for name in names if bits(out / name) != bits(alone / name)]
+    assert not different, f"other bits than of a run alone: {different}"
+    log = "".join(path.read_text() for path in (out / store.WORK / engines.JOBS).glob("*.err"))
+    repeated = [name for name in names if log.count(f"{name}: done in") > 1]
+    assert not repeated, f"run twice: {repeated}"
+
+
+def ray_node_lost(bed: Bed, rng: random.Random, cells: int = 40, kills: int = 20) -> int:
+    """Two nodes of a Ray cluster: every fourth time all processes of one die at once, and another one comes; else its
+    actors, its tasks or their workers are killed at random. Nothing is submitted again."""
+    with bed.room() as out, ExitStack() as stack:
+        try:
+            nodes = stack.enter_context(ray_nodes.RayNodes())
+        except ImportError as error:
+            raise Impossible("needs Ray: pip install -e '.[ray]'") from error
+        alone = out.with_name("alone")
+        _cluster(bed, "alone", alone, cells)
+        names = [job.cell.name for job in cluster.jobs(cells)]
+        _cluster(bed, "ray", out, cells, 2, nodes.address)
+        done, finished, end = 0, 0, time.monotonic() + 1500
+        while finished < cells:
+            assert time.monotonic() < end, f"{finished} of {cells} cells"
+            time.sleep(rng.uniform(0, 2))
+            finished = sum(store.finished(out, name) for name in names)
+            workers, claimed = nodes.workers(), any((out / store.WORK).glob("*.lease"))
+            if done == kills or finished * kills < done * cells or not workers or not claimed:
+                continue  # the kills are spread over the cells
+            if done % 4 == 0:
+                nodes.lose()
+                nodes.add()
+            else:
+                kill(rng.choice([*nodes.jobs(), *workers]))
+            done += 1
+        _each_once(names, out, alone)
         return done
 
 
@@ -569,6 +603,13 @@ FAULTS = (
         "four workers of submitit's local executor on forty cells, killed at random twenty times and submitted again",
         "all cells end, each once, with the bits of a run alone",
         workers_killed,
+        1,
+        0,
+    ),
+    Fault(
+        "a Ray cluster of two nodes on forty cells: a node lost, or actors, tasks and workers killed, twenty times",
+        "all cells end, each once, with the bits of a run alone, and nothing is submitted again",
+        ray_node_lost,
         1,
         0,
     ),

@@ -228,7 +228,7 @@ def test_workers_of_this_machine_run_a_suite_and_can_be_cancelled(tmp_path, monk
     assert "nothing is left to run" in done.stdout
 
 
-@pytest.mark.parametrize("engine", engines.ENGINES)
+@pytest.mark.parametrize("engine", [engines.SLURM, engines.LOCAL])
 def test_without_submitit_it_is_one_line(tmp_path, engine, capsys, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "submitit", None)
     assert main(["suite", "smoke", "--out", str(tmp_path / "out"), "--on", engine]) == 2
