@@ -135,7 +135,7 @@ class Workers:
                     self._running.discard(process)
             errors.seek(max(0, errors.seek(0, os.SEEK_END) - TAIL_BYTES))
             tail = errors.read().decode("utf-8", "replace").strip()
-        if self._stopped or (code == TERMINATED and torchrun.size() > 1):
+        if self._stopped:
             raise Stopped
         lease = None
         if claim is not None:
