@@ -102,8 +102,11 @@ def _notes(evidence: Evidence, comparison: Comparison) -> Text:
     else:
         seeds = Message("says.seeds.one" if count == 1 else "says.seeds.many", count=count)
     several = len(set(evidence.searches(comparison.setting)) - {FORCED}) > 1
-    named = comparison.search == FORCED or (several and comparison.search == "greedy")
-    parts = [Message(f"searches.{comparison.search}"), seeds] if named else [seeds]
+    parts: list[Text] = [seeds]
+    if comparison.search == FORCED:
+        parts = [Message("searches.teacher-forced"), seeds]
+    elif several and comparison.search == "greedy":
+        parts = [Message("searches.greedy"), seeds]
     if any(solve_or_not(values.values(), comparison.unit) for values in (comparison.ours, comparison.theirs)):
         solved = [_solved(values, comparison.unit) for values in (comparison.ours, comparison.theirs)]
         parts.append(Message("says.solved", first=solved[0], second=solved[1], line=f"{100 * SOLVED:.0f}"))
