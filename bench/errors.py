@@ -29,3 +29,12 @@ def reason(error: Exception) -> str:
     ('two lines', 'No such file', 'EOFError')
     """
     return getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+
+
+def last_line(error: BaseException) -> str:
+    """The last line of an error's message, where other programs say what is wrong; else the class.
+
+    >>> last_line(ValueError("trace\\nthe cause ")), last_line(EOFError())
+    ('the cause', 'EOFError')
+    """
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -67,13 +67,6 @@ def read_point(path: Path) -> dict[str, Any]:
     except (FileNotFoundError, ValueError):
         return {}
     return point if isinstance(point, dict) and point.get("schema") == SCHEMA else {}
-
-
-def write_json(path: Path, content: Mapping[str, object]) -> None:
-    """Write a JSON file atomically, with its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as building:
-        building.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def write_table(path: Path, rows: Iterable[Row]) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import BrokenFile
+from bench.errors import BrokenFile, UserError
 from bench.records import cost_rounds, reading, types, versions
 from bench.records.work import BUILDING, publish, work_folder
 from bench.records.work import STATE_BUILDING as STATE_BUILDING
@@ -229,6 +229,14 @@ def cell_folders(out: Path) -> list[Path]:
     for cell in cells:
         reading.check_links(cell, out, harmless=(WEIGHTS,))  # weights may be kept on another disk
     return cells
+
+
+def read_all(out: Path) -> dict[Path, dict[str, Any]]:
+    """The record of every cell folder under `out`. Raises UserError for one that cannot be read."""
+    try:
+        return {folder: read(folder) for folder in cell_folders(out)}
+    except (OSError, ValueError) as error:
+        raise UserError(" ".join(str(error).split())) from error
 
 
 def load(out: Path | str) -> Records:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.errors import UserError
+from bench.errors import UserError, last_line
 from bench.records import store
 from bench.runs import plan as plans
 from bench.runs import ray_arrays
@@ -25,7 +25,6 @@ from bench.runs.plan import Needs, Plan
 from bench.runs.worker_job import WorkerJob
 
 SLURM, LOCAL, RAY = "slurm", "local", "ray"
-ENGINES = (SLURM, LOCAL, RAY)
 JOBS = "jobs"
 """Folder of submitit's files and of the logs of workers, in the folder's `store.WORK`."""
 
@@ -190,8 +189,7 @@ def _reported(engine: str) -> Iterator[None]:
     except (NameError, ValueError, AssertionError) as error:
         raise UserError(f"--on {engine}: {' '.join(str(error).split())}") from error
     except (RuntimeError, subprocess.CalledProcessError) as error:
-        last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-        raise UserError(f"{engine} did not accept the workers: {last}") from error
+        raise UserError(f"{engine} did not accept the workers: {last_line(error)}") from error
 
 
 @contextlib.contextmanager

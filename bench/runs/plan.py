@@ -21,7 +21,7 @@ from bench.errors import UserError
 from bench.records import store
 from bench.runs.runner import Job
 from bench.system import environment
-from bench.system.files import replacing, writing
+from bench.system.files import write_json, writing
 
 FILE = "plan.json"
 ROOT = Path(__file__).resolve().parents[2]
@@ -146,9 +146,7 @@ def write(plan: Plan, out: Path) -> None:
     """Write the plan into the folder, in place of an earlier one. Raises StorageError."""
     path = path_of(out)
     with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as new:
-            new.write_text(json.dumps(asdict(plan), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_json(path, asdict(plan))
 
 
 def read(out: Path) -> Plan | None:

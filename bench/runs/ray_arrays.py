@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.errors import UserError
+from bench.errors import UserError, last_line
 from bench.runs.plan import Needs
 from bench.runs.worker_job import WorkerJob
 
@@ -66,11 +66,11 @@ def connected(address: str | None) -> Iterator[Any]:
         ray.init(address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
     except ConnectionError as error:
         if address != AUTO:
-            raise UserError(f"no Ray cluster answers at {address}: {_last_line(error)}") from error
+            raise UserError(f"no Ray cluster answers at {address}: {last_line(error)}") from error
         advice = "start one with `ray start --head`, or name one with --address HOST:6379"
         raise UserError(f"no Ray cluster runs on this machine; {advice}") from error
     except (ValueError, RuntimeError, SystemExit) as error:
-        raise UserError(f"Ray at {address}: {_last_line(error)}") from error
+        raise UserError(f"Ray at {address}: {last_line(error)}") from error
     try:
         yield ray
     finally:
@@ -93,7 +93,7 @@ def start(ray: Any, suite: str, jobs: Sequence[WorkerJob], kind: Needs, logs: Pa
     except ray.exceptions.RayError as error:
         with contextlib.suppress(ray.exceptions.RayError):
             ray.kill(array)
-        raise UserError(f"Ray did not start the workers: {_last_line(error)}") from error
+        raise UserError(f"Ray did not start the workers: {last_line(error)}") from error
     return names
 
 
@@ -161,7 +161,7 @@ class WorkerArray:
             except Exception as error:
                 if not self._cancelled:
                     with _log(self._logs, self._tasks[ended]) as log:
-                        log.write(f"bench: the worker could not be run: {_last_line(error)}\n".encode())
+                        log.write(f"bench: the worker could not be run: {last_line(error)}\n".encode())
         ray.kill(self._own)
 
 
@@ -195,10 +195,6 @@ def _reach(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
     except (OSError, OverflowError, UnicodeError) as error:
         raise UserError(f"no Ray cluster answers at {address}: {error}") from error
-
-
-def _last_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
 
 
 def main() -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.conf.schema import Cell
 from bench.records import store
-from bench.system.files import replacing, writing
+from bench.system.files import write_json, writing
 
 FILE = "requested.json"
 
@@ -18,9 +18,7 @@ def add(out: Path, cells: Iterable[Cell]) -> None:
     noted = read(out) | {cell.name: (cell.task, cell.model) for cell in cells}
     path = out / store.WORK / FILE
     with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as new:
-            new.write_text(json.dumps(noted, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_json(path, noted)
 
 
 def read(out: Path) -> dict[str, tuple[str, str]]:

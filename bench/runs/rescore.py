@@ -24,10 +24,7 @@ TOLERANCE = 1e-9
 def scorable(out: Path) -> tuple[list[Path], list[str]]:
     """The cell folders under `out` that have outputs to score, and one line about each of the others. Raises UserError
     for a record that cannot be read."""
-    try:
-        records = {folder: store.read(folder) for folder in store.cell_folders(out)}
-    except (OSError, ValueError) as error:
-        raise UserError(" ".join(str(error).split())) from error
+    records = store.read_all(out)
     folders, skipped = [], []
     for folder, record in records.items():
         if record["status"] != "done":

@@ -67,15 +67,16 @@ class Trackers:
 
     def row(self, row: Mapping[str, float | None]) -> None:
         """See `Tracker.row`."""
-        for name, tracker in list(self.by_name.items()):
-            with self._guarded(name):
-                tracker.row(row)
+        self._send(lambda tracker: tracker.row(row))
 
     def end(self, status: str, scores: Sequence[Mapping[str, Any]]) -> None:
         """See `Tracker.end`."""
+        self._send(lambda tracker: tracker.end(status, scores))
+
+    def _send(self, call: Callable[[Tracker], None]) -> None:
         for name, tracker in list(self.by_name.items()):
             with self._guarded(name):
-                tracker.end(status, scores)
+                call(tracker)
 
     @contextmanager
     def _guarded(self, name: str) -> Iterator[None]:

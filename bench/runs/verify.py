@@ -28,7 +28,7 @@ from bench.runs.suite import Job
 from bench.seeding import numpy_generator
 
 SAME, WITHIN, OUTSIDE, UNKNOWN = "same bits", "within the spread", "not reproduced", "no spread known"
-OUTCOMES = (SAME, WITHIN, OUTSIDE, UNKNOWN)
+"""Outcomes of a check."""
 
 LEVEL = 0.99
 """Of the prediction interval for one more seed: a cell in a hundred is outside by chance."""
@@ -42,7 +42,7 @@ MACHINE = ("environment.cpu", "environment.libraries.torch", "environment.librar
 
 @dataclass(frozen=True)
 class Check:
-    """One cell that was run again. outcome: one of OUTCOMES; why: what differs, in words, "" for the same bits."""
+    """One cell that was run again. outcome: one of the four above; why: what differs, "" for the same bits."""
 
     cell: str
     outcome: str
@@ -56,11 +56,7 @@ def choose(folder: Path, count: int) -> list[dict[str, Any]]:
     """The records of `count` finished cells, each of another arm as far as there are arms; the same at every call.
 
     Raises UserError where the folder has no finished cell, or a record that cannot be read."""
-    try:
-        records = [store.read(each) for each in store.cell_folders(folder)]
-    except (OSError, ValueError) as error:
-        raise UserError(" ".join(str(error).split())) from error
-    records = [record for record in records if record["status"] == "done"]
+    records = [record for record in store.read_all(folder).values() if record["status"] == "done"]
     if not records:
         raise UserError(f"{folder} has no finished cell, so there is nothing to run again")
     order = numpy_generator(0, "verify").permutation(len(records))
@@ -102,8 +98,9 @@ def _compare(evidence: Evidence, ours: Path, theirs: Path) -> Check:
     unchanged = all(scores.get(key) == value for key, value in _scores(recorded).items())
     if unchanged and _curve(ours) == _curve(theirs):
         return Check(ours.name, SAME)
-    differing = [name for name in MACHINE if _fact(recorded, name) != _fact(new, name)]
-    changes = [f"{name.split('.')[-1]} {_fact(recorded, name)} -> {_fact(new, name)}" for name in differing]
+    before, after = flatten(recorded), flatten(new)
+    differing = [name for name in MACHINE if before.get(name) != after.get(name)]
+    changes = [f"{name.split('.')[-1]} {before.get(name)} -> {after.get(name)}" for name in differing]
     if recorded["code"]["commit"] != new["code"]["commit"]:
         commits = [str(record["code"]["commit"])[:7] for record in (recorded, new)]
         changes.append(f"commit {commits[0]} -> {commits[1]}")
@@ -144,10 +141,6 @@ def _scores(record: Mapping[str, Any]) -> dict[tuple[object, ...], float | None]
 def _curve(folder: Path) -> str:
     """The curve without times."""
     return pd.read_csv(folder / store.CURVE, dtype=str).drop(columns=list(TIMED), errors="ignore").to_csv(index=False)
-
-
-def _fact(record: Mapping[str, Any], name: str) -> object:
-    return flatten(record).get(name)
 
 
 def _written(setting: object) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from bench.errors import StorageError, UserError, reason
@@ -56,6 +57,14 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(building, path)
     finally:
         building.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Mapping[str, object]) -> None:
+    """Write a JSON file atomically, with its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as building:
+        text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+        building.write_text(text + "\n", encoding="utf-8")
 
 
 def flush(path: Path) -> None:

@@ -54,7 +54,7 @@ def run(plan: Plan, out: Path, board: Board, measure: Measure = process.measure_
             codes += [code for code in point["code"] if code not in codes]
         rows += arm_rows
     profile_rows.write_table(out / profile_rows.TABLE, rows)
-    profile_rows.write_json(out / profile_rows.METADATA, _about(plan, codes))
+    files.write_json(out / profile_rows.METADATA, _about(plan, codes))
     return rows
 
 
@@ -83,7 +83,7 @@ def _complete_point(
             progress.advance(number, f"now {profile_rows.QUANTITIES[quantity]}")
             rows[quantity] = _measure_or_skip(plan, plan.request(arm, length, quantity), shorter, progress, measure)
             point["rows"] = [rows[each] for each in profile_rows.QUANTITIES if each in rows]
-            profile_rows.write_json(path, point)
+            files.write_json(path, point)
         summary = _summary(rows[quantity] for quantity in plan.quantities)
         board.end(name, f"{summary}, in {duration(time.monotonic() - start)}")
     else:
