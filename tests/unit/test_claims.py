@@ -338,6 +338,18 @@ def test_b_shows_both_arms_where_models_were_looked_into():
     assert "70 numbers, the same after 6 tokens as after one; the next token leaves 0 % of them unchanged" in of_gru
 
 
+def test_b_puts_models_of_one_arm_together():
+    small = inspected(GROWS | {"last": 300}, INNER, without={"parameters": 60_000, "runs": True})
+    large = inspected(GROWS, INNER, INNER, without={"parameters": 60_000, "runs": True})
+    made = Made().arm("transformer", 0.9, seeds=(1,), change=small)
+    made.arm("transformer [n_layers=2]", 0.9, seeds=(1,), change=large)
+    evidence = made.arm("gru_none", 0.5, seeds=(1,), change=inspected(FIXED, CELL)).verdict("B").evidence
+    assert len(evidence) == 2
+    assert "transformer, 2 models: 1 to 2 feed-forward hidden layers (20 to 40 % of all parameters)." in evidence[0]
+    assert "Without their feed-forward layers, 2 of 2 still make predictions." in evidence[0]
+    assert "300 to 600 numbers after 6 tokens, and more with every token" in evidence[0]
+
+
 def test_b_is_not_decided_by_a_transformer_without_hidden_layers():
     change = inspected(GROWS) | {"parameters.feed_forward": 0}
     verdict = Made().arm("transformer", 0.9, seeds=(1,), change=change).verdict("B")

@@ -51,6 +51,53 @@ def hidden_layers(inspected: Mapping, total: float) -> Text:
     return Joined(parts, "and") if parts else Message("architecture.no_layers")
 
 
+def summary(arm: str, models: Sequence[tuple[Mapping, float]]) -> Text:
+    """Several models of an arm, whose states all grow or all do not: the lowest and the highest of each number.
+
+    models: `architecture` and number of parameters of each.
+    """
+    sentences = [Message("architecture.models", arm=arm, count=len(models), layers=_ranges(models))]
+    without = [inspected["without_feed_forward"] for inspected, _ in models]
+    run = [each["runs"] for each in without if each is not None]
+    if run:
+        sentences.append(Message("architecture.without.count", count=sum(run), total=len(run)))
+    states = [inspected["state"] for inspected, _ in models]
+    if not any(state["last"] for state in states):
+        state: Text = Message("architecture.nothing")
+    else:
+        values = {
+            "last": span([state["last"] for state in states]),
+            "kept": span([round(100 * state["kept"]) for state in states]),
+            "tokens": states[0]["tokens"],
+        }
+        grow = states[0]["grows"]
+        state = Message("architecture.all_grow", **values) if grow else Message("architecture.none_grows", **values)
+    return Joined([*sentences, Message("architecture.handed_on", state=state)], "sentences")
+
+
+def _ranges(models: Sequence[tuple[Mapping, float]]) -> Text:
+    """The hidden layers of several models by kind: their number and their share of all parameters."""
+    parts = []
+    for kind in KINDS:
+        layers = [[layer for layer in inspected["hidden_layers"] if layer["kind"] == kind] for inspected, _ in models]
+        if any(layers):
+            totals = [total for _, total in models]
+            of_all = [100 * sum(each["parameters"] for each in own) / total for own, total in zip(layers, totals)]
+            parts.append(
+                Message(
+                    "architecture.layers.range", count=span([len(own) for own in layers]),
+                    kind=Message(f"architecture.{kind}"), share=span([round(share) for share in of_all]),
+                )
+            )  # fmt: skip
+    return Joined(parts, "and") if parts else Message("architecture.no_layers")
+
+
+def span(numbers: Sequence[int]) -> Text | str:
+    """The lowest and the highest of some numbers, or the only one."""
+    low, high = min(numbers), max(numbers)
+    return Message("architecture.span", low=f"{low:,}", high=f"{high:,}") if low < high else f"{low:,}"
+
+
 def shares(models: Sequence[tuple[Mapping, float]]) -> Text | None:
     """Of several models with hidden layers, the share of these in all parameters, from the lowest to the highest; None
     for fewer than two."""

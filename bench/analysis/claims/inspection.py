@@ -22,7 +22,7 @@ from bench.analysis.settings import Setting
 @dataclass(frozen=True)
 class Inspection:
     """refuted: whether a Transformer with a hidden layer was seen; None if nothing was inspected or counted. sentence:
-    of all Transformers with one, or of the only one; evidence: of every arm."""
+    of all Transformers with one, or of the only one; evidence: of every arm, over all settings."""
 
     refuted: bool | None
     sentence: Text | None
@@ -30,10 +30,26 @@ class Inspection:
     settings: list[Setting]
 
 
+@dataclass(frozen=True)
+class _Model:
+    """An inspected model. total: its parameters."""
+
+    setting: Setting
+    arm: str
+    inspected: Mapping
+    total: float
+
+    @property
+    def grows(self) -> bool:
+        """Whether its decoder state grows with every token."""
+        return bool(self.inspected["state"].get("grows"))
+
+
 def inspect(evidence: Evidence) -> Inspection:
     """What the records say on hidden layers; cells of every status count."""
     facts: list[tuple[bool, Text]] = []
     models: list[tuple[Mapping, float]] = []
+    described: list[_Model] = []
     sentences: list[Text] = []
     settings: list[Setting] = []
     for setting, cells in evidence.cells.groupby("setting", sort=True):
@@ -51,12 +67,13 @@ def inspect(evidence: Evidence) -> Inspection:
             elif (fact := _counted(evidence, setting, arm, rows)) is not None:
                 counted.append(fact)
         if seen:
-            sentences += _descriptions(evidence, setting, cells, [*transformers, *others])
+            described += _inspected(setting, cells, [*transformers, *others])
         sentences += [sentence for _, sentence in counted]
         facts += [*seen, *counted]
         settings += [setting] if seen or counted else []
     with_layer = [sentence for has_layer, sentence in facts if has_layer]
     sentence = architecture.shares(models) or next(iter(with_layer), None)
+    sentences = [*_descriptions(evidence, described), *sentences]
     return Inspection(bool(with_layer) if facts else None, sentence, sentences, settings)
 
 
@@ -74,12 +91,21 @@ def _counted(evidence: Evidence, setting: Setting, arm: str, rows: pd.DataFrame)
     return count > 0, Message("evidence.B.counted", **values)
 
 
-def _descriptions(evidence: Evidence, setting: Setting, cells: pd.DataFrame, names: list[str]) -> list[Text]:
-    """A sentence for each of these arms that has an inspected cell."""
+def _inspected(setting: Setting, cells: pd.DataFrame, names: list[str]) -> list[_Model]:
+    """The inspected models among these arms of a setting."""
+    pairs = ((name, architecture.first_inspected(cells[cells["arm"] == name])) for name in names)
+    return [_Model(setting, name, *inspected) for name, inspected in pairs if inspected is not None]
+
+
+def _descriptions(evidence: Evidence, models: list[_Model]) -> list[Text]:
+    """What each arm has, whatever its options: of its only model in full, of several models together."""
     sentences: list[Text] = []
-    for arm in names:
-        inspected = architecture.first_inspected(cells[cells["arm"] == arm])
-        if inspected is not None:
-            model = architecture.describe(arm, *inspected)
-            sentences.append(Message("evidence.B.inspected", setting=evidence.name(setting), model=model))
+    for name in arms.ordered(arms.base(model.arm) for model in models):
+        for grows in (True, False):
+            own = [each for each in models if arms.base(each.arm) == name and each.grows == grows]
+            if len(own) == 1:
+                text = architecture.describe(own[0].arm, own[0].inspected, own[0].total)
+                sentences.append(Message("evidence.B.inspected", setting=evidence.name(own[0].setting), model=text))
+            elif own:
+                sentences.append(architecture.summary(name, [(each.inspected, each.total) for each in own]))
     return sentences

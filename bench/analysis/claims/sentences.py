@@ -35,10 +35,15 @@ def says(evidence: Evidence, answer: Answer) -> Text:
             "says.cost", length=_length(answer), first=first, second=second, ratio=f"{math.exp(comparison.mean):.2f}",
             cost=COSTS[comparison.metric], notes=notes,
         )  # fmt: skip
-    place = Message(
-        f"says.place.{'distance' if comparison.part else 'split'}", task=evidence.name(comparison.setting),
-        part=comparison.part, split=comparison.split,
-    )  # fmt: skip
+    named = {"task": evidence.name(comparison.setting), "part": comparison.part, "split": comparison.split}
+    if comparison.part:
+        place = Message("says.place.distance", **named)
+    elif comparison.split == "test":
+        place = Message("says.place.test", **named)
+    elif comparison.split == "test_longer":
+        place = Message("says.place.test_longer", **named)
+    else:
+        place = Message("says.place.split", **named)
     ours, theirs = _signed(comparison)
     shared = {"place": place, "first": first, "second": second, "notes": _notes(evidence, comparison)}
     if answer.entry.measure == primary.GROWTH:

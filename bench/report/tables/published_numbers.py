@@ -49,19 +49,22 @@ def of_claim(evidence: Evidence, letter: str) -> list[PublishedRow]:
 
 
 def table_of(letter: str, numbers: list[PublishedRow]) -> Table | None:
-    """One row per published number about a claim; None if there are none."""
+    """The published numbers that stand beside a score of ours, or are about the claim itself. The rest, of tasks or arms
+    that were not run, are counted. None if none is left."""
+    shown = [row for row in numbers if row.ours or row.published.ours is None]
     rows: list[Row] = [
         [row.published.what, row.published.system, row.published.number,
          Joined((score.text for score in row.ours), "reasons") or NONE,
          row.published.source, row.published.differs]
-        for row in numbers
+        for row in shown
     ]  # fmt: skip
     if not rows:
         return None
     heads = columns("what", "system", "published", "ours", "source", "differs")
-    return table(
-        f"published-{letter}", Message("published.title", letter=letter), Message("published.beside"), heads, rows
-    )
+    note: Text = Message("published.beside")
+    if len(shown) < len(numbers):
+        note = Joined([note, Message("published.not_run", count=len(numbers) - len(shown))], "sentences")
+    return table(f"published-{letter}", Message("published.title", letter=letter), note, heads, rows)
 
 
 def multi30k(evidence: Evidence) -> Table | None:
