@@ -49,8 +49,8 @@ def of_claim(evidence: Evidence, letter: str) -> list[PublishedRow]:
 
 
 def table_of(letter: str, numbers: list[PublishedRow]) -> Table | None:
-    """The published numbers that stand beside a score of ours, or are about the claim itself. The rest, of tasks or arms
-    that were not run, are counted. None if none is left."""
+    """The published numbers that stand beside a score of ours, or are about the claim itself. The rest, of tasks or
+    arms that were not run, are counted. None if none is left."""
     shown = [row for row in numbers if row.ours or row.published.ours is None]
     rows: list[Row] = [
         [row.published.what, row.published.system, row.published.number,
