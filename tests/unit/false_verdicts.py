@@ -143,9 +143,9 @@ def table(suites: int = SUITES, planted: int = PLANTED) -> str:
 HEAD = """# False and missed verdicts of the suite `quick`
 
 Written by `python -m tests.unit.false_verdicts results/reference/false_verdicts.md` (rules version {rules}).
-Every simulated suite has the arms of the primary comparisons of `quick`, three seeds each (five on grammar), and a
-profile of {rounds} rounds; the judge of the reports decides. The words of at most {allowed:g} % of the suites may rest
-on a false call, which of {suites} are {most} but for chance.
+Every simulated suite has the arms of the primary comparisons of `quick`, three seeds each (ten of translation, eight
+of its variants of one layer), and a profile of {rounds} rounds; the judge of the reports decides. The words of at most
+{allowed:g} % of the suites may rest on a false call, which of {suites} are {most} but for chance.
 
 ## Without a difference: {suites} suites of each kind
 

@@ -16,6 +16,7 @@ from bench.conf.files import choices
 from bench.diagnostics.profile.plan import make_plan
 from bench.metrics import LOSS, METRICS
 from bench.records.profile_rows import QUANTITIES
+from tests.unit import made_records
 from tests.unit.made_records import ARMS
 
 LISTS = {each.name: each for each in primary.lists()}
@@ -64,13 +65,14 @@ def test_every_cost_is_a_quantity_that_the_suite_profiles(of_list: primary.Prima
 @pytest.mark.slow
 @pytest.mark.parametrize("letter", [letter for letter in QUICK.claims])
 def test_quick_runs_every_arm_of_its_list_once(letter: str) -> None:
-    """Each (task, arm) of the list is one arm of the suite, with at least three seeds."""
+    """Each (task, arm) of the list is one arm of the suite, with at least three seeds: as many as in simulations."""
     cells = [compose.compose(list(overrides)) for overrides in suites.load("quick").cells]
     for entry in QUICK.claims[letter]:
         for arm in (entry.first, entry.second) if entry.measure != primary.COST else ():
             of_task = [cell for cell in cells if cell.task == entry.task]
             own = [cell for cell in of_task if arm.matches(cell.model, cell.config["model"])]
             assert len({cell.seed for cell in own}) == len(own) >= 3, f"{entry.task} {arm}: {len(own)} cells"
+            assert len(own) == len(made_records.seeds_of(entry.task, str(arm)))
 
 
 def test_each_claim_of_quick_has_one_key() -> None:
