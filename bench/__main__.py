@@ -22,6 +22,7 @@ from bench.cli import (
     cells,
     comparing,
     data,
+    ledger,
     listing,
     measuring,
     outputs,
@@ -38,7 +39,7 @@ COMMANDS = (
     *(cells.run, cells.suite_command, cells.tune_command, status.status_command, cells.report),
     *(comparing.compare, comparing.verify_command, measuring.profile, measuring.reach, measuring.article),
     *(outputs.translate, outputs.generate_command, outputs.score, outputs.hypotheses_command, outputs.significance),
-    *(listing.list_command, data.data, measuring.doctor),
+    *(listing.list_command, data.data, measuring.doctor, ledger.ledger_command),
 )
 
 MAX_MESSAGE = 2000

@@ -1,42 +1,15 @@
 """Published numbers by claim, for orientation, never as evidence.
 
-Every number was read in its source. A number is included if a task or an arm of this project is comparable to it, or
-if it is about a claim itself."""
+Every number was read in its source, and stands here alone: tables of the report and the ledger take it from here. A
+number is included if a task or an arm of this project is comparable to it, or if it is about a claim itself."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from bench.analysis import protocols
 from bench.analysis.messages import Message, Text
+from bench.analysis.protocols import Protocol
+from bench.analysis.published_score import VALID, OwnScore, PublishedScore, shows_failure
 from bench.metrics import FORCED
-
-
-@dataclass(frozen=True)
-class OwnScore:
-    """This project's score beside a published one. arms: the most similar to the published system, by name without
-    options; times: factor from our unit to theirs; languages: source and target of a translation."""
-
-    task: str
-    arms: tuple[str, ...]
-    metric: str
-    split: str = "test"
-    search: str = "greedy"
-    times: float = 1.0
-    languages: tuple[str, str] | None = None
-
-
-@dataclass(frozen=True)
-class PublishedScore:
-    """A published number. claims: letters; what: data and measure; number: as published; source: where it was read;
-    differs: differences to this project beyond sizes and budgets; ours: None without a comparable score."""
-
-    claims: str
-    what: Text
-    system: str | Text
-    number: str | Text
-    source: str | Text
-    differs: str | Text
-    ours: OwnScore | None = None
 
 
 def _message(key: str, **values: object) -> Text:
@@ -48,103 +21,121 @@ CHOMSKY, VASWANI, LIUM = "Deletang et al. 2023, Table 2", "Vaswani et al. 2017",
 
 
 def _chomsky(
-    task: str, numbers: tuple[str, ...], differs: str = "best_of_30", metric: str = "exact_match"
+    task: str, numbers: tuple[str, ...], differs: str = "best_of_30", metric: str = "exact_match", stacks: bool = True
 ) -> tuple[PublishedScore, ...]:  # fmt: skip
-    """numbers: of RNN, LSTM, Transformer. For answers of one token, exact match is accuracy a token."""
-    systems = {"RNN": ("rnn_none",), "LSTM": ("lstm_none",), "Transformer": ("transformer_encoder",)}
-    return tuple(
-        PublishedScore("C", _message("what.chomsky", task=_message(f"tasks.{task}")), system, number, CHOMSKY,
-                  _message(f"differs.{differs}"), OwnScore(task, arms, metric, "test_longer", times=100))
-        for (system, arms), number in zip(systems.items(), numbers, strict=True)
-    )  # fmt: skip
+    """numbers: of RNN, LSTM, Transformer. For answers of one token, exact match is accuracy a token. stacks: whether
+    the task can be read off one stack as well."""
+    systems = {"RNN": "rnn_none", "LSTM": "lstm_none", "Transformer": "transformer_encoder"}
+    protocol = protocols.LANGUAGES if metric == "exact_match" else protocols.STRINGS
+    rows = []
+    for (system, arm), number in zip(systems.items(), numbers, strict=True):
+        ours = OwnScore(task, (arm,), metric, "test_longer", times=100)
+        stack = OwnScore(f"{task}_stack", (f"{system.lower()}_stack",), metric, "test_longer", times=100)
+        rows.append(
+            PublishedScore("C", _message("what.chomsky", task=_message(f"tasks.{task}")), system, number, CHOMSKY,
+                           _message(f"differs.{differs}"), ours, protocol, stack if stacks else None,
+                           "+-" in number or shows_failure(number, 100))
+        )  # fmt: skip
+    return tuple(rows)
 
 
 def _multi30k(
     claims: str, system: str, arms: tuple[str, ...], languages: str, number: str, source: str, differs: str,
-    search: str = "beam5",
+    protocol: Protocol = protocols.MULTI30K, search: str = "beam5", split: str = "test_2016_flickr",
+    millions: float | None = None,
 ) -> PublishedScore:  # fmt: skip
-    """A score on test_2016_flickr."""
+    """A score on a test set. millions: of parameters."""
     pair = languages.partition("-")[::2]
-    ours = OwnScore("multi30k", arms, f"bleu_lit_{pair[1]}", "test_2016_flickr", search, languages=pair)
-    what = _message("what.multi30k", languages=languages)
-    return PublishedScore(claims, what, system, number, source, differs, ours)
+    ours = OwnScore("multi30k", arms, f"bleu_lit_{pair[1]}", split, search, languages=pair)
+    what = _message("what.multi30k", languages=languages, split=split)
+    parameters = None if millions is None else millions * 1e6
+    return PublishedScore(claims, what, system, number, source, differs, ours, protocol, parameters=parameters)
 
 
-MCCOY = {
-    "rnn_none": ".000; .358",
-    "gru_none": ".888; .008",
-    "lstm_none": ".981; .016",
-    "rnn_dot": ".997; .265",
-    "gru_dot": "1.000; .0001",
-    "lstm_dot": "1.000; .014",
+def _tutorial(
+    claims: str, system: str, arms: tuple[str, ...], number: str, differs: str, millions: float
+) -> PublishedScore:
+    """A score of German to English, decoded greedily."""
+    words = _message(f"differs.{differs}", parameters=f"{millions:g}")
+    return _multi30k(claims, system, arms, "de-en", number, _message("source.tutorial"), words,
+                     protocols.MULTI30K_TUTORIAL, "greedy", millions=millions)  # fmt: skip
+
+
+def _question(number: str, arm: str, what: str, split: str, metric: str) -> PublishedScore:
+    system = {"none": "no attention", "dot": "attention by content"}[arm.partition("_")[2]]
+    ours = OwnScore("question", (arm,), metric, split)
+    return PublishedScore(
+        "", f"Question formation: {what}", f"{arm.partition('_')[0].upper()}, {system}", number, MCCOY_SOURCE,
+        "their grammar and words", ours, protocols.QUESTION, failure=shows_failure(number, 1),
+    )  # fmt: skip
+
+
+MCCOY_SCORES = {
+    "rnn_none": (".000", ".358"),
+    "gru_none": (".888", ".008"),
+    "lstm_none": (".981", ".016"),
+    "rnn_dot": (".997", ".265"),
+    "gru_dot": ("1.000", ".0001"),
+    "lstm_dot": ("1.000", ".014"),
 }
 """McCoy et al. (2020), question formation: the whole sentence as in training, and the first word where the rules
 differ, by the most similar arm. Theirs: attention by content, hidden size 256, one published run each (the authors'
 repository). They have no Transformer."""
 
+MCCOY = {arm: "; ".join(numbers) for arm, numbers in MCCOY_SCORES.items()}
+MCCOY_SOURCE = "McCoy et al. 2020"
+
+QUESTION = tuple(
+    row
+    for arm, (whole, first) in MCCOY_SCORES.items()
+    for row in (
+        _question(whole, arm, "share of whole sentences right, as in training", "test", "exact_match"),
+        _question(first, arm, "share of first words right, where the rules differ", "test_general", "first_token"),
+    )
+)
+
+FLICKR_2016 = "test_2016_flickr"
+LIUM_SCORES = {
+    "en-de": {FLICKR_2016: "37.8", "test_2017_flickr": "30.7", "test_2017_mscoco": "26.4"},
+    "en-fr": {FLICKR_2016: "54.7", "test_2017_mscoco": "43.5"},
+}
+"""The attentional GRU of LIUM-CVC by languages and test set."""
+
+
+def _lium(languages: str, split: str) -> PublishedScore:
+    scores = LIUM_SCORES[languages]
+    others = ", ".join(f"{other} {number}" for other, number in scores.items() if other != FLICKR_2016)
+    return _multi30k(
+        "H", _message("system.gru"), ("gru_dot", "gru_additive"), languages, scores[split], LIUM, others, split=split
+    )
+
+
 MULTI30K = (
     _multi30k(
-        "H",
-        "Transformer-Tiny",
-        ("transformer",),
-        "en-de",
-        "41.02",
-        "Wu et al. 2021, arXiv 2105.14462",
-        _message("differs.tiny"),
+        "H", "Transformer-Tiny", ("transformer",), "en-de", "41.02", "Wu et al. 2021, arXiv 2105.14462",
+        _message("differs.tiny"), protocols.MULTI30K_TINY,
     ),
-    _multi30k(
-        "H",
-        _message("system.gru"),
-        ("gru_dot", "gru_additive"),
-        "en-de",
-        "37.8",
-        LIUM,
-        "test_2017_flickr 30.7, test_2017_mscoco 26.4",
-    ),
-    _multi30k(
-        "H", _message("system.gru"), ("gru_dot", "gru_additive"), "en-fr", "54.7", LIUM, "test_2017_mscoco 43.5"
-    ),
-    _multi30k(
-        "H",
-        _message("system.lstm_none"),
-        ("lstm_none",),
-        "de-en",
-        "13.76",
-        _message("source.tutorial"),
-        _message("differs.tutorial", parameters="13.9"),
-        "greedy",
-    ),
-    _multi30k(
-        "GH",
-        _message("system.gru_none"),
-        ("gru_none",),
-        "de-en",
-        "20.61",
-        _message("source.tutorial"),
-        _message("differs.tutorial", parameters="14.2"),
-        "greedy",
-    ),
-    _multi30k(
-        "GH",
-        _message("system.gru_additive"),
-        ("gru_additive", "gru_dot"),
-        "de-en",
-        "28.30",
-        _message("source.tutorial"),
-        _message("differs.forced"),
-        "greedy",
-    ),
-    _multi30k(
-        "H",
-        "Transformer",
-        ("transformer",),
-        "de-en",
-        "36.52",
-        _message("source.tutorial"),
-        _message("differs.small"),
-        "greedy",
-    ),
+    *(_lium(languages, FLICKR_2016) for languages in LIUM_SCORES),
+    _tutorial("H", _message("system.lstm_none"), ("lstm_none",), "13.76", "tutorial", 13.9),
+    _tutorial("GH", _message("system.gru_none"), ("gru_none",), "20.61", "tutorial", 14.2),
+    _tutorial("GH", _message("system.gru_additive"), ("gru_additive", "gru_dot"), "28.30", "forced", 20.5),
+    _tutorial("H", "Transformer", ("transformer",), "36.52", "small", 9.04),
+)  # fmt: skip
+"""On test_2016_flickr."""
+
+MULTI30K_OTHER_SETS = tuple(
+    _lium(languages, split) for languages, scores in LIUM_SCORES.items() for split in scores if split != FLICKR_2016
 )
+"""A page has these numbers in the last column of MULTI30K."""
+
+PLAYS = tuple(
+    PublishedScore(
+        "", "Tiny Shakespeare: validation loss, nats a character", f"nanoGPT, {size} size", number, "nanoGPT's README",
+        "all of the last tenth of the text", OwnScore("shakespeare", ("transformer_stack",), "loss", VALID, FORCED),
+        protocol,
+    )
+    for size, number, protocol in (("CPU", "1.88", protocols.NANOGPT_CPU), ("GPU", "1.4697", protocols.NANOGPT_GPU))
+)  # fmt: skip
 
 PUBLISHED = (
     PublishedScore(
@@ -173,6 +164,8 @@ PUBLISHED = (
         "Arora et al. 2023",
         _message("differs.mqar"),
         OwnScore("mqar", ("transformer", "lstm_dot"), "values", search=FORCED, times=100),
+        protocols.MQAR,
+        OwnScore("mqar_stack", ("transformer_stack",), "token_accuracy", times=100),
     ),
     *(
         PublishedScore(
@@ -183,6 +176,8 @@ PUBLISHED = (
             "Bai et al. 2018",
             _message("differs.answers"),
             OwnScore("copy_memory", (arm,), "loss", search=FORCED),
+            protocols.COPY_MEMORY,
+            failure=True,
         )
         for system, arm, number in (("LSTM", "lstm_none", "0.0204"), ("GRU", "gru_none", "0.0197"))
     ),
@@ -195,8 +190,13 @@ PUBLISHED = (
             "Bai et al. 2018",
             _message("differs.lengths"),
             OwnScore("adding", (arm,), "mse"),
+            protocols.ADDING,
+            failure=fails,
         )
-        for system, arm, number in (("LSTM", "lstm_none", "0.164"), ("GRU", "gru_none", "0.000053"))
+        for system, arm, number, fails in (
+            ("LSTM", "lstm_none", "0.164", True),
+            ("GRU", "gru_none", "0.000053", False),
+        )
     ),
     *(
         PublishedScore(
@@ -207,6 +207,8 @@ PUBLISHED = (
             source,
             _message("differs.listops"),
             OwnScore("listops", arms, "exact_match", times=100),
+            protocols.LISTOPS,
+            failure=shows_failure(number, 100),
         )
         for system, arms, number, source in (
             ("Transformer", ("transformer", "transformer_encoder"), "36.37", "Tay et al. 2021"),
@@ -218,8 +220,8 @@ PUBLISHED = (
     *_chomsky("modular_arithmetic", ("100", "100", "24.2")),
     *_chomsky("cycle_navigation", ("100", "100", "61.9")),
     *_chomsky("even_pairs", ("100", "100", "67.7 +- 15.2"), "even"),
-    *_chomsky("reverse", ("62.0", "60.9", "62.3"), "decoded", "token_accuracy"),
-    *_chomsky("duplicate", ("50.3", "57.6", "52.8"), "decoded", "token_accuracy"),
+    *_chomsky("reverse", ("62.0", "60.9", "62.3"), "decoded", "token_accuracy", stacks=False),
+    *_chomsky("duplicate", ("50.3", "57.6", "52.8"), "decoded", "token_accuracy", stacks=False),
     *(
         PublishedScore(
             "A",
@@ -229,37 +231,22 @@ PUBLISHED = (
             "Feng et al. 2024",
             _message("differs.kept"),
             OwnScore("selective_copy", (arm,), "token_accuracy", times=100),
+            protocols.SELECTIVE_COPY,
         )
         for system, arm, number in (("minGRU", "mingru", "99.5"), ("minLSTM", "minlstm", "96.0"))
     ),
     PublishedScore("D", _message("what.flops"), _message("system.gnmt"), "2.3e19, 24.6", f"{VASWANI}, Table 2", WMT),
     PublishedScore("D", _message("what.flops"), "Transformer base", "3.3e18, 27.3", f"{VASWANI}, Table 2", WMT),
-    PublishedScore(
-        "D",
-        _message("what.layer"),
-        _message("system.self_attention"),
-        "O(n^2 d); O(1); O(1)",
-        f"{VASWANI}, Table 1",
-        _message("differs.layer"),
+    *(
+        PublishedScore("D", _message("what.layer"), system, cost, f"{VASWANI}, Table 1", _message("differs.layer"))
+        for system, cost in (
+            (_message("system.self_attention"), "O(n^2 d); O(1); O(1)"),
+            (_message("system.recurrent"), "O(n d^2); O(n); O(n)"),
+        )
     ),
-    PublishedScore(
-        "D",
-        _message("what.layer"),
-        _message("system.recurrent"),
-        "O(n d^2); O(n); O(n)",
-        f"{VASWANI}, Table 1",
-        _message("differs.layer"),
-    ),
-    PublishedScore(
-        "E",
-        _message("what.wmt"),
-        _message("system.sinusoidal"),
-        "25.8",
-        f"{VASWANI}, Table 3",
-        _message("differs.dev"),
-    ),
-    PublishedScore(
-        "E", _message("what.wmt"), _message("system.learned"), "25.7", f"{VASWANI}, Table 3", _message("differs.dev")
+    *(
+        PublishedScore("E", _message("what.wmt"), system, number, f"{VASWANI}, Table 3", _message("differs.dev"))
+        for system, number in ((_message("system.sinusoidal"), "25.8"), (_message("system.learned"), "25.7"))
     ),
     *(
         PublishedScore(
@@ -298,3 +285,6 @@ PUBLISHED = (
     ),
 )
 """The rows of a claim are those whose `claims` contain its letter."""
+
+IN_LEDGER = (*PUBLISHED, *MULTI30K_OTHER_SETS, *QUESTION, *PLAYS)
+"""PUBLISHED, and the rows that stand in the ledger alone: pages have them elsewhere, or they are about no claim."""

@@ -26,6 +26,9 @@ RESULTS, PARQUET, VERDICTS = "results.csv", "results.parquet", "verdicts.json"
 VERDICTS_SCHEMA = 1
 """Version of the format of `verdicts.json`. It increases when a key changes its meaning or is removed."""
 
+PUBLISHED_KEYS = ("what", "system", "number", "source", "differs")
+"""What verdicts.json says of a published number."""
+
 NO_PARQUET = (
     f"{PARQUET} not written: pyarrow is missing; pip install 'seq2seq-bench[parquet]' and build the report again"
 )
@@ -72,7 +75,9 @@ def _claim(report: Contents, verdict: Verdict, languages: Sequence[str]) -> dict
     if origin := report.origin[verdict.letter]:
         content["folders"] = origin
     rows = report.published_rows[verdict.letter]
-    content["published"] = [_fields(row.published, "claims", "ours") | {"ours": row.ours} for row in rows]
+    content["published"] = [
+        {name: getattr(row.published, name) for name in PUBLISHED_KEYS} | {"ours": row.ours} for row in rows
+    ]
     if languages:
         content["texts"] = {language: _sentences(verdict, language) for language in languages}
     return content

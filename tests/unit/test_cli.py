@@ -94,6 +94,13 @@ BAD_INPUT = {
     "compare foreign absent": "foreign holds no results",
     "compare broken broken": "not JSON",
     "compare absent foreign --nonsense": "--nonsense",
+    "ledger": "results/reference has no results folders; name some",
+    "ledger absent": "--out DIR",
+    "ledger absent --out new": "absent is not a folder",
+    "ledger file --out new": "file is not a folder",
+    "ledger foreign --out new": "foreign holds no results",
+    "ledger broken --out new": "not JSON",
+    "ledger --out": "--out",
     "list nope": "nope",
     "data": "Missing command",
     "data nope": "nope",
@@ -166,11 +173,19 @@ def test_help_imports_nothing_slow(line):
 
 
 def test_commands_that_do_not_train_do_without_torch(tmp_path):
-    lines = ["list", "list suites", "run --cfg job", "data check", "report absent", "suite nope"]
+    lines = [
+        "list",
+        "list suites",
+        "run --cfg job",
+        "data check",
+        "report absent",
+        "ledger absent --out new",
+        "suite nope",
+    ]
     check = (
         "import sys; from bench.__main__ import main;"
         "[main(line.split()) for line in sys.argv[1:]];"
-        "import bench.runs.suite, bench.report.page;"
+        "import bench.runs.suite, bench.report.page, bench.report.ledger_page;"
         "sys.exit('imported torch' if 'torch' in sys.modules else 0)"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from bench.analysis import arms, published
 from bench.analysis.evidence import Evidence
 from bench.analysis.messages import Joined, Message, Text
-from bench.analysis.published import PUBLISHED, OwnScore, PublishedScore
+from bench.analysis.published import PUBLISHED
+from bench.analysis.published_score import OwnScore, PublishedScore
 from bench.analysis.settings import Setting
 from bench.analysis.stats import summary
 from bench.metrics import LITERATURE
