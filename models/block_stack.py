@@ -67,6 +67,7 @@ class BlockStack(OneStack):
             EncoderLayer(mixer(), d_model, d_ff, dropout, norm, activation, dropout_residual) for _ in range(n_layers)
         )
         self.layers = cast(Sequence[EncoderLayer], layers)  # torch does not type a ModuleList by its elements
+        self.carries_state = causal and all(layer.mixer.carries_state for layer in self.layers)
         # Pre-norm layers leave their sum unnormalised.
         self.norm = nn.LayerNorm(d_model) if norm == "pre" else nn.Identity()
 
@@ -87,13 +88,21 @@ class BlockStack(OneStack):
             for name, tensor in layer.mixer.start(inputs).items()
         }
 
+    def features_from(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        return self._read(inputs, state) if self.carries_state else super().features_from(inputs, state)
+
     def step(self, token: Tensor, state: State) -> tuple[Tensor, State]:
+        features, new = self._read(token.unsqueeze(1), state)
+        return self.project(features.squeeze(1)), new
+
+    def _read(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """Features (B, T, D) of inputs (B, T) and the state after them. T is 1 unless the mixers carry their state."""
         new = dict(state)
-        hidden = self.embedding_dropout(self.add_positions(self.embedding(token.unsqueeze(1)), state))
+        hidden = self.embedding_dropout(self.add_positions(self.embedding(inputs), state))
         for i, layer in enumerate(self.layers):
             hidden, past = layer.step(hidden, substate(f"past.{i}.", state))
             new |= {f"past.{i}.{name}": tensor for name, tensor in past.items()}
-        return self.project(self.norm(hidden).squeeze(1)), new
+        return self.norm(hidden), new
 
     def component_of(self, parameter_name: str) -> str:
         if "norm" in parameter_name:

@@ -30,6 +30,9 @@ class Mixer(nn.Module, ABC):
     component: str
     """The component its parameters are counted under, one of `models.cost.COMPONENTS`."""
 
+    carries_state: bool = False
+    """Whether the state has one size, whatever was read. `step` then takes several positions, (B, T, D), as well."""
+
     @abstractmethod
     def forward(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """Mix all positions at once: inputs (B, T, D), mask (B, T). Returns (B, T, D)."""
@@ -162,8 +165,8 @@ class EncoderLayer(Block):
         return self.transform(hidden)
 
     def step(self, inputs: Tensor, past: State) -> tuple[Tensor, State]:
-        """The next position of each sequence, as in `forward` with a causal mixer: inputs (B, 1, D); past: the mixer's
-        state. Returns (B, 1, D) and the mixer's new state."""
+        """The next position of each sequence, as in `forward` with a causal mixer: inputs (B, 1, D), or (B, T, D) if
+        the mixer `carries_state`; past: the mixer's state. Returns the same shape and the mixer's new state."""
         mixed, new_past = self.mixer.step(self.mixer_frame.pre_norm(inputs), past)
         return self.transform(self.add_mixed(inputs, mixed)), new_past
 

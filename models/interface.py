@@ -170,10 +170,20 @@ class SequenceModel(Model):
     has no steps."""
     embedding: nn.Module
     """The first module applied to the raw inputs: (B, T) to (B, T, D)."""
+    carries_state: bool = False
+    """Whether the model has `features_from`: it is causal, and its state has one size, whatever it has read."""
 
     @abstractmethod
     def features(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """inputs (B, T) int64, mask (B, T) boolean. Returns (B, T, D), to which `project` applies."""
+
+    def features_from(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """`features` of inputs (B, T) that follow what the state has read, and the state after them.
+
+        Window by window from `start`, a sequence has the features that it has at once. The input state is not
+        modified. Raises ValueError where `carries_state` is false.
+        """
+        raise ValueError(f"{type(self).__name__} has no recurrent state that goes on from one window to the next")
 
     @abstractmethod
     def start(self, rows: int) -> State:

@@ -19,18 +19,20 @@ BLOCK = 128
 of its exponential: over 128 positions it stays near 1e-5 in float32."""
 
 
-def scan(log_decay: Tensor, log_input: Tensor) -> Tensor:
-    """h_t = exp(log_decay_t) h_{t-1} + exp(log_input_t) from h_0 = 0, in log space (Heinsen 2023, eq. 7).
+def scan(log_decay: Tensor, log_input: Tensor, initial: Tensor | None = None) -> Tensor:
+    """h_t = exp(log_decay_t) h_{t-1} + exp(log_input_t) from h_0 = `initial`, in log space (Heinsen 2023, eq. 7).
 
-    Both inputs are (B, T, D). Returns h (B, T, D). With a*_t the running sum of the log decays,
-    log h_t = a*_t + logcumsumexp(log_input - a*)_t. Longer sequences are scanned block by block; each block adds the
-    decayed state of the one before.
+    Both inputs are (B, T, D); initial (B, D), zero if None. Returns h (B, T, D). With a*_t the running sum of the log
+    decays, log h_t = a*_t + logcumsumexp(log_input - a*)_t. Longer sequences are scanned block by block; each block
+    adds the decayed state of the one before.
     """
     blocks: list[Tensor] = []
+    before = None if initial is None else initial.unsqueeze(1)  # (B, 1, D)
     for decay, added in zip(log_decay.split(BLOCK, dim=1), log_input.split(BLOCK, dim=1), strict=True):
         running = decay.cumsum(dim=1)
         hidden = torch.exp(running + torch.logcumsumexp(added - running, dim=1))
-        blocks.append(hidden if not blocks else hidden + torch.exp(running) * blocks[-1][:, -1:])
+        blocks.append(hidden if before is None else hidden + torch.exp(running) * before)
+        before = blocks[-1][:, -1:]
     return blocks[0] if len(blocks) == 1 else torch.cat(blocks, dim=1)
 
 
@@ -66,10 +68,10 @@ class MinRNN(HiddenLayer):
         # The first gate is minLSTM's forget gate, or minGRU's update gate, which forgets where it is open.
         nn.init.constant_(self.gates.bias.data[:d_out], 1.0 if cell == "minlstm" else -1.0)
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """All positions at once: (B, T, D_in) to (B, T, D_out)."""
+    def forward(self, inputs: Tensor, hidden: Tensor | None = None) -> Tensor:
+        """All positions at once: (B, T, D_in) to (B, T, D_out). hidden: the state before, (B, D_out), zero if None."""
         log_decay, log_gain, candidate = self._log_gates(inputs)
-        return scan(log_decay, log_gain + log_positive(candidate))
+        return scan(log_decay, log_gain + log_positive(candidate), hidden)
 
     def step(self, inputs: Tensor, hidden: Tensor) -> Tensor:
         """One position: inputs (B, D_in) and the state before (B, D_out). Returns the state after."""

@@ -129,6 +129,7 @@ class RecurrentStack(OneStack):
         )
         check_choice("cell", cell, tuple(cells.CELLS))
         check_range(1, MOST_LAYERS, n_layers=n_layers)
+        self.carries_state = causal
         self.dropout = Dropout(dropout)
         layers = nn.ModuleList(
             Recurrent(cell, d_model, d_model, not causal, dropout_recurrent) for _ in range(n_layers)
@@ -151,12 +152,18 @@ class RecurrentStack(OneStack):
         zeros = inputs.new_zeros(inputs.shape[0], self.d_model)
         return state_entries([(zeros,) * layer.n_states for layer in self.layers])
 
-    def step(self, token: Tensor, state: State) -> tuple[Tensor, State]:
+    def features_from(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        if not self.carries_state:
+            return super().features_from(inputs, state)
         before = [
             tuple(state[f"hidden.{i}.{part}"] for part in range(layer.n_states)) for i, layer in enumerate(self.layers)
         ]
-        features, last = self._read(token.unsqueeze(1), before)
-        return self.project(features.squeeze(1)), state_entries(last)
+        features, last = self._read(inputs, before)
+        return features, state_entries(last)
+
+    def step(self, token: Tensor, state: State) -> tuple[Tensor, State]:
+        features, new = self.features_from(token.unsqueeze(1), state)
+        return self.project(features.squeeze(1)), new
 
     def _read(
         self, inputs: Tensor, before: Sequence[Hidden | None], lengths: Tensor | None = None

@@ -28,6 +28,7 @@ class RecurrentMixer(Mixer):
     """An `rnn`, `lstm` or `gru` layer with a zero initial state."""
 
     component = "recurrent"
+    carries_state = True
 
     def __init__(self, cell: str, d_model: int, bidirectional: bool, dropout: float = 0.0) -> None:
         super().__init__()
@@ -61,6 +62,7 @@ class MinRNNMixer(Mixer):
     """A `minlstm` or `mingru` layer, or two of half the width, one in each direction."""
 
     component = "recurrent"
+    carries_state = True
 
     def __init__(self, cell: str, d_model: int, bidirectional: bool) -> None:
         super().__init__()
@@ -82,6 +84,9 @@ class MinRNNMixer(Mixer):
         return {"hidden": zeros.to(torch.promote_types(inputs.dtype, torch.float32))}
 
     def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        if inputs.shape[1] > 1:
+            outputs = self.ahead(inputs, state["hidden"])
+            return outputs, {"hidden": outputs[:, -1]}
         hidden = self.ahead.step(inputs.squeeze(1), state["hidden"])
         return hidden.unsqueeze(1), {"hidden": hidden}
 

@@ -22,12 +22,15 @@ from bench.metrics import FORCED, LOSS
 from bench.tasks.base import Task
 from bench.training import ranks
 from bench.training.batches import Batcher
+from bench.training.carried_state import CarriedState
 from bench.training.progress import Progress
 from bench.training.teacher_forcing import all_features
 from models.interface import SequenceModel
 
 POSITION, CONTEXT = "position", "context"
 """Axes: tokens before the predicted one in its window, by lower edge; and tokens that are read before it."""
+
+CARRIED_SIGNATURE = f"{LOSS_SIGNATURE}|state carried through the split"
 
 CUT_TOKENS = 1000
 """Tokens whose loss is measured with cut contexts, evenly spaced in the split."""
@@ -36,10 +39,22 @@ BITS, PERPLEXITY = "bits_per_character", "perplexity"
 
 
 def rows(
-    model: SequenceModel, task: Task, data: TaskData, split: Split, batch_tokens: int, device: str, progress: Progress
+    model: SequenceModel,
+    task: Task,
+    data: TaskData,
+    split: Split,
+    batch_tokens: int,
+    device: str,
+    progress: Progress,
+    carried: bool = False,
 ) -> list[Row]:
-    """All scores of a split. progress: in passes, of three."""
-    by_token = token_losses(model, split, batch_tokens, device)
+    """All scores of a split. progress: in passes, of three.
+
+    carried: the losses of the whole split are those of one pass through it, whose windows do not begin anew. Then a
+    position in a window does not say how much was read, and there are no scores by position.
+    """
+    by_token = token_losses(model, split, 1 if carried else batch_tokens, device, carried)
+    signature = CARRIED_SIGNATURE if carried else LOSS_SIGNATURE
     progress.advance(1)
     assert split.answered_at is not None
     context = int(split.source_lengths.max())
@@ -47,12 +62,12 @@ def rows(
     characters = data.counts[f"{split.name}_characters"]
     bits = mean * count / math.log(2) / characters
     scored = [
-        _row(split, LOSS, mean, LOSS_UNIT, count),
-        _row(split, BITS, bits, "bits a character", characters),
-        _row(split, PERPLEXITY, math.exp(min(mean, 700.0)), "perplexity", count),
+        _row(split, LOSS, mean, LOSS_UNIT, count, signature=signature),
+        _row(split, BITS, bits, "bits a character", characters, signature=signature),
+        _row(split, PERPLEXITY, math.exp(min(mean, 700.0)), "perplexity", count, signature=signature),
     ]
     before = split.answered_at.tokens + 1  # a position reads itself too
-    for low, high in edges(context):
+    for low, high in () if carried else edges(context):
         inside = by_token[(before >= low) & (before <= high)]
         scored.append(_row(split, LOSS, float(inside.mean()), LOSS_UNIT, len(inside), POSITION, low))
     progress.advance(2)
@@ -72,13 +87,17 @@ def edges(context: int) -> list[tuple[int, int]]:
 
 
 @torch.inference_mode()
-def token_losses(model: SequenceModel, split: Split, batch_tokens: int, device: str) -> np.ndarray:
-    """(N,) loss in nats of every predicted token, in the order of the split."""
+def token_losses(
+    model: SequenceModel, split: Split, batch_tokens: int, device: str, carried: bool = False
+) -> np.ndarray:
+    """(N,) loss in nats of every predicted token, in the order of the split. carried: in streams of windows, from each
+    of which the state goes on to the next."""
     model.eval()
+    state = CarriedState(model) if carried else None
     batcher = Batcher(split, batch_tokens, device)
     losses = np.zeros(len(split.tgt.tokens))
-    for batch in ranks.turns(batcher.epoch()):
-        features, targets = all_features(model, batch).flatten(0, 1), batch.tgt_out.flatten()
+    for batch in ranks.turns(batcher.epoch(carried=carried)):
+        features, targets = all_features(model, batch, state).flatten(0, 1), batch.tgt_out.flatten()
         if batch.unpadded is not None:
             features, targets = features[batch.unpadded], targets[batch.unpadded]
         of_batch = F.cross_entropy(model.project(features).float(), targets, reduction="none").double().cpu().numpy()
@@ -105,5 +124,14 @@ def _cut_rows(model: SequenceModel, split: Split, context: int, batch_tokens: in
     return scored
 
 
-def _row(split: Split, metric: str, value: float, unit: str, n: int, axis: Any = None, at: Any = None) -> Row:
-    return score_row(split, FORCED, metric, value, unit, n, axis, at, LOSS_SIGNATURE)
+def _row(
+    split: Split,
+    metric: str,
+    value: float,
+    unit: str,
+    n: int,
+    axis: Any = None,
+    at: Any = None,
+    signature: str = LOSS_SIGNATURE,
+) -> Row:
+    return score_row(split, FORCED, metric, value, unit, n, axis, at, signature)

@@ -56,14 +56,16 @@ def evaluate(
     batch_tokens: int,
     device: str,
     progress: Progress,
+    carried: bool = False,
 ) -> Evaluation:
     """Choose the length penalty on validation if several are configured, then decode and score each test split once.
 
-    batch_tokens: size of the batches for teacher-forced scores. Several processes share the batches and return the
-    same scores; process 0 alone measures `decode_one`, when the others have nothing left to do.
+    batch_tokens: size of the batches for teacher-forced scores. carried: a language model reads a split from beginning
+    to end, with the recurrent state of one window going on into the next. Several processes share the batches and
+    return the same scores; process 0 alone measures `decode_one`, when the others have nothing left to do.
     """
     if task.scored_by_loss:
-        return _by_loss(model, task, data, batch_tokens, device, progress)
+        return _by_loss(model, task, data, batch_tokens, device, progress, carried)
     # One stack reads its answers off: there is nothing to search.
     beams, choice = () if isinstance(model, SequenceModel) else config.beams, None
     if len(beams) > 1:
@@ -109,7 +111,7 @@ def evaluate(
 
 
 def _by_loss(
-    model: Model, task: Task, data: TaskData, batch_tokens: int, device: str, progress: Progress
+    model: Model, task: Task, data: TaskData, batch_tokens: int, device: str, progress: Progress, carried: bool
 ) -> Evaluation:
     """The evaluation of a language model: losses, and the speed of reading."""
     assert isinstance(model, SequenceModel), "a task scored by its loss alone is for one stack"
@@ -117,7 +119,7 @@ def _by_loss(
     samples: list[float] = []
     for split in data.tests.values():
         progress.stage(f"read {split.name}", 3, "passes")
-        rows += context_use.rows(model, task, data, split, batch_tokens, device, progress)
+        rows += context_use.rows(model, task, data, split, batch_tokens, device, progress, carried)
         samples += read_split(model, split, Search(), batch_tokens, device, Silent()).samples
     first = next(iter(data.tests.values()))
     unit = resources.TOKENS_PER_SECOND

@@ -79,7 +79,7 @@ ARCHITECTURE = Object({
     "without_feed_forward": Object({"parameters": A_NUMBER, "runs": A_FLAG}),
     "state": Object(
         {"tokens": A_NUMBER, "first": A_NUMBER, "last": A_NUMBER, "grows": A_FLAG, "kept": NUMBER, "changed": NUMBER,
-         "prediction_changed": FLAG}, optional=False),
+         "prediction_changed": FLAG}),  # null for one stack that reads whole sequences: it has no steps
 })  # fmt: skip
 
 CHOICE = Object({

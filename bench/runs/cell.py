@@ -29,12 +29,16 @@ from bench.system.allocator import tune_allocator
 from bench.system.leases import Lease
 from bench.system.signals import Stop
 from bench.tasks import task_cache
+from bench.tasks.base import Task
 from bench.training import ranks
+from bench.training.batches import Batcher
 from bench.training.checkpoint import CheckpointStore
+from bench.training.config import CARRIED
 from bench.training.overfit import overfit_small_batch
 from bench.training.progress import Progress, Silent
 from bench.training.trainer import Diverged, Measured, Trainer
 from models.cost import parameters, state_bytes
+from models.interface import Model, SequenceModel
 
 
 def run_cell(
@@ -128,6 +132,8 @@ class _Run:
         self.model = self.fresh_model()
         check_positions(self.model, self.data)
         self.progress.say(f"{cell.model} on {cell.task}: {building.description(cell, fit)}")
+        if cell.training.batching == CARRIED:
+            self.progress.say(_check_carried(cell, self.task, self.data, self.model))
         self.record["match"] = building.match_record(cell, fit)
         self.record["parameters"] = parameters(self.model)
         self.record["architecture"] = inspect_model(self.model)
@@ -151,8 +157,10 @@ class _Run:
 
     def evaluate(self) -> None:
         cell, record, started = self.cell, self.record, time.perf_counter()
+        training = cell.training
+        carried = training.batching == CARRIED
         evaluation = evaluate(
-            self.model, self.task, self.data, cell.search, cell.training.batch_tokens, cell.device, self.progress
+            self.model, self.task, self.data, cell.search, training.batch_tokens, cell.device, self.progress, carried
         )
         if ranks.rank() > 0:
             return
@@ -220,3 +228,29 @@ def _check_outputs(cell: Cell, data: TaskData) -> None:
                 f"{setting}={value} applies to answers made of tokens, but those of the task {cell.task} "
                 f"are numbers; use {setting}={neutral}"
             )
+
+
+def _check_carried(cell: Cell, task: Task, data: TaskData, model: Model) -> str:
+    """How the text is cut into streams, in words. Raises UserError where no state can be carried over."""
+    setting, other = f"budget.batching={CARRIED}", "use budget.batching=mixed"
+    if task.context is None:
+        raise UserError(
+            f"{setting} needs examples that follow one another, and those of the task {cell.task} do not; {other}"
+        )
+    if not (isinstance(model, SequenceModel) and model.carries_state):
+        raise UserError(
+            f"{setting} needs a recurrent state that reads forwards, and model {cell.model} has none; use an arm such "
+            f"as lstm_stack, with model.causal=true, or {other}"
+        )
+    if ranks.count() > 1:
+        raise UserError(f"{setting} trains in one process, and torchrun started {ranks.count()}; use one, or {other}")
+    batcher = Batcher(data.train, cell.training.batch_tokens)
+    plan = batcher.streams()
+    if len(plan) == 1:
+        raise UserError(
+            f"{setting} carries nothing over: budget.batch_tokens={batcher.batch_tokens} holds the training text of "
+            f"{len(data.train):,} windows in one batch; lower it, or task.context"
+        )
+    return (
+        f"{setting}: {len(data.train):,} windows in {len(plan[0]):,} parallel streams of up to {len(plan):,}, all used"
+    )

@@ -82,6 +82,7 @@ def _budget(trainer: Trainer) -> dict[str, Any]:
         "target_tokens": history.target_tokens,
         "source_tokens": history.source_tokens,
         "padding_share": 1 - tokens / history.padded_tokens if history.padded_tokens else None,
+        **({} if trainer.carried is None else {"streams": len(trainer.plan(0)[0])}),
     }
 
 

@@ -18,6 +18,7 @@ from bench.errors import UserError
 from bench.records import store
 from bench.runs.suite import Job
 from bench.system.files import replacing, writing
+from bench.training.config import CARRIED
 
 DEFAULT_GRID = {"optim.lr": ("1e-3", "2e-3", "4e-3", "8e-3")}
 """The settings that are tried by default."""
@@ -76,6 +77,10 @@ def parse_grid(options: Sequence[str]) -> dict[str, tuple[str, ...]]:
             raise UserError(f"--try names {key} twice")
         if len(set(listed)) < len(listed):
             raise UserError(f"--try {option!r} names a value twice")
+        if key == "budget.batching" and CARRIED in listed and len(listed) > 1:
+            raise UserError(
+                f"--try {option!r}: a loss with the state carried over cannot be compared with one without"
+            )
         if key.partition(".")[0].lstrip("+~") not in TUNABLE:
             raise UserError(f"--try {key}: tuning chooses settings of {', '.join(TUNABLE)} alone")
         grid[key] = listed

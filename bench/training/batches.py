@@ -89,6 +89,18 @@ class Batcher:
             batches = [batches[i] for i in generator.permutation(len(batches))]
         return batches
 
+    def streams(self) -> list[np.ndarray]:
+        """The rows of each batch where the examples are windows of one text: the text is cut into parallel streams, as
+        many as there are windows in `batch_tokens`, and batch t has window t of each.
+
+        Row i of a batch goes on where row i of the batch before ended. The first streams have one window more where
+        their number does not divide; the last batch then has only their rows, and no window is left out.
+        """
+        count = len(self.split)
+        width = min(count, max(1, self.batch_tokens // int(self.src_lengths.max())))
+        streams = np.array_split(np.arange(count), width)
+        return [np.array([rows[t] for rows in streams if t < len(rows)]) for t in range(len(streams[0]))]
+
     def make(self, rows: np.ndarray) -> Batch:
         """The batch of these rows."""
         if self.split.answered_at is not None:
@@ -153,9 +165,9 @@ class Batcher:
             target_tokens=int(ends[stop] - ends[start]),
         )
 
-    def epoch(self, generator: np.random.Generator | None = None) -> Iterator[Batch]:
-        """All batches of one plan."""
-        return (self.make(rows) for rows in self.plan(generator))
+    def epoch(self, generator: np.random.Generator | None = None, carried: bool = False) -> Iterator[Batch]:
+        """All batches of one plan; carried: of the one that `streams` makes."""
+        return (self.make(rows) for rows in (self.streams() if carried else self.plan(generator)))
 
 
 def _pad(side: Ragged, rows: np.ndarray, start_token: bool = False, end_token: bool = True) -> np.ndarray:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, fields
 
 from bench.training.schedule import SCHEDULES, Schedule
 
-BATCHING = ("length", "mixed")
+CARRIED = "carried"
+BATCHING = ("length", "mixed", CARRIED)
 PRECISIONS = ("fp32", "bf16")
 
 LAST, BEST = "last", "best"
@@ -28,9 +29,9 @@ class TrainingBudget:
     epochs: float  # passes over the training data; a fraction of a pass is allowed
     batch_tokens: int  # rows times longest side, padding included
     validations: int  # evenly spaced; the last one is at the end
-    batching: str = (
-        "length"  # length: sequences of similar length together, little padding; mixed: any lengths together
-    )
+    # length: sequences of similar length together, little padding; mixed: any lengths together; carried: windows of
+    # running text in order, the recurrent state goes on from batch to batch
+    batching: str = "length"
     patience: int | None = None  # stop after this many validations in a row without a new lowest loss; None: never
 
     def __post_init__(self) -> None:

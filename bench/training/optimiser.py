@@ -1,10 +1,13 @@
-"""AdamW without torch's compiler, whose import takes longer than training a small cell."""
+"""The optimiser: AdamW without torch's compiler, whose import takes longer than training a small cell."""
 
 from __future__ import annotations
 
 import inspect
 
 import torch
+
+from bench.training.config import TrainingConfig
+from models.interface import Model
 
 TorchAdamW = torch.optim.AdamW
 
@@ -30,3 +33,15 @@ class AdamW(TorchAdamW):
 
 
 _step = inspect.unwrap(TorchAdamW.step)
+
+
+def adamw(model: Model, config: TrainingConfig) -> AdamW:
+    """The optimiser of a model's parameters. Weight decay applies to matrices that are not embeddings."""
+    decayed = [p for n, p in model.named_parameters() if p.dim() > 1 and "embedding" not in n]
+    not_decayed = [p for n, p in model.named_parameters() if not (p.dim() > 1 and "embedding" not in n)]
+    return AdamW(
+        [{"params": decayed, "weight_decay": config.weight_decay}, {"params": not_decayed, "weight_decay": 0.0}],
+        lr=config.lr,
+        betas=(config.beta1, config.beta2),
+        fused=True,
+    )

@@ -16,23 +16,30 @@ from torch import Tensor
 from bench.data.examples import PAD
 from bench.training import ranks
 from bench.training.batches import Batch, Batcher
+from bench.training.carried_state import CarriedState
 from bench.training.loss import cross_entropy
 from models.interface import Model, Seq2Seq, SequenceModel
 
 
-def all_features(model: Model, batch: Batch) -> Tensor:
-    """Features (B, T, D) at every target position of a batch; for one stack, at every position of its sequences."""
+def all_features(model: Model, batch: Batch, carried: CarriedState | None = None) -> Tensor:
+    """Features (B, T, D) at every target position of a batch; for one stack, at every position of its sequences.
+
+    carried: the model's state after the batch before, which the batch goes on from; None: every row starts anew.
+    """
+    if carried is not None:
+        return carried.features(batch)
     if isinstance(model, SequenceModel):
         return model.features(batch.src, batch.src_mask)
     return cast(Seq2Seq, model).features(batch.src, batch.decoder_inputs, batch.src_mask)
 
 
-def unpadded_features(model: Model, batch: Batch) -> tuple[Tensor, Tensor]:
+def unpadded_features(model: Model, batch: Batch, carried: CarriedState | None = None) -> tuple[Tensor, Tensor]:
     """Features (N, D) and targets, tokens (N,) or values (N, C), at the unpadded target positions of a batch.
 
-    Padding never enters the vocabulary projection, the largest matrix product of a small model.
+    Padding never enters the vocabulary projection, the largest matrix product of a small model. carried: as in
+    `all_features`.
     """
-    features = all_features(model, batch).flatten(0, 1)
+    features = all_features(model, batch, carried).flatten(0, 1)
     targets = batch.tgt_out.flatten(0, 1)
     if batch.unpadded is None:
         return features, targets
@@ -50,15 +57,16 @@ def training_loss(model: Model, features: Tensor, targets: Tensor, label_smoothi
 
 
 @torch.inference_mode()
-def validate(model: Model, batches: Iterable[Batch]) -> tuple[float, float | None]:
+def validate(model: Model, batches: Iterable[Batch], carried: bool = False) -> tuple[float, float | None]:
     """Teacher-forced loss in nats a target token, without smoothing, and token accuracy.
 
-    For values: squared error a value, and None.
+    For values: squared error a value, and None. carried: whether the state goes on from batch to batch, from zero.
     """
     model.eval()
+    state = CarriedState(model) if carried else None
     loss, correct, tokens = 0.0, 0, 0
     for batch in ranks.turns(batches):
-        features, targets = unpadded_features(model, batch)
+        features, targets = unpadded_features(model, batch, state)
         predicted = model.project(features)
         tokens += batch.target_tokens
         if targets.is_floating_point():

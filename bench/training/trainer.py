@@ -21,10 +21,11 @@ from bench.system.signals import Interrupted, Stop
 from bench.training import precision, ranks
 from bench.training.averaging import WeightAverager
 from bench.training.batches import Batch, Batcher
+from bench.training.carried_state import CarriedState
 from bench.training.checkpoint import CheckpointStore, save_interval
-from bench.training.config import ALWAYS, TrainingConfig
+from bench.training.config import ALWAYS, CARRIED, TrainingConfig
 from bench.training.history import END, PATIENCE, History
-from bench.training.optimiser import AdamW
+from bench.training.optimiser import adamw
 from bench.training.progress import Progress, Silent
 from bench.training.teacher_forcing import training_loss, unpadded_features, validate
 from bench.training.throughput import ThroughputMeter
@@ -33,7 +34,6 @@ from models.interface import Model
 
 SAMPLES = 40
 """Number of throughput samples in a training."""
-
 
 Measured = Callable[[Mapping[str, Any]], None]
 """What is done with a row of the curve."""
@@ -66,21 +66,14 @@ class Trainer:
         measured: Measured | None = None,
     ) -> None:
         self.model, self.config, self.seed, self.device, self.redraw = model, config, seed, device, redraw
-        self.batcher = Batcher(train, config.batch_tokens, device)
-        self.measured = measured
+        self.carried = CarriedState(model) if config.batching == CARRIED else None
+        self.batcher, self.measured = Batcher(train, config.batch_tokens, device), measured
         self.drawn_epoch: int | None = None  # the epoch whose redrawn data the batcher has
-        self.valid_batches = list(Batcher(valid, config.batch_tokens, device).epoch())
+        self.valid_batches = list(Batcher(valid, config.batch_tokens, device).epoch(carried=self.carried is not None))
         self.history = History()
         self.loss_sum, self.loss_tokens = torch.zeros((), device=device), 0  # since the last validation
-        decayed = [p for n, p in model.named_parameters() if p.dim() > 1 and "embedding" not in n]
-        not_decayed = [p for n, p in model.named_parameters() if not (p.dim() > 1 and "embedding" not in n)]
-        self.optimizer = AdamW(
-            [{"params": decayed, "weight_decay": config.weight_decay}, {"params": not_decayed, "weight_decay": 0.0}],
-            lr=config.lr,
-            betas=(config.beta1, config.beta2),
-            fused=True,
-        )
-        self.parameters = decayed + not_decayed
+        self.optimizer = adamw(model, config)
+        self.parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         self.dropout = torch_generator(seed, "dropout", device=device)
         self.share = BatchShare()  # this process's rows of the batch
         set_dropout_generator(model, self.dropout, self.share if ranks.count() > 1 else None)
@@ -92,6 +85,8 @@ class Trainer:
 
     def plan(self, epoch: int) -> list[np.ndarray]:
         """The rows of each batch of an epoch. They depend on the seed and the epoch alone, not on the model."""
+        if self.carried is not None:
+            return self.batcher.streams()
         if self.redraw is not None and self.drawn_epoch != epoch:
             split = self.redraw(numpy_generator(self.seed, "segmentation", epoch))
             self.batcher, self.drawn_epoch = Batcher(split, self.config.batch_tokens, self.device), epoch
@@ -171,6 +166,8 @@ class Trainer:
             if position == len(plan):
                 epoch, position = epoch + 1, 0
                 plan = self.plan(epoch)
+            if self.carried is not None and position == 0:
+                self.carried.reset()
             yield self.batcher.make(plan[position])
             position += 1
 
@@ -181,7 +178,7 @@ class Trainer:
             group["lr"] = self.schedule.rate(history.steps)
         own, counts = ranks.own_part(self.batcher, batch, self.share)
         with precision.products_in(self.config.precision, self.device):
-            features, targets = unpadded_features(self.model, own)
+            features, targets = unpadded_features(self.model, own, self.carried)
         # The last norm returns float32. The projection is the largest matrix product, so it gets bfloat16 features.
         features = features.bfloat16() if self.config.precision == "bf16" else features
         loss = training_loss(self.model, features, targets, self.config.label_smoothing)
@@ -243,7 +240,7 @@ class Trainer:
     def _timed_validation(self) -> tuple[float, float | None]:
         """Loss and token accuracy of the current weights on the validation split."""
         started = clock(self.device)
-        loss_and_accuracy = validate(self.model, self.valid_batches)
+        loss_and_accuracy = validate(self.model, self.valid_batches, self.carried is not None)
         self.history.validate_seconds += clock(self.device) - started
         return loss_and_accuracy
 
@@ -276,6 +273,7 @@ class Trainer:
             "dropout": self.dropout.get_state(),
             "history": asdict(self.history),
             "loss": {"sum": self.loss_sum, "tokens": self.loss_tokens},
+            "carried": {} if self.carried is None else self.carried.state,
         }
 
     def _resume(self, store: CheckpointStore, progress: Progress) -> None:
@@ -296,5 +294,7 @@ class Trainer:
         self.dropout.set_state(state["dropout"].cpu())
         self.history = History(**state["history"])
         self.loss_sum, self.loss_tokens = state["loss"]["sum"], state["loss"]["tokens"]
+        if self.carried is not None:
+            self.carried.state = state["carried"]
         self.history.resumed.append(self.history.steps)
         progress.say(f"resuming at step {self.history.steps} of {self.total_steps}")

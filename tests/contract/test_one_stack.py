@@ -231,3 +231,35 @@ def test_a_recurrent_stack_equals_torch_s(name: str, cell: type[nn.RNNBase], cau
     inputs, _ = sequences(ours)
     with torch.no_grad():
         torch.testing.assert_close(ours.features(inputs), theirs(ours.embedding(inputs))[0], **CLOSE)
+
+
+CARRYING = [name for name in STACKS if name != "transformer_stack"]
+
+
+@pytest.mark.parametrize("length", [24, 300])
+@pytest.mark.parametrize("name", CARRYING)
+@torch.no_grad()
+def test_window_by_window_a_sequence_has_the_features_that_it_has_at_once(name: str, length: int) -> None:
+    model = build(name).double()  # in float32 the scans of minLSTM and minGRU round by 1e-5
+    inputs = torch.randint(4, SOURCE_SIZE, (3, length), generator=torch.Generator().manual_seed(0))
+    state, parts = model.start(3), []
+    for window in inputs.split([1, 7, length - 8], dim=1):
+        before = {entry: tensor.clone() for entry, tensor in state.items()}
+        features, after = model.features_from(window, state)
+        assert all(torch.equal(state[entry], before[entry]) for entry in before), "the given state stays as it was"
+        state, parts = after, [*parts, features]
+    torch.testing.assert_close(torch.cat(parts, dim=1), model.features(inputs), rtol=1e-6, atol=1e-6)
+    stepped_state = model.start(3)
+    for t in range(length):
+        _, stepped_state = model.step(inputs[:, t], stepped_state)
+    torch.testing.assert_close(state, stepped_state, check_dtype=False, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "causal"), [("transformer_stack", True), *((name, False) for name in STACKS)], ids=str
+)
+def test_a_model_without_a_recurrent_state_carries_none(name: str, causal: bool) -> None:
+    model = build(name, causal=causal)
+    assert not model.carries_state
+    with pytest.raises(ValueError, match="no recurrent state"):
+        model.features_from(torch.full((1, 3), 5), {})

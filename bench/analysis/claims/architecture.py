@@ -111,9 +111,10 @@ def shares(models: Sequence[tuple[Mapping, float]]) -> Text | None:
     return Message("says.B_many", count=len(of_all), low=f"{min(of_all):.0f}", high=f"{max(of_all):.0f}")
 
 
-def decoder_state(state: Mapping) -> Text:
-    """The state that a decoder passes from one position to the next: its size, and how much of it changes."""
-    if not state["last"]:
+def decoder_state(state: Mapping | None) -> Text:
+    """The state that a decoder passes from one position to the next: its size, and how much of it changes. None: of a
+    model without steps."""
+    if state is None or not state["last"]:
         return Message("architecture.nothing")
     unchanged, changed = (f"{100 * state[name]:.0f}" for name in ("kept", "changed"))
     standing = Message("architecture.standing", kept=unchanged, changed=changed)

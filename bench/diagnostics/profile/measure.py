@@ -203,7 +203,12 @@ def _train_work(subject: Subject, request: Request) -> Work:
     train, valid = _split(subject, length, count), _split(subject, 2, 1)
     # One batch is one epoch. A constant schedule keeps the learning rate above zero after any number of steps.
     settings = replace(
-        subject.cell.training, epochs=1.0, batch_tokens=count * length, validations=1, schedule="constant"
+        subject.cell.training,
+        epochs=1.0,
+        batch_tokens=count * length,
+        validations=1,
+        schedule="constant",
+        batching="mixed",
     )
     trainer = Trainer(model, train, valid, settings, subject.cell.seed, subject.cell.device)
     batch = trainer.batcher.make(np.arange(count))

@@ -10,10 +10,12 @@ import torch
 
 from bench.analysis import stats
 from bench.diagnostics.reach import probe
+from bench.diagnostics.reach.prefixes import to_one_answer
 from bench.errors import UserError
 from bench.records.reach_rows import CONSTANT, GRADIENT, NORM, REPLACEMENT, TYPICAL, WITHIN, ProbeSettings, Reach, Row
 from bench.runs import trained
 from bench.training.progress import Progress, Silent
+from models.interface import SequenceModel
 
 RESAMPLES = 2000
 """Resamples of a bootstrap over examples. Fewer than elsewhere, because there is one bootstrap for each distance."""
@@ -35,13 +37,20 @@ def measure(folder: Path, settings: ProbeSettings, progress: Progress | None = N
     if settings.split not in loaded.data.tests:
         raise UserError(f"{folder} has no split {settings.split!r}; there are {', '.join(loaded.data.tests)}")
     device = "cuda" if loaded.cell.device == "cuda" and torch.cuda.is_available() else "cpu"
-    model, split = loaded.encoder_decoder(folder).to(device), loaded.data.tests[settings.split]
+    model, split = loaded.model.to(device), loaded.data.tests[settings.split]
     position = loaded.task.answer_position
+    constant = probe.constant_accuracy(loaded.data.train, split, None if split.one_stack else position)
+    count = len(split)
+    if isinstance(model, SequenceModel):
+        if not model.causal:
+            raise UserError(
+                f"{folder} holds one stack with causal=false, whose answers have no distance; probe another"
+            )
+        split, position = to_one_answer(split, probe.SEED), None
     examples = probe.sample_examples(split, settings.examples, position)
     partners = probe.draw_partners(split, examples, settings.partners)
     distances = probe.distance_grid(examples.max_distance)
-    constant = probe.constant_accuracy(loaded.data.train, split, position)
-    rows = [Row(CONSTANT, 0, constant, None, None, len(split))]
+    rows = [Row(CONSTANT, 0, constant, None, None, count)]
     progress.stage("gradient", 1, "passes")
     norms = probe.gradient_norms(model, examples, device=device)
     progress.advance(1)

@@ -1,9 +1,9 @@
 """The two probes of a model: input gradients by distance, and accuracy with the distant source replaced. They use the
-`Seq2Seq` interface alone. `bench.records.reach_rows` defines distances.
+contracts of models alone. `bench.records.reach_rows` defines distances.
 
-Both examine one output of each example, predicted after the reference up to its position (teacher forcing), in
-evaluation mode. Shapes: N examples, M source tokens of all examples together, B rows of a batch, S source length, V
-vocabulary.
+Both examine one output of each example, predicted after the reference up to its position (teacher forcing), or by one
+stack at the end of the source (`bench.diagnostics.reach.prefixes`), in evaluation mode. Shapes: N examples, M source
+tokens of all examples together, B rows of a batch, S source length, V vocabulary.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from torch import Tensor, nn
 
 from bench.data.examples import Split
 from bench.data.ragged import Ragged
+from bench.diagnostics.reach.prefixes import answers, read_positions
 from bench.errors import UserError
 from bench.metrics import TOLERANCE
 from bench.seeding import numpy_generator
 from bench.training.batches import Batcher
-from models.interface import Seq2Seq
+from models.interface import Model, Seq2Seq, SequenceModel
 
 MAX_DISTANCES = 25
 """Maximum number of positive distances of a curve; more are thinned out towards the far end."""
@@ -71,7 +72,8 @@ def sample_examples(split: Split, count: int, position: int | None = None) -> Ex
     if position is not None:
         positions = np.minimum(position, lengths - 1)
     targets = _truncate(split.tgt.take(indices), positions + 1)
-    return Examples(Split(split.name, split.src.take(indices), targets), indices, positions)
+    sampled = Split(split.name, split.src.take(indices), targets, answered_at=answers(split, indices))
+    return Examples(sampled, indices, positions)
 
 
 def draw_partners(split: Split, examples: Examples, count: int) -> np.ndarray:
@@ -99,7 +101,7 @@ def distance_grid(max_distance: int) -> list[int]:
 
 
 def gradient_norms(
-    model: Seq2Seq, examples: Examples, batch_tokens: int = BATCH_TOKENS, device: str = "cpu"
+    model: Model, examples: Examples, batch_tokens: int = BATCH_TOKENS, device: str = "cpu"
 ) -> np.ndarray:
     """(M,) norm over channels of the gradient at every embedded source token, in the order of `Examples.distances`.
 
@@ -107,14 +109,15 @@ def gradient_norms(
     with several output channels, the norm is taken over the gradients of all of them. The computation is in float64,
     because float32 loses one minus the probability of a confident model.
     """
-    batcher = Batcher(examples.split, batch_tokens, device)
-    offsets = examples.split.src.offsets
+    batcher, offsets = Batcher(examples.split, batch_tokens, device), examples.split.src.offsets
+    read_at = read_positions(examples.split, examples.positions)
     norms = np.empty(offsets[-1])
     with _differentiable(model) as float64_model:
         for rows in batcher.plan():
             batch = batcher.make(rows)
-            positions = torch.from_numpy(examples.positions[rows]).to(device)
-            src, tgt_in = (_as_float64(side) for side in (batch.src, batch.decoder_inputs))
+            positions = torch.from_numpy(read_at[rows]).to(device)
+            src = _as_float64(batch.src)
+            tgt_in = None if batch.tgt_in is None else _as_float64(batch.tgt_in)
             norms_BS = _batch_norms(float64_model, src, batch.src_mask, tgt_in, batch.tgt_out, positions).cpu().numpy()
             for row, norms_S in zip(rows, norms_BS, strict=True):
                 begin, end = offsets[row], offsets[row + 1]
@@ -123,7 +126,7 @@ def gradient_norms(
 
 
 def predict_correctly(
-    model: Seq2Seq, split: Split, positions: np.ndarray, batch_tokens: int = BATCH_TOKENS, device: str = "cpu"
+    model: Model, split: Split, positions: np.ndarray, batch_tokens: int = BATCH_TOKENS, device: str = "cpu"
 ) -> np.ndarray:
     """(N,) bool: whether the output at each example's position is correct.
 
@@ -131,13 +134,13 @@ def predict_correctly(
     `bench.metrics.TOLERANCE` of the reference in every channel.
     """
     assert not model.training, "probe in evaluation mode"
-    batcher = Batcher(split, batch_tokens, device)
+    batcher, read_at = Batcher(split, batch_tokens, device), read_positions(split, positions)
     correct = np.empty(len(split), dtype=bool)
     with torch.inference_mode():
         for rows in batcher.plan():
             batch = batcher.make(rows)
-            batch_positions = torch.from_numpy(positions[rows]).to(device)
-            predicted = _predict(model, batch.src, batch.src_mask, batch.decoder_inputs, batch_positions)
+            batch_positions = torch.from_numpy(read_at[rows]).to(device)
+            predicted = _predict(model, batch.src, batch.src_mask, batch.tgt_in, batch_positions)
             reference = batch.tgt_out[torch.arange(len(rows), device=device), batch_positions]
             if reference.is_floating_point():
                 correct_B = ((predicted - reference).abs() < TOLERANCE).all(dim=-1)
@@ -159,7 +162,7 @@ def replace_distant(src: Ragged, indices: np.ndarray, partners: np.ndarray, kept
 
 
 def replacement_accuracy(
-    model: Seq2Seq,
+    model: Model,
     split: Split,
     examples: Examples,
     distances: Sequence[int],
@@ -183,7 +186,8 @@ def replacement_accuracy(
         if len(changed):
             repeated = np.repeat(changed, count)
             src = replace_distant(split.src, examples.indices[repeated], partners[changed].reshape(-1), kept[repeated])
-            replaced = Split(split.name, src, examples.split.tgt.take(repeated))
+            tgt, answered_at = examples.split.tgt.take(repeated), answers(examples.split, repeated)
+            replaced = Split(split.name, src, tgt, answered_at=answered_at)
             correct = predict_correctly(model, replaced, positions[repeated], batch_tokens, device)
             accuracy[changed] = correct.reshape(-1, count).mean(axis=1)
         previous_kept = kept
@@ -227,7 +231,7 @@ def _as_float64(side: Tensor) -> Tensor:
 
 
 @contextmanager
-def _differentiable(model: Seq2Seq) -> Iterator[Seq2Seq]:
+def _differentiable(model: Model) -> Iterator[Model]:
     """Within this context the model is in float64, and gradients flow to its inputs but not to its parameters."""
     assert not model.training, "probe in evaluation mode"
     dtype = next(model.parameters()).dtype
@@ -247,14 +251,18 @@ def _differentiable(model: Seq2Seq) -> Iterator[Seq2Seq]:
             parameter.requires_grad_(True)
 
 
-def _predict(model: Seq2Seq, src: Tensor, src_mask: Tensor | None, tgt_in: Tensor, positions: Tensor) -> Tensor:
-    """(B, V) logits, or (B, channels) values, at `positions` (B,)."""
-    features = model.features(src, tgt_in, src_mask)
+def _predict(model: Model, src: Tensor, src_mask: Tensor | None, tgt_in: Tensor | None, positions: Tensor) -> Tensor:
+    """(B, V) logits, or (B, channels) values, at `positions` (B,). tgt_in: None for one stack."""
+    if isinstance(model, SequenceModel):
+        features = model.features(src, src_mask)
+    else:
+        assert isinstance(model, Seq2Seq) and tgt_in is not None
+        features = model.features(src, tgt_in, src_mask)
     return model.project(features[torch.arange(len(positions), device=positions.device), positions])
 
 
 def _batch_norms(
-    model: Seq2Seq, src: Tensor, src_mask: Tensor | None, tgt_in: Tensor, tgt_out: Tensor, positions: Tensor
+    model: Model, src: Tensor, src_mask: Tensor | None, tgt_in: Tensor | None, tgt_out: Tensor, positions: Tensor
 ) -> Tensor:
     """(B, S) norms of the gradients at the embedded source, for outputs at `positions` (B,)."""
     leaves: list[Tensor] = []
@@ -265,14 +273,15 @@ def _batch_norms(
         leaves.append(embedded.detach().requires_grad_())
         return leaves[-1]
 
-    handle = model.src_embedding.register_forward_hook(capture)
+    name = "embedding" if isinstance(model, SequenceModel) else "src_embedding"
+    handle = getattr(model, name).register_forward_hook(capture)
     try:
         predicted = _predict(model, src, src_mask, tgt_in, positions)
     finally:
         handle.remove()
     if not leaves:
         raise UserError(
-            f"{type(model).__name__} does not pass its source to src_embedding unchanged, so there is no gradient"
+            f"{type(model).__name__} does not pass its source to {name} unchanged, so there is no gradient"
         )
     if tgt_out.is_floating_point():
         outputs = list(predicted.sum(dim=0))
