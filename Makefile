@@ -22,7 +22,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help bench lint test test-all browser browser-test reliability clean
+.PHONY: help bench lint test test-all browser browser-test reliability reproduce clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -60,6 +60,10 @@ browser-test: browser ## check the report's page in Chromium
 
 reliability: $(STAMP) ## break runs on purpose and write results/reference/reliability.md; half an hour on two cores
 	$(VENV)/bin/python -m tests.reliability.table
+
+reproduce: $(STAMP) ## make the results in results/reference anew, in results/runs/reproduced; a night on two cores
+	@for script in results/reference/*/reproduce.sh; do echo "$$script"; sh "$$script" || exit 1; done
+	$(VENV)/bin/bench ledger results/runs/reproduced/* --out results/runs/reproduced
 
 clean: ## delete the environment and caches; results and downloaded data stay
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
