@@ -18,6 +18,9 @@ from typing import Any
 from bench.errors import BrokenFile, reason
 from bench.system.files import replacing, writing
 
+FOLDER = "article"
+"""In a results folder, that of these files."""
+
 TABLE, FACTS = "article.csv", "article.json"
 
 SCHEMA = 1

@@ -11,6 +11,7 @@ from bench.analysis.evidence import Evidence
 from bench.analysis.messages import Message, Text
 from bench.analysis.settings import Setting
 from bench.analysis.stats import RESAMPLES
+from bench.records import article_rows
 from bench.records.pool import Pool
 from bench.report import article
 from bench.report.article import ArticleSection
@@ -34,9 +35,6 @@ from bench.report.tables import phenomena as phenomena_table
 from bench.report.tables.base import Table, columns, table
 from bench.report.tables.examples import Example
 from bench.report.tables.published_numbers import PublishedRow
-
-ARTICLE = "article"
-"""The folder of the files of `bench article`, beside the cells."""
 
 
 @dataclass(frozen=True)
@@ -220,7 +218,7 @@ def _section(evidence: Evidence, setting: Setting, pool: Pool, figures: Path) ->
 
 def _article(pool: Pool, figures: Path) -> ArticleSection | None:
     """The section on the article's own code, of the first results folder that has its files."""
-    sections = (article.section(folder / ARTICLE, figures) for folder in pool.folders)
+    sections = (article.section(folder / article_rows.FOLDER, figures) for folder in pool.folders)
     return next((section for section in sections if section is not None), None)
 
 

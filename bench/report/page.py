@@ -15,13 +15,16 @@ from bench.analysis import results_table
 from bench.analysis.claims.judge import Verdict
 from bench.analysis.messages import ENGLISH
 from bench.errors import UserError
-from bench.records import pool
+from bench.records import checksums, pool
 from bench.records.pool import FOLDER, Pool
 from bench.report import contents, exports, rendering
 from bench.report.contents import Contents
 from bench.report.rendering import PAGES, TASKS, file_name
 
-PRODUCED = (*PAGES, TASKS, exports.RESULTS, exports.PARQUET, exports.VERDICTS, "figures", "tables")
+PRODUCED = (
+    *(*PAGES, TASKS, exports.RESULTS, exports.PARQUET, exports.VERDICTS, "figures", "tables"),
+    checksums.NAME,
+)
 """What a build owns in its folder: it replaces what has these names, and removes what it does not make anew."""
 
 
@@ -42,8 +45,8 @@ def build_pool(folders: Sequence[Path], out: Path, languages: Sequence[str] = (E
     """Write one report of the records under these folders into `out`.
 
     The report is built in a temporary folder inside `out` and moved in at the end, so an error leaves an earlier
-    report as it was. Raises UserError if a folder holds no results, a record cannot be read, or copies of a cell
-    differ.
+    report as it was. In the folder of the records itself, their checksums are written too. Raises UserError if a
+    folder holds no results, a record cannot be read, or copies of a cell differ.
     """
     # In small tables, Python strings are faster than Arrow's, which pandas uses if pyarrow is installed.
     with pd.option_context("mode.string_storage", "python"):
@@ -56,6 +59,8 @@ def build_pool(folders: Sequence[Path], out: Path, languages: Sequence[str] = (E
             raise UserError(f"cannot write a report into {out}: {cause}; name another --out") from error
         try:
             report = write(records, building, languages)
+            if [folder.resolve() for folder in records.folders] == [out.resolve()]:
+                (building / checksums.NAME).write_text(checksums.table(out), encoding="utf-8")
             _move_in(building, out)
         finally:
             shutil.rmtree(building, ignore_errors=True)
