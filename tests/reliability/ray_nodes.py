@@ -25,7 +25,8 @@ class RayNodes:
         (Path(self._folder) / "ray").mkdir()
         os.environ |= {"RAY_TMPDIR": self._folder, "RAY_USAGE_STATS_ENABLED": "0"}
         self._options = {"num_cpus": 1, "memory": 8 * GIB, "include_dashboard": False, **resources}
-        self._cluster = Cluster(True, head_node_args=self._options)
+        # An exit hook would set a handler of SIGTERM, which only the main thread may do; __exit__ ends the nodes.
+        self._cluster = Cluster(True, head_node_args=self._options, shutdown_at_exit=False)
         self._other = self._cluster.add_node(**self._options)
         self.address: str = self._cluster.address
 
