@@ -100,6 +100,20 @@ def test_one_key_decides_and_only_a_contrary_decision_qualifies(roles, word):
     assert judge.word_of([answer(*each) for each in roles]) == word
 
 
+@pytest.mark.parametrize(("decided", "word"), [(ABOVE, "supported"), (BELOW, "refuted"), (OPEN, "inconclusive")])
+def test_a_key_with_too_few_seeds_has_no_say_beside_a_tested_one(decided, word):
+    few = answer("key", OPEN)
+    seeds = sorted(few.question.comparison.ours)[:2]
+    ours, theirs = (
+        {seed: own[seed] for seed in seeds} for own in (few.question.comparison.ours, few.question.comparison.theirs)
+    )
+    few = replace(
+        few, question=replace(few.question, comparison=replace(few.question.comparison, ours=ours, theirs=theirs))
+    )
+    assert judge.word_of([few, answer("key", decided)]) == judge.word_of([answer("key", decided), few]) == word
+    assert judge.word_of([few]) == judge.word_of([few, few]) == "inconclusive"
+
+
 @pytest.mark.parametrize(
     ("expects", "call", "supports"),
     [

@@ -24,7 +24,7 @@ SUPPORTED, REFUTED, QUALIFIED, INCONCLUSIVE = "supported", "refuted", "qualified
 NOT_TESTED = "not tested"
 VERDICTS = (SUPPORTED, REFUTED, QUALIFIED, INCONCLUSIVE, NOT_TESTED)
 
-RULES_VERSION = 3
+RULES_VERSION = 4
 """Version 1: both 95 % intervals (bootstrap, and Student's t over common seeds) on one side of zero; only claim C was
 corrected for the number of its comparisons. Version 2: Welch's t test over seeds with moderated variances, and Holm's
 correction for all comparisons of a report together. Version 3: primary comparisons, named beforehand for each suite,
@@ -141,11 +141,18 @@ def _verdict(claim: Claim, evidence: Evidence, own: Sequence[Answer]) -> Verdict
 
 
 def word_of(own: Iterable[Answer]) -> str:
-    """The verdict that the answers to a claim's questions give."""
+    """The verdict that the answers to a claim's questions give.
+
+    A key comparison with too few seeds to be tested has no say beside one that was tested.
+    """
     by_role: dict[str, list[Answer]] = {role: [] for role in primary.ROLES}
     for answer in own:
         by_role[answer.entry.role].append(answer)
     keys = [answer for answer in by_role[primary.KEY] if answer.judgement is not None]
+    tested = [
+        answer for answer in keys if answer.question.comparison is not None and answer.question.comparison.testable
+    ]
+    keys = tested or keys
     if not keys:
         return NOT_TESTED if all(_is_absent(answer) for answer in by_role[primary.KEY]) else INCONCLUSIVE
     calls = {answer.supports for answer in keys}
