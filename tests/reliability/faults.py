@@ -384,7 +384,9 @@ def bad_cells(bed: Bed, rng: random.Random) -> None:
         outcomes = run([Job.of(late)], timeout=12)
         assert set(outcomes.values()) == {"timeout"}
         record = store.read(out / compose(late).name)
-        assert "not finished after 12 seconds" in record["reason"] and "in load" in record["traceback"], record
+        # Where it stood when its time was out depends on the machine: usually in the task's load, or still importing.
+        assert "not finished after 12 seconds" in record["reason"], record["reason"]
+        assert "most recent call first" in record["traceback"], record["traceback"]
         outcomes = run(list(jobs.values()))
         assert failed(outcomes)
         for fate, job in jobs.items():

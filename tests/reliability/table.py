@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import platform
 import random
+import re
 import sys
 import tempfile
 import time
@@ -20,6 +21,10 @@ from tests.reliability.bed import ROOT, Bed
 from tests.reliability.faults import FAULTS, Fault, Impossible
 
 PAGE = ROOT / "results/reference/reliability.md"
+
+
+ENDING = "one thread a cell."
+AGAIN = f"{ENDING} Rows that say `again` were run once more, at the commit that they name."
 
 
 @dataclass
@@ -54,15 +59,38 @@ def told(tally: Tally) -> str:
     return f"{tally.fault.name}: {tally.injected:,} injected, {state}, {tally.seconds:.0f} s of work"
 
 
+def row(tally: Tally, again: str = "") -> str:
+    """A fault as a row of the table. again: the commit at which it was injected, if that is not the page's."""
+    lost = "; ".join(tally.lost) or "nothing"
+    if tally.impossible and not tally.injected:
+        lost = f"not injected here: {tally.impossible}"
+    if again:
+        lost += f" (again at {again})"
+    return f"| {tally.fault.name} | {tally.injected:,} | {tally.fault.holds} | {lost} |"
+
+
+def commit() -> str:
+    code = environment.code_version()
+    return f"{(code['commit'] or 'unknown')[:12]}{'' if code['clean'] else ' with changes'}"
+
+
+def with_rows(text: str, tallies: list[Tally]) -> str:
+    """A page with the rows of these faults in the place of its own. Raises ValueError for a fault that it lacks."""
+    for tally in tallies:
+        start = text.index(f"| {tally.fault.name} |")
+        stop = text.index("\n", start)
+        text = text[:start] + row(tally, commit()) + text[stop:]
+    if AGAIN not in text:
+        text = text.replace(ENDING, AGAIN, 1)
+    cells = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")][1:]
+    total = sum(int(own[1].replace(",", "")) for own in cells)
+    bad = sum(not own[3].startswith(("nothing", "not injected")) for own in cells)
+    return re.sub(r"minutes: .*? with a loss", f"minutes: {total:,} faults injected, {bad} with a loss", text, count=1)
+
+
 def page(tallies: list[Tally], seconds: float) -> str:
     """The table as Markdown."""
-    code = environment.code_version()
-    rows = []
-    for tally in tallies:
-        lost = "; ".join(tally.lost) or "nothing"
-        if tally.impossible and not tally.injected:
-            lost = f"not injected here: {tally.impossible}"
-        rows.append(f"| {tally.fault.name} | {tally.injected:,} | {tally.fault.holds} | {lost} |")
+    rows = [row(tally) for tally in tallies]
     total = sum(tally.injected for tally in tallies)
     bad = sum(len(tally.lost) for tally in tallies)
     return "\n".join(
@@ -77,9 +105,7 @@ def page(tallies: list[Tally], seconds: float) -> str:
             "are not.",
             "",
             f"{environment.cpu_name()}, {environment.usable_cores()} cores, {platform.platform()}, Python "
-            f"{platform.python_version()}, torch {environment.versions()['torch']}, commit "
-            f"{(code['commit'] or 'unknown')[:12]}"
-            f"{'' if code['clean'] else ' with changes'}; one thread a cell.",
+            f"{platform.python_version()}, torch {environment.versions()['torch']}, commit {commit()}; {ENDING}",
             "",
             "| fault | injected | what must hold | what was lost |",
             "|---|--:|---|---|",
@@ -93,6 +119,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=PAGE)
     parser.add_argument("--only", default="", help="faults whose name has this in it")
+    parser.add_argument("--into", action="store_true", help="keep the page's rows of all other faults")
     parser.add_argument("--share", type=float, default=1.0, help="of the injections, to try it out")
     asked = parser.parse_args()
     began = time.monotonic()
@@ -112,8 +139,11 @@ def main() -> int:
             tally.impossible = impossible or tally.impossible
             if tally.done == tally.runs:
                 print(f"{time.monotonic() - began:5.0f} s  {told(tally)}", flush=True)
+    text = page(tallies, time.monotonic() - began)
+    if asked.into:
+        text = with_rows(asked.out.read_text(encoding="utf-8"), tallies)
     with replacing(asked.out) as building:
-        building.write_text(page(tallies, time.monotonic() - began), encoding="utf-8")
+        building.write_text(text, encoding="utf-8")
     print(asked.out)
     return int(any(tally.lost for tally in tallies))
 
