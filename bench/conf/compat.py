@@ -46,4 +46,9 @@ def without(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _without(section: str, values: Mapping[str, object]) -> dict[str, object]:
     neutral = NEUTRAL[section]
-    return {key: value for key, value in values.items() if key not in neutral or value != neutral[key]}
+    return {key: value for key, value in values.items() if key not in neutral or not _equal(value, neutral[key])}
+
+
+def _equal(value: object, neutral: object) -> bool:
+    """Whether a value is the neutral one. To Python, false is also the number zero: it stays, and is refused."""
+    return value == neutral and isinstance(value, bool) == isinstance(neutral, bool)
