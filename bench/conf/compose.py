@@ -4,6 +4,7 @@ them."""
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import asdict, replace
@@ -73,13 +74,18 @@ def resolve(overrides: Sequence[str]) -> dict[str, Any]:
     return deepcopy(_resolved(str(CONF), tuple(overrides)))
 
 
+_HYDRA = threading.Lock()
+"""Hydra has one state for all threads."""
+
+
 @lru_cache(maxsize=1024)
 def _resolved(folder: str, overrides: tuple[str, ...]) -> dict[str, Any]:
     """As `resolve`. Kept, since Hydra takes a tenth of a second and a suite asks for each cell several times."""
     try:
-        GlobalHydra.instance().clear()
-        with hydra.initialize_config_dir(folder, version_base="1.3"):
-            composed = hydra_compose("config", overrides=list(overrides))
+        with _HYDRA:
+            GlobalHydra.instance().clear()
+            with hydra.initialize_config_dir(folder, version_base="1.3"):
+                composed = hydra_compose("config", overrides=list(overrides))
         return cast("dict[str, Any]", OmegaConf.to_container(composed, resolve=True, throw_on_missing=True))
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(unreadable(overrides, error) or one_line(error)) from error
