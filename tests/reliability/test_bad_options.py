@@ -26,6 +26,7 @@ from bench.conf.compose import compose
 from bench.conf.schema import Cell
 from bench.diagnostics import article, generators, model_card
 from bench.diagnostics.profile import plan, session
+from bench.diagnostics.profile import rounds as profile_rounds
 from bench.diagnostics.reach import session as reach_session
 from bench.records.article_rows import ArticleRow
 from bench.records.profile_rows import MEASURED
@@ -135,6 +136,7 @@ def checks_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page, "write", lambda *arguments: SimpleNamespace(verdicts=[]))
     monkeypatch.setattr(session, "run", lambda plan, out, board: [{"status": MEASURED}])
     monkeypatch.setattr(profile_report, "build", lambda out: out)
+    monkeypatch.setattr(profile_rounds, "measure_rounds", lambda plan, rounds, progress: [])
     monkeypatch.setattr(reach_session, "run", lambda todo, shown, skip_unusable: {})
     monkeypatch.setattr(generators, "measure_all", lambda orders, shown: [])
     monkeypatch.setattr(article, "train", untrained)
@@ -179,14 +181,19 @@ STRINGS = {
     "profile settings": ("--",),
     "data generators names": ("--",),
     "data check name": ("--",),
+    "report folders": ("--",),
+    "ledger folders": ("--",),
     "data fetch name": (),
+    "suite seeds": ("0",),
 }
-"""Words that are no value: click takes them for the end of the options."""
+"""Words that a parameter takes: `--`, for click the end of the options; seed 0 is a seed."""
 
 
 def may_pass(name: str, parameter: click.Parameter, word: str) -> bool:
     """Whether a value that looks odd to anybody is in truth one that the parameter takes."""
     key = f"{name} {parameter.name}"
+    if word in STRINGS.get(key, ()):
+        return True
     if isinstance(parameter.type, click.types.FloatParamType):
         return real(word) is not None and real(word) > 0
     if isinstance(parameter.type, click.types.IntParamType):
@@ -195,7 +202,7 @@ def may_pass(name: str, parameter: click.Parameter, word: str) -> bool:
     if isinstance(parameter.type, click.Path):
         free = name in ("report", "hypotheses") and word == "."  # which write beside other things, over none of them
         return parameter.name == "out" and (free or word not in NO_PLACES)
-    return word in STRINGS.get(key, ())
+    return False
 
 
 NO_PLACES = (
