@@ -125,6 +125,8 @@ def run(
     if (earlier := _earlier(out, settings)) is not None:
         progress.say(f"measured before; to do it again, delete {out / article_rows.TABLE}")
         return earlier
+    with writing(out):  # before the trainings, not after
+        out.mkdir(parents=True, exist_ok=True)
     choices = read_trials()
     rates = {recipe: float(choices["chosen"][recipe]) for recipe in RECIPES}
     progress.stage("train", len(RECIPES) * len(settings.seeds) * settings.steps, "steps")

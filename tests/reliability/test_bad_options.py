@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -140,6 +141,7 @@ def checks_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reach_session, "run", lambda todo, shown, skip_unusable: {})
     monkeypatch.setattr(generators, "measure_all", lambda orders, shown: [])
     monkeypatch.setattr(article, "train", untrained)
+    monkeypatch.setattr(article, "mapping", lambda workers: nullcontext(map))
 
 
 write_report_of_the_report_command = cell_commands.write_report
@@ -200,7 +202,8 @@ def may_pass(name: str, parameter: click.Parameter, word: str) -> bool:
         number = whole(word)
         return number is not None and LEAST.get(key, 1) <= number <= MOST.get(key, math.inf)
     if isinstance(parameter.type, click.Path):
-        free = name in ("report", "hypotheses") and word == "."  # which write beside other things, over none of them
+        # These write beside other things, over none of them.
+        free = name in ("article", "report", "hypotheses") and word == "."
         return parameter.name == "out" and (free or word not in NO_PLACES)
     return False
 
