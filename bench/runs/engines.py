@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from bench.runs import plan as plans
 from bench.runs import ray_arrays
 from bench.runs.plan import Needs, Plan
 from bench.runs.worker_job import WorkerJob
+from bench.system import leases
 
 SLURM, LOCAL, RAY = "slurm", "local", "ray"
 JOBS = "jobs"
@@ -53,6 +54,10 @@ class Array:
         return f"{workers} for {cells} ({self.kind}{limit})"
 
 
+class PartlyAccepted(UserError):
+    """The engine refused workers of one class after it had accepted those of another."""
+
+
 def submit(
     engine: str,
     plan: Plan,
@@ -65,18 +70,65 @@ def submit(
 ) -> list[Array]:
     """Start workers, and return what was submitted. Does not wait for them.
 
-    A plan of the folder that covers this one stays, so that workers that run already go on with it. workers: in all,
-    shared out between the classes of the plan. minutes: time limit of a worker's job, None = see
+    A plan of the folder that has cells left is joined with this one, so that workers that run already go on. workers:
+    in all, shared out between the classes of the plan. minutes: time limit of a worker's job, None = see
     `plan.job_minutes`. options: further parameters of `sbatch`, such as partition. address: of a Ray cluster, see
-    `ray_arrays.address_of`. Raises UserError where the engine is missing or refuses, and StorageError.
+    `ray_arrays.address_of`. Raises UserError where the engine is missing or refuses, or the folder has cells left of
+    another suite, and StorageError.
     """
+    leases.duration()  # workers would refuse a wrong one, each in its log
+    if engine == SLURM and minutes is not None and minutes * 60 <= SIGNAL_DELAY:
+        raise UserError(
+            f"--minutes {minutes} is too short: Slurm's signal comes {SIGNAL_DELAY // 60} minutes before the end"
+        )
     out = out.resolve()
     left = {cell.name for cell in plan.cells}
-    current = plans.read(out)
-    if current is not None and current.covers(plan):
-        plan = current
+    with _planned(plan, out) as plan:
+        return _start(engine, plan, out, left, workers, minutes, options or {}, address)
+
+
+@contextlib.contextmanager
+def _planned(plan: Plan, out: Path) -> Iterator[Plan]:
+    """The plan joined with that of the folder, and written. If the block fails, the folder's is as it was."""
+    path, current = plans.path_of(out), plans.read(out)
+    waiting = set() if current is None else {cell.name for cell in current.left(out)}
+    if current is None or not waiting:
+        joined = plan
+    elif current.joins(plan):
+        joined = current if current.covers(plan) else current.joined(plan)
+    elif waiting <= {cell.name for cell in plan.cells}:
+        joined = plan
     else:
-        plans.write(plan, out)
+        raise UserError(
+            f"{out} has {len(waiting)} cells left of suite {current.suite}, submitted with other options; name "
+            f"another folder, or delete {path} if they are unwanted"
+        )
+    before = path.read_bytes() if current is not None else None
+    if joined is not current:
+        plans.write(joined, out)
+    try:
+        yield joined
+    except PartlyAccepted:
+        raise
+    except BaseException:
+        if before is None:
+            path.unlink(missing_ok=True)
+        else:
+            path.write_bytes(before)
+        raise
+
+
+def _start(
+    engine: str,
+    plan: Plan,
+    out: Path,
+    left: Container[str],
+    workers: int,
+    minutes: int | None,
+    options: Mapping[str, str],
+    address: str | None,
+) -> list[Array]:
+    """Start workers of a plan that is written. left: names of the cells that they are for."""
     counts = [sum(cell.name in left for cell in plan.of_kind(kind)) for kind in range(len(plan.kinds))]
     shares = plans.shares(plan.kinds, counts, workers)
     classes = [
@@ -92,10 +144,15 @@ def submit(
                 Array(needs, count, None, tuple(each), not ray_arrays.fits(ray, needs))
                 for (needs, count, _), each in zip(classes, names)
             ]
-    arrays = []
+    arrays: list[Array] = []
     for needs, count, jobs in classes:
         limit = minutes if minutes is not None else plans.job_minutes(needs, count, len(jobs))
-        numbers = _submit(engine, jobs, needs, out, plan.suite, limit, options or {})
+        try:
+            numbers = _submit(engine, jobs, needs, out, plan.suite, limit, options)
+        except UserError as error:
+            if not arrays:
+                raise
+            raise PartlyAccepted(f"{error}; accepted before: {', '.join(map(str, arrays))}") from error
         arrays.append(Array(needs, count, limit, numbers))
     return arrays
 
@@ -125,7 +182,7 @@ def lines(engine: str, arrays: Sequence[Array], out: Path, suite: str, address: 
         f"logs:    {out / store.WORK / JOBS}",
         f"watch:   bench status {out}",
         f"cancel:  {cancel}",
-        f"report:  bench suite {suite} --out {out}, when all cells have ended",
+        f"report:  bench report {out}, when all cells have ended",
     ]
 
 
@@ -161,7 +218,7 @@ def _submit(
             mem_gb=needs.memory,
             cpus_per_task=needs.cores,
             gpus_per_node=needs.gpus,
-            **_slurm_options(options),
+            **_slurm_options(submitit, options),
         )
         with executor.batch():
             submitted = [executor.submit(job) for job in jobs]
@@ -175,10 +232,19 @@ def _executor(submitit: Any, engine: str, out: Path) -> Any:
     )
 
 
-def _slurm_options(options: Mapping[str, str]) -> dict[str, Any]:
-    more = {f"slurm_{key.replace('-', '_')}": value for key, value in options.items()}
-    requeued = {"slurm_signal_delay_s": SIGNAL_DELAY, "slurm_additional_parameters": {"requeue": True}}
-    return requeued | more
+def _slurm_options(submitit: Any, options: Mapping[str, str]) -> dict[str, Any]:
+    """Options of sbatch as submitit takes them: those that it does not know are handed on as they are."""
+    known = set(submitit.SlurmExecutor._valid_parameters()) - {"additional_parameters"}
+    more: dict[str, Any] = {}
+    handed: dict[str, object] = {"requeue": True}
+    for key, value in options.items():
+        name = key.replace("-", "_")
+        typed = int(value) if value.isdecimal() else {"true": True, "false": False}.get(value.lower(), value)
+        if name in known:
+            more[f"slurm_{name}"] = [value] if name in ("setup", "srun_args") else typed
+        else:
+            handed[key] = typed
+    return {"slurm_signal_delay_s": SIGNAL_DELAY, "slurm_additional_parameters": handed} | more
 
 
 @contextlib.contextmanager
@@ -186,7 +252,7 @@ def _reported(engine: str) -> Iterator[None]:
     """Turns the errors of submitit and of the engine into one line."""
     try:
         yield
-    except (NameError, ValueError, AssertionError) as error:
+    except (NameError, TypeError, AttributeError, ValueError, AssertionError) as error:
         raise UserError(f"--on {engine}: {' '.join(str(error).split())}") from error
     except (RuntimeError, subprocess.CalledProcessError) as error:
         raise UserError(f"{engine} did not accept the workers: {last_line(error)}") from error

@@ -11,7 +11,7 @@ import json
 import math
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +88,24 @@ class Plan:
     def covers(self, other: Plan) -> bool:
         """Whether workers of this plan run all cells of the other in the same way, but for their classes."""
         own = {cell.name: (cell.overrides, cell.earlier) for cell in self.cells}
-        same = all(getattr(self, key) == getattr(other, key) for key in ("suite", "code", "adopted", "timeout"))
+        same = self.code == other.code and self.joins(other)
         return same and all(own.get(cell.name) == (cell.overrides, cell.earlier) for cell in other.cells)
+
+    def joins(self, other: Plan) -> bool:
+        """Whether cells of both can stand in one plan."""
+        return all(getattr(self, key) == getattr(other, key) for key in ("suite", "adopted", "timeout"))
+
+    def joined(self, other: Plan) -> Plan:
+        """The cells of both, by the code of the other, which also counts where both have a cell. Classes keep their
+        numbers, since workers that wait for a node know theirs."""
+        kinds = (*self.kinds, *(kind for kind in other.kinds if kind not in self.kinds))
+        later = {cell.name: replace(cell, kind=kinds.index(other.kinds[cell.kind])) for cell in other.cells}
+        cells = (*(cell for cell in self.cells if cell.name not in later), *later.values())
+        return replace(other, kinds=kinds, cells=cells)
+
+    def left(self, out: Path) -> list[PlannedCell]:
+        """The cells that have no other record in the folder than when they were planned."""
+        return [cell for cell in self.cells if record_hash(out, cell.name) in (None, cell.earlier)]
 
 
 def code_identity() -> str:

@@ -198,6 +198,9 @@ def _reach(address: str) -> None:
 
 
 def main() -> int:
+    if len(sys.argv) < 3:
+        print("bench: usage: python -m bench.runs.ray_arrays ADDRESS ARRAY...", file=sys.stderr)
+        return 2
     _, address, *names = sys.argv
     try:
         with connected(address) as ray:

@@ -14,6 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from bench.errors import UserError
@@ -90,7 +91,7 @@ class Worker:
                     break
             else:
                 if self._all_alive(left):
-                    self.runner.board.say(f"{len(left)} cells are left, and other workers run them")
+                    self.runner.board.say(f"cells left, which other workers run: {len(left)}")
                     break
                 time.sleep(self.runner.watch.seconds / leases.BEATS)
         return outcomes
@@ -116,8 +117,14 @@ class Worker:
             return None
 
     def _job(self, cell: PlannedCell) -> Job:
-        if plans.path_of(self.out).read_bytes() != self._raw:
-            raise UserError(f"{plans.path_of(self.out)} has changed: the suite was submitted again")
+        raw = plans.path_of(self.out).read_bytes()
+        if raw != self._raw:
+            current = plans.read(self.out)
+            if current is None or not current.covers(replace(self.plan, cells=(cell,))):
+                raise UserError(
+                    f"{plans.path_of(self.out)} has changed: the suite was submitted again, with other code or options"
+                )
+            self._raw = raw  # joined with more cells, for which other workers come
         job = Job.of(cell.overrides, self.plan.adopted)
         if job.cell.name != cell.name:
             raise UserError(
@@ -157,7 +164,7 @@ def main() -> int:
     finally:
         children.close()
     ran = [status for status in outcomes.values() if status != ELSEWHERE]
-    print(f"{len(ran)} cells run by this worker", file=sys.stderr, flush=True)
+    print(f"cells run by this worker: {len(ran)}", file=sys.stderr, flush=True)
     return EXIT_FAILED if any(status in FAILURES for status in ran) else EXIT_OK
 
 

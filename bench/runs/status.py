@@ -240,8 +240,9 @@ def lines(status: Status) -> list[str]:
     left = status.seconds_left
     if left:
         together = f", {status.at_a_time} cells at a time" if status.at_a_time > 1 else ""
-        end = f"{datetime.now() + timedelta(seconds=left):%Y-%m-%d %H:%M}"
-        written.append(f"about {duration(left)} left (until {end}){together}, by the times of the finished cells")
+        end = f"until {datetime.now() + timedelta(seconds=left):%Y-%m-%d %H:%M}"
+        when = end if RUNNING in status.counts else "nothing runs now"
+        written.append(f"about {duration(left)} left ({when}){together}, by the times of the finished cells")
     if any(cell.state in BAD for cell in status.cells):
         again = "with --retry-failed" if status.suite else "by the command that ran them"
         written.append(f"cells that failed run again {again}")

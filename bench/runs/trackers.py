@@ -19,6 +19,9 @@ from bench.errors import UserError
 from bench.system import torchrun
 
 VARIABLE = "BENCH_TRACK"
+QUICK = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+"""Unless you set them: MLflow tries for minutes, during which a cell would stand still, whatever its server."""
+
 PACKAGES = {"tensorboard": "tensorboard", "mlflow": "mlflow"}
 """Names of trackers and of the packages that they need."""
 
@@ -114,6 +117,8 @@ class MLflow:
     """A run of the experiment EXPERIMENT at MLFLOW_TRACKING_URI, with the cell's configuration as its parameters."""
 
     def __init__(self, cell: Cell, suite: str | None) -> None:
+        for variable, number in QUICK.items():
+            os.environ.setdefault(variable, number)
         from mlflow import MlflowClient
 
         self.client = MlflowClient()

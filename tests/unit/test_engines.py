@@ -149,6 +149,57 @@ def test_more_workers_of_a_folder_leave_the_plan_of_those_that_run(tmp_path, slu
     assert plan.read(out).timeout == 9 and len(plan.read(out).cells) == 6
 
 
+def test_another_part_of_a_suite_joins_the_plan(tmp_path, slurm) -> None:
+    out = tmp_path / "out"
+    words = ["suite", "smoke", "--out", str(out), "--on", "slurm", "--only"]
+    assert main([*words, "recall"]) == 0
+    first = plan.read(out)
+    assert main([*words, "reverse"]) == 0
+    joined = plan.read(out)
+    assert len(first.cells) == 2 and {cell.name for cell in joined.cells} == {job.cell.name for job in jobs_of()}
+    assert joined.kinds[: len(first.kinds)] == first.kinds and joined.covers(first)
+    assert submitted(slurm)[1]["array"].startswith("0-4"), "workers for the five that are new"
+
+
+def test_cells_of_another_suite_are_not_forgotten(tmp_path, slurm, capsys) -> None:
+    out = tmp_path / "out"
+    assert main(["suite", "smoke", "--out", str(out), "--on", "slurm"]) == 0
+    before = plan.path_of(out).read_bytes()
+    words = ["suite", "quick", "--only", "parity", "--out", str(out), "--on", "slurm"]
+    assert main(words) == 2 and plan.path_of(out).read_bytes() == before
+    assert f"{out} has 7 cells left of suite smoke" in capsys.readouterr().err
+    for job in jobs_of():
+        finish(out, job)
+    assert main(words) == 0 and plan.read(out).suite == "quick"
+
+
+def test_a_plan_that_is_refused_leaves_the_earlier_one(tmp_path, slurm) -> None:
+    out = tmp_path / "out"
+    words = ["suite", "smoke", "--out", str(out), "--on", "slurm", "--only"]
+    sbatch = slurm.parent / "programs" / "sbatch"
+    working = sbatch.read_text()
+    sbatch.write_text("#!/bin/sh\necho no >&2\nexit 1\n")
+    assert main([*words, "recall"]) == 2 and not plan.path_of(out).exists()
+    sbatch.write_text(working)
+    assert main([*words, "recall"]) == 0
+    before = plan.path_of(out).read_bytes()
+    sbatch.write_text("#!/bin/sh\necho no >&2\nexit 1\n")
+    assert main([*words, "reverse"]) == 2 and plan.path_of(out).read_bytes() == before
+
+
+@pytest.mark.parametrize("minutes", ["1", "2"])
+def test_a_time_limit_within_the_signal_is_refused(tmp_path, slurm, minutes, capsys) -> None:
+    words = ["suite", "smoke", "--out", str(tmp_path / "out"), "--on", "slurm", "--minutes", minutes]
+    assert main(words) == 2 and f"--minutes {minutes} is too short" in capsys.readouterr().err
+
+
+def test_a_wrong_lease_is_refused_before_workers_are(tmp_path, slurm, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("BENCH_LEASE", "abc")
+    assert main(["suite", "smoke", "--out", str(tmp_path / "out"), "--on", "slurm"]) == 2
+    errors = capsys.readouterr().err
+    assert "BENCH_LEASE" in errors and errors.count("\n") == 1 and submitted(slurm) == []
+
+
 @pytest.mark.parametrize(
     ("needs", "reason"),
     [
@@ -189,8 +240,12 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, words, reason, capsy
 
 def test_an_unknown_option_of_slurm_and_its_refusal_are_one_line(tmp_path, slurm, capsys) -> None:
     words = ["suite", "smoke", "--out", str(tmp_path / "out"), "--on", "slurm"]
-    assert main([*words, "--slurm", "colour=red"]) == 2
-    assert "colour" in (errors := capsys.readouterr().err) and errors.count("\n") == 1
+    assert main([*words, "--slurm", "nice=much", "--slurm", "time_min=x"]) == 0
+    assert submitted(slurm)[0]["nice"] == "much", "what submitit does not know goes to sbatch"
+    capsys.readouterr()
+    assert main([*words, "--slurm", "mem_per_gpu=1", "--slurm", "array_parallelism=some"]) == 2
+    assert "array_parallelism" in (errors := capsys.readouterr().err) or "str" in errors
+    assert errors.count("\n") == 1
     (slurm.parent / "programs" / "sbatch").write_text("#!/bin/sh\necho 'invalid partition' >&2\nexit 1\n")
     assert main(words) == 2
     errors = capsys.readouterr().err
@@ -322,10 +377,15 @@ def test_a_worker_of_other_configuration_or_of_an_old_plan_refuses(shared) -> No
     with pytest.raises(UserError, match="configuration here differs"):
         shared.worker(stub).work()
     path.write_text(text)
-    worker = shared.worker(Stub(lambda name: path.write_text(text + " ")))
+    worker = shared.worker(Stub(lambda name: path.write_text(text.replace(plan.code_identity(), "0"))))
     with pytest.raises(UserError, match="submitted again"):
         worker.work()
     assert len(list(shared.out.glob("*/record.json"))) == 1, "the cell that was running is finished"
+    path.write_text(text)
+    more = json.loads(text)
+    more["cells"] += [more["cells"][0] | {"name": "another"}]
+    shared.worker(Stub(lambda name: path.write_text(json.dumps(more)))).work()
+    assert len(list(shared.out.glob("*/record.json"))) == len(plan.parse(text.encode()).cells), "joined with more"
     assert list((shared.out / store.WORK).glob("*.lease")) == []
 
 
