@@ -98,11 +98,12 @@ def profile(
 def _rounds(plan: Plan, rounds: int, out: Path) -> int:
     """Measure in rounds, write rounds.csv, and print the ratios."""
     from bench.analysis.cost_ratios import cost_ratios
-    from bench.diagnostics.profile.rounds import measure_rounds
+    from bench.diagnostics.profile.rounds import check, measure_rounds
     from bench.records import cost_rounds
     from bench.records.profile_rows import QUANTITIES
     from bench.runs.display import board
 
+    check(rounds)
     with board(sys.stderr, 1) as progress:
         rows = measure_rounds(plan, rounds, progress.start("rounds"))
         progress.end("rounds", f"{rounds} at each length")

@@ -27,14 +27,19 @@ WARM_UP = 2
 """Calls of each kind before the first round."""
 
 
+def check(rounds: int) -> None:
+    """Raises UserError for a number of rounds that cannot be."""
+    if not MIN_ROUNDS <= rounds <= MAX_ROUNDS:
+        raise UserError(f"--rounds must be {MIN_ROUNDS} to {MAX_ROUNDS:,}, got {rounds}")
+
+
 def measure_rounds(plan: Plan, rounds: int, progress: Progress) -> list[RoundRow]:
     """Time one call of every arm, length and quantity of the plan in each round.
 
     Raises UserError for fewer than MIN_ROUNDS rounds, for an arm that cannot be built, and where an arm fails at a
     length, since a round without one arm compares nothing.
     """
-    if not MIN_ROUNDS <= rounds <= MAX_ROUNDS:
-        raise UserError(f"--rounds must be {MIN_ROUNDS} to {MAX_ROUNDS:,}, got {rounds}")
+    check(rounds)
     tune_allocator()
     torch.set_num_threads(plan.threads)
     subjects = {arm: make_subject(cell) for arm, cell in plan.cells.items()}
