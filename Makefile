@@ -58,7 +58,7 @@ browser: $(STAMP) ## install a headless Chromium where there is none, and the dr
 browser-test: browser ## check the report's page in Chromium
 	$(VENV)/bin/python -m pytest tests/browser
 
-reliability: $(STAMP) ## break runs on purpose and write results/reference/reliability.md; half an hour on two cores
+reliability: $(STAMP) ## break runs on purpose and write results/reference/reliability.md; 20 minutes on two cores
 	$(VENV)/bin/python -m tests.reliability.table
 
 reproduce: $(STAMP) ## make the results in results/reference anew, in results/runs/reproduced; a night on two cores
