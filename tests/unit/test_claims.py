@@ -364,6 +364,16 @@ def test_b_puts_models_of_one_arm_together():
     assert "300 to 600 numbers after 6 tokens, and more with every token" in evidence[0]
 
 
+def test_b_copes_with_models_without_steps():
+    whole = {"architecture": {"hidden_layers": [INNER], "without_feed_forward": None, "state": None}}
+    made = Made().arm("transformer_stack causal=False", 0.9, seeds=(1,), change=whole)
+    assert "no numbers" in made.verdict("B").evidence[0]
+    evidence = (
+        made.arm("transformer_stack causal=False n_layers=5", 0.9, seeds=(1,), change=whole).verdict("B").evidence
+    )
+    assert "2 models" in evidence[0] and "no numbers" in evidence[0]
+
+
 def test_b_is_not_decided_by_a_transformer_without_hidden_layers():
     change = inspected(GROWS) | {"parameters.feed_forward": 0}
     verdict = Made().arm("transformer", 0.9, seeds=(1,), change=change).verdict("B")

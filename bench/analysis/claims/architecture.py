@@ -61,7 +61,7 @@ def summary(arm: str, models: Sequence[tuple[Mapping, float]]) -> Text:
     run = [each["runs"] for each in without if each is not None]
     if run:
         sentences.append(Message("architecture.without.count", count=sum(run), total=len(run)))
-    states = [inspected["state"] for inspected, _ in models]
+    states = [inspected["state"] for inspected, _ in models if inspected["state"] is not None]
     if not any(state["last"] for state in states):
         state: Text = Message("architecture.nothing")
     else:

@@ -41,8 +41,9 @@ class _Model:
 
     @property
     def grows(self) -> bool:
-        """Whether its decoder state grows with every token."""
-        return bool(self.inspected["state"].get("grows"))
+        """Whether its decoder state grows with every token; a model without steps has none."""
+        state = self.inspected["state"]
+        return state is not None and bool(state.get("grows"))
 
 
 def inspect(evidence: Evidence) -> Inspection:
