@@ -52,6 +52,6 @@ def submit(
     concurrent = count if engine == engines.LOCAL else 1
     planned = plan.make(chosen, left, out, adopted=adopted, timeout=timeout, concurrent=concurrent)
     arrays = engines.submit(engine, planned, out, workers=count, minutes=minutes, options=options, address=address)
-    for line in engines.lines(engine, arrays, out, chosen.name, address):
+    for line in engines.lines(engine, arrays, out, address):
         click.echo(line)
     return EXIT_OK

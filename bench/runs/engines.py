@@ -103,18 +103,19 @@ def _planned(plan: Plan, out: Path) -> Iterator[Plan]:
             f"{out} has {len(waiting)} cells left of suite {current.suite}, submitted with other options; name "
             f"another folder, or delete {path} if they are unwanted"
         )
-    before = path.read_bytes() if current is not None else None
-    if joined is not current:
-        plans.write(joined, out)
+    if joined is current:
+        yield joined
+        return
+    plans.write(joined, out)
     try:
         yield joined
     except PartlyAccepted:
         raise
     except BaseException:
-        if before is None:
+        if current is None:
             path.unlink(missing_ok=True)
         else:
-            path.write_bytes(before)
+            plans.write(current, out)
         raise
 
 
@@ -167,7 +168,7 @@ def available(engine: str, address: str | None = None) -> None:
         raise UserError("this machine has no Slurm (no srun); submit from a login node, or use --on local")
 
 
-def lines(engine: str, arrays: Sequence[Array], out: Path, suite: str, address: str | None = None) -> list[str]:
+def lines(engine: str, arrays: Sequence[Array], out: Path, address: str | None = None) -> list[str]:
     """What was submitted, and how to watch and to cancel it."""
     numbers = [" ".join(dict.fromkeys(_number(engine, job) for job in array.jobs)) for array in arrays]
     every = " ".join(numbers)

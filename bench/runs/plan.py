@@ -104,8 +104,8 @@ class Plan:
         return replace(other, kinds=kinds, cells=cells)
 
     def left(self, out: Path) -> list[PlannedCell]:
-        """The cells that have no other record in the folder than when they were planned."""
-        return [cell for cell in self.cells if record_hash(out, cell.name) in (None, cell.earlier)]
+        """The cells that have not been run since they were planned."""
+        return [cell for cell in self.cells if not has_run(out, cell)]
 
 
 def code_identity() -> str:
@@ -148,6 +148,13 @@ def record_hash(out: Path, cell: str) -> str | None:
         return hashlib.sha256((out / cell / store.RECORD).read_bytes()).hexdigest()
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def has_run(out: Path, cell: PlannedCell) -> bool:
+    """Whether a cell has another record than when it was planned."""
+    if cell.earlier is None:
+        return (out / cell.name).is_dir()
+    return record_hash(out, cell.name) not in (None, cell.earlier)
 
 
 def _earlier(out: Path, cell: str) -> str | None:

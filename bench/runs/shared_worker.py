@@ -56,10 +56,8 @@ class Queue:
         return list(self._cells.values())
 
     def has_run(self, cell: PlannedCell) -> bool:
-        """Whether a cell has another record than when it was planned."""
-        if cell.earlier is None:
-            return (self.out / cell.name).is_dir()
-        return plans.record_hash(self.out, cell.name) not in (None, cell.earlier)
+        """See `plan.has_run`."""
+        return plans.has_run(self.out, cell)
 
     def claimed_names(self) -> set[str]:
         """Cells that have a lease."""

@@ -110,7 +110,7 @@ def test_there_is_one_array_for_each_class_of_resources(tmp_path, slurm) -> None
     assert [options["mem"] for options in files] == ["4GB", "16GB", "4GB"]
     assert [options.get("gpus-per-node", "0") for options in files] == ["0", "0", "1"]
     assert files[2]["cpus-per-task"] == "4"
-    lines = engines.lines("slurm", arrays, out, "smoke")
+    lines = engines.lines("slurm", arrays, out)
     assert "cancel:  scancel 4711 4712 4713" in lines
 
 

@@ -143,7 +143,7 @@ def _verdict(claim: Claim, evidence: Evidence, own: Sequence[Answer]) -> Verdict
 def word_of(own: Iterable[Answer]) -> str:
     """The verdict that the answers to a claim's questions give.
 
-    A key comparison with too few seeds to be tested has no say beside one that was tested.
+    A key comparison with too few seeds to be tested has no say beside one that was tested (since version 4).
     """
     by_role: dict[str, list[Answer]] = {role: [] for role in primary.ROLES}
     for answer in own:
