@@ -21,12 +21,10 @@ from bench.analysis.settings import Setting
 from bench.analysis.solved import FULL_MARKS, is_solved
 from bench.metrics import LESS_IS_BETTER, LOSS
 from bench.records.pool import FOLDER
+from bench.records.store import FAILURES
 
 IN, OUT, OTHER, NO_SCORE, NOT_RUN = "in", "out", "other set-up", "no score", "not run"
 """Outcomes: ours is in the band or outside, is of another protocol, ended without a score, or does not exist."""
-
-ENDED = ("failed", "diverged", "timeout")
-"""Cells with this status were run, and are results without a score."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +116,7 @@ def _results(evidence: Evidence, published: PublishedScore, score: OwnScore, nam
             continue
         scores = _scores(evidence, rows, score)
         values = evidence.by_seed(scores, arm)
-        if not values and not rows["status"].isin(ENDED).any():
+        if not values and not rows["status"].isin(FAILURES).any():
             continue
         unit = str(scores["unit"].iloc[0]) if values else ""
         same = {} if published.protocol is None else published.protocol.same

@@ -33,6 +33,8 @@ ATTENTION = "attention.json"
 PROFILE = "profile"
 """The folder of a profile taken within a suite, beside the cells."""
 STATUSES = ("done", "failed", "diverged", "skipped", "timeout")
+FAILURES = ("failed", "diverged", "timeout")
+"""Of cells that were run and did not succeed."""
 RESUMABLE = ("failed", "timeout")
 """Cells with this status keep their checkpoints, and continue from them when they run again."""
 

@@ -29,7 +29,6 @@ from bench.runs.worker import Workers
 from bench.system import leases, locks
 
 EXIT_OK, EXIT_FAILED, EXIT_REFUSED, EXIT_STOPPED = 0, 1, 2, 143
-FAILURES = ("failed", "diverged", "timeout")
 
 
 class Stop(BaseException):
@@ -163,7 +162,7 @@ def main() -> int:
         children.close()
     ran = [status for status in outcomes.values() if status != ELSEWHERE]
     print(f"cells run by this worker: {len(ran)}", file=sys.stderr, flush=True)
-    return EXIT_FAILED if any(status in FAILURES for status in ran) else EXIT_OK
+    return EXIT_FAILED if any(status in store.FAILURES for status in ran) else EXIT_OK
 
 
 def _stop_on_signals() -> None:

@@ -20,7 +20,7 @@ from bench.runs.worker import Workers
 from bench.system import files
 from bench.system.environment import code_version, usable_cores
 
-BAD = ("failed", "diverged", "timeout")
+BAD = store.FAILURES
 """Statuses that a suite does not run again unless told to: such a cell would usually fail again."""
 
 REPORT = ("report.md", "report.html")

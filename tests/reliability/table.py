@@ -17,6 +17,7 @@ from pathlib import Path
 
 from bench.system import environment
 from bench.system.files import replacing
+from tests import commit
 from tests.reliability.bed import ROOT, Bed
 from tests.reliability.faults import FAULTS, Fault, Impossible
 
@@ -69,17 +70,12 @@ def row(tally: Tally, again: str = "") -> str:
     return f"| {tally.fault.name} | {tally.injected:,} | {tally.fault.holds} | {lost} |"
 
 
-def commit() -> str:
-    code = environment.code_version()
-    return f"{(code['commit'] or 'unknown')[:12]}{'' if code['clean'] else ' with changes'}"
-
-
 def with_rows(text: str, tallies: list[Tally]) -> str:
     """A page with the rows of these faults in the place of its own. Raises ValueError for a fault that it lacks."""
     for tally in tallies:
         start = text.index(f"| {tally.fault.name} |")
         stop = text.index("\n", start)
-        text = text[:start] + row(tally, commit()) + text[stop:]
+        text = text[:start] + row(tally, commit.name()) + text[stop:]
     if AGAIN not in text:
         text = text.replace(ENDING, AGAIN, 1)
     cells = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")][1:]
@@ -105,7 +101,7 @@ def page(tallies: list[Tally], seconds: float) -> str:
             "are not.",
             "",
             f"{environment.cpu_name()}, {environment.usable_cores()} cores, {platform.platform()}, Python "
-            f"{platform.python_version()}, torch {environment.versions()['torch']}, commit {commit()}; {ENDING}",
+            f"{platform.python_version()}, torch {environment.versions()['torch']}, commit {commit.name()}; {ENDING}",
             "",
             "| fault | injected | what must hold | what was lost |",
             "|---|--:|---|---|",

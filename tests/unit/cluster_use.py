@@ -33,6 +33,7 @@ from bench.runs.display import Board
 from bench.runs.record import new_record
 from bench.runs.runner import Job, Runner
 from bench.system import environment, leases
+from tests import commit
 
 WORKERS, CELLS_EACH, SECONDS = 200, 5, 60.0
 TRACED = 4
@@ -167,7 +168,6 @@ def _trace(pid: int | None, log: Path) -> subprocess.Popen[bytes]:
 
 def page(use: Use) -> str:
     """The table as Markdown."""
-    code = environment.code_version()
     total = sum(use.calls.values())
     beats = use.workers * leases.BEATS / leases.duration()
     kinds = ", ".join(f"{name} {count:.0f}" for name, count in use.calls.most_common(8))
@@ -197,7 +197,7 @@ def page(use: Use) -> str:
             "",
             f"{environment.cpu_name()}, {environment.usable_cores()} cores for all workers, local disk,",
             f"{platform.platform()}, Python {platform.python_version()},",
-            f"commit {str(code['commit'] or 'unknown')[:12]}{'' if code['clean'] else ' with changes'}.",
+            f"commit {commit.name()}.",
             "",
             "| | |",
             "|---|--:|",

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from bench.records import store
 from bench.system import environment
+from tests import commit
 from tests.reliability.ray_nodes import RayNodes
 
 CELLS = ("quick", "--only", "reverse", "--seeds", "101-102")
@@ -72,7 +73,6 @@ def measure(folder: Path, rounds: int) -> tuple[dict[str, list[float]], int]:
 
 def page(times: dict[str, list[float]], cells: int) -> str:
     """The table as Markdown. The overhead is the median of the ratios of the rounds."""
-    code = environment.code_version()
     lines = [
         "# Two workers of each engine beside `--jobs 2`",
         "",
@@ -81,8 +81,7 @@ def page(times: dict[str, list[float]], cells: int) -> str:
         "the start of all processes. The Ray cluster, two nodes of a core each on this machine, runs before.",
         "",
         f"{environment.cpu_name()}, {environment.usable_cores()} cores, {platform.platform()},",
-        f"Python {platform.python_version()}, commit {str(code['commit'] or 'unknown')[:12]}"
-        f"{'' if code['clean'] else ' with changes'}.",
+        f"Python {platform.python_version()}, commit {commit.name()}.",
         "",
         f"| engine | {' | '.join(f'round {i + 1}, s' for i in range(len(times[JOBS])))} | beside `{JOBS}` |",
         f"|---|{'--:|' * (len(times[JOBS]) + 1)}",
