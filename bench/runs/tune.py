@@ -31,11 +31,12 @@ TUNABLE = ("model", "optim", "budget", "search")
 """The groups whose settings can be tried. The others name the data, the machine or the run."""
 
 TABLE, PAGE, CHOICES = "tuning.csv", "tuning.md", "tuned"
-COLUMNS = ("task", "budget", "arm", "settings", "seed", "status", "valid_loss", "chosen")
+COLUMNS = ("task", "options", "budget", "arm", "settings", "seed", "status", "valid_loss", "chosen")
 NOTE = (
     "Every arm had the same trials, each with the suite's whole budget. The lowest validation loss is chosen (nats a "
-    "target token, or squared error; mean over the seeds of the trials), at the checkpoint that validation selects. "
-    "No test set was touched. A choice at the edge of the grid is marked: a better one may lie beyond it."
+    "target token, or squared error; mean over the seeds of the trials and the suite's options of the task), at the "
+    "checkpoint that validation selects. No test set was touched. A choice at the edge of the grid is marked: a "
+    "better one may lie beyond it."
 )
 
 Grid = Mapping[str, Sequence[str]]
@@ -58,6 +59,11 @@ class Trial:
         """Task, budget and arm."""
         groups = tuned_settings.groups_of(self.overrides)
         return groups["task"], groups["budget"], tuned_settings.arm_of(self.overrides)
+
+    @property
+    def options(self) -> str:
+        """The options of the task, separated by spaces."""
+        return " ".join(override for override in self.overrides if override.startswith("task."))
 
     @property
     def label(self) -> str:
@@ -117,6 +123,7 @@ def rows_of(finished: Sequence[Trial], out: Path) -> list[Row]:
         rows.append(
             {
                 "task": task,
+                "options": trial.options,
                 "budget": budget,
                 "arm": arm,
                 "settings": trial.label,

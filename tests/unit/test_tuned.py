@@ -229,6 +229,7 @@ def test_one_small_search_from_words_to_choices(tmp_path: Path) -> None:
     assert all(record["scores"] == [] and record["times"]["evaluate"] is None for record in records)
     rows = tune.rows_of(found, tmp_path)
     assert {row["settings"] for row in rows} == {"optim.lr=1e-3", "optim.lr=1e-2"}
+    assert {row["options"] for row in rows} == {"task.train_size=60 task.valid_size=20 task.test_size=20"}
     choices = tune.choose(rows)["recall"]["smoke"]
     for arm, choice in choices.items():
         best = min((r for r in rows if r["arm"] == arm), key=lambda r: r["valid_loss"])
