@@ -188,6 +188,11 @@ def suite_command(
     metavar="N",
     help="Seed of the trials; repeat the option to average over seeds.  [default: 101]",
 )
+@click.option(
+    "--halving",
+    is_flag=True,
+    help="Try all settings with a quarter of the passes, and the best third of each arm, at least two, with all.",
+)
 @click.option("--only", metavar="TASK,TASK", help="Tasks to tune.  [default: all of the suite]")
 @click.option("--retry-failed", is_flag=True, help=RETRY_HELP)
 @click.option("--jobs", type=int, metavar="N", help=JOBS_HELP)
@@ -201,6 +206,7 @@ def tune_command(
     name: str,
     grid_options: tuple[str, ...],
     seeds: tuple[int, ...],
+    halving: bool,
     only: str | None,
     retry_failed: bool,
     jobs: int | None,
@@ -210,9 +216,10 @@ def tune_command(
     """Choose settings for every arm of a suite on validation.
 
     Every arm gets the same trials. Each trial is a cell with the suite's full budget, and the lowest validation loss
-    wins; test sets are not used. Writes tuning.md, tuning.csv and tuned/TASK.yaml into the results folder. Finished
-    trials are skipped: run the same command again to continue after an interruption. Trials that failed before are
-    skipped too, unless --retry-failed is given.
+    wins; test sets are not used. With --halving, a first round has a quarter of the passes, each trial with its whole
+    schedule, and decides which trials get the full budget. Writes tuning.md, tuning.csv and tuned/TASK.yaml into the
+    results folder. Finished trials are skipped: run the same command again to continue after an interruption. Trials
+    that failed before are skipped too, unless --retry-failed is given.
 
     Exit status: 0 if every trial finished; 1 if a trial failed, diverged or ran out of time, now or before; 2 for
     invalid input.
@@ -227,12 +234,19 @@ def tune_command(
     suite.check_folder(out)
     grid = tune.parse_grid(grid_options)
     at_a_time = suite.concurrency(chosen.threads, jobs)
-    trials = tune.trials(chosen, grid, seeds or (tune.SEED,))
-    with board(sys.stderr, len(trials)) as progress:
-        trial_jobs = [trial.job for trial in trials]
-        outcomes = suite.run(trial_jobs, out, progress, at_a_time=at_a_time, suite=name, retry=retry_failed)
+    planned = tune.trials(chosen, grid, seeds or (tune.SEED,))
+
+    def run(trials: Sequence[tune.Trial]) -> dict[str, str]:
+        with board(sys.stderr, len(trials)) as progress:
+            jobs_to_run = [trial.job for trial in trials]
+            return suite.run(jobs_to_run, out, progress, at_a_time=at_a_time, suite=name, retry=retry_failed)
+
+    first = [trial.shortened() for trial in planned] if halving else []
+    outcomes = run(first) if halving else {}
+    last = tune.second_round(planned, first, out) if halving else planned
+    outcomes |= run(last)
     click.echo(suite.summary(outcomes))
-    paths = tune.write(tune.rows_of(trials, out), out, grid)
+    paths = tune.write(tune.rows_of([*first, *last], out), out, grid)
     click.echo(str(out / tune.PAGE))
     for path in tune.adopt(paths) if adopt else ():
         click.echo(f"changed {path}")

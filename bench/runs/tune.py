@@ -6,7 +6,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,17 @@ selected for a lucky seed."""
 TUNABLE = ("model", "optim", "budget", "search")
 """The groups whose settings can be tried. The others name the data, the machine or the run."""
 
+FIRST, LAST = "first", "last"
+"""The rounds of halving. Without it all trials are in the last one."""
+
+FIRST_SHARE, KEPT = 0.25, 1 / 3
+"""Halving: the share of the passes that the first round has, and the share of an arm's settings that go on, rounded up
+and at least two."""
+
 TABLE, PAGE, CHOICES = "tuning.csv", "tuning.md", "tuned"
-COLUMNS = ("task", "options", "budget", "arm", "settings", "seed", "status", "valid_loss", "chosen")
+COLUMNS = ("task", "options", "budget", "arm", "round", "settings", "seed", "status", "valid_loss", "chosen")
 NOTE = (
-    "Every arm had the same trials, each with the suite's whole budget. The lowest validation loss is chosen (nats a "
+    "Every arm had the same trials, each with its whole schedule. The lowest validation loss is chosen (nats a "
     "target token, or squared error; mean over the seeds of the trials and the suite's options of the task), at the "
     "checkpoint that validation selects. No test set was touched. A choice at the edge of the grid is marked: a "
     "better one may lie beyond it."
@@ -47,12 +54,16 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Trial:
-    """One cell of the search. overrides: of the suite's cell, without a seed; settings: the values that are tried."""
+    """One cell of the search.
+
+    overrides: of the suite's cell, without a seed; settings: the values that are tried; round: LAST, or FIRST for a
+    trial with a share of the passes, which then stand first in its settings."""
 
     overrides: tuple[str, ...]
     settings: tuple[str, ...]
     seed: int
     job: Job
+    round: str = LAST
 
     @property
     def group(self) -> tuple[str, str, str]:
@@ -69,6 +80,13 @@ class Trial:
     def label(self) -> str:
         """The settings, separated by spaces."""
         return " ".join(self.settings)
+
+    def shortened(self) -> Trial:
+        """The same trial in the first round of halving: with FIRST_SHARE of its passes."""
+        passes = f"budget.epochs={self.job.cell.training.epochs * FIRST_SHARE:g}"
+        words = (word for word in self.overrides if not _sets(word, "budget.epochs"))
+        job = Job.of((*words, passes, *self.settings, f"seed={self.seed}", "evaluate=false"))
+        return replace(self, settings=(passes, *self.settings), job=job, round=FIRST)
 
 
 def parse_grid(options: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -113,6 +131,25 @@ def trials(suite: Suite, grid: Grid, seeds: Sequence[int] = (SEED,)) -> list[Tri
     return planned
 
 
+def second_round(planned: Sequence[Trial], first: Sequence[Trial], out: Path) -> list[Trial]:
+    """Of the planned trials those that get all passes: of each arm, those whose shortened ones (`first`, in the same
+    order) ended at the lowest losses in the records under `out`, and those that have already run."""
+    rows = rows_of(first, out)
+    kept: list[Trial] = []
+    for group in dict.fromkeys(_group(row) for row in rows):
+        own = [(trial, row) for trial, row in zip(planned, rows, strict=True) if _group(row) == group]
+        losses = _losses([row for _, row in own])
+        ranked = sorted(losses, key=lambda label: losses[label])
+        going_on = ranked[: max(2, math.ceil(len(ranked) * KEPT))]
+        going_on = [label for label in going_on if math.isfinite(losses[label])]
+        kept += [
+            trial
+            for trial, row in own
+            if row["settings"] in going_on or store.finished(out, trial.job.cell.name, store.STATUSES)
+        ]
+    return kept
+
+
 def rows_of(finished: Sequence[Trial], out: Path) -> list[Row]:
     """A row for each trial, columns as in COLUMNS, read from the records under `out`."""
     rows = []
@@ -126,6 +163,7 @@ def rows_of(finished: Sequence[Trial], out: Path) -> list[Row]:
                 "options": trial.options,
                 "budget": budget,
                 "arm": arm,
+                "round": trial.round,
                 "settings": trial.label,
                 "seed": trial.seed,
                 "status": record["status"],
@@ -145,12 +183,10 @@ def choose(rows: Sequence[Row]) -> dict[str, Choices]:
     choices: dict[str, Choices] = {}
     for group in dict.fromkeys(_group(row) for row in rows):
         own = [row for row in rows if _group(row) == group]
-        losses = {
-            label: _mean([row["valid_loss"] for row in own if row["settings"] == label])
-            for label in dict.fromkeys(row["settings"] for row in own)
-        }
-        best = min(losses, key=lambda label: losses[label])
-        if math.isinf(losses[best]):
+        losses = _losses(own)
+        last = dict.fromkeys(row["settings"] for row in own if row["round"] == LAST)
+        best = min(last, key=lambda label: losses[label], default="")
+        if not best or math.isinf(losses[best]):
             continue
         for row in own:
             row["chosen"] = row["settings"] == best
@@ -210,8 +246,7 @@ def page(rows: Sequence[Row], choices: Mapping[str, Choices], grid: Grid) -> str
         if choice is None:
             lines.append(f"| {task} | {budget} | `{arm}` |{' failed |' * len(labels)} none |")
             continue
-        trial_losses = [choice.trials[label] for label in labels]
-        losses = ["failed" if loss is None else f"{loss:.4g}" for loss in trial_losses]
+        losses = [_cell_text(choice.trials, label) for label in labels]
         settings = " ".join(
             f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}" for key, value in choice.set.items()
         )
@@ -241,6 +276,20 @@ def _mean(losses: Sequence[float | None]) -> float:
     """Infinite where one of the runs has no loss."""
     finite = [loss for loss in losses if loss is not None]
     return sum(finite) / len(finite) if len(finite) == len(losses) else math.inf
+
+
+def _cell_text(trials: Mapping[str, float | None], label: str) -> str:
+    """A loss in the table; empty for a trial that did not go on to the last round."""
+    if label not in trials:
+        return ""
+    loss = trials[label]
+    return "failed" if loss is None else f"{loss:.4g}"
+
+
+def _losses(rows: Sequence[Row]) -> dict[str, float]:
+    """The mean loss of each combination of settings."""
+    labels = dict.fromkeys(row["settings"] for row in rows)
+    return {label: _mean([row["valid_loss"] for row in rows if row["settings"] == label]) for label in labels}
 
 
 def _number(text: str) -> float | str:

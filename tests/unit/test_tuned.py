@@ -11,7 +11,9 @@ from bench.conf import files, tuned_settings
 from bench.conf.compose import compose
 from bench.conf.suites import Suite
 from bench.errors import UserError
+from bench.records import store
 from bench.runs import tune
+from bench.runs.record import new_record
 
 
 @pytest.fixture
@@ -173,7 +175,7 @@ def test_a_seed_that_is_named_twice_is_refused() -> None:
 
 
 def row(arm: str, settings: str, loss: float | None, seed: int = 101) -> dict[str, object]:
-    return {"task": "copy", "budget": "quick", "arm": arm, "settings": settings, "seed": seed,
+    return {"task": "copy", "budget": "quick", "arm": arm, "round": tune.LAST, "settings": settings, "seed": seed,
             "status": "done" if loss is not None else "diverged", "valid_loss": loss, "chosen": False}  # fmt: skip
 
 
@@ -192,6 +194,41 @@ def test_the_lowest_mean_of_the_seeds_is_chosen_and_a_failed_run_is_not() -> Non
     assert found["b"].set == {"optim.lr": 0.001}, "of equal trials the first"
     assert "c" not in found
     assert [one["settings"] for one in rows if one["chosen"]] == ["optim.lr=4e-3"] * 2 + ["optim.lr=1e-3"]
+
+
+def test_a_short_trial_is_never_chosen_and_its_loss_is_published() -> None:
+    rows = [row("a", "budget.epochs=0.5 optim.lr=1e-3", 0.1) | {"round": tune.FIRST}]
+    rows += [row("a", "budget.epochs=0.5 optim.lr=2e-3", 0.9) | {"round": tune.FIRST}, row("a", "optim.lr=1e-3", 0.3)]
+    rows += [row("b", "budget.epochs=0.5 optim.lr=1e-3", None) | {"round": tune.FIRST}]
+    choices = tune.choose(rows)
+    assert choices["copy"]["quick"]["a"] == tuned_settings.Choice(
+        {"optim.lr": 0.001},
+        {"budget.epochs=0.5 optim.lr=1e-3": 0.1, "budget.epochs=0.5 optim.lr=2e-3": 0.9, "optim.lr=1e-3": 0.3},
+    )
+    assert "b" not in choices["copy"]["quick"]
+    assert "| copy | quick | `a` | 0.1 | 0.9 | 0.3 | optim.lr=0.001 |" in tune.page(rows, choices, {"optim.lr": ()})
+
+
+def test_of_each_arm_the_best_third_and_at_least_two_go_on_to_all_passes(tmp_path: Path) -> None:
+    cells = [("task=recall", f"model={arm}", "budget=smoke") for arm in ("lstm_none", "gru_none")]
+    rates = [f"{rate}e-3" for rate in range(1, 8)]
+    planned = tune.trials(small(*cells), {"optim.lr": rates})
+    first = [trial.shortened() for trial in planned]
+    assert all(short.job.cell.training.epochs == trial.job.cell.training.epochs / 4
+               for trial, short in zip(planned, first, strict=True))  # fmt: skip
+
+    def end(trial: tune.Trial, loss: float | None) -> None:
+        record = new_record(trial.job.cell, "made_up", "diverged" if loss is None else "done", None)
+        store.write(tmp_path, record | {"selection": {"value": loss}})
+
+    for trial in first:  # the losses of the GRU are all but one infinite
+        rate = int(trial.settings[-1].partition("=")[2][0])
+        end(trial, abs(rate - 4.1) if "model=lstm_none" in trial.overrides else 1.0 if rate == 7 else None)
+    kept = tune.second_round(planned, first, tmp_path)
+    assert [trial.label for trial in kept] == [f"optim.lr={rate}e-3" for rate in (3, 4, 5, 7)]
+    end(planned[0], 0.5)
+    again = tune.second_round(planned, first, tmp_path)
+    assert planned[0] in again and len(again) == 5, "what has run at the full budget is published"
 
 
 def test_the_page_shows_every_trial_and_marks_an_edge() -> None:
