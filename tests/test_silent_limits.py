@@ -80,6 +80,7 @@ CONSTANTS = {
 }
 
 SLICES = {
+    "bench/data/cleaning.py np.argsort(order, kind='stable')[:pairs]": "counted",  # train_beyond_pairs
     "bench/data/file_kinds.py head[257:262]": "exact",  # the first bytes, by which a kind of file is known
     "bench/data/file_kinds.py head[place:place + 4]": "exact",
     "bench/data/file_kinds.py raw[:HEAD]": "exact",
@@ -93,6 +94,7 @@ SLICES = {
     "bench/runs/fork_server.py files[:STREAMS + 1]": "exact",  # the child's own open files
     "bench/runs/memory_guard.py search.beams[:1]": "exact",  # the beams differ in their length penalty alone
     "bench/runs/status.py of_state[:LISTED]": "shown",  # followed by the number of others
+    "bench/runs/tune.py ranked[:max(2, math.ceil(len(ranked) * KEPT))]": "shown",  # all first trials are in the table
     "bench/tasks/dyck.py sorted_kinds[:, :-1]": "exact",
     "bench/tasks/kinds/orders.py unique[:, :count]": "exact",
     "bench/tasks/mqar.py keys[:, column:column + 1]": "exact",

@@ -17,6 +17,7 @@ NEUTRAL: dict[str, dict[str, object]] = {
         "separator": None,
         "quoting": None,
         "header": False,
+        "train_pairs": None,
     },
     "budget": {"patience": None},
     "optim": {

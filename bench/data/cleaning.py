@@ -10,6 +10,7 @@ import numpy as np
 
 from bench.data.text import DROPPED_EMPTY, ParallelText
 from bench.errors import UserError
+from bench.seeding import numpy_generator
 
 SIDES = {"source": (0,), "either": (0, 1)}
 """The sides of a training pair that are compared with held-out text, for each value of `Cleaning.overlap`."""
@@ -23,12 +24,14 @@ class Cleaning:
 
     overlap: remove pairs whose `source`, or `either` side, also occurs in held-out text. duplicates: whether equal
     pairs stay. max_length: upper limit of the longer side, in subwords. max_ratio: upper limit of the longer side's
-    subwords divided by the shorter side's, None for no limit. Raises ValueError for an impossible value."""
+    subwords divided by the shorter side's, None for no limit. pairs: how many of the remaining pairs stay, None for
+    all. Raises ValueError for an impossible value."""
 
     overlap: str
     duplicates: bool
     max_length: int
     max_ratio: float | None
+    pairs: int | None = None
 
     def __post_init__(self) -> None:
         if self.overlap not in SIDES:
@@ -39,6 +42,10 @@ class Cleaning:
             raise ValueError(f"max_length={self.max_length!r} must be a positive whole number")
         if self.max_ratio is not None and not 1 <= self.max_ratio <= MAX_RATIO:
             raise ValueError(f"max_ratio={self.max_ratio!r} must be a number from 1 to {MAX_RATIO}, or null")
+        if self.pairs is not None and (
+            not isinstance(self.pairs, int) or isinstance(self.pairs, bool) or self.pairs < 1
+        ):
+            raise ValueError(f"train_pairs={self.pairs!r} must be a positive whole number, or null")
 
 
 def normalise_spaces(text: ParallelText, counts: Counter[str]) -> ParallelText:
@@ -75,17 +82,36 @@ def select_by_text(
 
 
 def select_by_length(sources: np.ndarray, targets: np.ndarray, rules: Cleaning, counts: Counter[str]) -> np.ndarray:
-    """(N,) bool: the training pairs that satisfy the rules `max_length` and `max_ratio`.
+    """(N,) bool: the training pairs that satisfy the rules `max_length` and `max_ratio`, and of these `pairs`.
 
     sources, targets: (N,) lengths in subwords. Counts the pairs that are too long, those of the others whose ratio is
-    too high, and the remaining pairs."""
+    too high, those beyond `pairs`, and the remaining pairs. Which ones stay is random but the same in every run, and
+    fewer pairs are a part of more. Raises UserError where there are fewer than `pairs`."""
     longer, shorter = np.maximum(sources, targets), np.minimum(sources, targets)
     short = longer <= rules.max_length
     even = np.ones(len(longer), dtype=bool) if rules.max_ratio is None else longer <= rules.max_ratio * shorter
     counts["train_dropped_long"] = int((~short).sum())
     counts["train_dropped_ratio"] = int((short & ~even).sum())
-    counts["train_kept"] = int((short & even).sum())
-    return short & even
+    fits = short & even
+    counts["train_beyond_pairs"] = 0
+    if rules.pairs is not None and fits.any():
+        fits = _some(fits, rules.pairs, counts)
+    counts["train_kept"] = int(fits.sum())
+    return fits
+
+
+def _some(fits: np.ndarray, pairs: int, counts: Counter[str]) -> np.ndarray:
+    """As many of the pairs that fit."""
+    candidates = np.flatnonzero(fits)
+    if pairs > len(candidates):
+        raise UserError(
+            f"train_pairs={pairs}: there are {len(candidates):,} training pairs; name fewer, or null for all"
+        )
+    order = numpy_generator(0, "train_pairs").random(len(fits))[candidates]
+    kept = np.zeros_like(fits)
+    kept[candidates[np.argsort(order, kind="stable")[:pairs]]] = True
+    counts["train_beyond_pairs"] = len(candidates) - pairs
+    return kept
 
 
 def require_pairs(rules: Cleaning, counts: Mapping[str, int]) -> None:

@@ -11,6 +11,7 @@ LEFT_OUT: dict[str, str] = {
     "train_removed_duplicates": "the same pair again",
     "train_dropped_long": "a side has more subwords than max_length",
     "train_dropped_ratio": "one side is longer than max_ratio times the other",
+    "train_beyond_pairs": "beyond train_pairs, in a random order that is always the same",
 }
 """Why a training pair is left out, by key."""
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bench.data.cleaning import Cleaning, normalise_spaces, select_by_length, select_by_text
 from bench.data.text import ParallelText
+from bench.errors import UserError
 
 ANY = Cleaning(overlap="source", duplicates=True, max_length=1000, max_ratio=None)
 HELD_OUT = {
@@ -88,3 +89,23 @@ def test_rules_that_cannot_be_are_refused(field, value):
     rules = {"overlap": "source", "duplicates": True, "max_length": 100, "max_ratio": None}
     with pytest.raises(ValueError, match=f"{field}="):
         Cleaning(**{**rules, field: value})
+
+
+def test_fewer_training_pairs_are_a_part_of_more_and_the_rest_is_counted() -> None:
+    lengths = np.array([5, 900, *range(1, 99)])
+    kept = {}
+    for pairs in (10, 40, 99):
+        counts: Counter[str] = Counter()
+        kept[pairs] = select_by_length(lengths, lengths, Cleaning("source", True, 100, None, pairs), counts)
+        assert kept[pairs].sum() == counts["train_kept"] == pairs and counts["train_dropped_long"] == 1
+        assert counts["train_beyond_pairs"] == 99 - pairs
+    assert (kept[10] <= kept[40]).all() and not kept[99][1], "a pair that is too long is not chosen"
+    assert 0.3 < np.flatnonzero(kept[40]).mean() / 100 < 0.7, "from the whole text, not from its beginning"
+
+
+def test_more_training_pairs_than_there_are_is_refused() -> None:
+    with pytest.raises(UserError, match="train_pairs=3: there are 2 training pairs"):
+        select_by_length(np.array([1, 2]), np.array([1, 2]), Cleaning("source", True, 9, None, 3), Counter())
+    for wrong in (0, -1, True, 2.5, "many"):
+        with pytest.raises(ValueError, match="train_pairs=.*must be a positive whole number, or null"):
+            Cleaning("source", True, 9, None, wrong)

@@ -58,6 +58,7 @@ class Translation(Task):
     max_ratio: float | None = None  # training pairs are left out where longer / shorter side is above this; null: none
     duplicates: bool = True  # false: identical training pairs are reduced to one
     overlap: str = "either"  # training pairs are left out where this side (source, either) is in a held-out text
+    train_pairs: int | None = None  # as many random training pairs, fewer being a part of more; null: all
     output_limit: int | None = 0  # subwords that every output may have; null: 1.2 times the longest training target
 
     output_per_source: ClassVar[int] = 3
@@ -83,7 +84,7 @@ class Translation(Task):
             raise ValueError(f"max_length={self.max_length}: at most {MAX_LENGTH} subwords a side are allowed")
         if self.output_limit is not None and not 0 <= self.output_limit <= MAX_LENGTH:
             raise ValueError(f"output_limit={self.output_limit}: a number of subwords from 0 to {MAX_LENGTH}, or null")
-        self._rules = Cleaning(self.overlap, self.duplicates, max_length, self.max_ratio)
+        self._rules = Cleaning(self.overlap, self.duplicates, max_length, self.max_ratio, self.train_pairs)
         self._subwords: Subwords | None = None
         self.warnings: list[str] = []  # what reading noticed, a line each; shown on the terminal and in the report
 
@@ -212,7 +213,8 @@ class Translation(Task):
         )
 
     def _train_split(self, text: ParallelText, counts: Counter[str]) -> Split:
-        """The training pairs that meet `max_length` and `max_ratio`. Raises UserError if there is none."""
+        """The training pairs that meet `max_length` and `max_ratio`, and of these `train_pairs`. Raises UserError if
+        there is none."""
         whole = self._split("train", text)
         fits = cleaning.select_by_length(whole.src.lengths, whole.tgt.lengths, self._rules, counts)
         cleaning.require_pairs(self._rules, counts)
