@@ -40,6 +40,18 @@ def options(name: str) -> dict[str, str]:
     return dict(word.split("=", 1) for word in inside.split(", ") if "=" in word)
 
 
+def without_option(name: str, key: str) -> str:
+    """A name without one of the options in brackets.
+
+    >>> without_option("multi30k [source=de, train_pairs=1000]", "train_pairs")
+    'multi30k [source=de]'
+    >>> without_option("multi30k [train_pairs=1000]", "train_pairs")
+    'multi30k'
+    """
+    left = [f"{option}={value}" for option, value in options(name).items() if option != key]
+    return f"{base(name)} [{', '.join(left)}]" if left else base(name)
+
+
 def kind(name: str) -> str:
     """The kind of an arm: TRANSFORMER, ATTENTIVE, PLAIN, RECURRENT or OTHER. Options in brackets do not change it.
 

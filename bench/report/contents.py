@@ -67,7 +67,7 @@ class Contents:
     short: the claims in a few words; deciding: the figure of each verdict that has one; origin: the results folders
     that each verdict rests on; these three by letter of a claim. folders: the pooled results folders, None for one.
     run: the overview in short.
-    glance: None if no cell has finished; sizes: figures against the number of parameters and the bytes of state;
+    glance: None if no cell has finished; sizes: figures against parameters, bytes of state and training pairs;
     shown_in: by letter of a claim, the sections of the settings that its verdict compares arms in; long_sentences:
     sections and figures that
     stand beside claim A without being part of its rule; published: by letter, the table of published numbers;
@@ -135,7 +135,8 @@ def make(pool: Pool, figures: Path) -> Contents:
     evidence = Evidence(pool.records)
     sections = [_section(evidence, setting, pool, figures) for setting in evidence.settings()]
     published = {claim.letter: published_numbers.of_claim(evidence, claim.letter) for claim in judge.CLAIMS}
-    sizes, arm_matrix = scores.by_size(evidence, figures), matrix.draw(evidence, figures)
+    sizes = scores.by_size(evidence, figures) + scores.by_pairs(evidence, figures)
+    arm_matrix = matrix.draw(evidence, figures)
     verdicts = judge.verdicts_from(evidence)
     drawn = {verdict.letter: deciding.draw(evidence, verdict, figures) for verdict in verdicts}
     return Contents(

@@ -21,9 +21,9 @@ KEYS = ["task", "budget_name", "arm", "seed", "cell"]
 MEBI = 2**20
 """Bytes of a mebibyte."""
 
-PARAMETERS, STATE = "parameters", "state"
-SIZES = {PARAMETERS: "parameters.total", STATE: "memory.state_bytes"}
-"""Sizes of a cell's model, and the facts of its record that hold them."""
+PARAMETERS, STATE, PAIRS = "parameters", "state", "pairs"
+SIZES = {PARAMETERS: "parameters.total", STATE: "memory.state_bytes", PAIRS: "data.counts.train_kept"}
+"""Sizes of a cell's model and, in translation, of its training text, and the facts of its record that hold them."""
 
 POINTS = "points"
 """The unit of corpus scores of translations: BLEU, chrF."""
@@ -101,8 +101,7 @@ def learning(evidence: Evidence, setting: Setting) -> pd.DataFrame:
 
 
 def against_size(evidence: Evidence, setting: Setting) -> pd.DataFrame:
-    """Headline scores on the first split with the number of parameters and the bytes of decoding state: one row per
-    cell."""
+    """Headline scores on the first split with each of SIZES: one row per cell."""
     table = headline_by_seed(evidence, setting)
     table = table[table["split"] == next(iter(evidence.splits(setting)), None)].copy()
     cells = evidence.finished(setting).set_index("cell")

@@ -90,6 +90,23 @@ def test_scores_stand_against_bytes_of_state_where_arms_have_several_sizes(folde
     assert sorted(figure.numbers["state"]) == [512, 1024] and canvases[-1].axes[0].get_xscale() == "log"
 
 
+def test_translations_stand_against_the_number_of_training_pairs_where_it_differs(folder, tmp_path, canvases):
+    def add(pairs: int | None, epochs: float, level: float) -> None:
+        for seed in (1, 2):
+            change = {"data.counts.train_kept": pairs or 29000, "config.budget.epochs": epochs,
+                      "config.task.train_pairs": pairs, "cell": f"multi30k-{pairs}-{seed}"}  # fmt: skip
+            folder.cell("multi30k", "gru_dot", seed, level=lambda split, at: level + seed / 100, change=change)
+
+    add(None, 12.0, 0.5)
+    assert not scores.by_pairs(evidence_of(folder), tmp_path)
+    add(1000, 80.0, 0.1)
+    (figure,) = scores.by_pairs(evidence_of(folder), tmp_path)
+    assert sorted(figure.numbers["pairs"]) == [1000, 1000, 29000, 29000]
+    means = figure.numbers.groupby("pairs")["mean"].first()
+    assert means[1000] < means[29000] and canvases[-1].axes[0].get_xscale() == "log"
+    assert "train_pairs" not in str(figure.text.title) and "train_pairs" not in figure.name
+
+
 @pytest.mark.parametrize(
     ("places", "scale", "binned"),
     [([1, 2, 4, 8, 16], "log", True), ([1, 2, 4], "linear", False), ([4, 8, 12, 16, 20], "linear", True)],

@@ -1,4 +1,4 @@
-"""Figures of scores: by seed, against an axis of the task, and against the number of parameters.
+"""Figures of scores: by seed, against an axis of the task, and against sizes of models and training texts.
 
 A figure is drawn from a table that is also written as CSV, and shows exactly what the table holds.
 """
@@ -53,7 +53,24 @@ def by_size(evidence: Evidence, folder: Path) -> list[Figure]:
     for settings in groups.values():
         for size in (series.PARAMETERS, *([series.STATE] if len({each.target for each in settings}) > 1 else [])):
             with style.settings(size):
-                figures.append(_by_size(evidence, settings, size, folder))
+                figures.append(_by_size(evidence, settings, size, folder, replace(settings[0], target=-1)))
+    return [figure for figure in figures if figure is not None]
+
+
+def by_pairs(evidence: Evidence, folder: Path) -> list[Figure]:
+    """Scores of translations against the number of training pairs, where cells differ in it: one figure for each task
+    and budget, whose passes may differ too."""
+    groups: dict[tuple, list[Setting]] = {}
+    for setting in evidence.settings():
+        measure = evidence.headline(setting)[1:], evidence.signature(setting)
+        task, budget = arms.without_option(setting.task, "train_pairs"), arms.base(setting.budget)
+        groups.setdefault((task, budget, setting.rule, setting.target, setting.device, measure), []).append(setting)
+    figures = []
+    for (task, budget, *_), settings in groups.items():
+        if len({setting.task for setting in settings}) > 1:
+            with style.settings(series.PAIRS):
+                one = replace(settings[0], task=task, budget=budget)
+                figures.append(_by_size(evidence, settings, series.PAIRS, folder, one))
     return [figure for figure in figures if figure is not None]
 
 
@@ -124,37 +141,39 @@ def _has_undefined(evidence: Evidence, setting: Setting, axis: str, metric: str)
     return bool(((rows["setting"] == setting) & (rows["axis"] == axis) & (rows["metric"] == metric)).any())
 
 
-def _by_size(evidence: Evidence, settings: Sequence[Setting], size: str, folder: Path) -> Figure | None:
-    """size: a column of `series.against_size`."""
+def _by_size(
+    evidence: Evidence, settings: Sequence[Setting], size: str, folder: Path, whole: Setting
+) -> Figure | None:
+    """size: a column of `series.against_size`; whole: what the settings have in common."""
     table = pd.concat([series.against_size(evidence, setting) for setting in settings], ignore_index=True)
     table = table.dropna(subset=[size, "value"])
     if table.empty:
         return None
     metric, unit, split = (table[name].iloc[0] for name in ("metric", "unit", "split"))
-    table = series.with_means(table, ["arm", "target"], "value")
+    point = size if size == series.PAIRS else "target"  # what the cells of a point have in common
+    table = series.with_means(table, ["arm", point], "value")
     figure, axes = canvas.canvas()
     for arm in arms.ordered(table["arm"]):
         rows, look = table[table["arm"] == arm], style.look(arm)
         canvas.markers(axes, arm, rows[size], rows["value"])
-        means = rows.groupby("target")[[size, "mean", "low", "high"]].mean().sort_values(size)
-        axes.plot(means[size], means["mean"], color=look.colour, ls=look.line, lw=1)
-        intervals = [(at, row.low, at, row.high) for at, row in zip(means[size], means.itertuples(), strict=True)]
+        means = rows.assign(place=rows[size]).groupby(point)[["place", "mean", "low", "high"]].mean()
+        means = means.sort_values("place")
+        axes.plot(means["place"], means["mean"], color=look.colour, ls=look.line, lw=1)
+        intervals = [(row.place, row.low, row.place, row.high) for row in means.itertuples()]
         canvas.segments(axes, arm, intervals, width=1)
-    target = settings[0]
-    kind = size if size == series.STATE or target.rule == "params" else "parameters, other rule"
+    kind = "parameters, other rule" if size == series.PARAMETERS and whole.rule != "params" else size
     text = labels.figure_text(
         kind,
-        [labels.interval_note("bars", table["seeds"])], y=labels.metric_with_unit(metric, unit), task=target.task,
-        metric=labels.metric_name(metric), split=split, rule=Message(f"matched.{target.rule}.word"),
+        [labels.interval_note("bars", table["seeds"])], y=labels.metric_with_unit(metric, unit), task=whole.task,
+        metric=labels.metric_name(metric), split=split, rule=Message(f"matched.{whole.rule}.word"),
     )  # fmt: skip
     axes.set(xlabel=text.x, ylabel=text.y)
     low, high = table[size].min(), table[size].max()
-    if size == series.STATE:
-        axes.set_xscale("log")
-    else:
+    if size == series.PARAMETERS:
         axes.set_xlim(low - SIZE_MARGIN * high, high + SIZE_MARGIN * high)
         axes.xaxis.set_major_locator(MaxNLocator(5))
+    else:
+        axes.set_xscale("log")
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     scales.set_range(axes, unit, metric)
-    name = f"{size}-{replace(target, target=-1).slug}"
-    return canvas.finish(figure, axes, folder, name, text, table)
+    return canvas.finish(figure, axes, folder, f"{size}-{whole.slug}", text, table)
