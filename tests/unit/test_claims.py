@@ -114,6 +114,23 @@ def test_a_key_with_too_few_seeds_has_no_say_beside_a_tested_one(decided, word):
     assert judge.word_of([few]) == judge.word_of([few, few]) == "inconclusive"
 
 
+def test_where_the_reference_was_run_its_list_alone_decides():
+    """Attention helps on the recall of another budget, and does not in the translations of the reference."""
+    recall = Made("standard").arm("lstm_dot", 0.95).arm("lstm_none", 0.3)
+    assert recall.verdict("G").verdict == "supported"
+    reference = Made("faq")
+    for arm in ("lstm_dot", "lstm_none"):
+        reference.arm(arm, 30.0, task="multi30k", noise=0.01, searches=("greedy", "beam5"))
+    alone = reference.verdict("G")
+    assert alone.verdict == "refuted" and alone.roles == ["key"]
+    for first, second in ((recall, reference), (reference, recall)):
+        both = Made()
+        both.cells, both.scores = first.cells + second.cells, first.scores + second.scores
+        verdict = both.verdict("G")
+        assert verdict.verdict == "refuted" and verdict.roles == ["key"]
+        assert "multi30k" in str(verdict.evidence[0]) and any("recall" in str(text) for text in verdict.evidence[1:])
+
+
 @pytest.mark.parametrize(
     ("expects", "call", "supports"),
     [

@@ -75,13 +75,15 @@ def test_quick_runs_every_arm_of_its_list_once(letter: str) -> None:
             assert len(own) == len(made_records.seeds_of(entry.task, str(arm)))
 
 
-def test_each_claim_of_quick_has_one_key() -> None:
+def test_each_claim_of_a_list_of_a_suite_has_one_key() -> None:
     letters = {claim.letter for claim in judge.CLAIMS} - {judge.INSPECTED}
     for each in primary.lists():
         assert set(each.claims) == letters
         keys = {letter: [entry for entry in own if entry.role == primary.KEY] for letter, own in each.claims.items()}
-        assert all(keys.values()) and (each is not QUICK or all(len(own) == 1 for own in keys.values()))
-    assert len({budget for each in primary.lists() for budget in each.budgets}) == len(QUICK.budgets)
+        assert all(keys.values()) and (not each.budgets or all(len(own) == 1 for own in keys.values()))
+    named = [budget for each in primary.lists() for budget in each.budgets]
+    assert len(named) == len(set(named)), "a budget has one list"
+    assert [each.name for each in primary.lists() if each.alone] == ["faq"]
     assert [each.name for each in primary.lists() if not each.budgets] == [primary.lists()[-1].name]
 
 

@@ -89,10 +89,12 @@ class Primary:
 
 @dataclass(frozen=True)
 class PrimaryList:
-    """budgets: names of budgets, none for all that no other list serves; claims: letter -> entries in order."""
+    """budgets: names of budgets, none for all that no other list serves; alone: whether it decides alone where one of
+    its settings was run; claims: letter -> entries in order."""
 
     name: str
     budgets: tuple[str, ...]
+    alone: bool
     claims: Mapping[str, tuple[Primary, ...]]
 
 
@@ -104,6 +106,7 @@ def lists() -> tuple[PrimaryList, ...]:
         PrimaryList(
             name,
             tuple(section.pop("budgets", ())),
+            section.pop("alone", False),
             {letter: tuple(map(Primary.parse, entries)) for letter, entries in section.items()},
         )
         for name, section in yaml.safe_load(text).items()

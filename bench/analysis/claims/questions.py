@@ -32,17 +32,23 @@ class Question:
 
 
 def of_claim(evidence: Evidence, letter: str) -> list[Question]:
-    """The questions of a claim, in the order of their list; settings in their own order."""
-    questions: list[Question] = []
-    for each in primary.lists():
-        served = [setting for setting in evidence.settings() if primary.list_of(setting) is each]
-        for entry in each.claims.get(letter, ()) if served else ():
+    """The questions of a claim, in the order of their list; settings in their own order. Beside a list that decides
+    alone, which comes first, the entries of the others are exploratory."""
+    lists = sorted(primary.lists(), key=lambda each: not each.alone)
+    served = {each.name: [one for one in evidence.settings() if primary.list_of(one) is each] for each in lists}
+    is_alone = any(each.alone and served[each.name] for each in lists)
+    questions: dict[tuple[Primary, Setting | None], Question] = {}
+    for each in lists:
+        for entry in each.claims.get(letter, ()) if served[each.name] else ():
+            asked = entry if each.alone or not is_alone else replace(entry, role=primary.EXPLORATORY)
             if entry.measure == primary.COST:
-                questions += _of_cost(evidence, entry)
+                found = _of_cost(evidence, asked)
             else:
-                questions += _of_score(evidence, entry, served)
-    # Two lists may name the same comparison of costs: it is asked once.
-    return list({(question.entry, question.setting): question for question in questions}.values())
+                found = _of_score(evidence, asked, served[each.name])
+            for question in found:
+                # Two lists may name the same comparison of costs: it is asked once.
+                questions.setdefault((replace(entry, role=primary.KEY), question.setting), question)
+    return list(questions.values())
 
 
 def _of_score(evidence: Evidence, entry: Primary, settings: list[Setting]) -> Iterator[Question]:
