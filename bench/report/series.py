@@ -101,13 +101,16 @@ def learning(evidence: Evidence, setting: Setting) -> pd.DataFrame:
 
 
 def against_size(evidence: Evidence, setting: Setting) -> pd.DataFrame:
-    """Headline scores on the first split with each of SIZES: one row per cell."""
+    """Headline scores on the first split with the sizes of the model, or with the number of training pairs where they
+    are known: one row per cell."""
     table = headline_by_seed(evidence, setting)
     table = table[table["split"] == next(iter(evidence.splits(setting)), None)].copy()
     cells = evidence.finished(setting).set_index("cell")
     table["target"] = setting.target
     for size, name in SIZES.items():
-        table[size] = pd.to_numeric(column(cells, name), errors="coerce").reindex(table["cell"]).values
+        numbers = pd.to_numeric(column(cells, name), errors="coerce").reindex(table["cell"])
+        if size != PAIRS or numbers.notna().any():
+            table[size] = numbers.values
     return table.reset_index(drop=True)
 
 
