@@ -241,7 +241,7 @@ def tune_command(
             jobs_to_run = [trial.job for trial in trials]
             return suite.run(jobs_to_run, out, progress, at_a_time=at_a_time, suite=name, retry=retry_failed)
 
-    first = [trial.shortened() for trial in planned] if halving else []
+    first = tune.first_round(planned) if halving else []
     outcomes = run(first) if halving else {}
     last = tune.second_round(planned, first, out) if halving else planned
     outcomes |= run(last)

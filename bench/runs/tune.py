@@ -33,9 +33,9 @@ TUNABLE = ("model", "optim", "budget", "search")
 FIRST, LAST = "first", "last"
 """The rounds of halving. Without it all trials are in the last one."""
 
-FIRST_SHARE, KEPT = 0.25, 1 / 3
-"""Halving: the share of the passes that the first round has, and the share of an arm's settings that go on, rounded up
-and at least two."""
+FIRST_SHARE, KEPT, LEAST_KEPT = 0.25, 1 / 3, 2
+"""Halving: the share of the passes that the first round has, and the share of an arm's settings that go on, rounded
+up, and the fewest."""
 
 TABLE, PAGE, CHOICES = "tuning.csv", "tuning.md", "tuned"
 COLUMNS = ("task", "options", "budget", "arm", "round", "settings", "seed", "status", "valid_loss", "chosen")
@@ -131,6 +131,16 @@ def trials(suite: Suite, grid: Grid, seeds: Sequence[int] = (SEED,)) -> list[Tri
     return planned
 
 
+def first_round(planned: Sequence[Trial]) -> list[Trial]:
+    """The planned trials, shortened. Raises UserError where the passes are tried themselves, and where all trials of
+    an arm would go on."""
+    if any(_sets(setting, "budget.epochs") for trial in planned for setting in trial.settings):
+        raise UserError("--halving shortens budget.epochs; it cannot be tried too")
+    if len({trial.label for trial in planned}) <= LEAST_KEPT:
+        raise UserError(f"--halving keeps the best {LEAST_KEPT} of each arm; try more values, or leave it out")
+    return [trial.shortened() for trial in planned]
+
+
 def second_round(planned: Sequence[Trial], first: Sequence[Trial], out: Path) -> list[Trial]:
     """Of the planned trials those that get all passes: of each arm, those whose shortened ones (`first`, in the same
     order) ended at the lowest losses in the records under `out`, and those that have already run."""
@@ -140,7 +150,7 @@ def second_round(planned: Sequence[Trial], first: Sequence[Trial], out: Path) ->
         own = [(trial, row) for trial, row in zip(planned, rows, strict=True) if _group(row) == group]
         losses = _losses([row for _, row in own])
         ranked = sorted(losses, key=lambda label: losses[label])
-        going_on = ranked[: max(2, math.ceil(len(ranked) * KEPT))]
+        going_on = ranked[: max(LEAST_KEPT, math.ceil(len(ranked) * KEPT))]
         going_on = [label for label in going_on if math.isfinite(losses[label])]
         kept += [
             trial

@@ -213,7 +213,7 @@ def test_of_each_arm_the_best_third_and_at_least_two_go_on_to_all_passes(tmp_pat
     cells = [("task=recall", f"model={arm}", "budget=smoke") for arm in ("lstm_none", "gru_none")]
     rates = [f"{rate}e-3" for rate in range(1, 8)]
     planned = tune.trials(small(*cells), {"optim.lr": rates})
-    first = [trial.shortened() for trial in planned]
+    first = tune.first_round(planned)
     assert all(short.job.cell.training.epochs == trial.job.cell.training.epochs / 4
                for trial, short in zip(planned, first, strict=True))  # fmt: skip
 
@@ -229,6 +229,19 @@ def test_of_each_arm_the_best_third_and_at_least_two_go_on_to_all_passes(tmp_pat
     end(planned[0], 0.5)
     again = tune.second_round(planned, first, tmp_path)
     assert planned[0] in again and len(again) == 5, "what has run at the full budget is published"
+
+
+@pytest.mark.parametrize(
+    ("grid", "message"),
+    [
+        ({"budget.epochs": ["1", "2", "3"]}, "shortens budget.epochs"),
+        ({"optim.lr": ["1e-3", "2e-3"]}, "keeps the best 2 of each arm; try more values"),
+    ],
+)
+def test_what_halving_cannot_halve_is_refused(grid: dict, message: str) -> None:
+    planned = tune.trials(small(("task=recall", "model=lstm_none", "budget=smoke")), grid)
+    with pytest.raises(UserError, match=message):
+        tune.first_round(planned)
 
 
 def test_the_page_shows_every_trial_and_marks_an_edge() -> None:
