@@ -131,6 +131,27 @@ def test_where_the_reference_was_run_its_list_alone_decides():
         assert "multi30k" in str(verdict.evidence[0]) and any("recall" in str(text) for text in verdict.evidence[1:])
 
 
+def test_a_part_of_the_training_pairs_changes_no_word():
+    """With all pairs the Transformer is ahead; with few of them the recurrent arms are."""
+    all_pairs, few = Made("faq"), Made("faq")
+    for arm in ("transformer positions=rotary n_heads=4", "lstm_dot", "gru_dot"):
+        is_transformer = arm.startswith("transformer")
+        searches = ("greedy", "beam5")
+        all_pairs.arm(arm, 38.0 if is_transformer else 35.0, task="multi30k", noise=0.01, searches=searches)
+        few.arm(arm, 5.0 if is_transformer else 9.0, task="multi30k", noise=0.01, searches=searches)
+    for row in few.cells:
+        row["config"]["task"]["train_pairs"] = 1000
+        row["cell"] += "-few"
+    for row in few.scores:
+        row["cell"] += "-few"
+    both = Made()
+    both.cells, both.scores = all_pairs.cells + few.cells, all_pairs.scores + few.scores
+    assert both.verdict("H").verdict == "supported" and both.verdict("H").roles == ["key", "qualifies"]
+    texts = [str(text) for text in both.verdict("C").evidence]
+    assert sum("train_pairs=1000" in text for text in texts) == 2, texts
+    assert few.verdict("H").verdict == "not tested"
+
+
 @pytest.mark.parametrize(
     ("expects", "call", "supports"),
     [

@@ -22,6 +22,7 @@ MEASURES = (SCORE, FAR, GROWTH, COST)
 SHORTEST, LONGEST = "shortest", "longest"
 EVERY_TASK, TRANSLATION = "*", "translation"
 ABOVE, NOT_ABOVE = "above", "not above"
+ALL_PAIRS, FEWER_PAIRS = "all", "fewer"
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Primary:
     what: str = ""
     length: str = ""
     expects: str = ABOVE
+    pairs: str = ALL_PAIRS
 
     @classmethod
     def parse(cls, entry: Mapping[str, str]) -> Primary:
@@ -73,7 +75,13 @@ class Primary:
         for name in sorted(needed - set(entry)) + sorted(set(entry) - names):
             raise ValueError(f"{name}: {'missing' if name in needed else 'unknown'} in {dict(entry)}")
         texts = {name: str(value) for name, value in entry.items()}
-        for name, words in (("role", ROLES), ("measure", MEASURES), ("expects", (ABOVE, NOT_ABOVE))):
+        allowed = {
+            "role": ROLES,
+            "measure": MEASURES,
+            "expects": (ABOVE, NOT_ABOVE),
+            "pairs": (ALL_PAIRS, FEWER_PAIRS),
+        }
+        for name, words in allowed.items():
             if texts.get(name, words[0]) not in words:
                 raise ValueError(f"{name}: {texts[name]} is none of {', '.join(words)}")
         length = texts.get("length", LONGEST)
@@ -82,8 +90,10 @@ class Primary:
         first, second = (Arm.parse(texts.pop(name)) for name in ("first", "second"))
         return cls(first=first, second=second, **texts)
 
-    def serves_task(self, task: str, is_translation: bool) -> bool:
-        """Whether the entry speaks of a task."""
+    def serves_task(self, task: str, is_translation: bool, fewer_pairs: bool) -> bool:
+        """Whether the entry speaks of a task. fewer_pairs: whether it is trained on a part of its pairs."""
+        if fewer_pairs is not (self.pairs == FEWER_PAIRS):
+            return False
         return self.task in (EVERY_TASK, arms.base(task)) or (self.task == TRANSLATION and is_translation)
 
 

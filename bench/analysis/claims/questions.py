@@ -53,7 +53,7 @@ def of_claim(evidence: Evidence, letter: str) -> list[Question]:
 
 def _of_score(evidence: Evidence, entry: Primary, settings: list[Setting]) -> Iterator[Question]:
     named = entry.task not in (primary.EVERY_TASK, primary.TRANSLATION)
-    asked_of = [each for each in settings if entry.serves_task(each.task, evidence.headline(each).metric == "bleu")]
+    asked_of = [each for each in settings if _serves(evidence, entry, each)]
     if named and not asked_of:
         yield Question(entry, None, None, Message("missing.task", task=entry.task))
     for setting in asked_of:
@@ -73,6 +73,11 @@ def _of_score(evidence: Evidence, entry: Primary, settings: list[Setting]) -> It
                 yield Question(
                     entry, setting, comparison, "" if comparison.has_values else Message("difference.gated")
                 )
+
+
+def _serves(evidence: Evidence, entry: Primary, setting: Setting) -> bool:
+    fewer_pairs = evidence.config_value(setting, "task", "train_pairs") is not None
+    return entry.serves_task(setting.task, evidence.headline(setting).metric == "bleu", fewer_pairs)
 
 
 def _rows(evidence: Evidence, entry: Primary, setting: Setting) -> pd.DataFrame:
