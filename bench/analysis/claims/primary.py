@@ -22,7 +22,7 @@ MEASURES = (SCORE, FAR, GROWTH, COST)
 SHORTEST, LONGEST = "shortest", "longest"
 EVERY_TASK, TRANSLATION = "*", "translation"
 ABOVE, NOT_ABOVE = "above", "not above"
-ALL_PAIRS, FEWER_PAIRS = "all", "fewer"
+PAIRS = ALL_PAIRS, FEWER_PAIRS = "all", "fewer"
 
 
 @dataclass(frozen=True)
