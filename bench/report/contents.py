@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,9 +70,10 @@ class Contents:
     run: the overview in short.
     glance: None if no cell has finished; sizes: figures against parameters, bytes of state and training pairs;
     shown_in: by letter of a claim, the sections of the settings that its verdict compares arms in; long_sentences:
-    sections and figures that
-    stand beside claim A without being part of its rule; published: by letter, the table of published numbers;
-    published_rows: the same as data; resamples: of the bootstrap; called: what counts as a difference.
+    sections and figures that stand beside claim A without being part of its rule; untested: the claims that were not
+    tested if they are most of them, which the page then has in one line, below the scores of each setting, in_short;
+    published: by letter, the table of published numbers; published_rows: the same as data; resamples: of the
+    bootstrap; called: what counts as a difference.
     """
 
     evidence: Evidence
@@ -89,6 +91,8 @@ class Contents:
     literature: Table | None
     article: ArticleSection | None
     verdicts: list[Verdict]
+    untested: list[Verdict]
+    in_short: list[Table]
     shown_in: dict[str, list[Section]]
     long_sentences: list[tuple[Section, Figure]]
     published: dict[str, Table | None]
@@ -138,6 +142,7 @@ def make(pool: Pool, figures: Path) -> Contents:
     sizes = scores.by_size(evidence, figures) + scores.by_pairs(evidence, figures)
     arm_matrix = matrix.draw(evidence, figures)
     verdicts = judge.verdicts_from(evidence)
+    untested = _untested(verdicts) if sections else []
     drawn = {verdict.letter: deciding.draw(evidence, verdict, figures) for verdict in verdicts}
     return Contents(
         evidence=evidence,
@@ -155,6 +160,8 @@ def make(pool: Pool, figures: Path) -> Contents:
         literature=published_numbers.multi30k(evidence),
         article=_article(pool, figures),
         verdicts=verdicts,
+        untested=untested,
+        in_short=[results.in_short(evidence, each.setting, each.results) for each in (sections if untested else [])],
         shown_in={verdict.letter: _shown_in(verdict, sections) for verdict in verdicts},
         long_sentences=[
             (section, figure)
@@ -221,6 +228,12 @@ def _article(pool: Pool, figures: Path) -> ArticleSection | None:
     """The section on the article's own code, of the first results folder that has its files."""
     sections = (article.section(folder / article_rows.FOLDER, figures) for folder in pool.folders)
     return next((section for section in sections if section is not None), None)
+
+
+def _untested(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The claims that were not tested if they are most of them, else none."""
+    untested = [verdict for verdict in verdicts if verdict.verdict == judge.NOT_TESTED]
+    return untested if len(untested) > len(verdicts) / 2 else []
 
 
 def _shown_in(verdict: Verdict, sections: list[Section]) -> list[Section]:

@@ -39,6 +39,27 @@ def test_the_first_page_of_a_reference_folder_is_short(tmp_path):
     assert 1 <= text.count("<figure") <= MAX_FIGURES and len(text.encode()) <= MAX_BYTES
 
 
+def test_where_most_claims_are_not_tested_scores_come_first_and_these_claims_in_one_line(folder):
+    for arm in ("transformer", "lstm_none"):
+        for seed in (1, 2):
+            folder.cell("reverse", arm, seed)
+    page.build(folder.path, folder.path)
+    shown, text = ((folder.path / f"report.{kind}").read_text(encoding="utf-8") for kind in ("html", "md"))
+    verdicts = json.loads((folder.path / "verdicts.json").read_text(encoding="utf-8"))["claims"]
+    untested = [each["letter"] for each in verdicts if each["verdict"] == "not tested"]
+    assert 4 < len(untested) < 8
+    assert shown.index('id="scores"') < shown.index('id="table-results-reverse') < shown.index('id="verdicts"')
+    one_line = shown[shown.index('id="untested"') :]
+    for letter in "ABCDEFGH":
+        assert (f'id="claim-{letter}"' in one_line) == (letter in untested) and f'id="claim-{letter}"' in shown
+    rows = [
+        line for line in text[text.index("## Verdicts") : text.index("## Claim by claim")].splitlines()[4:] if line
+    ]
+    assert len(rows) == 8 - len(untested) + 1 and rows[-1].count(";") == len(untested) - 1
+    assert text.index("## Scores") < text.index("## Verdicts")
+    assert "`bench suite quick --out results/runs/quick`" in text, "code is code"
+
+
 @pytest.mark.slow
 def test_every_figure_and_table_stands_on_one_page_alone(answered):
     every = pages.html_pages(answered.path)

@@ -43,12 +43,16 @@ class Table:
     rows: list[list[Cell]]
     numeric: frozenset[int] = frozenset()
 
+    def with_columns(self, places: Sequence[int], note: Text) -> Table:
+        """The table with these columns alone, in this order, and another note. Its file has all of them."""
+        rows = [[row[place] for place in places] for row in self.rows]
+        numeric = frozenset(new for new, old in enumerate(places) if old in self.numeric)
+        return Table(self.name, self.title, note, [self.columns[place] for place in places], rows, numeric)
+
     def without_empty_columns(self) -> Table:
         """The table without columns that have no value in any row."""
         filled = [place for place in range(len(self.columns)) if any(row[place].text != NONE for row in self.rows)]
-        rows = [[row[place] for place in filled] for row in self.rows]
-        numeric = frozenset(new for new, old in enumerate(filled) if old in self.numeric)
-        return Table(self.name, self.title, self.note, [self.columns[place] for place in filled], rows, numeric)
+        return self.with_columns(filled, self.note)
 
 
 Row = Sequence[Cell | str]

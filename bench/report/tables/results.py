@@ -60,12 +60,9 @@ def of_setting(evidence: Evidence, setting: Setting) -> Table:
             number_cell(column_mean(own, "memory.peak_gpu_bytes"), scale=1 / MEBI),
         ])  # fmt: skip
     counted = Message(f"matched.{setting.rule}.word")
-    score_heads = [
-        Message("tables.results.split" if place else "tables.results.first_split", metric=metric, split=split)
-        for place, split in enumerate(splits)
-    ]
     heads = [
-        *columns("arm", "seeds"), *score_heads, *columns("parameters"), Message("columns.off_target", counted=counted),
+        *columns("arm", "seeds"), *_score_heads(evidence, setting), *columns("parameters"),
+        Message("columns.off_target", counted=counted),
         *columns("mflops", "train_speed", "decode_speed", "decode_one_speed", "train_seconds", "memory", "gpu_memory"),
     ]  # fmt: skip
     shown = Message(
@@ -73,6 +70,24 @@ def of_setting(evidence: Evidence, setting: Setting) -> Table:
     )
     note = Joined([shown, *scoring.passed_over(evidence, setting)], "sentences")
     return table(f"results-{setting.slug}", setting.text, note, heads, rows).without_empty_columns()
+
+
+def in_short(evidence: Evidence, setting: Setting, whole: Table) -> Table:
+    """The scores alone of `of_setting`, and the seeds: one row per arm, a column per split."""
+    _, metric, search = evidence.headline(setting)
+    unit = labels.unit(evidence.unit(setting, metric))
+    note = Message("tables.results.in_short", metric=metric, unit=unit, search=search, aim=setting.aim)
+    scores = [place for place, head in enumerate(whole.columns) if head in _score_heads(evidence, setting)]
+    return whole.with_columns([0, *scores, 1], note)
+
+
+def _score_heads(evidence: Evidence, setting: Setting) -> list[Message]:
+    """Heads of the columns of the headline metric: the first split is the one of the training distribution."""
+    _, metric, _ = evidence.headline(setting)
+    return [
+        Message("tables.results.split" if place else "tables.results.first_split", metric=metric, split=split)
+        for place, split in enumerate(evidence.splits(setting))
+    ]
 
 
 def other_scores(evidence: Evidence, setting: Setting) -> Table | None:
