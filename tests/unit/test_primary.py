@@ -28,7 +28,7 @@ ENTRIES = [
     for number, entry in enumerate(entries)
 ]
 SCORED = [param for param in ENTRIES if param.values[1].measure != primary.COST]
-TASK_METRICS = {"copy_accuracy", "token_accuracy"}
+TASK_METRICS = {"copy_accuracy", "token_accuracy", "pairs"}
 """Metrics that the tasks score by themselves."""
 SEARCHES = ("greedy", "teacher-forced", "beam5")
 
