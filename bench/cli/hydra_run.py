@@ -34,6 +34,7 @@ from bench.records import store
 from bench.runs import suite
 from bench.runs.display import board
 from bench.system import torchrun
+from bench.system.environment import usable_cores
 from bench.system.signals import Interrupted
 
 QUIET = (
@@ -114,6 +115,10 @@ def run(words: Sequence[str], multirun: bool = False) -> dict[str, str]:
         click.echo(f"bench: settings that you adopted apply: {file}", err=True)
     for out in {cell.out for cell in cells}:
         suite.check_folder(out)
+    threads = max(cell.threads for cell in cells)
+    if threads > usable_cores():
+        few = f"threads={threads}, but there are only {usable_cores()} usable cores: slower than with as many threads"
+        click.echo(f"bench: {few}", err=True)
     total = len(cells)
     outcomes: dict[str, str] = {}
     errors: list[UserError] = []

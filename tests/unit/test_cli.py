@@ -298,6 +298,13 @@ def test_more_threads_than_cores_is_a_message(ran, here, monkeypatch, capsys):
     assert "usable cores: one cell at a time" in capsys.readouterr().err
 
 
+def test_more_threads_than_cores_is_a_message_of_one_cell_too(ran, here, monkeypatch, capsys):
+    monkeypatch.setattr("bench.cli.hydra_run.usable_cores", lambda: 2)
+    for threads, said in ((2, False), (3, True)):
+        assert __main__.main(["run", *TINY, f"threads={threads}"]) == 0
+        assert ("threads=3, but there are only 2 usable cores" in capsys.readouterr().err) is said
+
+
 @pytest.mark.parametrize("command", [["run", *TINY], ["suite", "smoke"]])
 def test_an_interrupt_says_how_to_go_on(command, here, monkeypatch, capsys):
     def interrupted(*arguments, **options):
