@@ -40,12 +40,12 @@ def of_claim(evidence: Evidence, letter: str) -> list[Question]:
     questions: dict[tuple[Primary, Setting | None], Question] = {}
     for each in lists:
         for entry in each.claims.get(letter, ()) if served[each.name] else ():
-            asked = entry if each.alone or not is_alone else replace(entry, role=primary.EXPLORATORY)
+            own_entry = entry if each.alone or not is_alone else replace(entry, role=primary.EXPLORATORY)
             if entry.measure == primary.COST:
-                found = _of_cost(evidence, asked)
+                of_entry = _of_cost(evidence, own_entry)
             else:
-                found = _of_score(evidence, asked, served[each.name])
-            for question in found:
+                of_entry = _of_score(evidence, own_entry, served[each.name])
+            for question in of_entry:
                 # Two lists may name the same comparison of costs: it is asked once.
                 questions.setdefault((replace(entry, role=primary.KEY), question.setting), question)
     return list(questions.values())
