@@ -94,7 +94,7 @@ SLICES = {
     "bench/runs/fork_server.py files[:STREAMS + 1]": "exact",  # the child's own open files
     "bench/runs/memory_guard.py search.beams[:1]": "exact",  # the beams differ in their length penalty alone
     "bench/runs/status.py of_state[:LISTED]": "shown",  # followed by the number of others
-    "bench/runs/tune.py ranked[:max(LEAST_KEPT, math.ceil(len(ranked) * KEPT))]": "shown",  # all are in the table
+    "bench/runs/tune.py ranked[:max(LEAST_KEPT, math.ceil(len(losses) * KEPT))]": "shown",  # all are in the table
     "bench/tasks/dyck.py sorted_kinds[:, :-1]": "exact",
     "bench/tasks/kinds/orders.py unique[:, :count]": "exact",
     "bench/tasks/mqar.py keys[:, column:column + 1]": "exact",

@@ -241,12 +241,16 @@ def tune_command(
             jobs_to_run = [trial.job for trial in trials]
             return suite.run(jobs_to_run, out, progress, at_a_time=at_a_time, suite=name, retry=retry_failed)
 
-    first = tune.first_round(planned) if halving else []
-    outcomes = run(first) if halving else {}
-    last = tune.second_round(planned, first, out) if halving else planned
-    outcomes |= run(last)
+    if halving:
+        first = tune.first_round(planned)
+        outcomes = run(first)
+        last = tune.second_round(planned, first, out)
+        outcomes |= run(last)
+        trials = [*first, *last]
+    else:
+        outcomes, trials = run(planned), planned
     click.echo(suite.summary(outcomes))
-    paths = tune.write(tune.rows_of([*first, *last], out), out, grid)
+    paths = tune.write(tune.rows_of(trials, out), out, grid)
     click.echo(str(out / tune.PAGE))
     for path in tune.adopt(paths) if adopt else ():
         click.echo(f"changed {path}")

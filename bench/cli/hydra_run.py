@@ -115,9 +115,9 @@ def run(words: Sequence[str], multirun: bool = False) -> dict[str, str]:
         click.echo(f"bench: settings that you adopted apply: {file}", err=True)
     for out in {cell.out for cell in cells}:
         suite.check_folder(out)
-    threads = max(cell.threads for cell in cells)
-    if threads > usable_cores():
-        few = f"threads={threads}, but there are only {usable_cores()} usable cores: slower than with as many threads"
+    threads, cores = max(cell.threads for cell in cells), usable_cores()
+    if threads > cores:
+        few = f"threads={threads}, but there are only {cores} usable cores: slower than with as many threads"
         click.echo(f"bench: {few}", err=True)
     total = len(cells)
     outcomes: dict[str, str] = {}

@@ -95,13 +95,13 @@ def select_by_length(sources: np.ndarray, targets: np.ndarray, rules: Cleaning, 
     fits = short & even
     counts["train_beyond_pairs"] = 0
     if rules.pairs is not None and fits.any():
-        fits = _some(fits, rules.pairs, counts)
+        fits = _sample(fits, rules.pairs, counts)
     counts["train_kept"] = int(fits.sum())
     return fits
 
 
-def _some(fits: np.ndarray, pairs: int, counts: Counter[str]) -> np.ndarray:
-    """As many of the pairs that fit."""
+def _sample(fits: np.ndarray, pairs: int, counts: Counter[str]) -> np.ndarray:
+    """A random part of the pairs that fit, which is the same in every run."""
     candidates = np.flatnonzero(fits)
     if pairs > len(candidates):
         raise UserError(

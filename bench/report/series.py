@@ -101,8 +101,8 @@ def learning(evidence: Evidence, setting: Setting) -> pd.DataFrame:
 
 
 def against_size(evidence: Evidence, setting: Setting) -> pd.DataFrame:
-    """Headline scores on the first split with the sizes of the model, or with the number of training pairs where they
-    are known: one row per cell."""
+    """Headline scores on the first split with the sizes of the model, and the number of training pairs where it is
+    known: one row per cell."""
     table = headline_by_seed(evidence, setting)
     table = table[table["split"] == next(iter(evidence.splits(setting)), None)].copy()
     cells = evidence.finished(setting).set_index("cell")

@@ -149,9 +149,8 @@ def second_round(planned: Sequence[Trial], first: Sequence[Trial], out: Path) ->
     for group in dict.fromkeys(_group(row) for row in rows):
         own = [(trial, row) for trial, row in zip(planned, rows, strict=True) if _group(row) == group]
         losses = _losses([row for _, row in own])
-        ranked = sorted(losses, key=lambda label: losses[label])
-        going_on = ranked[: max(LEAST_KEPT, math.ceil(len(ranked) * KEPT))]
-        going_on = [label for label in going_on if math.isfinite(losses[label])]
+        ranked = sorted((label for label in losses if math.isfinite(losses[label])), key=lambda label: losses[label])
+        going_on = ranked[: max(LEAST_KEPT, math.ceil(len(losses) * KEPT))]
         kept += [
             trial
             for trial, row in own

@@ -75,12 +75,7 @@ class Primary:
         for name in sorted(needed - set(entry)) + sorted(set(entry) - names):
             raise ValueError(f"{name}: {'missing' if name in needed else 'unknown'} in {dict(entry)}")
         texts = {name: str(value) for name, value in entry.items()}
-        allowed = {
-            "role": ROLES,
-            "measure": MEASURES,
-            "expects": (ABOVE, NOT_ABOVE),
-            "pairs": (ALL_PAIRS, FEWER_PAIRS),
-        }
+        allowed = {"role": ROLES, "measure": MEASURES, "expects": (ABOVE, NOT_ABOVE), "pairs": PAIRS}
         for name, words in allowed.items():
             if texts.get(name, words[0]) not in words:
                 raise ValueError(f"{name}: {texts[name]} is none of {', '.join(words)}")

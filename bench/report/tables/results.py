@@ -77,7 +77,8 @@ def in_short(evidence: Evidence, setting: Setting, whole: Table) -> Table:
     _, metric, search = evidence.headline(setting)
     unit = labels.unit(evidence.unit(setting, metric))
     note = Message("tables.results.in_short", metric=metric, unit=unit, search=search, aim=setting.aim)
-    scores = [place for place, head in enumerate(whole.columns) if head in _score_heads(evidence, setting)]
+    heads = _score_heads(evidence, setting)
+    scores = [place for place, head in enumerate(whole.columns) if head in heads]
     return whole.with_columns([0, *scores, 1], note)
 
 
