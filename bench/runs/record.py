@@ -63,6 +63,7 @@ def new_record(
             "gpu": gpu,
             "concurrent_cells": concurrent,
             **({"ranks": torchrun.size()} if torchrun.size() > 1 else {}),
+            **environment.preloaded(),
             "libraries": environment.versions(),
         },
         "times": dict.fromkeys(TIMES),

@@ -72,6 +72,12 @@ def byte_size(count: float) -> str:
     return f"{count / 2**30:,.1f} GiB" if count >= 1 << 30 else f"{count / 2**20:.0f} MiB"
 
 
+def preloaded() -> dict[str, str]:
+    """The file names in LD_PRELOAD as `preloaded`, since another memory allocator changes speeds; {} if it is unset."""
+    names = [Path(path).name for path in os.environ.get("LD_PRELOAD", "").replace(":", " ").split()]
+    return {"preloaded": " ".join(names)} if names else {}
+
+
 def versions() -> dict[str, str]:
     """Installed versions of the libraries that can change a result."""
     installed = {}

@@ -92,6 +92,19 @@ def test_a_record_may_have_the_reason():
     assert types._fault(code, types.RECORD.keys["code"], "code") == ""
 
 
+@pytest.mark.parametrize(
+    ("variable", "recorded"),
+    [(None, {}), ("", {}), ("/a/libx.so.1:liby.so", {"preloaded": "libx.so.1 liby.so"}), (" ", {})],
+)
+def test_preloaded_libraries_are_named_without_their_folders(variable, recorded, monkeypatch):
+    monkeypatch.delenv("LD_PRELOAD", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("LD_PRELOAD", variable)
+    assert environment.preloaded() == recorded
+    described = {"python": "3", "threads": 1, "libraries": {}} | recorded
+    assert types._fault(described, types.RECORD.keys["environment"], "environment") == ""
+
+
 def test_no_other_module_calls_git():
     for path in [*(ROOT / "bench").rglob("*.py"), *(ROOT / "models").rglob("*.py")]:
         if path != ROOT / "bench" / "system" / "git.py":

@@ -132,6 +132,7 @@ def machine(threads: int, device: str) -> dict[str, object]:
         "platform": platform.platform(),
         "cpu": environment.cpu_name(),
         "cores": environment.usable_cores(),
+        **environment.preloaded(),
         "threads": threads,
         "device": device,
         "libraries": environment.versions(),
