@@ -131,6 +131,21 @@ def test_where_the_reference_was_run_its_list_alone_decides():
         assert "multi30k" in str(verdict.evidence[0]) and any("recall" in str(text) for text in verdict.evidence[1:])
 
 
+def test_a_claim_without_the_key_of_the_reference_is_left_to_the_other_lists():
+    """The reference has one of its comparisons beside the key, and it says the opposite."""
+    recall = Made("standard").arm("lstm_dot", 0.95).arm("lstm_none", 0.3)
+    beside = Made("faq")
+    for arm in ("lstm_dot encoder=uni", "lstm_none encoder=uni"):
+        beside.arm(arm, 0.5, noise=0.001)
+    assert beside.verdict("G").verdict == "not tested"
+    for first, second in ((recall, beside), (beside, recall)):
+        both = Made()
+        both.cells, both.scores = first.cells + second.cells, first.scores + second.scores
+        verdict = both.verdict("G")
+        assert verdict.verdict == "supported" and verdict.roles[0] == "key"
+        assert "faq" not in str(verdict.evidence[0]) and any("faq" in str(text) for text in verdict.evidence[1:])
+
+
 def test_a_part_of_the_training_pairs_changes_no_word():
     """With all pairs the Transformer is ahead; with few of them the recurrent arms are."""
     all_pairs, few = Made("faq"), Made("faq")

@@ -29,8 +29,8 @@ RULES_VERSION = 5
 corrected for the number of its comparisons. Version 2: Welch's t test over seeds with moderated variances, and Holm's
 correction for all comparisons of a report together. Version 3: primary comparisons, named beforehand for each suite,
 are alone in Holm's correction; one key comparison decides a claim; costs rest on a profile in rounds. Version 4: a key
-with too few seeds to be tested has no say beside a tested one. Version 5: where the budget `faq` was run, its list
-alone decides. Versions 4 and 5 change no word of a folder with one budget."""
+with too few seeds to be tested has no say beside a tested one. Version 5: the list of the budget `faq` alone decides
+the claims of which its key comparison was run. Versions 4 and 5 change no word of a folder with one budget."""
 
 CRITERION = Message("called.version", version=RULES_VERSION, called=comparisons.CRITERION)
 

@@ -94,8 +94,8 @@ class Primary:
 
 @dataclass(frozen=True)
 class PrimaryList:
-    """budgets: names of budgets, none for all that no other list serves; alone: whether it decides alone where one of
-    its settings was run; claims: letter -> entries in order."""
+    """budgets: names of budgets, none for all that no other list serves; alone: whether it alone decides a claim
+    of which its key comparison was run; claims: letter -> entries in order."""
 
     name: str
     budgets: tuple[str, ...]

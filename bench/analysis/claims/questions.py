@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from bench.analysis.claims import primary
-from bench.analysis.claims.primary import Arm, Primary
+from bench.analysis.claims.primary import Arm, Primary, PrimaryList
 from bench.analysis.comparisons import RATIOS, Comparison, compare_arms
 from bench.analysis.evidence import Evidence
 from bench.analysis.messages import Message, Text
@@ -32,23 +32,39 @@ class Question:
 
 
 def of_claim(evidence: Evidence, letter: str) -> list[Question]:
-    """The questions of a claim, in the order of their list; settings in their own order. Beside a list that decides
-    alone, which comes first, the entries of the others are exploratory."""
-    lists = sorted(primary.lists(), key=lambda each: not each.alone)
-    served = {each.name: [one for one in evidence.settings() if primary.list_of(one) is each] for each in lists}
-    is_alone = any(each.alone and served[each.name] for each in lists)
+    """The questions of a claim, in the order of their list; settings in their own order.
+
+    A list that decides alone does so where the records have its key comparison. If they have only that of other lists,
+    those decide. The entries of lists that do not decide are exploratory."""
+    by_list = {each.name: _of_list(evidence, letter, each) for each in primary.lists()}
+    with_key = [each for each in primary.lists() if any(map(_is_answered_key, by_list[each.name]))]
+    is_alone = any(each.alone for each in with_key)
     questions: dict[tuple[Primary, Setting | None], Question] = {}
-    for each in lists:
-        for entry in each.claims.get(letter, ()) if served[each.name] else ():
-            own_entry = entry if each.alone or not is_alone else replace(entry, role=primary.EXPLORATORY)
-            if entry.measure == primary.COST:
-                of_entry = _of_cost(evidence, own_entry)
-            else:
-                of_entry = _of_score(evidence, own_entry, served[each.name])
-            for question in of_entry:
-                # Two lists may name the same comparison of costs: it is asked once.
-                questions.setdefault((replace(entry, role=primary.KEY), question.setting), question)
+    for each in sorted(primary.lists(), key=lambda each: each.alone != is_alone):
+        decides = not with_key or each.alone == is_alone
+        for question in by_list[each.name]:
+            # Two lists may name the same comparison of costs: it is asked once.
+            questions.setdefault(
+                (replace(question.entry, role=primary.KEY), question.setting),
+                question if decides else replace(question, entry=replace(question.entry, role=primary.EXPLORATORY)),
+            )
     return list(questions.values())
+
+
+def _of_list(evidence: Evidence, letter: str, one: PrimaryList) -> list[Question]:
+    """The questions of one list, if it serves a setting."""
+    served = [setting for setting in evidence.settings() if primary.list_of(setting) is one]
+    questions: list[Question] = []
+    for entry in one.claims.get(letter, ()) if served else ():
+        if entry.measure == primary.COST:
+            questions += _of_cost(evidence, entry)
+        else:
+            questions += _of_score(evidence, entry, served)
+    return questions
+
+
+def _is_answered_key(question: Question) -> bool:
+    return question.entry.role == primary.KEY and question.comparison is not None
 
 
 def _of_score(evidence: Evidence, entry: Primary, settings: list[Setting]) -> Iterator[Question]:
