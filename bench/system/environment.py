@@ -73,7 +73,7 @@ def byte_size(count: float) -> str:
 
 
 def preloaded() -> dict[str, str]:
-    """The file names in LD_PRELOAD as `preloaded`: another memory allocator changes speeds. {} where there are none."""
+    """The file names in LD_PRELOAD as `preloaded`: another allocator changes speeds. {} where there are none."""
     names = [Path(path).name for path in os.environ.get("LD_PRELOAD", "").replace(":", " ").split()]
     return {"preloaded": " ".join(names)} if names else {}
 
