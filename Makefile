@@ -63,7 +63,8 @@ reliability: $(STAMP) ## break runs on purpose and write results/reference/relia
 
 reproduce: $(STAMP) ## make the results in results/reference anew, in results/runs/reproduced; a night on two cores
 	@for script in results/reference/*/reproduce.sh; do echo "$$script"; sh "$$script" || exit 1; done
-	$(VENV)/bin/bench ledger results/runs/reproduced/* --out results/runs/reproduced
+	$(VENV)/bin/bench report results/runs/reproduced/*/ --out results/runs/reproduced-page --lang en,zh --first-page
+	$(VENV)/bin/bench ledger results/runs/reproduced/*/ --out results/runs/reproduced
 
 clean: ## delete the environment and caches; results and downloaded data stay
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache

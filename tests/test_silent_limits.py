@@ -63,6 +63,7 @@ CONSTANTS = {
     "bench/report/figures/deciding.py MAX_HEADER": "shown",
     "bench/report/figures/matrix.py MAX_ALPHA": "exact",  # a colour
     "bench/report/figures/matrix.py MAX_SPACED_ARMS": "exact",  # a layout
+    "bench/report/figures/matrix.py MAX_PAIRED_ARMS": "exact",  # a layout
     "bench/report/figures/scores.py MAX_LABEL": "shown",
     "bench/report/tables/examples.py MAX_LENGTH": "shown",
     "bench/report/tables/sanity.py MAX_REASON": "shown",

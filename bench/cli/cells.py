@@ -261,7 +261,10 @@ def tune_command(
 @click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=PATH)
 @click.option("--out", type=PATH, help="Folder for the report; several results folders need it.  [default: DIR]")
 @click.option("--lang", metavar="A,B", default="en", show_default=True, help=LANGUAGE_HELP)
-def report(folders: tuple[Path, ...], out: Path | None, lang: str) -> int:
+@click.option(
+    "--first-page", is_flag=True, help="Only the first page; it leads to the pages that the folders have themselves."
+)
+def report(folders: tuple[Path, ...], out: Path | None, lang: str, first_page: bool) -> int:
     """Write the report of results folders, and print the verdicts and its path.
 
     The first page, report.html, gives a verdict on each claim; tasks/ has a page for each task, details.html the rest.
@@ -278,11 +281,14 @@ def report(folders: tuple[Path, ...], out: Path | None, lang: str) -> int:
     """
     if len(folders) > 1 and out is None:
         raise UserError("name a folder for the report of several results folders: --out DIR")
-    write_report(folders, folders[0] if out is None else out, lang)
+    out = folders[0] if out is None else out
+    if first_page and out.resolve() in [folder.resolve() for folder in folders]:
+        raise UserError(f"--first-page would remove the other pages of {out}; name another folder: --out DIR")
+    write_report(folders, out, lang, first_page)
     return EXIT_OK
 
 
-def write_report(folders: Sequence[Path], out: Path, lang: str) -> None:
+def write_report(folders: Sequence[Path], out: Path, lang: str, first_page: bool = False) -> None:
     """Write the report, and print the verdicts in the first language and the page's path. Standard error says so if
     results.parquet cannot be written."""
     from bench.analysis import messages
@@ -291,8 +297,8 @@ def write_report(folders: Sequence[Path], out: Path, lang: str) -> None:
     from bench.report.page import build_pool
 
     languages = messages.parse_languages(lang)
-    report = build_pool(folders, out, languages)
-    if not (report.page.parent / exports.PARQUET).exists():
+    report = build_pool(folders, out, languages, first_page)
+    if not first_page and not (report.page.parent / exports.PARQUET).exists():
         click.echo(f"bench: {exports.NO_PARQUET}", err=True)
     for line in verdict_lines.lines(report.verdicts, languages[0], verdict_lines.wants_colour(sys.stdout)):
         click.echo(line, color=True)

@@ -41,12 +41,14 @@ from bench.report.tables.published_numbers import PublishedRow
 @dataclass(frozen=True)
 class Section:
     """Tables, figures and examples of one setting. name: the shortest unambiguous one; page: stem of the file of its
-    page; origin: the results folders of its cells, "" if there is one folder alone."""
+    page; origin: the results folders of its cells, "" if there is one folder alone; folder: of all its cells, None if
+    they lie in several."""
 
     setting: Setting
     name: str | Text
     page: str
     origin: Text | str
+    folder: Path | None
     results: Table
     solved: Table | None
     generalisation: Table | None
@@ -117,10 +119,19 @@ class Contents:
     @property
     def figures(self) -> list[Figure]:
         """Every figure of the report."""
-        figures = [figure for section in self.sections for figure in section.figures] + self.sizes
-        figures += self.deciding.values()
-        figures += [self.article.figure] if self.article else []
-        return figures + ([self.matrix] if self.matrix else [])
+        return [figure for section in self.sections for figure in section.figures] + self.sizes + self.first_figures
+
+    @property
+    def first_figures(self) -> list[Figure]:
+        """The figures of the first page."""
+        others = [self.article and self.article.figure, self.matrix]
+        return [*self.deciding.values(), *(figure for figure in others if figure is not None)]
+
+    @property
+    def first_tables(self) -> list[Table]:
+        """The tables of the first page, with rows."""
+        tables = [verdict_table(self.verdicts), self.folders, *self.published.values(), *self.in_short]
+        return [table for table in tables if table is not None and table.rows]
 
     @property
     def tables(self) -> list[Table]:
@@ -208,6 +219,7 @@ def _section(evidence: Evidence, setting: Setting, pool: Pool, figures: Path) ->
         evidence.name(setting),
         setting.slug,
         origins.of_settings(evidence, [setting]),
+        origins.folder_of(evidence, setting, pool),
         results.of_setting(evidence, setting),
         solving.table_of(evidence, setting),
         generalisation.table_of(evidence, setting),

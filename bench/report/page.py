@@ -40,8 +40,11 @@ def build(folder: Path, out: Path | None = None, languages: Sequence[str] = (ENG
     return build_pool([folder], Path(folder if out is None else out), languages).page
 
 
-def build_pool(folders: Sequence[Path], out: Path, languages: Sequence[str] = (ENGLISH,)) -> Report:
-    """Write one report of the records under these folders into `out`.
+def build_pool(
+    folders: Sequence[Path], out: Path, languages: Sequence[str] = (ENGLISH,), first_page: bool = False
+) -> Report:
+    """Write one report of the records under these folders into `out`; first_page: only the first page and what it
+    shows, with links to the pages that the folders have themselves.
 
     The report is built in a temporary folder inside `out` and moved in at the end, so an error leaves an earlier
     report as it was. In the folder of the records itself, their checksums are written too. Raises UserError if a
@@ -57,7 +60,7 @@ def build_pool(folders: Sequence[Path], out: Path, languages: Sequence[str] = (E
             cause = error.strerror or error
             raise UserError(f"cannot write a report into {out}: {cause}; name another --out") from error
         try:
-            report = write(records, building, languages)
+            report = write(records, building, languages, out if first_page else None)
             if [folder.resolve() for folder in records.folders] == [out.resolve()]:
                 (building / checksums.NAME).write_text(checksums.table(out), encoding="utf-8")
             _move_in(building, out)
@@ -66,24 +69,35 @@ def build_pool(folders: Sequence[Path], out: Path, languages: Sequence[str] = (E
     return Report(out / file_name("html", language=languages[0]), report.verdicts)
 
 
-def write(records: Pool, out: Path, languages: Sequence[str]) -> Contents:
-    """Write every file of a report into an existing folder."""
+def write(records: Pool, out: Path, languages: Sequence[str], place: Path | None = None) -> Contents:
+    """Write every file of a report into an existing folder; those of the first page alone if it has a place, where it
+    will stand."""
     figures, tables = out / "figures", out / "tables"
-    for folder in (figures, tables, out / TASKS):
+    for folder in (figures, tables, *([out / TASKS] if place is None else [])):
         folder.mkdir()
     report = contents.make(records, figures)
-    for name, text in rendering.pages(report, languages).items():
+    for name, text in rendering.pages(report, languages, place).items():
         (out / name).write_text(text, encoding="utf-8")
+    exports.write_verdicts(report, out, languages)
+    if place is None:
+        _write_scores(report, out)
+    else:
+        shown = {figure.name for figure in report.first_figures}
+        for path in figures.iterdir():
+            if path.stem not in shown:
+                path.unlink()
+    for figure in report.figures if place is None else report.first_figures:
+        figure.numbers.to_csv(tables / f"{figure.name}.csv", index=False)
+    exports.write_tables(report.tables if place is None else report.first_tables, tables)
+    return report
+
+
+def _write_scores(report: Contents, out: Path) -> None:
     scores = results_table.table(report.evidence)
     if FOLDER in report.evidence.cells:
         folder_of = report.evidence.cells.drop_duplicates("cell").set_index("cell")[FOLDER]
         scores[FOLDER] = folder_of.reindex(scores["cell"]).to_numpy()
     exports.write_scores(scores, out)
-    exports.write_verdicts(report, out, languages)
-    for figure in report.figures:
-        figure.numbers.to_csv(tables / f"{figure.name}.csv", index=False)
-    exports.write_tables(report.tables, tables)
-    return report
 
 
 def _move_in(building: Path, out: Path) -> None:

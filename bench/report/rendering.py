@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import html
+import os
 import re
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
+from urllib.parse import quote
 
 import jinja2
 from markupsafe import Markup
 
 from bench.analysis import messages
 from bench.analysis.messages import ENGLISH, Message, render
-from bench.report.contents import Contents
+from bench.report.contents import Contents, Section
 from bench.report.figures import style
 from bench.report.figures.canvas import Figure
 from bench.report.tables import examples
@@ -43,21 +46,25 @@ PAGES = tuple(
 """Files of all pages, beside TASKS, that a report can have."""
 
 
-def pages(contents: Contents, languages: Sequence[str]) -> dict[str, str]:
+def pages(contents: Contents, languages: Sequence[str], place: Path | None = None) -> dict[str, str]:
     """Path in the report's folder -> text of every page in these languages. In Markdown, everything but the first page
-    is one file."""
+    is one file.
+
+    place: the folder of a first page that has no other pages: it leads to those of the results folders themselves.
+    """
     texts = {}
     for language in languages:
         environment, name_of = _environment(language), partial(file_name, language=language)
-        environment.globals |= dict(vars(contents)) | {"file_name": name_of}
+        environment.globals |= dict(vars(contents)) | {"file_name": name_of, "whole": place is None}
+        environment.globals["home_of"] = partial(_home_of, place=place, language=language)
         others = [code for code in languages if code != language]
 
         for kind in KINDS:
-            for stem in (REPORT, DETAILS):
+            for stem in (REPORT, DETAILS) if place is None else (REPORT,):
                 links = [(code, file_name(kind, stem, code)) for code in others]
                 page = environment.get_template(f"{stem}.{kind}.j2")
                 texts[name_of(kind, stem)] = page.render(root="", others=links)
-        for section in contents.sections:
+        for section in contents.sections if place is None else ():
             links = [(code, file_name("html", section.page, code)) for code in others]
             letters = [
                 each for each, shown in contents.shown_in.items() if section.page in {one.page for one in shown}
@@ -66,6 +73,16 @@ def pages(contents: Contents, languages: Sequence[str]) -> dict[str, str]:
             text = page.render(root="../", others=links, section=section, letters=letters)
             texts[f"{TASKS}/{name_of('html', section.page)}"] = text
     return texts
+
+
+def _home_of(section: Section, place: Path | None, language: str) -> str | None:
+    """What leads from a first page in `place` to the report that has the page of a setting, None if there is none. ""
+    where it stands beside all others (place is None)."""
+    if place is None:
+        return ""
+    if section.folder is None or not (section.folder / TASKS / file_name("html", section.page, language)).is_file():
+        return None
+    return quote(Path(os.path.relpath(section.folder.resolve(), place.resolve())).as_posix()) + "/"
 
 
 def _environment(language: str) -> jinja2.Environment:

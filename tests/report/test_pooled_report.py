@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
+from urllib.parse import unquote
 
 import pandas as pd
 import pytest
@@ -15,6 +17,7 @@ from bench.analysis.evidence import Evidence
 from bench.errors import UserError
 from bench.records import cost_rounds, pool, store
 from bench.report import page
+from tests import cell_table
 from tests.report import pages
 from tests.report.conftest import Folder, rounds
 
@@ -66,6 +69,56 @@ def test_every_number_says_where_it_comes_from(two, tmp_path, capsys):
     assert claims[6]["folders"] == origin and "profile of second/run" in claims[3]["folders"]
     text = (out / "tasks" / "recall-made_up-100000-cpu.html").read_text(encoding="utf-8")
     assert text.count("lstm_none") > 3 and '<th scope="row">lstm_none</th>' in text, "outputs of both folders"
+
+
+@pytest.mark.slow
+def test_a_first_page_alone_leads_to_the_pages_of_the_folders(two, tmp_path, capsys):
+    other = Folder(tmp_path / "third run", "made_up")
+    for arm, level in (("transformer", 0.9), ("lstm_none", 0.3)):
+        for seed in (1, 2, 3):
+            other.cell("reverse", arm, seed, level=lambda split, at, level=level: level, noise=0.01)
+    page.build(other.path, languages=("en", "zh"))
+    out = tmp_path / "pages" / "all"
+    folders = [*map(str, two), str(other.path)]
+    assert main(["report", *folders, "--out", str(out), "--lang", "en,zh", "--first-page"]) == 0
+    capsys.readouterr()
+    assert {path.name for path in out.iterdir()} == {
+        "report.html", "report.zh.html", "report.md", "report.zh.md", "verdicts.json", "figures", "tables"
+    }  # fmt: skip
+    for name in ("report.html", "report.zh.html"):
+        text = (out / name).read_text(encoding="utf-8")
+        links = {link.partition("#")[0] for link in re.findall(r'href="([^"]+)"', text)} - {""}
+        assert all((out / unquote(link)).is_file() for link in links), links
+        ending = ".zh.html" if "zh" in name else ".html"
+        assert f"../../third%20run/tasks/reverse-made_up-100000-cpu{ending}" in links
+        assert "recall" in text and not any("tasks/recall" in link for link in links), "its cells lie in two folders"
+    text = (out / "report.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert links and all((out / unquote(link)).is_file() for link in links), links
+    figures = {path.stem for path in (out / "figures").iterdir()}
+    assert "matrix" in figures and figures == set(re.findall(r"figures/([\w-]+)\.svg", text))
+    assert verdict_of("G", two) == json.loads((out / "verdicts.json").read_text())["claims"][6]["verdict"]
+
+
+def test_a_first_page_alone_replaces_no_whole_report(two, capsys):
+    page.build(two[0])
+    before = sorted(path.name for path in two[0].rglob("*"))
+    assert main(["report", str(two[0]), "--first-page"]) == 2
+    assert "--first-page" in capsys.readouterr().err
+    assert main(["report", *map(str, two), "--out", str(two[0]), "--first-page"]) == 2
+    assert sorted(path.name for path in two[0].rglob("*")) == before
+
+
+@pytest.mark.slow
+def test_the_committed_page_of_all_folders_says_what_their_records_say():
+    committed = cell_table.REFERENCE / "all"
+    folders = sorted({path.parents[1] for path in cell_table.REFERENCE.glob("*/*/record.json")})
+    assert sorted(pd.read_csv(committed / "tables/folders.csv")["results folder"]) == [each.name for each in folders]
+    now = judge.verdicts_from(Evidence(pool.read(folders).records))
+    claims = json.loads((committed / "verdicts.json").read_text(encoding="utf-8"))["claims"]
+    assert [(each["letter"], each["verdict"], each["answer"]) for each in claims] == [
+        (each.letter, each.verdict, str(each.sentence)) for each in now
+    ]
 
 
 def test_one_folder_has_no_further_column(two, tmp_path):

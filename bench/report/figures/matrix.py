@@ -28,8 +28,12 @@ MAX_ALPHA = 0.55
 MAX_LINE = 24
 """Characters of a line of an arm's name."""
 
-MAX_SPACED_ARMS = 7
-"""Up to this many arms, fields have room for spaces between the numbers."""
+MAX_SPACED_ARMS, MAX_PAIRED_ARMS = 7, 14
+"""Up to this many arms, fields have room for spaces between the numbers, and for two of them on the second line."""
+
+LINE = 1.4
+"""Distance of two lines in a field, in sizes of the font. A field is at least as high as its lines, so that they do
+not overlap where there are many arms."""
 
 
 class Outcome(NamedTuple):
@@ -53,6 +57,7 @@ def draw(evidence: Evidence, folder: Path) -> Figure | None:
         figure, axes = canvas.canvas()
         size = max(5.5, min(9.0, 54 / len(names)))
         gap = " " if len(names) <= MAX_SPACED_ARMS else ""
+        between = 2 * gap if len(names) <= MAX_PAIRED_ARMS else "\n"
         for row in numbers.to_dict("records"):
             x, y = names.index(row["other"]), names.index(row["arm"])
             lead, settings = row["above"] - row["below"], sum(row[name] for name in COLUMNS.values())
@@ -61,23 +66,26 @@ def draw(evidence: Evidence, folder: Path) -> Figure | None:
             axes.add_patch(Rectangle(corner, 1, 1, fc=colour, lw=0, alpha=alpha))
             if lead < 0:
                 axes.add_patch(Rectangle(corner, 1, 1, fill=False, hatch="//", ec=style.GRID, lw=0))
-            words = f"{row['above']}{gap}:{gap}{row['below']}\n{row['level']}{gap}={2 * gap}{row['undecided']}{gap}?"
-            axes.text(x, y, words, size=size, ha="center", va="center", linespacing=1.4)
+            words = f"{row['above']}{gap}:{gap}{row['below']}\n{row['level']}{gap}={between}{row['undecided']}{gap}?"
+            axes.text(x, y, words, size=size, ha="center", va="center", linespacing=LINE)
         axes.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(names) - 0.5, -0.5), xlabel=text.x, ylabel=text.y)
-        # The options stand on a line of their own, without brackets.
+        # The options stand on a line of their own, without brackets; below narrow columns there is room for one line.
         lines = [[arms.base(name), *name.removesuffix("]").split(" [")[1:]] for name in names]
         short = ["\n".join(labels.printable(line, MAX_LINE) for line in each) for each in lines]
-        axes.set_xticks(range(len(names)), short, rotation=90, size=size)
+        below = short if len(names) <= MAX_PAIRED_ARMS else [name.replace("\n", " ") for name in short]
+        axes.set_xticks(range(len(names)), below, rotation=90, size=size)
         axes.set_yticks(range(len(names)), short, size=size)
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
-        longest = max(len(line) for each in short for line in each.split("\n"))
-        beside = 0.35 + longest * size * 0.0085
+        beside, under = (
+            0.35 + max(len(line) for each in ticks for line in each.split("\n")) * size * 0.0085
+            for ticks in (short, below)
+        )
         side = canvas.WIDTH - beside - 0.1
-        height = side * 0.75 + beside + 0.1
+        height = max(side * 0.75, len(names) * (2 + between.count("\n")) * LINE * size / 72) + under + 0.1
         figure.set_size_inches(canvas.WIDTH, height)
         figure.subplots_adjust(left=beside / canvas.WIDTH, right=1 - 0.1 / canvas.WIDTH, top=1 - 0.1 / height,
-                               bottom=beside / height)  # fmt: skip
+                               bottom=under / height)  # fmt: skip
         return canvas.save(figure, folder, "matrix", text, numbers)
 
 

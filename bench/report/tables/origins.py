@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 
 import pandas as pd
 
@@ -23,6 +24,14 @@ def of_settings(evidence: Evidence, settings: Collection[Setting]) -> Text | str
         return ""
     counts = pd.concat([evidence.finished(setting)[FOLDER] for setting in settings]).value_counts(sort=False)
     return Joined(Message("page.cells_of", folder=name, count=count) for name, count in counts.items())
+
+
+def folder_of(evidence: Evidence, setting: Setting, pool: Pool) -> Path | None:
+    """The results folder of a setting's finished cells; None if they lie in several folders, or there are none."""
+    if FOLDER not in evidence.cells:
+        return pool.folders[0]
+    names = evidence.finished(setting)[FOLDER].unique()
+    return dict(zip(pool.names, pool.folders, strict=True))[names[0]] if len(names) == 1 else None
 
 
 def of_verdict(evidence: Evidence, verdict: Verdict, pool: Pool) -> Text | str:
