@@ -124,7 +124,7 @@ class Contents:
     @property
     def first_figures(self) -> list[Figure]:
         """The figures of the first page."""
-        others = [self.article and self.article.figure, self.matrix]
+        others = [self.article.figure if self.article else None, self.matrix]
         return [*self.deciding.values(), *(figure for figure in others if figure is not None)]
 
     @property
