@@ -65,6 +65,7 @@ def examine(check_all: bool = False) -> Iterator[Finding]:
     yield from _torch()
     yield _cores()
     yield _memory()
+    yield _allocator()
     yield _fonts()
     yield from _corpora(check_all)
     yield _libraries()
@@ -131,6 +132,15 @@ def _cores() -> Finding:
     except OSError:
         pass
     return Finding("cores", f"{text} ({environment.cpu_name()}); one thread a cell (threads=N)")
+
+
+def _allocator() -> Finding:
+    names = environment.preloaded().get("preloaded")
+    if names is not None:
+        return Finding("allocator", f"LD_PRELOAD names {names}")
+    if platform.libc_ver()[0] != "glibc":
+        return Finding("allocator", "the system's")
+    return Finding("allocator", "glibc's; with tcmalloc preloaded, long runs on the CPU are faster (bench/README.md)")
 
 
 def _memory() -> Finding:

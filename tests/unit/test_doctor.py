@@ -14,7 +14,7 @@ from bench.data.corpora.files import Corpus
 from bench.diagnostics import doctor
 from bench.system import cgroups, environment
 
-SUBJECTS = ["code", "torch", "GPU", "cores", "memory", "fonts", "corpora", "optional", "BLEU", "cache"]
+SUBJECTS = ["code", "torch", "GPU", "cores", "memory", "allocator", "fonts", "corpora", "optional", "BLEU", "cache"]
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +71,14 @@ def test_limits_of_a_control_group_are_named(monkeypatch: pytest.MonkeyPatch) ->
     assert "1 usable of" in doctor._cores().text and "a quota of 1.5 cores" in doctor._cores().text
     memory = doctor._memory()
     assert memory.text.startswith("1.0 GiB, a limit of the control group") and "--jobs 1" in memory.advice
+
+
+@pytest.mark.parametrize(("library", "preload"), [("glibc", ""), ("glibc", "/usr/lib/libmine.so"), ("", "")])
+def test_the_allocator_is_named(library: str, preload: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor.platform, "libc_ver", lambda: (library, ""))
+    monkeypatch.setenv("LD_PRELOAD", preload)
+    text = doctor._allocator().text
+    assert ("tcmalloc" in text) == (library == "glibc" and not preload) and ("libmine.so" in text) == bool(preload)
 
 
 def test_a_torch_that_cannot_be_imported_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
