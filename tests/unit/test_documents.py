@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import doctest
+import json
 import re
 import shlex
 import tomllib
@@ -25,6 +26,7 @@ from bench.cli import hydra_run
 from bench.conf import files, suites
 from bench.conf.compose import GROUPS, compose
 from bench.errors import UserError
+from bench.report import rendering
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_README = 10_000
@@ -416,6 +418,20 @@ def leads_somewhere(link: str, document: Document) -> bool:
     if not target.exists() or not target.is_relative_to(ROOT):
         return False
     return not anchor or (target.suffix == ".md" and anchor in _document(target).anchors)
+
+
+@pytest.mark.parametrize(("name", "language"), [("README.md", "en"), ("README.zh.md", "zh")])
+def test_the_verdicts_of_the_readme_are_those_of_the_page_it_leads_to(name: str, language: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    folder = ROOT / "results/reference/all"
+    assert rendering.file_name("md", language=language) in [
+        Path(link).name for link in re.findall(r"\]\((results/reference/all/[^)]+)\)", text.partition("\n## ")[0])
+    ]
+    claims = json.loads((folder / "verdicts.json").read_text(encoding="utf-8"))["claims"]
+    words = {
+        each["letter"]: each["verdict"] if language == "en" else each["texts"][language]["verdict"] for each in claims
+    }
+    assert dict(re.findall(r"^\| ([A-H]) [^|]*\| \*\*([^*]+)\*\* \|", text, flags=re.MULTILINE)) == words
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
