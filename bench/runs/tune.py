@@ -269,10 +269,10 @@ def _group(row: Row) -> tuple[str, str, str]:
 
 
 def _at_edge(choice: Choice, grid: Grid) -> bool:
-    """Whether a chosen number is the lowest or the highest of at least three that were tried."""
+    """Whether a chosen number is the lowest or the highest of several that were tried. Of two, each is."""
     for key, values in grid.items():
         numbers = [number for value in values if isinstance(number := _number(value), float)]
-        if 3 <= len(numbers) == len(values) and choice.set[key] in (min(numbers), max(numbers)):
+        if 2 <= len(numbers) == len(values) and choice.set[key] in (min(numbers), max(numbers)):
             return True
     return False
 

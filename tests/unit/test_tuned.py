@@ -253,6 +253,18 @@ def test_the_page_shows_every_trial_and_marks_an_edge() -> None:
     assert "| copy | quick | `b` | 0.3 | 0.1 | failed | optim.lr=0.002 |" in text
 
 
+@pytest.mark.parametrize(
+    ("values", "marked"),
+    [(("0.1", "0.2"), True), (("0.2", "0.1"), True), (("0.05", "0.1", "0.2"), False), (("0.1",), False),
+     (("0.1", "none"), False)],
+)  # fmt: skip
+def test_of_two_values_each_is_at_the_edge(values: tuple[str, ...], marked: bool) -> None:
+    """A suite with two dropouts was tuned with both of them too high for an arm, and the page did not say so."""
+    axes = {"model.dropout": values}
+    rows = [row("a", f"model.dropout={value}", 0.1 if value == "0.1" else 0.2) for value in values]
+    assert ("(edge)" in tune.page(rows, tune.choose(rows), axes)) == marked
+
+
 def test_adopting_keeps_what_it_does_not_replace(choices: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
