@@ -81,14 +81,14 @@ def write(records: Pool, out: Path, languages: Sequence[str], place: Path | None
     exports.write_verdicts(report, out, languages)
     if place is None:
         _write_scores(report, out)
+        shown_figures, shown_tables = report.figures, report.tables
     else:
-        shown = {figure.name for figure in report.first_figures}
-        for path in figures.iterdir():
-            if path.stem not in shown:
-                path.unlink()
-    for figure in report.figures if place is None else report.first_figures:
+        shown_figures, shown_tables = report.first_figures, report.first_tables
+        names = {figure.name for figure in shown_figures}
+        _remove(figures, [path.name for path in figures.iterdir() if path.stem not in names])
+    for figure in shown_figures:
         figure.numbers.to_csv(tables / f"{figure.name}.csv", index=False)
-    exports.write_tables(report.tables if place is None else report.first_tables, tables)
+    exports.write_tables(shown_tables, tables)
     return report
 
 

@@ -16,7 +16,7 @@ from bench.analysis.claims import judge
 from bench.analysis.evidence import Evidence
 from bench.errors import UserError
 from bench.records import cost_rounds, pool, store
-from bench.report import page
+from bench.report import ledger_page, page
 from tests import cell_table
 from tests.report import pages
 from tests.report.conftest import Folder, rounds
@@ -112,7 +112,7 @@ def test_a_first_page_alone_replaces_no_whole_report(two, capsys):
 @pytest.mark.slow
 def test_the_committed_page_of_all_folders_says_what_their_records_say():
     committed = cell_table.REFERENCE / "all"
-    folders = sorted({path.parents[1] for path in cell_table.REFERENCE.glob("*/*/record.json")})
+    folders = ledger_page.default_folders(cell_table.REFERENCE)
     assert sorted(pd.read_csv(committed / "tables/folders.csv")["results folder"]) == [each.name for each in folders]
     now = judge.verdicts_from(Evidence(pool.read(folders).records))
     claims = json.loads((committed / "verdicts.json").read_text(encoding="utf-8"))["claims"]
