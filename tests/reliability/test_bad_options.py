@@ -147,10 +147,10 @@ def checks_only(monkeypatch: pytest.MonkeyPatch) -> None:
 write_report_of_the_report_command = cell_commands.write_report
 
 
-def write_report(folders: Sequence[Path], out: Path, lang: str) -> None:
+def write_report(folders: Sequence[Path], out: Path, *arguments: object) -> None:
     """The suite's report is of cells that were not run; the one of `bench report` is checked as ever."""
     if list(folders) != [out]:
-        write_report_of_the_report_command(folders, out, lang)
+        write_report_of_the_report_command(folders, out, *arguments)
 
 
 def untrained(recipe: str, seed: int, rate: float, settings: article.Settings) -> list[ArticleRow]:
