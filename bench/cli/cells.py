@@ -126,7 +126,6 @@ def suite_command(
     from bench.conf import suites
     from bench.runs import requested, steps, suite
     from bench.runs.display import board
-    from bench.system.environment import usable_cores
 
     torchrun.check_alone("bench suite")
     messages.parse_languages(lang)  # a mistake is said before the cells run, not after them
@@ -149,12 +148,8 @@ def suite_command(
             engine, chosen, out, adopted, retry_failed, timeout, workers, minutes, options, address
         )
     at_a_time = suite.concurrency(chosen.threads, jobs)
-    if chosen.threads > usable_cores():
-        click.echo(
-            f"bench: each cell of {name} uses {chosen.threads} threads, but there are only {usable_cores()} usable "
-            "cores: one cell at a time, and slower than intended",
-            err=True,
-        )
+    if slow := suite.too_few_cores(chosen.threads):
+        click.echo(slow, err=True)
     jobs_to_run = [suite.Job.of(overrides, adopted) for overrides in chosen.cells]
     requested.add(out, [job.cell for job in jobs_to_run])
     with board(sys.stderr, len(jobs_to_run)) as progress:

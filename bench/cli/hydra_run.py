@@ -34,7 +34,6 @@ from bench.records import store
 from bench.runs import suite
 from bench.runs.display import board
 from bench.system import torchrun
-from bench.system.environment import usable_cores
 from bench.system.signals import Interrupted
 
 QUIET = (
@@ -115,10 +114,8 @@ def run(words: Sequence[str], multirun: bool = False) -> dict[str, str]:
         click.echo(f"bench: settings that you adopted apply: {file}", err=True)
     for out in {cell.out for cell in cells}:
         suite.check_folder(out)
-    threads, cores = max(cell.threads for cell in cells), usable_cores()
-    if threads > cores:
-        few = f"threads={threads}, but there are only {cores} usable cores: slower than with as many threads"
-        click.echo(f"bench: {few}", err=True)
+    if slow := suite.too_few_cores(max(cell.threads for cell in cells)):
+        click.echo(slow, err=True)
     total = len(cells)
     outcomes: dict[str, str] = {}
     errors: list[UserError] = []

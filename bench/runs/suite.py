@@ -26,6 +26,13 @@ BAD = store.FAILURES
 REPORT = ("report.md", "report.html")
 
 
+def too_few_cores(threads: int) -> str:
+    """What to say before cells of this many threads run; "" where each thread has a core."""
+    if threads <= (cores := usable_cores()):
+        return ""
+    return f"bench: threads={threads}, but there are only {cores} usable cores: slower than with as many threads"
+
+
 def concurrency(threads: int, jobs: int | None = None, cores: int | None = None) -> int:
     """How many cells of this many threads run at the same time: `jobs`, or as many as the cores take.
 

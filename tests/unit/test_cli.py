@@ -293,13 +293,14 @@ def test_a_suite_writes_its_report_also_where_a_cell_failed(ran, here, monkeypat
 
 
 def test_more_threads_than_cores_is_a_message(ran, here, monkeypatch, capsys):
-    monkeypatch.setattr("bench.system.environment.usable_cores", lambda: 0)
-    assert __main__.main(["suite", "smoke", "--no-report"]) == 0
-    assert "usable cores: one cell at a time" in capsys.readouterr().err
+    for cores, said in ((1, False), (0, True)):
+        monkeypatch.setattr("bench.runs.suite.usable_cores", lambda cores=cores: cores)
+        assert __main__.main(["suite", "smoke", "--no-report"]) == 0
+        assert ("threads=1, but there are only 0 usable cores" in capsys.readouterr().err) is said
 
 
 def test_more_threads_than_cores_is_a_message_of_one_cell_too(ran, here, monkeypatch, capsys):
-    monkeypatch.setattr("bench.cli.hydra_run.usable_cores", lambda: 2)
+    monkeypatch.setattr("bench.runs.suite.usable_cores", lambda: 2)
     for threads, said in ((2, False), (3, True)):
         assert __main__.main(["run", *TINY, f"threads={threads}"]) == 0
         assert ("threads=3, but there are only 2 usable cores" in capsys.readouterr().err) is said
