@@ -24,13 +24,15 @@ SUPPORTED, REFUTED, QUALIFIED, INCONCLUSIVE = "supported", "refuted", "qualified
 NOT_TESTED = "not tested"
 VERDICTS = (SUPPORTED, REFUTED, QUALIFIED, INCONCLUSIVE, NOT_TESTED)
 
-RULES_VERSION = 5
+RULES_VERSION = 6
 """Version 1: both 95 % intervals (bootstrap, and Student's t over common seeds) on one side of zero; only claim C was
 corrected for the number of its comparisons. Version 2: Welch's t test over seeds with moderated variances, and Holm's
 correction for all comparisons of a report together. Version 3: primary comparisons, named beforehand for each suite,
 are alone in Holm's correction; one key comparison decides a claim; costs rest on a profile in rounds. Version 4: a key
 with too few seeds to be tested has no say beside a tested one. Version 5: the list of the budget `faq` alone decides
-the claims of which its key comparison was run. Versions 4 and 5 change no word of a folder with one budget."""
+the claims of which its key comparison was run. Version 6: on Multi30k of `faq`, claims G and H compare recurrent arms
+with additive attention, which validation prefers for both cells, and no longer with dot attention. Versions 4 to 6 change
+no word of a folder of another budget."""
 
 CRITERION = Message("called.version", version=RULES_VERSION, called=comparisons.CRITERION)
 
