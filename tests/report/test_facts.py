@@ -27,6 +27,21 @@ def test_a_missing_commit_has_its_reason_beside_it(tmp_path: Path, language: str
     assert text in shown and "abc1234" in shown, "cells of both kinds"
 
 
+def test_only_cells_that_are_compared_need_one_commit(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    for seed in (1, 2):
+        folder.cell("recall", seed=seed)
+        folder.cell("reverse", seed=seed, change={"code.commit": "def5678"})
+    assert not said_of_commits(tmp_path), "each task has one commit"
+    folder.cell("reverse", seed=3)
+    (warning,) = said_of_commits(tmp_path)
+    assert "reverse" in warning and "recall" not in warning
+
+
+def said_of_commits(folder: Path) -> list[str]:
+    return [text for each in facts.warnings(Evidence(results_table.read(folder))) if "commit" in (text := str(each))]
+
+
 def code(folder: Path, language: str) -> str:
     """The line about code in a report of the folder."""
     overview = facts.overview(Evidence(results_table.read(folder)))

@@ -31,8 +31,8 @@ correction for all comparisons of a report together. Version 3: primary comparis
 are alone in Holm's correction; one key comparison decides a claim; costs rest on a profile in rounds. Version 4: a key
 with too few seeds to be tested has no say beside a tested one. Version 5: the list of the budget `faq` alone decides
 the claims of which its key comparison was run. Version 6: on Multi30k of `faq`, claims G and H compare recurrent arms
-with additive attention, which validation prefers for both cells, and no longer with dot attention. Versions 4 to 6 change
-no word of a folder of another budget."""
+with additive attention, which validation prefers for both cells, and no longer with dot attention. Versions 4 to 6
+change no word of a folder of another budget."""
 
 CRITERION = Message("called.version", version=RULES_VERSION, called=comparisons.CRITERION)
 

@@ -70,9 +70,9 @@ def warnings(evidence: Evidence) -> list[Text]:
     busy = pd.to_numeric(column(evidence.cells, "environment.concurrent_cells"), errors="coerce")
     if (busy > 1).any():
         texts.append(Message("warnings.busy"))
-    commits = {value for value in column(evidence.done, "code.commit") if is_present(value)}
-    if len(commits) > 1:
-        texts.append(Message("warnings.versions"))
+    several = [setting for setting in evidence.settings() if len(_commits(evidence.finished(setting))) > 1]
+    if several:
+        texts.append(Message("warnings.versions", settings=Joined((setting.text for setting in several), "reasons")))
     if any(is_present(value) and not bool(value) for value in column(evidence.done, "code.clean")):
         texts.append(Message("warnings.changes"))
     single = [setting for setting in evidence.settings() if _fewest_seeds(evidence, setting) == 1]
@@ -207,6 +207,10 @@ def _code(cells: pd.DataFrame) -> Text:
         parts.append(Message("facts.no_commit", reason=reason))
     parts += [Message("facts.clean" if all(clean) else "facts.not_clean")] if clean else []
     return Joined(parts, "clauses")
+
+
+def _commits(cells: pd.DataFrame) -> set[str]:
+    return {value for value in column(cells, "code.commit") if is_present(value)}
 
 
 def _fewest_seeds(evidence: Evidence, setting: Setting) -> int:
