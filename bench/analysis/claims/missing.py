@@ -8,6 +8,7 @@ import pandas as pd
 from scipy import stats as distributions
 
 from bench.analysis import arms
+from bench.analysis.claims import primary
 from bench.analysis.claims.answers import Answer
 from bench.analysis.comparisons import FALSE_CALLS, MIN_ROUNDS, MIN_SEEDS, Comparison, Judgement, format_difference
 from bench.analysis.evidence import Evidence
@@ -29,7 +30,7 @@ def needed(evidence: Evidence, key: Answer | None) -> Text:
     """A sentence on what the key comparison lacks. key: None where no suite named one for these records."""
     if key is None or key.judgement is None:
         why = Message("needed.nothing") if key is None else key.remark
-        return Message("needed.run", why=why, command=QUICK)
+        return Message("needed.run", why=why, command=_deciding_suite(evidence))
     comparison = key.judgement.comparison
     if comparison.paired:
         return Message("needed.rounds", have=len(comparison.ours), command=_profile(evidence, comparison))
@@ -45,6 +46,13 @@ def needed(evidence: Evidence, key: Answer | None) -> Text:
         "needed.seeds", seeds=seeds, have=have, size=size, minutes=f"{minutes:.0f}" if minutes else "?",
         command=f"{suite} --only {arms.base(comparison.setting.task)} --seeds {first}-{first + seeds - have - 1}",
     )  # fmt: skip
+
+
+def _deciding_suite(evidence: Evidence) -> str:
+    """The command of the suite that runs every claim's comparisons: `faq` where all records are of its budget."""
+    budgets = {setting.budget for setting in evidence.settings()}
+    of_all = (each.name for each in primary.lists() if budgets and budgets <= set(each.budgets))
+    return next((f"bench suite {name} --out results/runs/{name}" for name in of_all), QUICK)
 
 
 def _profile(evidence: Evidence, comparison: Comparison) -> str:
