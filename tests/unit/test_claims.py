@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pandas as pd
@@ -46,6 +47,11 @@ def test_the_pilots_of_quick_decide_every_claim():
     """All eight, as planted; another level of one arm changes the word of its claim."""
     expected = ("qualified", "refuted", "refuted", *["supported"] * 5)
     assert words(made_records.suite()) == dict(zip(LETTERS, expected, strict=True))
+    spoken = str(made_records.suite().verdict("A").sentence)
+    assert re.search(
+        r"But an LSTM with attention gets [\d.]+ % of the tokens right, level with the Transformer", spoken
+    )
+    assert spoken.count("On reverse") == 1, spoken
     levels = made_records.PILOTS | {
         ("reverse", "lstm_dot encoder=uni"): 0.80,
         ("recall", "lstm_dot encoder=uni"): 0.80,

@@ -160,7 +160,23 @@ def verdict_sentence(evidence: Evidence, key: Answer, contrary: list[Answer]) ->
     sentence = _with_level(evidence, key)
     if not contrary:
         return sentence
-    return Joined([sentence, Message("says.however", says=_with_level(evidence, contrary[0]))], "sentences")
+    other = contrary[0]
+    if not _asks_the_same(key, other):
+        return Joined([sentence, Message("says.however", says=_with_level(evidence, other))], "sentences")
+    comparison = _of(other)
+    first, second = names(other)
+    value = quantity(comparison, _signed(comparison)[1], True)
+    is_level = other.judgement is not None and other.judgement.call == LEVEL
+    level = Message("says.level_with", first=first, margin=_margin(comparison)) if is_level else ""
+    return Joined([sentence, Message("says.but", second=second, b=value, level=level)], "sentences")
+
+
+def _asks_the_same(one: Answer, other: Answer) -> bool:
+    """Whether both compare the same cells of one arm with those of another, by the same score of as many seeds."""
+    first, second = _of(one), _of(other)
+    is_score = not first.paired and primary.GROWTH not in (one.entry.measure, other.entry.measure)
+    same = (first.setting, first.measure, first.first) == (second.setting, second.measure, second.first)
+    return is_score and same and len(first.theirs) == len(second.theirs)
 
 
 def _with_level(evidence: Evidence, answer: Answer) -> Text:
