@@ -56,7 +56,7 @@ def test_every_name_of_an_entry_exists(of_list: primary.PrimaryList, entry: Prim
 @pytest.mark.parametrize(("of_list", "entry"), [p for p in ENTRIES if p.values[1].measure == primary.COST])
 def test_every_cost_is_a_quantity_that_the_suite_profiles(of_list: primary.PrimaryList, entry: Primary) -> None:
     assert entry.what in COUNTED or entry.what in QUANTITIES
-    for suite in budgets(of_list) if of_list.budgets else ["quick"]:
+    for suite in of_list.budgets or ["quick"]:
         (profile,) = (step for step in suites.load(suite).steps if step.words[0] == "profile")
         options = dict(zip(profile.words, profile.words[1:]))
         assert {str(entry.first), str(entry.second)} <= set(options["--models"].split(","))

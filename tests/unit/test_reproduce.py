@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.report import ledger_page
 from tests import cell_table
 
-FOLDERS = sorted({path.parents[1] for path in cell_table.REFERENCE.glob("*/*/record.json")})
+FOLDERS = ledger_page.default_folders(cell_table.REFERENCE)
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

@@ -15,7 +15,8 @@ from bench.analysis.evidence import Evidence
 from bench.analysis.messages import Message, Text
 from bench.analysis.missing_values import is_present
 
-QUICK = "bench suite quick --out results/runs/quick"
+RUN = "bench suite {name} --out results/runs/{name}"
+QUICK = RUN.format(name="quick")
 PROFILE = (
     "bench profile task=reverse budget=quick --models {arms} --lengths {lengths} --what {quantities} --tokens 1024"
 )
@@ -52,7 +53,7 @@ def _deciding_suite(evidence: Evidence) -> str:
     """The command of the suite that runs every claim's comparisons: `faq` where all records are of its budget."""
     budgets = {setting.budget for setting in evidence.settings()}
     of_all = (each.name for each in primary.lists() if budgets and budgets <= set(each.budgets))
-    return next((f"bench suite {name} --out results/runs/{name}" for name in of_all), QUICK)
+    return RUN.format(name=next(of_all, "quick"))
 
 
 def _profile(evidence: Evidence, comparison: Comparison) -> str:
@@ -100,4 +101,4 @@ def command(evidence: Evidence) -> str:
     if "suite" not in evidence.cells:
         return ""
     suites = [str(name) for name in dict.fromkeys(evidence.cells["suite"]) if is_present(name)]
-    return f"bench suite {suites[0]} --out results/runs/{suites[0]}" if len(suites) == 1 else ""
+    return RUN.format(name=suites[0]) if len(suites) == 1 else ""

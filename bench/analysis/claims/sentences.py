@@ -166,8 +166,7 @@ def verdict_sentence(evidence: Evidence, key: Answer, contrary: list[Answer]) ->
     comparison = _of(other)
     first, second = names(other)
     value = quantity(comparison, _signed(comparison)[1], True)
-    is_level = other.judgement is not None and other.judgement.call == LEVEL
-    level = Message("says.level_with", first=first, margin=_margin(comparison)) if is_level else ""
+    level = Message("says.level_with", first=first, margin=_margin(comparison)) if _is_level(other) else ""
     return Joined([sentence, Message("says.but", second=second, b=value, level=level)], "sentences")
 
 
@@ -181,9 +180,13 @@ def _asks_the_same(one: Answer, other: Answer) -> bool:
 
 def _with_level(evidence: Evidence, answer: Answer) -> Text:
     sentence = says(evidence, answer)
-    if answer.judgement is not None and answer.judgement.call == LEVEL:
+    if _is_level(answer):
         return Joined([sentence, Message("says.level", margin=_margin(_of(answer)))], "sentences")
     return sentence
+
+
+def _is_level(answer: Answer) -> bool:
+    return answer.judgement is not None and answer.judgement.call == LEVEL
 
 
 def _of(answer: Answer) -> Comparison:
