@@ -145,12 +145,13 @@ class Contents:
         return [table for table in tables if table is not None and table.rows]
 
 
-def make(pool: Pool, figures: Path) -> Contents:
-    """The contents of a report. figures: the folder that figures are drawn into."""
+def make(pool: Pool, figures: Path, first_page: bool = False) -> Contents:
+    """The contents of a report. figures: the folder that figures are drawn into; first_page: of the figures and
+    examples of sections, which take most of the time, only those that the first page shows or leads to."""
     evidence = Evidence(pool.records)
-    sections = [_section(evidence, setting, pool, figures) for setting in evidence.settings()]
+    sections = [_section(evidence, setting, pool, figures, first_page) for setting in evidence.settings()]
     published = {claim.letter: published_numbers.of_claim(evidence, claim.letter) for claim in judge.CLAIMS}
-    sizes = scores.by_size(evidence, figures) + scores.by_pairs(evidence, figures)
+    sizes = [] if first_page else scores.by_size(evidence, figures) + scores.by_pairs(evidence, figures)
     arm_matrix = matrix.draw(evidence, figures)
     verdicts = judge.verdicts_from(evidence)
     untested = _untested(verdicts) if sections else []
@@ -213,7 +214,7 @@ def verdict_table(verdicts: list[Verdict]) -> Table:
     return table("verdicts", Message("page.verdicts"), judge.CRITERION, heads, rows)
 
 
-def _section(evidence: Evidence, setting: Setting, pool: Pool, figures: Path) -> Section:
+def _section(evidence: Evidence, setting: Setting, pool: Pool, figures: Path, first_page: bool) -> Section:
     return Section(
         setting,
         evidence.name(setting),
@@ -226,14 +227,20 @@ def _section(evidence: Evidence, setting: Setting, pool: Pool, figures: Path) ->
         translation.table_of(evidence, setting),
         results.other_scores(evidence, setting),
         phenomena_table.table_of(evidence, setting),
-        [
-            *scores.of_setting(evidence, setting, figures),
-            *phenomena.of_setting(evidence, setting, figures),
-            *reach.of_setting(evidence, setting, pool.cells, figures),
-            *attention.of_setting(evidence, setting, pool.cells, figures),
-        ],
-        examples.of_setting(evidence, setting, pool.cells),
+        _figures(evidence, setting, pool, figures, first_page),
+        [] if first_page else examples.of_setting(evidence, setting, pool.cells),
     )
+
+
+def _figures(evidence: Evidence, setting: Setting, pool: Pool, folder: Path, first_page: bool) -> list[Figure]:
+    if first_page:
+        return scores.of_long_sentences(evidence, setting, folder)
+    return [
+        *scores.of_setting(evidence, setting, folder),
+        *phenomena.of_setting(evidence, setting, folder),
+        *reach.of_setting(evidence, setting, pool.cells, folder),
+        *attention.of_setting(evidence, setting, pool.cells, folder),
+    ]
 
 
 def _article(pool: Pool, figures: Path) -> ArticleSection | None:

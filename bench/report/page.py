@@ -75,7 +75,7 @@ def write(records: Pool, out: Path, languages: Sequence[str], place: Path | None
     figures, tables = out / "figures", out / "tables"
     for folder in (figures, tables, *([out / TASKS] if place is None else [])):
         folder.mkdir()
-    report = contents.make(records, figures)
+    report = contents.make(records, figures, first_page=place is not None)
     for name, text in rendering.pages(report, languages, place).items():
         (out / name).write_text(text, encoding="utf-8")
     exports.write_verdicts(report, out, languages)

@@ -74,11 +74,23 @@ def by_pairs(evidence: Evidence, folder: Path) -> list[Figure]:
     return [figure for figure in figures if figure is not None]
 
 
+def of_long_sentences(evidence: Evidence, setting: Setting, folder: Path) -> list[Figure]:
+    """Those figures of `of_setting` that `long_sentences` finds."""
+    headline = evidence.headline(setting)[1:]  # whose figures are named without it
+    measures = [None if each == headline else each for each in _of_long_sentences(evidence, setting)]
+    with style.settings(setting.slug):
+        return [figure for measure in measures for figure in _by_axis(evidence, setting, "length", folder, measure)]
+
+
 def long_sentences(evidence: Evidence, setting: Setting, figures: Iterable[Figure]) -> list[Figure]:
     """Those of a setting's figures that show BLEU against source length, by beam search where it was run. They stand
     beside claim A, which is about distances; its rule uses distances alone."""
-    measures = [("length", "bleu", search) for search in series.translation_searches(evidence, setting)[-1:]]
-    return [figure for figure in figures if figure.against in measures]
+    against = [("length", *measure) for measure in _of_long_sentences(evidence, setting)]
+    return [figure for figure in figures if figure.against in against]
+
+
+def _of_long_sentences(evidence: Evidence, setting: Setting) -> list[tuple[str, str]]:
+    return [("bleu", search) for search in series.translation_searches(evidence, setting)[-1:]]
 
 
 def _by_seed(evidence: Evidence, setting: Setting, folder: Path) -> list[Figure]:
