@@ -123,7 +123,7 @@ class Recurrent(HiddenLayer):
     def _forward_padded(
         self, inputs: Tensor, hidden: Hidden | None, lengths: Tensor, weights: Weights | None
     ) -> tuple[Tensor, Hidden]:
-        """`forward` of padded rows, which the kernels skip the padding of."""
+        """`forward` of padded rows. The kernels skip the padding."""
         packed = pack_padded_sequence(inputs, lengths, batch_first=True, enforce_sorted=False)
         packed_outputs, last = self._call_kernel(packed, hidden, weights)
         outputs, _ = pad_packed_sequence(packed_outputs, batch_first=True, total_length=inputs.shape[1])

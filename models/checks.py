@@ -29,5 +29,5 @@ def direction_width(d_model: int, bidirectional: bool) -> int:
     """The width of each direction of a recurrent layer of width d_model. Raises ValueError where d_model is odd and
     two directions share it."""
     if bidirectional and d_model % 2:
-        raise ValueError(f"d_model must be even for an encoder in two directions, got {d_model}")
+        raise ValueError(f"d_model must be even for two directions, got {d_model}")
     return d_model // 2 if bidirectional else d_model

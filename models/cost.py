@@ -54,8 +54,8 @@ def state_growth(model: Model) -> tuple[int, int, int]:
     """Bytes of one hypothesis's decoding state after a source of one token, and what each further token of the source
     and of the target adds, always the same number.
 
-    One stack has one sequence, and predicts without a state of its own; without `causal` it has no state at all.
-    Measured from the tensors of states for sources of one and two tokens and after one step, on the model's device.
+    One stack: its sequence counts as the source, so the third number is 0; without `causal`, all three are 0. Measured
+    from the tensors of states for sources of one and two tokens and after one and two steps, on the model's device.
     """
     if isinstance(model, SequenceModel) and not model.causal:
         return 0, 0, 0
@@ -67,17 +67,19 @@ def state_growth(model: Model) -> tuple[int, int, int]:
                 token = _zeros(model.inputs, (1,), model.input_dim, device)
                 _, one_token = model.step(token, model.start(1))
                 _, two_tokens = model.step(token, one_token)
-                after_step = one_token
+                before = after = one_token
             else:
                 assert isinstance(model, Seq2Seq)
                 one_token, two_tokens = (
                     model.start(_zeros(model.inputs, (1, length), model.input_dim, device)) for length in (1, 2)
                 )
-                _, after_step = model.step(_zeros(model.outputs, (1,), model.output_dim, device), one_token)
+                answer = _zeros(model.outputs, (1,), model.output_dim, device)
+                _, before = model.step(answer, one_token)  # under autocast the first step may change a type, once
+                _, after = model.step(answer, before)
     finally:
         model.train(training)
     first = _bytes(one_token)
-    return first, _bytes(two_tokens) - first, _bytes(after_step) - first
+    return first, _bytes(two_tokens) - first, _bytes(after) - _bytes(before)
 
 
 def activation_bytes(model: Model) -> Callable[[float, float], float]:

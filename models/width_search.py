@@ -15,7 +15,7 @@ from models.meta_device import on_meta_device
 RULES = ("params", "nonembedding", "flops", "width")
 
 MAX_WIDTH = 16384
-"""The largest width the search tries."""
+"""The search stops doubling beyond this width."""
 
 NEIGHBOURS = 4
 """Number of widths tried on either side of the bisection's result. Inner sizes are rounded, the width of a head for

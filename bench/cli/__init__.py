@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from bench.errors import UserError
 from bench.system import paths
@@ -41,3 +42,8 @@ class PathType(click.Path):
 
 
 PATH = PathType()
+
+
+def is_given(parameter: str) -> bool:
+    """Whether a parameter of the running command was given, be it with the value of its default."""
+    return click.get_current_context().get_parameter_source(parameter) is not ParameterSource.DEFAULT

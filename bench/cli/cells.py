@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from bench.cli import EXIT_FAILED, EXIT_OK, PATH, RUNS
+from bench.cli import EXIT_FAILED, EXIT_OK, PATH, RUNS, is_given
 from bench.errors import UserError
 from bench.system import torchrun
 
@@ -136,14 +136,16 @@ def suite_command(
         ("--partition or --slurm", options or None, ("slurm",), "it needs --on slurm"),
         ("--address", address, ("ray",), "it needs --on ray"),
         ("--jobs", jobs, (None,), "--on takes --workers"),
+        ("--lang", lang if is_given("lang") else None, (None,), "--on writes no report; `bench report` does"),
+        ("--no-report", no_report or None, (None,), "--on writes no report"),
     ):
         if value is not None and engine not in accepted:
             raise UserError(f"{option} does not apply here; {advice}")
     chosen = suites.load(name, only, seeds)
     out = RUNS / name if out is None else out
     suite.check_folder(out)
+    timeout = chosen.cell_timeout if cell_timeout is None else cell_timeout
     if engine is not None:
-        timeout = chosen.cell_timeout if cell_timeout is None else cell_timeout
         return submitting.submit(
             engine, chosen, out, adopted, retry_failed, timeout, workers, minutes, options, address
         )
@@ -153,7 +155,6 @@ def suite_command(
     jobs_to_run = [suite.Job.of(overrides, adopted) for overrides in chosen.cells]
     requested.add(out, [job.cell for job in jobs_to_run])
     with board(sys.stderr, len(jobs_to_run)) as progress:
-        timeout = chosen.cell_timeout if cell_timeout is None else cell_timeout
         outcomes = suite.run(
             jobs_to_run, out, progress, at_a_time=at_a_time, suite=name, timeout=timeout, retry=retry_failed
         )

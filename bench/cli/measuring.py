@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.cli import EXIT_FAILED, EXIT_OK, PATH, RUNS
+from bench.cli import EXIT_FAILED, EXIT_OK, PATH, RUNS, is_given
 from bench.diagnostics.profile import defaults
 from bench.errors import UserError
 from bench.records.reach_rows import EXAMPLES
@@ -88,6 +88,11 @@ def profile(
     plan = make_plan(settings, models, lengths, quantities, threads, tokens, repeats, budget_seconds)
     session.check_folder(out)
     if rounds is not None:
+        for option in ("repeats", "budget_seconds"):
+            if is_given(option):
+                raise UserError(
+                    f"--{option.replace('_', '-')} does not apply with --rounds, which has its own number of calls"
+                )
         return _rounds(plan, rounds, out)
     rows = session.run(plan, out, Board(sys.stderr, len(plan.cells) * len(plan.lengths)))
     measured = sum(row["status"] == MEASURED for row in rows)

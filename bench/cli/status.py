@@ -32,7 +32,7 @@ def status_command(folder: Path, name: str | None, seeds: str | None, as_json: b
     from bench.runs import plan, requested, status, suite
 
     if not folder.is_dir():
-        raise UserError(f"{folder}: not a folder of results")
+        raise UserError(f"{folder} is not a folder; name one that `bench suite` or `bench run` wrote")
     suite.check_folder(folder, written=False)
     records = status.records_of(folder)
     planned = None if name or seeds else plan.read(folder)

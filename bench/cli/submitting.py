@@ -25,6 +25,8 @@ def slurm_options(partition: str | None, words: Sequence[str]) -> dict[str, str]
         key, equals, value = word.partition("=")
         if not key or not equals or not value:
             raise UserError(f"--slurm takes KEY=VALUE, such as account=physics; got {word[:80]!r}")
+        if key in options:
+            raise UserError(f"the Slurm option {key[:80]} is given twice; give it once")
         options[key] = value
     return options
 

@@ -24,8 +24,6 @@ from bench.conf.overrides import as_typed, unreadable
 from bench.conf.schema import Cell, Match, checked, one_line, typed
 from bench.errors import UserError
 
-GROUPS = ("task", "model", "budget", "suite")
-
 ARM_OVERRIDE = re.compile(r"[+~]*model[@.=]")
 """Overrides that name a cell's arm, or change that arm alone. They do not apply to the reference arm of `match`."""
 
@@ -65,7 +63,9 @@ def _check_override(override: str) -> None:
     key, _, value = override.partition("=")
     if not checks.KEY.fullmatch(key):
         raise UserError(f"{key[:80]!r} is not the name of a setting; `bench run --cfg job` lists the settings")
-    if key in GROUPS and "," not in value and value not in choices(key):
+    if key == "suite":
+        raise UserError("suite is no setting of a cell; run a suite with: bench suite NAME")
+    if key in tuned_settings.GROUPS and "," not in value and value not in choices(key):
         raise UserError(f"unknown {key} {value!r}; there are {', '.join(choices(key))}")
 
 

@@ -61,6 +61,7 @@ class Suite:
 
 SEED = "seed="
 NUMBER = r"(?:0|[1-9]\d{0,8})"
+MAX_SEEDS = 1000
 """A seed as --seeds takes it: 1,000 is a slip, not two seeds."""
 
 
@@ -98,7 +99,10 @@ def with_seeds(suite: Suite, seeds: str) -> Suite:
 
 def _parse_seeds(text: str) -> list[int]:
     if match := re.fullmatch(f"({NUMBER})-({NUMBER})", text):
-        seeds = list(range(int(match[1]), int(match[2]) + 1))
+        first, last = int(match[1]), int(match[2])
+        if last - first >= MAX_SEEDS:
+            raise UserError(f"--seeds {text} names {last - first + 1:,} seeds; at most {MAX_SEEDS:,} are allowed")
+        seeds = list(range(first, last + 1))
     elif re.fullmatch(f"{NUMBER}(,{NUMBER})*", text):
         seeds = sorted({int(each) for each in text.split(",")})
     else:

@@ -17,7 +17,6 @@ torch and no Hydra here."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -28,6 +27,7 @@ import yaml
 
 from bench.conf.files import CONF
 from bench.errors import UserError
+from bench.system import paths
 
 FOLDER = CONF / "tuned"
 
@@ -56,15 +56,7 @@ class Choice:
 def user_folder() -> Path:
     """The folder of the user's adopted settings: `$BENCH_TUNED`, else `seq2seq-bench/tuned` under `$XDG_CONFIG_HOME`
     or `~/.config`. It need not exist. Raises UserError where there is no home folder."""
-    if os.environ.get("BENCH_TUNED"):
-        return Path(os.environ["BENCH_TUNED"])
-    config_home = Path(os.environ.get("XDG_CONFIG_HOME", ""))
-    if config_home.is_absolute():  # the XDG base directory specification says to ignore a relative one
-        return config_home / "seq2seq-bench" / "tuned"
-    try:
-        return Path.home() / ".config" / "seq2seq-bench" / "tuned"
-    except RuntimeError as error:
-        raise UserError("there is no home folder for adopted settings; set BENCH_TUNED to a folder") from error
+    return paths.user_folder("seq2seq-bench/tuned", "BENCH_TUNED", "XDG_CONFIG_HOME", ".config", "adopted settings")
 
 
 def arm_of(overrides: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 LEFT_OUT: dict[str, str] = {
     "train_dropped_empty": "a side has no text",
-    "train_removed_overlap": "the source is also in a held-out text",
+    "train_removed_overlap": "a side that task.overlap names is also in a held-out text",
     "train_removed_duplicates": "the same pair again",
     "train_dropped_long": "a side has more subwords than max_length",
     "train_dropped_ratio": "one side is longer than max_ratio times the other",
@@ -15,11 +15,14 @@ LEFT_OUT: dict[str, str] = {
 }
 """Why a training pair is left out, by key."""
 
+ASKED_FOR = "train_beyond_pairs"
+"""The key of pairs that a user left out on purpose."""
+
 CHANGED: dict[str, str] = {
     "tabs": "lines with a tab, which became a space",
-    "nfc": "lines with letters and marks apart, which were composed (NFC)",
+    "nfc": "lines with letters and marks apart, composed to NFC",
     "invisible": "lines with invisible characters, which were removed",
-    "reserved": "lines with what SentencePiece reserves (U+2581, U+2585, <s>), which does not come back from ids",
+    "reserved": "lines with what SentencePiece reserves (U+2581, U+2585, <s>), which decoding does not restore",
     "header_lines": "first lines of tables, which are column names and no text",
     "lines_tidied": "lines with runs of white space, which became one space",
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.data.counts import CHANGED, LEFT_OUT, SET_ASIDE, SPLIT_OFF
+from bench.data.counts import ASKED_FOR, CHANGED, LEFT_OUT, SET_ASIDE, SPLIT_OFF
 from bench.data.examples import UNK, Split
 from bench.data.ragged import Ragged
 from bench.data.script import letters_by_script
@@ -93,11 +93,12 @@ def outlier(targets: Ragged) -> tuple[int, int, int] | None:
 def warnings_of(report: Report) -> list[str]:
     """What a reader should be warned about, a line each."""
     pairs, warnings = report["pairs"], []
-    lost = sum(pairs["left_out"].values())
+    left_out = {key: count for key, count in pairs["left_out"].items() if key != ASKED_FOR}
+    lost = sum(left_out.values())
     if lost > MANY_LEFT_OUT * pairs["read"]:
         warnings.append(
             f"{lost:,} of {pairs['read']:,} training pairs ({_percent(lost / pairs['read'])}) are left out: "
-            f"{_counted(pairs['left_out'], LEFT_OUT)}"
+            f"{_counted(left_out, LEFT_OUT)}"
         )
     for name, facts in report["held_out"].items():
         if facts["pairs"] < FEW_HELD_OUT:

@@ -20,7 +20,7 @@ from models.interface import SOURCE, Model, Seq2Seq, SequenceModel, State
 Layer = HiddenLayer | nn.RNNBase | nn.RNNCellBase
 
 TOKENS = 6
-"""Length of the source and the target that a model is run on."""
+"""Length of the source and the target that a model is run on, if it has as many positions."""
 
 RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = 1e-4, 1e-6
 """Numbers this close count as equal: rounding depends on the row of the batch."""
@@ -113,12 +113,13 @@ def _measure_state(model: Model) -> dict[str, Any] | None:
         state, step = model.start(src), model.step
     read[1, 1:] = read[0, 1:]
     carried: list[State] = []
-    for t in range(TOKENS):
+    tokens = read.shape[1]
+    for t in range(tokens):
         predicted, state = step(read[:, t], state)
         carried.append({name: part for name, part in state.items() if not name.startswith(SOURCE)})
     first, previous, last = (_size(carried[position]) for position in (0, -2, -1))
     return {
-        "tokens": TOKENS,
+        "tokens": tokens,
         "first": first,
         "last": last,
         "grows": last > first,
@@ -154,13 +155,14 @@ def _examples(model: Model) -> tuple[Tensor, ...]:
     sequences that do."""
     device = next(model.parameters()).device
     generator = torch_generator(0, "architecture")
+    tokens = TOKENS if model.max_length is None else min(TOKENS, model.max_length)
     sides = []
     for kind, size in ((model.inputs, model.input_dim), (model.outputs, model.output_dim)):
         if kind == "tokens":
-            drawn = torch.randint(size, (2, TOKENS), generator=generator)
+            drawn = torch.randint(size, (2, tokens), generator=generator)
             drawn[1, 0] = (drawn[0, 0] + 1) % size
         else:
-            drawn = torch.randn(2, TOKENS, size, generator=generator)
+            drawn = torch.randn(2, tokens, size, generator=generator)
         sides.append(drawn.to(device))
     if isinstance(model, SequenceModel):
         return (sides[0],)

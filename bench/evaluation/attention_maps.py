@@ -40,6 +40,9 @@ def attention_maps(model: Model, task: Task, split: Split, device: str) -> dict[
     assert isinstance(model, Seq2Seq)
     question = Batcher(Split(split.name, source, source), 1, device).make(np.array([0]))
     max_lengths = np.minimum(task.target_limit(source.lengths), MAX_TOKENS)
+    if model.max_length is not None:
+        # Read after the start token, and perhaps with one position more: `_record_attention`.
+        max_lengths = np.minimum(max_lengths, max(1, model.max_length - 2))
     decode, end_tokens = decoding_function(model)
     hypotheses = decode(model, question.src, None, max_lengths, Search())
     output = np.asarray(hypotheses.tokens[0], dtype=np.int32 if end_tokens else np.float32)
@@ -48,21 +51,27 @@ def attention_maps(model: Model, task: Task, split: Split, device: str) -> dict[
     if not attention:
         return None
     rows = len(output) + (end_tokens if hypotheses.ended[0] else 0)
+    if CROSS in attention:
+        path, weights_HTS = attention[CROSS]
+        attention[CROSS] = path, weights_HTS[:, :rows]
+    shown = ([_label(task.target_text([token])) for token in hypotheses.tokens[0]] + [SPECIALS[EOS]])[:rows]
+    end = [SPECIALS[EOS]] * (model.inputs == "tokens")
+    return _content(split, _labels(task, source) + end, shown, attention)
+
+
+def _content(
+    split: Split, source: list[str], output: list[str], attention: dict[str, tuple[str, Tensor]]
+) -> dict[str, Any]:
+    """attention: by kind, the path and weights (H, T, S) of a layer."""
     return {
         "schema": 1,
         "split": split.name,
         "index": 0,
         "cut": len(split.src[0]) > MAX_TOKENS,
-        "source": [_label(task.source_text(source[0][i : i + 1].tolist())) for i in range(len(source[0]))]
-        + [SPECIALS[EOS]] * (model.inputs == "tokens"),
-        "output": ([_label(task.target_text([token])) for token in hypotheses.tokens[0]] + [SPECIALS[EOS]])[:rows],
+        "source": source,
+        "output": output,
         "maps": [
-            {
-                "kind": kind,
-                "layer": attention[kind][0],
-                "head": head,
-                "weights": _rounded(weights[:rows] if kind == CROSS else weights),
-            }
+            {"kind": kind, "layer": attention[kind][0], "head": head, "weights": _rounded(weights)}
             for kind in KINDS
             if kind in attention
             for head, weights in enumerate(attention[kind][1])
@@ -80,19 +89,7 @@ def _of_one_stack(
     layers = [(path, calls[0][0]) for path, calls in watched.items() if calls]
     if not layers:
         return None
-    path, weights_HTT = layers[-1]
-    return {
-        "schema": 1,
-        "split": split.name,
-        "index": 0,
-        "cut": len(split.src[0]) > MAX_TOKENS,
-        "source": [_label(task.source_text(source[0][i : i + 1].tolist())) for i in range(len(source[0]))],
-        "output": [],
-        "maps": [
-            {"kind": ENCODER, "layer": path, "head": head, "weights": _rounded(weights)}
-            for head, weights in enumerate(weights_HTT)
-        ],
-    }
+    return _content(split, _labels(task, source), [], {ENCODER: layers[-1]})
 
 
 def _record_attention(model: Seq2Seq, batch: Batch) -> dict[str, tuple[str, Tensor]]:
@@ -120,6 +117,11 @@ def _record_attention(model: Seq2Seq, batch: Batch) -> dict[str, tuple[str, Tens
         if encoder_calls:
             recorded[ENCODER] = path, weights[0][0]
     return recorded
+
+
+def _labels(task: Task, source: Ragged) -> list[str]:
+    """The tokens of its one row."""
+    return [_label(task.source_text(source[0][i : i + 1].tolist())) for i in range(len(source[0]))]
 
 
 def _label(text: str) -> str:

@@ -2,8 +2,8 @@
 
 By position in the context: the mean loss of the tokens that have so many tokens before them (Kaplan et al. 2020, Fig.
 7). With the context cut: the loss of the same tokens where only the last k tokens before them are read (Khandelwal et
-al. 2018). The first depends on how hard the tokens at a position are, the second does not; but a model has seldom
-begun to read at such places in training, except the first position of its windows.
+al. 2018). The first depends on how hard the tokens at a position are; the second does not. But in training a model
+starts to read only where a window begins, so a cut context is unfamiliar to it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from bench.training import ranks
 from bench.training.batches import Batcher
 from bench.training.carried_state import CarriedState
 from bench.training.progress import Progress
-from bench.training.teacher_forcing import all_features
+from bench.training.teacher_forcing import unpadded_features
 from models.interface import SequenceModel
 
 POSITION, CONTEXT = "position", "context"
@@ -97,9 +97,7 @@ def token_losses(
     batcher = Batcher(split, batch_tokens, device)
     losses = np.zeros(len(split.tgt.tokens))
     for batch in ranks.turns(batcher.epoch(carried=carried)):
-        features, targets = all_features(model, batch, state).flatten(0, 1), batch.tgt_out.flatten()
-        if batch.unpadded is not None:
-            features, targets = features[batch.unpadded], targets[batch.unpadded]
+        features, targets = unpadded_features(model, batch, state)
         of_batch = F.cross_entropy(model.project(features).float(), targets, reduction="none").double().cpu().numpy()
         lengths = batcher.tgt_lengths[batch.rows]
         starts = np.repeat(split.tgt.offsets[batch.rows], lengths)

@@ -14,7 +14,7 @@ from bench.data.examples import BOS, EOS, PAD, Split
 from bench.evaluation.search_config import Search
 from bench.system.resources import clock
 from bench.training import precision, ranks
-from bench.training.batches import Batcher
+from bench.training.batches import Batch, Batcher
 from bench.training.progress import Progress, Silent
 from models.interface import Seq2Seq, State, select
 
@@ -228,7 +228,7 @@ def blockwise_topk(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
 class DecodedSplit:
     """The hypotheses of a split, in its order.
 
-    samples: non-padding target tokens a second of each batch but the first of each process.
+    samples: non-padding target tokens a second of each batch but the first of each process, unless it is the only one.
     """
 
     hypotheses: Hypotheses
@@ -249,6 +249,21 @@ class DecodedSplit:
         return DecodedSplit(self.hypotheses, samples)
 
 
+Answer = Callable[[Batch], tuple[Hypotheses, int]]
+"""What a model answers to a batch, and the number of tokens in it."""
+
+
+def searching(model: Seq2Seq, max_lengths: np.ndarray, search: Search) -> Answer:
+    """Answers that are searched for. max_lengths (N,): of each example of the split."""
+    decode, end_tokens = decoding_function(model)
+
+    def answer(batch: Batch) -> tuple[Hypotheses, int]:
+        hypotheses = decode(model, batch.src, batch.src_mask, max_lengths[batch.rows], search)
+        return hypotheses, sum(len(ids) + end_tokens for ids in hypotheses.tokens)
+
+    return answer
+
+
 def decode_split(
     model: Seq2Seq,
     split: Split,
@@ -258,27 +273,31 @@ def decode_split(
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> DecodedSplit:
-    """Decode every source of a split, in batches of similar lengths, which several processes share.
-
-    max_lengths (N,): of each example. batch_tokens bounds sources times beam times source length.
-    """
+    """Decode every source of a split; see `answer_split`. max_lengths (N,): of each example. batch_tokens bounds
+    sources times beam times the longer of source and reference."""
     progress = progress or Silent()
-    batcher = Batcher(split, max(1, batch_tokens // search.beam), device)
-    hypotheses = Hypotheses([[] for _ in range(len(split))], [False] * len(split))
-    samples: list[float] = []
-    plan = batcher.plan()
-    decode, end_tokens = decoding_function(model)
     progress.stage(f"decode {split.name} {search.name}", len(split), "sentences")
-    sentences = np.cumsum([len(rows) for rows in plan]).tolist()
-    own = list(ranks.turns(enumerate(plan)))
-    for number, rows in own:
+    batcher = Batcher(split, max(1, batch_tokens // search.beam), device)
+    return answer_split(batcher, searching(model, max_lengths, search), progress)
+
+
+def answer_split(batcher: Batcher, answer: Answer, progress: Progress) -> DecodedSplit:
+    """The answers to a batcher's whole split, in batches of similar lengths, which several processes share."""
+    count, plan = len(batcher.split), batcher.plan()
+    hypotheses, samples = Hypotheses([[] for _ in range(count)], [False] * count), []
+    examples = np.cumsum([len(rows) for rows in plan]).tolist()
+    for number, rows in ranks.turns(enumerate(plan)):
         batch = batcher.make(rows)
-        started = clock(device)
-        of_batch = decode(model, batch.src, batch.src_mask, max_lengths[rows], search)
-        seconds = clock(device) - started
-        if number != own[0][0] or len(own) == 1:
-            samples.append(sum(len(ids) + end_tokens for ids in of_batch.tokens) / seconds)
+        of_batch, speed = timed(answer, batch, batcher.device)
+        samples.append(speed)
         for row, ids, ended in zip(rows.tolist(), of_batch.tokens, of_batch.ended, strict=True):
             hypotheses.tokens[row], hypotheses.ended[row] = ids, ended
-        progress.advance(sentences[number])
-    return DecodedSplit(hypotheses, samples).gathered(plan)
+        progress.advance(examples[number])
+    return DecodedSplit(hypotheses, samples[1:] or samples).gathered(plan)
+
+
+def timed(answer: Answer, batch: Batch, device: str) -> tuple[Hypotheses, float]:
+    """The answer to a batch, and its tokens a second."""
+    started = clock(device)
+    hypotheses, tokens = answer(batch)
+    return hypotheses, tokens / (clock(device) - started)

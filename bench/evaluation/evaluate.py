@@ -10,9 +10,9 @@ import numpy as np
 
 from bench.data.examples import Split, TaskData
 from bench.evaluation import context_use, length_penalty, scores, token_distances
-from bench.evaluation.decoding import DecodedSplit, decode_split, decoding_function
+from bench.evaluation.decoding import DecodedSplit, decode_split, searching, timed
 from bench.evaluation.output_limits import CutOutputs, output_limits
-from bench.evaluation.read_out import read_split, reading_speeds
+from bench.evaluation.read_out import read_split, reading
 from bench.evaluation.search_config import Search, SearchConfig
 from bench.system import resources
 from bench.tasks.base import Task
@@ -162,14 +162,10 @@ def _decoding_speeds(model: Model, split: Split, task: Task, search: Search, dev
     if ranks.rank() > 0:
         return []
     if isinstance(model, SequenceModel):
-        return reading_speeds(model, split, search, device, ONE_AT_A_TIME, WARM_UP)
+        answer = reading(model, search)
+    else:
+        answer = searching(cast(Seq2Seq, model), output_limits(model, task, split), search)
     batcher = Batcher(split, 1, device)
-    max_lengths = output_limits(model, task, split)
-    samples = []
-    decode, end_tokens = decoding_function(cast(Seq2Seq, model))
-    for row in range(min(ONE_AT_A_TIME, len(split))):
-        batch = batcher.make(np.array([row]))
-        started = resources.clock(device)
-        hypotheses = decode(model, batch.src, None, max_lengths[[row]], search)
-        samples.append((len(hypotheses.tokens[0]) + end_tokens) / (resources.clock(device) - started))
+    batches = (batcher.make(np.array([row])) for row in range(min(ONE_AT_A_TIME, len(split))))
+    samples = [timed(answer, batch, device)[1] for batch in batches]
     return samples[WARM_UP:] or samples

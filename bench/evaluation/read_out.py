@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 
 from bench.data.examples import Split
-from bench.evaluation.decoding import DecodedSplit, Hypotheses
+from bench.evaluation.decoding import Answer, DecodedSplit, Hypotheses, answer_split
 from bench.evaluation.search_config import Search
-from bench.system.resources import clock
-from bench.training import precision, ranks
+from bench.training import precision
 from bench.training.batches import Batch, Batcher
 from bench.training.progress import Progress
 from bench.training.teacher_forcing import unpadded_features
@@ -34,38 +32,14 @@ def read_answers(model: SequenceModel, batch: Batch, search: Search) -> Hypothes
     return Hypotheses([part.tolist() for part in answers.cpu().split(lengths)], [True] * len(batch.rows))
 
 
+def reading(model: SequenceModel, search: Search) -> Answer:
+    """Answers that are read off."""
+    return lambda batch: (read_answers(model, batch, search), batch.target_tokens)
+
+
 def read_split(
     model: SequenceModel, split: Split, search: Search, batch_tokens: int, device: str, progress: Progress
 ) -> DecodedSplit:
-    """The answers of a whole split, in batches of similar lengths, which several processes share; samples: answers a
-    second of each batch."""
-    batcher = Batcher(split, batch_tokens, device)
-    hypotheses = Hypotheses([[] for _ in range(len(split))], [True] * len(split))
-    samples: list[float] = []
+    """The answers of a whole split; see `answer_split`."""
     progress.stage(f"read {split.name}", len(split), "sequences")
-    plan = batcher.plan()
-    sequences = np.cumsum([len(rows) for rows in plan]).tolist()
-    for number, rows in ranks.turns(enumerate(plan)):
-        batch = batcher.make(rows)
-        started = clock(device)
-        answers = read_answers(model, batch, search)
-        seconds = clock(device) - started
-        samples.append(batch.target_tokens / seconds)
-        for row, ids in zip(batch.rows.tolist(), answers.tokens, strict=True):
-            hypotheses.tokens[row] = ids
-        progress.advance(sequences[number])
-    return DecodedSplit(hypotheses, samples[1:] or samples).gathered(plan)
-
-
-def reading_speeds(
-    model: SequenceModel, split: Split, search: Search, device: str, count: int, warm_up: int
-) -> list[float]:
-    """Answers a second of each of the first `count` sequences of a split, read alone."""
-    batcher = Batcher(split, 1, device)
-    samples = []
-    for row in range(min(count, len(split))):
-        batch = batcher.make(np.array([row]))
-        started = clock(device)
-        read_answers(model, batch, search)
-        samples.append(batch.target_tokens / (clock(device) - started))
-    return samples[warm_up:] or samples
+    return answer_split(Batcher(split, batch_tokens, device), reading(model, search), progress)

@@ -41,7 +41,7 @@ class Sampling:
             return torch.nn.functional.one_hot(logits.argmax(), len(logits)).double()
         if 0 < self.top_k < len(logits):
             logits[logits < logits.topk(self.top_k).values[-1]] = -torch.inf
-        ordered, order = torch.softmax(logits / self.temperature, dim=-1).sort(descending=True)
+        ordered, order = torch.softmax((logits - logits.max()) / self.temperature, dim=-1).sort(descending=True)
         # A token stays while the ones before it have less than top_p together.
         ordered[ordered.cumsum(0) - ordered >= self.top_p] = 0.0
         return torch.zeros_like(ordered).scatter(0, order, ordered / ordered.sum())

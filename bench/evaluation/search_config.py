@@ -42,7 +42,7 @@ class SearchConfig:
     """How a cell's test sets are decoded.
 
     greedy: always run. beams: one beam search for each candidate length penalty, empty if the beam is 1; validation
-    chooses one of several. batch_tokens: sources times beam times source length.
+    chooses one of several. batch_tokens: sources times beam times the longer of source and reference.
     """
 
     greedy: Search

@@ -22,7 +22,7 @@ from models.interface import Model
 
 FREE = "free-running"
 METRIC = "copy_accuracy"
-"""Its name: token accuracy, but of the longest strings alone."""
+"""Token accuracy over the longest strings of the split alone."""
 
 
 def forced_rows(model: Model, task: Task, split: Split, batch_tokens: int, device: str) -> list[Row]:

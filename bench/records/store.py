@@ -34,7 +34,7 @@ PROFILE = "profile"
 """The folder of a profile taken within a suite, beside the cells."""
 STATUSES = ("done", "failed", "diverged", "skipped", "timeout")
 FAILURES = ("failed", "diverged", "timeout")
-"""Of cells that were run and did not succeed."""
+"""Statuses of cells that ran and did not succeed. A suite does not run them again unless told to."""
 RESUMABLE = ("failed", "timeout")
 """Cells with this status keep their checkpoints, and continue from them when they run again."""
 

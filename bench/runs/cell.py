@@ -33,7 +33,7 @@ from bench.tasks.base import Task
 from bench.training import ranks
 from bench.training.batches import Batcher
 from bench.training.checkpoint import CheckpointStore
-from bench.training.config import CARRIED
+from bench.training.config import CARRIED, FP32
 from bench.training.overfit import overfit_small_batch
 from bench.training.progress import Progress, Silent
 from bench.training.trainer import Diverged, Measured, Trainer
@@ -59,8 +59,8 @@ def run_cell(
     that runs the cell. Raises UserError for an impossible configuration before anything is written, StorageError where
     nothing can be written, and Lost where another process has taken over the cell.
 
-    Of the processes that torchrun started for a cell, each calls this; process 0 alone writes, and an error that is no
-    UserError is raised in the others. Raises `ranks.RankLost` where another process has ended."""
+    Of the processes that torchrun started for a cell, each calls this; process 0 alone writes, and an error other than
+    UserError and Diverged is raised in the others. Raises `ranks.RankLost` where another process has ended."""
     tune_allocator()
     torch.set_num_threads(cell.threads)
     if cell.device == "cuda" and not torch.cuda.is_available():
@@ -122,7 +122,7 @@ class _Run:
             for line in report.lines_of(self.data.report):
                 self.progress.say(line)
             self._warn(self.data.warnings)
-        _check_outputs(self.cell, self.data)
+        _check_settings(self.cell, self.task, self.data)
 
     def build_model(self) -> None:
         cell = self.cell
@@ -131,6 +131,10 @@ class _Run:
         self.fresh_model = partial(building.initialised, build, fit, cell.seed)
         self.model = self.fresh_model()
         check_positions(self.model, self.data)
+        if self.task.scored_by_loss and isinstance(self.model, SequenceModel) and not self.model.causal:
+            raise UserError(
+                f"model.causal=false reads the tokens that the task {cell.task} asks for; use model.causal=true"
+            )
         self.progress.say(f"{cell.model} on {cell.task}: {building.description(cell, fit)}")
         if cell.training.batching == CARRIED:
             self.progress.say(_check_carried(cell, self.task, self.data, self.model))
@@ -195,6 +199,7 @@ class _Run:
         """Record an error as the cell's status and reason."""
         if isinstance(error, Diverged):
             outcome = {"status": "diverged", "reason": str(error), "traceback": traceback.format_exc()}
+            self.record["sanity"]["loss_finite"] = False
         elif isinstance(error, DataError):
             status = "skipped" if isinstance(error, DataUnavailable) else "failed"
             outcome = {"status": status, "reason": str(error)}
@@ -209,25 +214,29 @@ class _Run:
             return
         record = self.record
         record["memory"] = record["memory"] or memory_section()
-        record["times"]["total"] = time.perf_counter() - self.started
+        # Those of a resumed cell include the processes before.
+        parts = sum(seconds or 0.0 for name, seconds in record["times"].items() if name != "total")
+        record["times"]["total"] = max(time.perf_counter() - self.started, parts)
         weights = self.weights if record["status"] == "done" else None
         store.write(self.out, record, self.curve, self.outputs, weights, self.attention, self.lease)
 
 
-def _check_outputs(cell: Cell, data: TaskData) -> None:
-    """Raises UserError for a setting that applies to tokens only, where the task's answers are real values."""
-    if data.sizes.outputs == "tokens":
-        return
+def _check_settings(cell: Cell, task: Task, data: TaskData) -> None:
+    """Raises UserError for a setting that cannot apply to the answers of the task."""
     beam = max((search.beam for search in cell.search.beams), default=1)
-    for setting, value, neutral in (
-        ("optim.label_smoothing", cell.training.label_smoothing, 0.0),
-        ("search.beam", beam, 1),
-    ):
+    smoothing, of_beam = ("optim.label_smoothing", cell.training.label_smoothing, 0.0), ("search.beam", beam, 1)
+    settings: list[tuple[tuple[str, object, object], str]] = []
+    if data.sizes.outputs != "tokens":
+        settings = [(each, f"answers made of tokens, but those of the task {cell.task} are numbers")
+                    for each in (smoothing, of_beam)]  # fmt: skip
+    elif data.sizes.one_stack:
+        settings = [(of_beam, f"outputs that are searched for, but the answers of the task {cell.task} are read off")]
+    if task.scored_by_loss:
+        precision = "search.precision", cell.search.greedy.precision, FP32
+        settings += [(precision, f"outputs, but the task {cell.task} is scored by its loss alone")]
+    for (setting, value, neutral), applies in settings:
         if value != neutral:
-            raise UserError(
-                f"{setting}={value} applies to answers made of tokens, but those of the task {cell.task} "
-                f"are numbers; use {setting}={neutral}"
-            )
+            raise UserError(f"{setting}={value} applies to {applies}; use {setting}={neutral}")
 
 
 def _check_carried(cell: Cell, task: Task, data: TaskData, model: Model) -> str:

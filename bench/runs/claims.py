@@ -55,8 +55,8 @@ class Claim:
             kill()
 
     def check(self, finished: bool = False) -> None:
-        """Raises Lost if another process has taken over. finished: whether the cell's record was written meanwhile, so
-        that only a loss before that counts."""
+        """Raises Lost if another process has taken over. finished: the cell's record is written, so a lease that is
+        lost after that does not count."""
         if self._lost.is_set() or not (finished or self.lease.is_held()):
             raise Lost(str(self.lease.path))
 

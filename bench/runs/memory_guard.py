@@ -86,8 +86,8 @@ def check_cell(
     device: str,
     say: Callable[[str], None],
 ) -> None:
-    """Raises UserError if training or decoding cannot be held. Says so where they may need more than there is: more
-    than is free now, or more than there is if outputs reach their limit. search: None where nothing is decoded."""
+    """Raises UserError if training or decoding cannot fit in memory. Warns if it needs more than is free now, or would
+    need more than there is if outputs reached their limit. search: None where nothing is decoded."""
     limit, free = memory(device)
     if limit is None:
         return

@@ -58,8 +58,8 @@ class Needs:
 
 @dataclass(frozen=True)
 class PlannedCell:
-    """earlier: hash of the record that the cell had when it was planned, empty for a folder without one, None without
-    a folder. With another record, the cell has been run."""
+    """earlier: hash of the cell's record when it was planned; empty for a folder without a record, None without a
+    folder. The cell has been run once its record differs."""
 
     name: str
     task: str

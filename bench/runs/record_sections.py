@@ -42,7 +42,7 @@ def training_sections(trainer: Trainer, model: Model, data: TaskData) -> dict[st
         },
         "selection": _selection(trainer),
         "sanity": {
-            "loss_finite": history.stopped is not None,
+            "loss_finite": True if history.stopped else None,
             "loss_fell": losses[-1] < losses[0] if len(losses) > 1 else None,
             **dict.fromkeys(("overfit", "eos_share", *SHARES, "cut", "cut_share")),
         },

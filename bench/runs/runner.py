@@ -101,7 +101,8 @@ class Runner:
             if self.suite is None:
                 raise
             status = "failed"
-            store.write(self.out, new_record(job.cell, self.suite, status, str(error)), lease=claim.lease)
+            record = new_record(job.cell, self.suite, status, str(error), concurrent=self.concurrent)
+            store.write(self.out, record, lease=claim.lease)
         except Stopped:
             return "stopped"
         reason = store.read(self.out / job.cell.name).get("reason")

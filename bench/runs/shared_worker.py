@@ -7,6 +7,7 @@ torch; the processes of cells do.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -26,7 +27,7 @@ from bench.runs.fork_server import COMMAND as SERVER
 from bench.runs.plan import Plan, PlannedCell
 from bench.runs.runner import ELSEWHERE, Job, Runner
 from bench.runs.worker import Workers
-from bench.system import leases, locks
+from bench.system import files, leases, locks
 
 EXIT_OK, EXIT_FAILED, EXIT_REFUSED, EXIT_STOPPED = 0, 1, 2, 143
 
@@ -105,16 +106,19 @@ class Worker:
 
     def _run(self, cell: PlannedCell) -> str | None:
         """The outcome of a cell; None where another worker has it, or has run it."""
-        try:
-            with claimed(self.out, cell.name, self.runner.watch, wait=False) as claim:
-                if self.queue.has_run(cell):
-                    return None
-                return self.runner.run_claimed(self._job(cell), claim)
-        except locks.Busy:
-            return None
+        with contextlib.ExitStack() as stack:
+            try:
+                with files.writing(self.out):
+                    claim = stack.enter_context(claimed(self.out, cell.name, self.runner.watch, wait=False))
+            except locks.Busy:
+                return None
+            return None if self.queue.has_run(cell) else self.runner.run_claimed(self._job(cell), claim)
 
     def _job(self, cell: PlannedCell) -> Job:
-        raw = plans.path_of(self.out).read_bytes()
+        try:
+            raw = plans.path_of(self.out).read_bytes()
+        except FileNotFoundError:
+            raw = b""  # another plan than this worker's
         if raw != self._raw:
             current = plans.read(self.out)
             if current is None or not current.covers(replace(self.plan, cells=(cell,))):

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.records import reading, store
-from bench.runs.suite import BAD, Job
+from bench.runs.suite import Job
 from bench.system import leases, locks
 from bench.system.leases import Content, Sight, Watch
 from bench.training.progress import duration
@@ -31,7 +31,7 @@ LISTED = 10
 """Cells that a message names in each state; the others are counted. Running cells are all named."""
 
 BEATS_WATCHED = 1.5
-"""How long a lease is watched for a sign of life, in the times between two of them."""
+"""How long a lease is watched for a sign of life, in heartbeat intervals."""
 
 
 @dataclass(frozen=True)
@@ -243,7 +243,7 @@ def lines(status: Status) -> list[str]:
         end = f"until {datetime.now() + timedelta(seconds=left):%Y-%m-%d %H:%M}"
         when = end if RUNNING in status.counts else "nothing runs now"
         written.append(f"about {duration(left)} left ({when}){together}, by the times of the finished cells")
-    if any(cell.state in BAD for cell in status.cells):
+    if any(cell.state in store.FAILURES for cell in status.cells):
         again = "with --retry-failed" if status.suite else "by the command that ran them"
         written.append(f"cells that failed run again {again}")
     return written

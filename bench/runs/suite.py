@@ -20,9 +20,6 @@ from bench.runs.worker import Workers
 from bench.system import files
 from bench.system.environment import code_version, usable_cores
 
-BAD = store.FAILURES
-"""Statuses that a suite does not run again unless told to: such a cell would usually fail again."""
-
 REPORT = ("report.md", "report.html")
 
 
@@ -30,7 +27,8 @@ def too_few_cores(threads: int) -> str:
     """What to say before cells of this many threads run; "" where each thread has a core."""
     if threads <= (cores := usable_cores()):
         return ""
-    return f"bench: threads={threads}, but there are only {cores} usable cores: slower than with as many threads"
+    few = f"bench: threads={threads}, but there are only {cores} usable cores"
+    return f"{few}; cells run faster with threads={max(1, cores)}"
 
 
 def concurrency(threads: int, jobs: int | None = None, cores: int | None = None) -> int:
@@ -115,7 +113,9 @@ def left_to_run(jobs: Sequence[Job], out: Path, board: Board, retry: bool) -> tu
     by_name = {job.cell.name: job for job in jobs}
     earlier = {name: record for name in by_name if (record := _earlier_record(out, name, board)) is not None}
     outcomes = {name: EARLIER for name, record in earlier.items() if record["status"] == "done"}
-    bad = {name: record["status"] for name, record in earlier.items() if record["status"] in BAD and not retry}
+    bad = {
+        name: record["status"] for name, record in earlier.items() if record["status"] in store.FAILURES and not retry
+    }
     if outcomes:
         cells = f"{len(outcomes)} cells" if len(outcomes) > 1 else next(iter(outcomes))
         board.count(len(outcomes), f"{cells} {EARLIER}; to run a cell again, delete its folder in {out}")
@@ -178,4 +178,4 @@ def summary(outcomes: Mapping[str, str]) -> str:
 
 def failed(outcomes: Mapping[str, str]) -> bool:
     """Whether a cell did not do what was asked of it. A cell skipped for missing data is not a failure."""
-    return any(status in BAD for status in outcomes.values())
+    return any(status in store.FAILURES for status in outcomes.values())

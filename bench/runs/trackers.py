@@ -20,7 +20,7 @@ from bench.system import torchrun
 
 VARIABLE = "BENCH_TRACK"
 QUICK = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
-"""Unless you set them: MLflow tries for minutes, during which a cell would stand still, whatever its server."""
+"""Defaults for variables that you have not set: MLflow would retry for minutes, and the cell would wait."""
 
 PACKAGES = {"tensorboard": "tensorboard", "mlflow": "mlflow"}
 """Names of trackers and of the packages that they need."""

@@ -62,7 +62,7 @@ def translate(
             ids = ids[:max_tokens]
         target_limit = task.target_limit(np.array([len(ids)]))
         if model.max_length is not None:
-            target_limit = np.minimum(target_limit, max_tokens)
+            target_limit = np.minimum(target_limit, model.max_length)
         hypotheses = decode_tokens(model, torch.tensor([[*ids, EOS]]), None, target_limit, config)
         if not hypotheses.ended[0]:
             say(f"line {number}: the translation reached its limit, {int(target_limit[0]):,} tokens, and is cut there")

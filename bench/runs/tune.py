@@ -27,7 +27,7 @@ SEED = 101
 """The default seed of trials. The cells of a suite have other seeds, so that no reported run was
 selected for a lucky seed."""
 
-TUNABLE = ("model", "optim", "budget", "search")
+TUNABLE = ("model", "optim", "budget")
 """The groups whose settings can be tried. The others name the data, the machine or the run."""
 
 FIRST, LAST = "first", "last"
@@ -271,7 +271,7 @@ def _group(row: Row) -> tuple[str, str, str]:
 def _at_edge(choice: Choice, grid: Grid) -> bool:
     """Whether a chosen number is the lowest or the highest of several that were tried. Of two, each is."""
     for key, values in grid.items():
-        numbers = [number for value in values if isinstance(number := _number(value), float)]
+        numbers = [number for value in values if isinstance(number := _number(value), int | float)]
         if 2 <= len(numbers) == len(values) and choice.set[key] in (min(numbers), max(numbers)):
             return True
     return False
@@ -301,9 +301,11 @@ def _losses(rows: Sequence[Row]) -> dict[str, float]:
     return {label: _mean([row["valid_loss"] for row in rows if row["settings"] == label]) for label in labels}
 
 
-def _number(text: str) -> float | str:
-    """The number that a text stands for, or the text itself."""
-    try:
-        return float(text)
-    except ValueError:
-        return text
+def _number(text: str) -> int | float | str:
+    """The number that a text stands for, a whole one as such, or the text itself."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

@@ -25,6 +25,8 @@ def check_folder(folder: Path, contents: str, is_ours: Callable[[Path], bool], w
         if written and not os.access(existing, os.W_OK | os.X_OK):
             raise UserError(f"{existing} cannot be written to; name another folder")
         if existing == folder and any(folder.iterdir()) and not is_ours(folder):
+            if not written:
+                raise UserError(f"{folder} has no {contents}; name a folder that has")
             raise UserError(f"{folder} is not empty and has no {contents}; name an empty or a new folder")
     except (OSError, ValueError) as error:
         raise UserError(f"{str(folder)[:200]!r} cannot be a folder ({reason(error)}); name another folder") from error

@@ -34,6 +34,23 @@ def parse(text: str | os.PathLike[str]) -> Path:
     return Path(text)
 
 
+def user_folder(name: str, variable: str, xdg: str, default: str, what: str) -> Path:
+    """A folder of the user's: that of an environment variable, else `name` in the folder that the XDG variable names,
+    or in the folder `default` at home. It need not exist.
+
+    what: the folder is for, in the message. Raises UserError where there is no home folder.
+    """
+    if os.environ.get(variable):
+        return Path(os.environ[variable])
+    of_xdg = Path(os.environ.get(xdg, ""))
+    if of_xdg.is_absolute():  # the XDG base directory specification says to ignore a relative one
+        return of_xdg / name
+    try:
+        return Path.home() / default / name
+    except RuntimeError as error:
+        raise UserError(f"there is no home folder for {what}; set {variable} to a folder") from error
+
+
 def check_tilde(text: str, before: str = "") -> None:
     """Raises UserError for a path that starts with `~` as the name of a home folder, which only a shell replaces, and
     only at the start of a word. A path that exists as it is typed passes.

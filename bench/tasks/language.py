@@ -18,7 +18,7 @@ al. 2020, Fig. 7), and of the same tokens with the context cut to the last token
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -160,14 +160,14 @@ class LanguageModel(Task):
         train = self._parts.train
         if self.units == CHARACTERS:
             return Characters.of_text(train)
-        return subwords.learn(train.splitlines(), self.vocabulary, escaped=True)
+        return subwords.learn(_lines(train), self.vocabulary, escaped=True)
 
     def _encoded(self, text: str) -> np.ndarray:
         """(N,) ids. Subwords do not cross a line break, for which the end token stands."""
         units = self._units
         if isinstance(units, Characters):
             return units.encode(text)
-        return np.fromiter((i for line in units.encode(text.splitlines()) for i in (*line, EOS)), dtype=np.int32)
+        return np.fromiter(_joined(units.encode(_lines(text)), text.endswith("\n")), dtype=np.int32)
 
     def loss_positions(self, split: Split) -> np.ndarray:
         return split.target_lengths
@@ -190,13 +190,13 @@ class LanguageModel(Task):
             unknown = sorted(set(text) - set(units.characters))
             if unknown:
                 raise UserError(
-                    f"the prompt has characters that the training text has not: {' '.join(map(repr, unknown))}; "
+                    f"the prompt has characters that do not occur in the training text: "
+                    f"{' '.join(map(repr, unknown))}; "
                     f"it has {repr(units.characters[:SHOWN])[1:-1]}"
                     + (f" and {len(units.characters) - SHOWN} more" if len(units.characters) > SHOWN else "")
                 )
             return units.encode(text).tolist()
-        lines = units.encode(text.split("\n"))
-        return [i for number, line in enumerate(lines) for i in (*([EOS] if number else []), *line)]
+        return list(_joined(units.encode(_lines(text)), text.endswith("\n")))
 
     def running_text(self, ids: Sequence[int]) -> str:
         """Ids as text with its line breaks."""
@@ -210,3 +210,16 @@ class LanguageModel(Task):
             else:
                 lines[-1].append(i)
         return "\n".join(units.decode(line) for line in lines)
+
+
+def _lines(text: str) -> list[str]:
+    r"""The lines of a text: a break is "\n" alone, as in `bench.data.text`."""
+    return text.removesuffix("\n").split("\n")
+
+
+def _joined(lines: Iterable[Sequence[int]], ends: bool) -> Iterator[int]:
+    """The ids of lines, with the end token between them. ends: and after the last."""
+    for number, line in enumerate(lines):
+        yield from (EOS, *line) if number else line
+    if ends:
+        yield EOS

@@ -165,9 +165,9 @@ class Batcher:
             target_tokens=int(ends[stop] - ends[start]),
         )
 
-    def epoch(self, generator: np.random.Generator | None = None, carried: bool = False) -> Iterator[Batch]:
-        """All batches of one plan; carried: of the one that `streams` makes."""
-        return (self.make(rows) for rows in (self.streams() if carried else self.plan(generator)))
+    def epoch(self, carried: bool = False) -> Iterator[Batch]:
+        """All batches of the plan that is always the same; carried: of the one that `streams` makes."""
+        return (self.make(rows) for rows in (self.streams() if carried else self.plan()))
 
 
 def _pad(side: Ragged, rows: np.ndarray, start_token: bool = False, end_token: bool = True) -> np.ndarray:

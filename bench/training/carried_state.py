@@ -1,5 +1,5 @@
-"""Recurrent state that is carried over from batch to batch: truncated back-propagation through time, by which Zaremba
-et al. (2014) and Merity et al. (2018) train language models.
+"""Recurrent state carried from batch to batch: truncated back-propagation through time, as Zaremba et al. (2014) and
+Merity et al. (2018) train language models.
 
 Batches are those of `bench.training.batches.Batcher.streams`: row i goes on where row i of the batch before ended. The
 state has the values that it had there and no gradient. A new object starts from the zero state.

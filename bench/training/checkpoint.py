@@ -101,6 +101,7 @@ class CheckpointStore:
             for path in sorted(self.folder.glob("state*.pt"))
             if path not in (self.latest, self.previous)
         ]
+        damaged = False
         for path in (self.latest, self.previous):
             if not path.exists():
                 continue
@@ -111,7 +112,10 @@ class CheckpointStore:
                     return torch.load(path, map_location=device, weights_only=True), messages
             except Exception as error:  # a damaged file can raise anything
                 damage = (str(error).splitlines() or [type(error).__name__])[0]
-            messages.append(f"{path.name} is damaged ({damage}); training resumes from the state before it")
+            messages.append(f"{path.name} is damaged ({damage}) and not used")
+            damaged = True
+        if damaged:
+            messages.append("no undamaged state is left: training starts from the beginning")
         return None, messages
 
 

@@ -11,7 +11,8 @@ from bench.training.schedule import SCHEDULES, Schedule
 
 CARRIED = "carried"
 BATCHING = ("length", "mixed", CARRIED)
-PRECISIONS = ("fp32", "bf16")
+FP32 = "fp32"
+PRECISIONS = (FP32, "bf16")
 
 LAST, BEST = "last", "best"
 AVERAGE_OF = (LAST, BEST)
@@ -52,7 +53,7 @@ class TrainingConfig(TrainingBudget):
     warmup: float = 0.1  # share of all steps over which the learning rate rises
     plateau_factor: float = 0.5  # schedule plateau: the rate is multiplied by this
     plateau_patience: int = 2  # schedule plateau: after this many validations in a row without a new lowest loss
-    weight_decay: float = 0.01  # applied to matrices; gains, biases and embeddings are excluded
+    weight_decay: float = 0.01  # of matrices, learned positions included; not of gains, biases and embeddings
     beta1: float = 0.9
     beta2: float = 0.98
     clip: float = 1.0  # largest norm of the gradient

@@ -29,7 +29,7 @@ class History:
     examples: int = 0
     source_tokens: int = 0
     target_tokens: int = 0
-    padded_tokens: int = 0  # rows times the longest side, over all batches
+    padded_tokens: int = 0  # of both sides, padding included
     train_seconds: float = 0.0
     validate_seconds: float = 0.0
     best_step: int = 0

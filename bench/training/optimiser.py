@@ -36,7 +36,8 @@ _step = inspect.unwrap(TorchAdamW.step)
 
 
 def adamw(model: Model, config: TrainingConfig) -> AdamW:
-    """The optimiser of a model's parameters. Weight decay applies to matrices that are not embeddings."""
+    """The optimiser of a model's parameters. Weight decay applies to matrices other than the embeddings of
+    tokens and values; the table of learned positions is decayed."""
     decayed = [p for n, p in model.named_parameters() if p.dim() > 1 and "embedding" not in n]
     not_decayed = [p for n, p in model.named_parameters() if not (p.dim() > 1 and "embedding" not in n)]
     return AdamW(

@@ -5,8 +5,8 @@ one process, and outside `joined`, every function here returns its argument.
 
 Every process makes the same global batches by the same plan, computes the gradients of its own rows, and gets the sum
 of all. torch's DistributedDataParallel is not used: it averages over processes, but the loss is a mean over the tokens
-of the global batch, of which every process has another number; it needs every parameter in every process, but a batch
-may have fewer rows than there are processes; and it wraps `forward`, which the contracts of models do not have.
+of the global batch, and the processes have different numbers of tokens; it needs every parameter in every process, but
+a batch may have fewer rows than there are processes; and it wraps `forward`, which is not what is trained here.
 """
 
 from __future__ import annotations

@@ -130,11 +130,13 @@ class Trainer:
             meter.add(batch.target_tokens)
             step = history.steps
             validating = step in validation_steps
-            if step % sample_interval == 0 and not validating:
+            if step % sample_interval == 0:
                 rate = meter.end_window()
                 history.samples += [] if rate is None else [rate]
-                progress.advance(step, self._note())
-            save_due = store is not None and (self._stopping(stop) or time.monotonic() - saved_at >= save_every)
+                if not validating:
+                    progress.advance(step, self._note())
+            stopping = self._stopping(stop)
+            save_due = store is not None and (stopping or time.monotonic() - saved_at >= save_every)
             if validating or save_due:
                 history.train_seconds += meter.pause()
                 if validating:
@@ -142,9 +144,9 @@ class Trainer:
                     progress.advance(step, f"valid loss {history.curve[-1]['valid_loss']:.3f}")
                 if store is not None and ranks.rank() == 0:
                     store.save(self._state())
-                    saved_at = time.monotonic()
+                saved_at = time.monotonic()
                 meter.resume(new_window=validating)
-            if self._stopping(stop):
+            if stopping:
                 saved = "its state is saved" if store is not None else "nothing is saved"
                 progress.say(f"stopped at step {step} of {planned}; {saved}")
                 raise Interrupted

@@ -62,7 +62,7 @@ REFUSED: list[tuple[Callable, dict[str, object], str]] = [
         "d_k must be even for rotary positions, which turn pairs of channels; got 5",
     ),
     *(
-        (kind, {"d_model": 7} | options, "d_model must be even for an encoder in two directions, got 7")
+        (kind, {"d_model": 7} | options, "d_model must be even for two directions, got 7")
         for kind, options in ((recurrent, {}), (residual, {}), (residual, {"cell": "mingru"}))
     ),
     *(

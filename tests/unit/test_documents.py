@@ -24,7 +24,8 @@ import bench
 from bench.__main__ import cli
 from bench.cli import hydra_run
 from bench.conf import files, suites
-from bench.conf.compose import GROUPS, compose
+from bench.conf.compose import compose
+from bench.conf.tuned_settings import GROUPS
 from bench.errors import UserError
 from bench.report import rendering
 

@@ -87,6 +87,19 @@ def test_subwords_end_each_line_with_the_end_token(own_text: Path) -> None:
     assert task.prompt_ids("a wall\n") == [*task.prompt_ids("a wall"), EOS]
 
 
+def test_only_a_line_break_ends_a_line_of_subwords(tmp_path: Path) -> None:
+    """A form feed and a line separator (U+2028) are characters of a line, in the text as in a prompt."""
+    path = tmp_path / "marks.txt"
+    text = TEXT.replace("birds", "birds\u2028and\x0cbees")
+    path.write_text(text, encoding="utf-8")
+    task = LanguageModel(text=str(path), units="subwords", vocabulary=90, context=16, held_out=0.103)
+    train = task.load().train
+    ids = [*train.src.tokens.tolist(), int(train.tgt.tokens[-1])]
+    written = in_parts(text, task.held_out, {}).train
+    assert ids.count(EOS) == written.count("\n") and not written.endswith("\n")
+    assert task.running_text(ids) == written == task.running_text(task.prompt_ids(written))
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -237,7 +250,7 @@ def test_a_model_whose_state_grows_says_what_it_reads(cells: dict[str, Path]) ->
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--prompt", "3 \u00e4"], "the prompt has characters that the training text has not: '\u00e4'"),
+        (["--prompt", "3 \u00e4"], "the prompt has characters that do not occur in the training text: '\u00e4'"),
         (["--prompt", ""], "the prompt has no token to go on from"),
         (["--prompt", "a", "--temperature", "-1"], "the temperature must be 0 or more"),
         (["--prompt", "a", "--temperature", "nan"], "the temperature must be 0 or more"),

@@ -13,6 +13,7 @@ from bench.runs import trained
 from bench.runs.cell import run_cell
 from bench.training.batches import Batcher
 from bench.training.teacher_forcing import validate
+from bench.training.trainer import Trainer
 
 TINY = (
     *("task=reverse", "model=gru_none", "budget=smoke", "budget.parameters=4000", "match.tolerance=1"),
@@ -33,6 +34,12 @@ def ran(out: Path, *words: str) -> tuple[dict, list[dict]]:
     record = store.read(out / cell.name)
     assert record["config_hash"] == cell.hash and record["sanity"]["loss_finite"]
     return record, store.load(out).curves.to_dict("records")
+
+
+def test_validations_at_every_sample_leave_a_throughput(tmp_path: Path) -> None:
+    """A budget with as many validations as samples of the speed recorded none."""
+    record, _ = ran(tmp_path, "budget.validations=40")
+    assert record["throughput"]["train"]["n"] > 10
 
 
 def test_patience_is_told(tmp_path: Path) -> None:
@@ -67,3 +74,31 @@ def test_what_cannot_be_is_one_line_and_no_record(tmp_path: Path, word: str, mes
     with pytest.raises(UserError, match=message) as error:
         run_cell(compose([*TINY, word]), tmp_path)
     assert "\n" not in str(error.value) and not list(tmp_path.glob("*/record.json"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["model=transformer_stack", "model.causal=false"], "reads the tokens that the task language asks for"),
+        (["model=lstm_stack", "search.beam=3"], "search.beam=3 applies to outputs that are searched for"),
+        (["model=lstm_stack", "search.precision=bf16"], "the task language is scored by its loss alone"),
+    ],
+)
+def test_settings_that_a_language_model_cannot_have(tmp_path: Path, words: list[str], message: str) -> None:
+    small = ["task=language", "task.train_size=60", "task.valid_size=20", "task.test_size=20", "task.context=16"]
+    with pytest.raises(UserError, match=message):
+        run_cell(compose([*small, "budget=smoke", *words]), tmp_path)
+    assert not list(tmp_path.glob("*/record.json"))
+
+
+def test_a_resumed_cell_has_the_time_of_all_its_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Trainer.run
+
+    def slow(self, *rest):
+        history = before(self, *rest)
+        history.train_seconds += 1000
+        return history
+
+    monkeypatch.setattr(Trainer, "run", slow)
+    record, _ = ran(tmp_path)
+    assert record["times"]["total"] > 1000

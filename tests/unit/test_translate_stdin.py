@@ -76,7 +76,7 @@ def test_text_is_normalised_and_that_is_told_at_the_end(run):
     assert (status, out.decode()) == (0, "der Junge\nüber\n\n\nThe a.\n")
     assert err.splitlines() == [
         "bench: 3 lines with invisible characters, which were removed",
-        "bench: 1 lines with letters and marks apart, which were composed (NFC)",
+        "bench: 1 lines with letters and marks apart, composed to NFC",
     ]
 
 

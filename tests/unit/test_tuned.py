@@ -158,7 +158,7 @@ def test_a_trial_that_says_no_values_is_refused(word: str) -> None:
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("seed=1,2", "tuning chooses settings of model, optim, budget, search alone"),
+        ("seed=1,2", "tuning chooses settings of model, optim, budget alone"),
         ("evaluate=true,false", "tuning chooses settings of"),
         ("task.train_size=10,20", "tuning chooses settings of"),
         ("optim.lr=1e-3,1e-3", "names a value twice"),
@@ -296,6 +296,18 @@ def test_one_small_search_from_words_to_choices(tmp_path: Path) -> None:
     for arm, choice in choices.items():
         best = min((r for r in rows if r["arm"] == arm), key=lambda r: r["valid_loss"])
         assert choice.set["optim.lr"] == float(best["settings"].partition("=")[2])
+
+
+def test_an_adopted_whole_number_composes_as_one(
+    choices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCH_TUNED", str(tmp_path / "mine"))
+    label = "model.n_layers=2 budget.batch_tokens=1000 optim.lr=1e-3"
+    rows = [row("gru_none", label, 0.5) | {"task": "parity"}]
+    tune.adopt(tune.write(rows, tmp_path, {"model.n_layers": ("2",)}))
+    overrides = ["task=parity", "model=gru_none", "budget=quick"]
+    adopted, typed = compose(overrides, adopted=True), compose([*overrides, *label.split()])
+    assert adopted.config == typed.config and adopted.hash == typed.hash
 
 
 def test_adopted_settings_override_the_shipped_ones_where_they_are_asked_for(

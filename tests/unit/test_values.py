@@ -94,7 +94,8 @@ def test_a_batch_against_plain_lists(inputs: str, outputs: str, rows: list[int])
 @pytest.mark.parametrize("outputs", KINDS)
 @pytest.mark.parametrize("inputs", KINDS)
 def test_every_example_is_in_one_batch_and_no_batch_is_too_wide(inputs: str, outputs: str) -> None:
-    batches = list(Batcher(examples := split(inputs, outputs), 12).epoch(np.random.default_rng(0)))
+    batcher = Batcher(examples := split(inputs, outputs), 12)
+    batches = [batcher.make(rows) for rows in batcher.plan(np.random.default_rng(0))]
     assert sorted(np.concatenate([batch.rows for batch in batches]).tolist()) == list(range(len(examples)))
     for batch in batches:
         rows, width = len(batch.rows), max(batch.src.shape[1], batch.tgt_out.shape[1])

@@ -23,7 +23,8 @@ from pathlib import Path
 
 from bench.data.corpora.download import download
 from bench.data.file_kinds import require_regular_file
-from bench.errors import DataError, DataUnavailable, UserError, reason
+from bench.errors import DataError, DataUnavailable, reason
+from bench.system import paths
 from bench.system.files import replacing
 
 
@@ -49,15 +50,7 @@ class Corpus:
 
 def cache_folder() -> Path:
     """`$BENCH_CACHE`, else `seq2seq-bench` under `$XDG_CACHE_HOME` or `~/.cache`. It need not exist."""
-    if os.environ.get("BENCH_CACHE"):
-        return Path(os.environ["BENCH_CACHE"])
-    xdg = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    if xdg.is_absolute():  # the XDG base directory specification requires to ignore a relative one
-        return xdg / "seq2seq-bench"
-    try:
-        return Path.home() / ".cache" / "seq2seq-bench"
-    except RuntimeError as error:
-        raise UserError("there is no home folder for the cache; set BENCH_CACHE to a folder") from error
+    return paths.user_folder("seq2seq-bench", "BENCH_CACHE", "XDG_CACHE_HOME", ".cache", "the cache")
 
 
 def mirror_folders() -> list[Path]:

@@ -20,7 +20,7 @@ from bench.tasks.grammar.sampling import RULES, TreeSampler
 from bench.tasks.grammar.trees import Clause, depth_of
 from bench.tasks.kinds.examples import Examples, SplitSpec
 from bench.tasks.kinds.generated import Generated
-from bench.tasks.kinds.symbols import text_of
+from bench.tasks.kinds.symbols import ids_of, text_of
 
 UNSEEN = "test_unseen"
 """Test split in which every sentence contains a combination of words that no other split has."""
@@ -29,8 +29,6 @@ MAX_TRIES = 20_000
 """Sentences drawn for one example before we conclude that there is none."""
 
 MIN_LEXICON = 2
-SHOWN = 12
-"""Number of words that an error lists."""
 
 
 @dataclass
@@ -168,16 +166,7 @@ class Sentences(Generated):
         return text_of(ids, self._target)
 
     def source_ids(self, text: str) -> list[int]:
-        ids, typed = self._source_ids, text.split()
-        unknown = [word for word in typed if word not in ids]
-        if not typed or unknown:
-            some = ", ".join(list(ids)[:SHOWN])
-            reason = f"does not know {unknown[0]!r}" if unknown else "got no word"
-            raise UserError(
-                f"the task {type(self).__name__.lower()} reads words separated by spaces, from {some}, ...; it "
-                f"{reason} in {text.strip()!r}"
-            )
-        return [ids[word] for word in typed]
+        return ids_of(text, self._source, type(self).__name__.lower())
 
 
 @dataclass(frozen=True)

@@ -47,13 +47,7 @@ class Symbols(Generated):
         return text_of(ids, self._words)
 
     def source_ids(self, text: str) -> list[int]:
-        ids = {word: FIRST_FREE_ID + i for i, word in enumerate(self._words)}
-        typed = text.split()
-        if not typed or any(word not in ids for word in typed):
-            some = ", ".join(list(ids)[:SHOWN]) + (", ..." if len(ids) > SHOWN else "")
-            name = type(self).__name__.lower()
-            raise UserError(f"the task {name} reads words separated by spaces, from {some}; got {text.strip()!r}")
-        return [ids[word] for word in typed]
+        return ids_of(text, self._words, type(self).__name__.lower())
 
 
 @dataclass
@@ -78,6 +72,23 @@ def text_of(ids: Sequence[int], words: Sequence[str]) -> str:
     """
     last = FIRST_FREE_ID + len(words)
     return " ".join(words[i - FIRST_FREE_ID] if FIRST_FREE_ID <= i < last else "?" for i in ids)
+
+
+def ids_of(text: str, words: Sequence[str], task: str) -> list[int]:
+    """The ids of words separated by spaces. task: its name. Raises UserError for other words, and for none.
+
+    >>> ids_of("b a", ["a", "b"], "copy") == [FIRST_FREE_ID + 1, FIRST_FREE_ID]
+    True
+    """
+    ids, typed = {word: FIRST_FREE_ID + i for i, word in enumerate(words)}, text.split()
+    unknown = [word for word in typed if word not in ids]
+    if not typed or unknown:
+        some = ", ".join(words[:SHOWN]) + (", ..." if len(words) > SHOWN else "")
+        reason = f"does not know {unknown[0]!r}" if unknown else "got no word"
+        raise UserError(
+            f"the task {task} reads words separated by spaces, from {some}; it {reason} in {text.strip()!r}"
+        )
+    return [ids[word] for word in typed]
 
 
 def random_strings(generator: np.random.Generator, lengths: np.ndarray, symbols: int) -> tuple[np.ndarray, np.ndarray]:
