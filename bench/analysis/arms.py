@@ -17,7 +17,7 @@ ORDER = (
 CELLS = ("lstm", "gru", "rnn")
 MINIMAL = ("minlstm", "mingru")
 STACK = "_stack"
-"""Ends the name of an arm of one stack."""
+"""Suffix of the names of arms of one stack."""
 
 ATTENTION = ("dot", "additive", "general", "multihead", "feeding")
 TRANSFORMER, ATTENTIVE, PLAIN = "transformer", "recurrent with attention", "recurrent without attention"

@@ -118,7 +118,7 @@ class Judgement:
     """A comparison, tested in its family.
 
     difference: None if an arm has no value; p_holm: adjusted p, None without enough seeds; call: ABOVE, BELOW, LEVEL
-    or OPEN (not decided); family: number of comparisons in the family."""
+    or OPEN (not decided); family: number of comparisons in the family, 0 for one that was tested by itself."""
 
     comparison: Comparison
     difference: WelchDifference | None
@@ -163,11 +163,19 @@ class Family:
         if difference is None or not comparison.testable:
             return Judgement(comparison, difference, None, OPEN, size)
         adjusted = self._different[comparison.key]
-        if adjusted <= FALSE_CALLS and abs(difference.mean) >= comparison.margin:
-            call = ABOVE if difference.mean > 0 else BELOW
-        else:
-            call = LEVEL if self._equivalent[comparison.key] <= FALSE_CALLS else OPEN
+        call = _call(comparison, difference, adjusted, self._equivalent[comparison.key])
         return Judgement(comparison, difference, adjusted, call, size)
+
+    def judge_alone(self, comparison: Comparison) -> Judgement:
+        """The judgement of a comparison outside the family, without correction: its p by Holm is its p."""
+        difference = self._difference(comparison)
+        if difference is None or not comparison.testable:
+            return Judgement(comparison, difference, None, OPEN, 0)
+        equivalence_p = difference.equivalence_p(comparison.margin)
+        assert difference.p is not None and equivalence_p is not None
+        return Judgement(
+            comparison, difference, difference.p, _call(comparison, difference, difference.p, equivalence_p), 0
+        )
 
     def _difference(self, comparison: Comparison) -> WelchDifference | None:
         key = comparison.key, comparison.first
@@ -179,6 +187,12 @@ class Family:
                 ours, theirs = list(comparison.ours.values()), list(comparison.theirs.values())
                 self._differences[key] = welch(ours, theirs, prior=prior)
         return self._differences[key]
+
+
+def _call(comparison: Comparison, difference: WelchDifference, p: float, equivalence_p: float) -> str:
+    if p <= FALSE_CALLS and abs(difference.mean) >= comparison.margin:
+        return ABOVE if difference.mean > 0 else BELOW
+    return LEVEL if equivalence_p <= FALSE_CALLS else OPEN
 
 
 def compare_arms(evidence: Evidence, setting: Setting, rows: pd.DataFrame, first: str, second: str) -> Comparison:
@@ -255,7 +269,8 @@ def describe(judgement: Judgement) -> Text:
     g = difference.effect
     effect = Message("difference.no_spread") if g is None else Message("difference.effect", g=f"{g:.1f}")
     seeds = seed_counts([difference])
-    return Message("difference.tested", size=size, effect=effect, seeds=seeds, **_test(judgement))
+    key = "difference.tested" if judgement.family else "difference.alone"
+    return Message(key, size=size, effect=effect, seeds=seeds, **_test(judgement))
 
 
 def _test(judgement: Judgement) -> dict[str, str]:

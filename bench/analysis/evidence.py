@@ -180,7 +180,8 @@ class Evidence:
         """Metrics that stand before the headline in the records but are undefined on its split."""
         split, metric, _ = self.headline(setting)
         rows = self.undefined[(self.undefined["setting"] == setting) & self.undefined["axis"].isna()]
-        reasons = dict(zip(rows["metric"], rows["reason"])) if len(rows := rows[rows["split"] == split]) else {}
+        rows = rows[(rows["split"] == split) & ~rows["unit"].isin(DESCRIPTIVE)]
+        reasons = dict(zip(rows["metric"], rows["reason"]))
         return [PassedOver(name, why, metric) for name, why in reasons.items() if not name.startswith(LITERATURE)]
 
     def signature(self, setting: Setting) -> str:
@@ -221,8 +222,12 @@ class Evidence:
 
     def same_machine(self, setting: Setting) -> bool:
         """Whether speeds and memory of this setting were measured under equal conditions."""
-        rows = self.finished(setting)
-        return all(len({str(value) for value in column(rows, name)}) <= 1 for name in MACHINE)
+        return measured_alike(self.finished(setting))
+
+
+def measured_alike(*cells: pd.DataFrame) -> bool:
+    """Whether speeds and memory of all these cells were measured under equal conditions."""
+    return all(len({str(value) for rows in cells for value in column(rows, name)}) <= 1 for name in MACHINE)
 
 
 def _by_setting(rows: pd.DataFrame) -> dict[Setting, pd.DataFrame]:

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 import pandas as pd
 
 from bench.analysis import arms
+from bench.analysis.claims.answers import every_arm
 from bench.analysis.claims.variants import variants
 from bench.analysis.comparisons import Comparison, Family, Judgement, compare_arms
 from bench.analysis.evidence import Evidence
+from bench.analysis.settings import Setting
 
 
 def judgements(evidence: Evidence, primary: list[Judgement]) -> list[Judgement]:
@@ -19,7 +21,11 @@ def judgements(evidence: Evidence, primary: list[Judgement]) -> list[Judgement]:
     verdicts, which are left out."""
     decided = {each.comparison.key for each in primary}
     distinct = {each.key: each for each in _comparisons(evidence) if each.has_values and each.key not in decided}
-    return [Family([each], alike=distinct.values()).judge(each) for each in distinct.values()]
+    by_setting: dict[Setting, list[Comparison]] = {}
+    for each in distinct.values():
+        by_setting.setdefault(each.setting, []).append(each)
+    families = {setting: Family([], alike=every_arm(evidence, own)) for setting, own in by_setting.items()}
+    return [families[each.setting].judge_alone(each) for each in distinct.values()]
 
 
 def _comparisons(evidence: Evidence) -> Iterator[Comparison]:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from bench.analysis import arms
 from bench.analysis.evidence import Evidence
-from bench.analysis.missing_values import column, is_present, option
+from bench.analysis.missing_values import column, column_mean, is_present, option
 from bench.analysis.published import IN_LEDGER
 from bench.analysis.published_score import BEST, MEDIAN, VALID, OwnScore, PublishedScore
 from bench.analysis.settings import Setting
@@ -130,8 +130,8 @@ def _results(evidence: Evidence, published: PublishedScore, score: OwnScore, nam
             len(rows) - len(scores),
             int((scores["doubt"] != "").sum()),
             tuple((key, recorded[key], theirs) for key, theirs in same.items() if recorded[key] != theirs),
-            _mean(rows, "budget.steps"),
-            _mean(rows, "parameters.total"),
+            column_mean(rows, "budget.steps"),
+            column_mean(rows, "parameters.total"),
         )  # fmt: skip
 
 
@@ -154,8 +154,3 @@ def _solved(values: Iterable[float], unit: str, metric: str, evidence: Evidence,
     if metric == LOSS or unit == "points" or (unit not in FULL_MARKS and not is_present(chance)):
         return None
     return sum(is_solved(value, float(chance) if is_present(chance) else 0.0, unit) for value in values)
-
-
-def _mean(cells: pd.DataFrame, name: str) -> float | None:
-    numbers = pd.to_numeric(column(cells, name), errors="coerce").dropna()
-    return statistics.fmean(numbers) if len(numbers) else None

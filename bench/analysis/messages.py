@@ -86,6 +86,22 @@ def translate_name(group: str, name: str, default: str | None = None) -> str | T
     return Message(key) if key in texts(ENGLISH) else name if default is None else default
 
 
+def one_or_many(key: str, count: int, **values: object) -> Message:
+    """The text `KEY.one` or `KEY.many`, by a number, which is a placeholder of both.
+
+    >>> one_or_many("difference.of_seeds", 1), one_or_many("difference.of_seeds", 3)
+    ('n = 1 seed', 'n = 3 seeds')
+    """
+    return Message(f"{key}.{'one' if count == 1 else 'many'}", count=count, **values)
+
+
+def search_name(search: str) -> str | Text:
+    """A search of the records in words: `beam5` is `beam search (5)`."""
+    if match := re.fullmatch(r"beam(\d+)", search):
+        return Message("searches.beam", size=match[1])
+    return translate_name("searches", search)
+
+
 def languages() -> list[str]:
     """Codes of the languages that have a file, English first."""
     codes = [file.name.removesuffix(".yaml") for file in _folder().iterdir() if file.name.endswith(".yaml")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,3 +35,9 @@ def flatten(config: object, prefix: str = "") -> dict[str, Any]:
     for key, value in config.items():
         options.update(flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value})
     return options
+
+
+def column_mean(cells: pd.DataFrame, name: str) -> float | None:
+    """Mean of a column of the records' table over its numbers; None if there are none."""
+    values = pd.to_numeric(column(cells, name), errors="coerce").dropna()
+    return statistics.fmean(values) if len(values) else None

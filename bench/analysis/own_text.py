@@ -1,5 +1,5 @@
-"""A user's own text in configurations: cells are of one text if the contents of their files are equal, whatever the
-spelling of the paths, and a text is called by the names of its files."""
+"""A user's own text in configurations. Cells share a text if their files have equal contents, whatever the paths; the
+text is named after its files."""
 
 from __future__ import annotations
 

@@ -25,6 +25,10 @@ BUDGET_OPTIONS = (
 itself."""
 
 
+PROFILE = "profile"
+"""In place of a task: costs of a profile, whose length takes the place of the budget."""
+
+
 @dataclass(frozen=True, order=True)
 class Setting:
     """target: what every arm is matched to by the rule, -1 if not recorded; rule: one of
@@ -43,6 +47,8 @@ class Setting:
     @property
     def text(self) -> Text:
         """The whole setting in words."""
+        if self.task == PROFILE:
+            return Message("setting.profile", length=self.budget, device=self.device)
         words = {"task": self.task, "budget": self.budget, "device": self.device}
         return (
             Message("setting.full", aim=self.aim, **words)

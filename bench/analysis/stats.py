@@ -20,7 +20,7 @@ Interval = tuple[float, float]
 RESAMPLES = 10_000
 SEED = 20_170_612
 
-SEED_UNIT = "seed"
+SEED_UNIT, ROUND_UNIT = "seed", "round"
 """The unit of resampling of every result here."""
 
 ONE_SEED = "one seed: no interval over seeds"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, special
 
-from bench.analysis.stats import ONE_SEED, SEED_UNIT, Interval, finite
+from bench.analysis.stats import ONE_SEED, ROUND_UNIT, SEED_UNIT, Interval, finite
 
 MOST_WEIGHT = 0.25
 """Degrees of freedom of the prior, at most, as a share of the sample's."""
@@ -126,12 +126,12 @@ def paired(first: Mapping[int, float], second: Mapping[int, float], level: float
     values = finite([first[key] - second[key] for key in common])
     mean, n = float(values.mean()), len(values)
     if n == 1:
-        return WelchDifference((1, 1), mean, reason=ONE_SEED)
+        return WelchDifference((1, 1), mean, reason=ONE_SEED, unit=ROUND_UNIT)
     df = n - 1
     error = max(float(values.std(ddof=1)) / math.sqrt(n), 1e-15)
     half = float(special.stdtrit(df, (1 + level) / 2)) * error
     p = float(2 * special.stdtr(df, -abs(mean) / error))
-    return WelchDifference((n, n), mean, (mean - half, mean + half), None, p, error, df)
+    return WelchDifference((n, n), mean, (mean - half, mean + half), None, p, error, df, unit=ROUND_UNIT)
 
 
 def hedges_g(first: Sequence[float] | np.ndarray, second: Sequence[float] | np.ndarray) -> float | None:

@@ -161,11 +161,12 @@ def reach(runs: tuple[Path, ...], results: Path | None, split: str | None, examp
 @click.option("--out", type=PATH, default=RUNS / "article", show_default=True, help="Folder of the files.")
 @click.option("--trials", is_flag=True, help="Run the learning-rate trials again instead.")
 def article(out: Path, trials: bool) -> int:
-    """Train a class with the article's printed call by its recipe and with cross-entropy.
+    """Compare the article's training recipe with cross-entropy.
 
-    Mean squared error on one-hot targets, and cross-entropy: the same initial weights, batches and steps, three seeds,
-    on `reverse`. Half a minute on one core. Writes article.csv and article.json; files of the same settings and code
-    are kept. --trials writes article_trials.yaml instead: both recipes at every learning rate (three times as long).
+    A class with the article's printed call is trained with mean squared error on one-hot targets, and with
+    cross-entropy: the same initial weights, batches and steps, three seeds, on `reverse`. Half a minute on one core.
+    Writes article.csv and article.json; files of the same settings and code are kept. --trials writes
+    article_trials.yaml instead: both recipes at every learning rate (three times as long).
 
     Exit status: 0 on success; 2 for invalid input, or if the files cannot be written.
     """

@@ -36,14 +36,14 @@ def status_command(folder: Path, name: str | None, seeds: str | None, as_json: b
     suite.check_folder(folder, written=False)
     records = status.records_of(folder)
     planned = None if name or seeds else plan.read(folder)
-    noted = {} if name or seeds else requested.read(folder)
-    noted |= {} if planned is None else {cell.name: (cell.task, cell.model) for cell in planned.cells}
+    requested_cells = {} if name or seeds else requested.read(folder)
+    requested_cells |= {} if planned is None else {cell.name: (cell.task, cell.model) for cell in planned.cells}
     recorded = status.suite_of(records) if planned is None else planned.suite
     name = name or (recorded if recorded in files.choices("suite") else None)
     chosen = None if name is None else suites.load(name, seeds=seeds)
-    jobs = [] if chosen is None or noted else [suite.Job.of(overrides) for overrides in chosen.cells]
+    jobs = [] if chosen is None or requested_cells else [suite.Job.of(overrides) for overrides in chosen.cells]
     at_a_time = 1 if chosen is None else suite.concurrency(chosen.threads)
-    current = status.read(folder, records, jobs, name, at_a_time, noted)
+    current = status.read(folder, records, jobs, name, at_a_time, requested_cells)
     verdicts = judge.verdicts(store.load(folder)) if current.counts.get("done") else []
     if as_json:
         click.echo(json.dumps(status.as_json(current, {each.letter: each.verdict for each in verdicts}), indent=1))

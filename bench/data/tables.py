@@ -146,7 +146,8 @@ def _check_columns(rows: Sequence[Row], least: int, form: TableForm, where: str)
     if len(first) < least:
         others = [name for name, mark in SEPARATORS.items() if mark != form.separator and mark in "".join(first)]
         advice = f"; if {others[0]}s separate its columns, add task.separator={others[0]}" if others else ""
-        raise DataError(f"{where}, line 1: {len(first)} columns, so there is no column {least}{advice}")
+        count = "1 column" if len(first) == 1 else f"{len(first)} columns"
+        raise DataError(f"{where}, line 1: {count}, so there is no column {least}{advice}")
     for number, cells in rows:
         if len(cells) != len(first):
             raise DataError(f"{where}, line {number}: {len(cells)} columns, and line 1 has {len(first)}")

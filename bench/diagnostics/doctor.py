@@ -109,7 +109,10 @@ def _torch() -> Iterator[Finding]:
         )
         known = json.loads(process.stdout)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
-        last = (getattr(error, "stderr", None) or str(error)).strip().rpartition("\n")[2]
+        written = getattr(error, "stderr", None) or str(error)
+        if isinstance(written, bytes):  # of a process that ran out of time, whatever `text` says
+            written = written.decode(errors="replace")
+        last = written.strip().rpartition("\n")[2]
         yield Finding("torch", f"cannot be imported ({last:.60})", "install torch again: make clean, then make bench")
         return
     yield Finding("torch", known["version"])

@@ -28,8 +28,8 @@ UNITS = {quantity: PER_TOKEN if quantity == "latency" else PER_SECOND for quanti
 MEASURED, ERROR, KILLED, LEFT_OUT = "measured", "error", "killed", "left out"
 STATUSES = (MEASURED, ERROR, KILLED, LEFT_OUT)
 """Status of a row: MEASURED; ERROR, the work raised an exception; KILLED, its process died or was ended after a time
-limit; LEFT_OUT, not attempted, because it does not fit into memory, or by a shorter length would take too long or die.
-All but MEASURED rows have a reason and no numbers."""
+limit; LEFT_OUT, not attempted: it does not fit into memory, or a shorter length shows that it would take too long or
+die. All but MEASURED rows have a reason and no numbers."""
 
 COLUMNS = (
     *("arm", "length", "what", "status", "unit", "median", "q25", "q75", "n"),  # over n calls after the warm-up

@@ -12,8 +12,8 @@ from bench.system.leases import Lease, Lost
 
 WORK = ".work"
 BUILDING, WEIGHTS_BUILDING, STATE_BUILDING = "finished", "weights", ".new"
-"""In a cell's work folder: how the names begin of its next folder and of its weights, and how those of its next
-training state end."""
+"""Names in a cell's work folder: prefix of its next folder, prefix of its weights, suffix of its next training
+state."""
 
 
 def work_folder(out: Path, cell: str) -> Path:
@@ -32,9 +32,9 @@ def lease_file(out: Path, cell: str) -> Path:
 
 
 def clear_unfinished(out: Path, cell: str) -> None:
-    """Delete what earlier processes of the cell left half done; whole training states stay. To be called by who holds
-    the cell's lease, before it reads the cell's record: an earlier holder that still runs cannot publish these files
-    any more."""
+    """Delete what earlier processes of the cell left half done; whole training states stay. Only the holder of the
+    cell's lease may call this, before it reads the cell's record: an earlier holder that still runs cannot publish
+    these files any more."""
     work = work_folder(out, cell)
     for path in sorted(work.iterdir()) if work.is_dir() else ():
         if path.name.startswith((BUILDING, WEIGHTS_BUILDING)) or path.name.endswith(STATE_BUILDING):

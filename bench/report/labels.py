@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from bench.analysis import arms
 from bench.analysis.messages import Joined, Message, Text, translate_name
+from bench.metrics import LESS_IS_BETTER
 from bench.report.figures import fonts
 
 
@@ -84,6 +85,11 @@ def axis_label(name: str, unit_name: str = "") -> str | Text:
 def axis_name(name: str) -> str | Text:
     """Name of a task's axis inside a sentence."""
     return translate_name("axis_names", name)
+
+
+def by_merit(kind: str, unit: str) -> str:
+    """The text of a kind of figure, by whether more or less of the unit is better."""
+    return f"{kind}, less is better" if unit in LESS_IS_BETTER else kind
 
 
 def metric_name(metric: str) -> str | Text:

@@ -76,8 +76,8 @@ def pages(contents: Contents, languages: Sequence[str], place: Path | None = Non
 
 
 def _home_of(section: Section, place: Path | None, language: str) -> str | None:
-    """What leads from a first page in `place` to the report that has the page of a setting, None if there is none. ""
-    where it stands beside all others (place is None)."""
+    """Relative path from a first page in `place` to the report that has the page of a setting: "" in a whole report
+    (place is None), None if there is none."""
     if place is None:
         return ""
     if section.folder is None or not (section.folder / TASKS / file_name("html", section.page, language)).is_file():

@@ -84,7 +84,7 @@ class Sentence:
         return " ".join([words[first], *words[:first], *words[first + 1 :], MARK])
 
     @property
-    def tells(self) -> bool:
+    def tells_rules(self) -> bool:
         """Whether the first word of its question tells the two rules apart."""
         return self.question.split()[0] != self.linear_question.split()[0]
 
@@ -117,7 +117,7 @@ class Question(Symbols):
             questioned = spec.name == GENERAL or generator.random() < 0.5
             # Both rules fit a question without a relative clause on its subject. With one, they do not, and the first
             # word tells them apart unless both clauses have the same auxiliary.
-            usable = sentence.tells if spec.name == GENERAL else not _has_relative_clause(sentence.subject)
+            usable = sentence.tells_rules if spec.name == GENERAL else not _has_relative_clause(sentence.subject)
             if questioned and not usable:
                 continue
             sources.append([*sentence.words, QUESTION if questioned else STATEMENT])

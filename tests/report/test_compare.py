@@ -16,6 +16,7 @@ from bench.__main__ import main
 from bench.analysis import stats
 from bench.analysis.compare import scores as scoring
 from bench.analysis.compare import sets, words
+from bench.analysis.comparisons import FALSE_CALLS
 
 ROOT = Path(sets.__file__).parents[2]
 DRAWS = {"seed": 1, "resamples": 50, "trials": 50}
@@ -104,7 +105,7 @@ def test_noise_alone_is_seldom_called():
     rng, false = np.random.default_rng(11), 0
     for _ in range(400):
         p_values = [scoring._paired(list(rng.normal(0, 1, 4))) for _ in range(6)]
-        false += min(stats.holm(p_values)) < scoring.LEVEL
+        false += min(stats.holm(p_values)) < FALSE_CALLS
     assert false / 400 < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 400)
 
 

@@ -116,7 +116,9 @@ def test_a_key_with_too_few_seeds_has_no_say_beside_a_tested_one(decided, word):
     few = replace(
         few, question=replace(few.question, comparison=replace(few.question.comparison, ours=ours, theirs=theirs))
     )
-    assert judge.word_of([few, answer("key", decided)]) == judge.word_of([answer("key", decided), few]) == word
+    tested = answer("key", decided)
+    assert judge.word_of([few, tested]) == judge.word_of([tested, few]) == word
+    assert judge._spoken_of([few, tested], decided != OPEN) is tested, "the sentence is of the one that decides"
     assert judge.word_of([few]) == judge.word_of([few, few]) == "inconclusive"
 
 
@@ -252,14 +254,14 @@ def test_seed_zero_is_a_seed():
 
 
 def test_open_where_some_seeds_solve_the_task():
-    """However clear the means: the share of solved seeds is in the sentence, and no test is made."""
+    """However clear the means: the share of solved seeds is in the sentence, and the test is not relied on."""
     made = Made("standard").arm("lstm_none", 0.2)
     for seed, level in enumerate((0.99, 0.99, 0.99, 0.55), start=1):
         made.arm("lstm_dot", level, seeds=(seed,))
     verdict = made.verdict("G")
     assert verdict.verdict == "inconclusive" and verdict.comparisons[0].p_holm <= 0.05
     assert "seeds that solve it, at 90 % or more: 3/4 and 0/4" in verdict.sentence
-    assert "so no test is made" in text(verdict) and "so no test is made" in verdict.needed
+    assert all("so the test is not relied on" in said for said in (text(verdict), verdict.needed))
     solved = standard("lstm_dot", 0.97, "lstm_none", 0.2).verdict("G")
     assert solved.verdict == "supported" and "seeds that solve it" not in solved.sentence
 
@@ -277,6 +279,14 @@ def test_both_at_chance_say_nothing():
     verdict = standard("lstm_dot", 0.105, "lstm_none", 0.065, noise=0.0005).verdict("G")
     assert verdict.verdict == "inconclusive" and "Neither arm is above chance" in text(verdict)
     assert standard("lstm_dot", 0.165, "lstm_none", 0.065, noise=0.0005).verdict("G").verdict == "supported"
+
+
+@pytest.mark.slow
+def test_rounds_that_no_two_arms_share_are_named():
+    made = made_records.suite()
+    made.rounds = [replace(row, round=row.round + 100) if row.arm == "transformer" else row for row in made.rounds]
+    verdict = made.verdict("D")
+    assert verdict.verdict == "not tested" and "no round of the profile in common" in verdict.sentence
 
 
 @pytest.mark.slow

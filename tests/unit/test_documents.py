@@ -497,3 +497,17 @@ def test_a_broken_document_is_refused(tmp_path):
     assert leads_somewhere("conf/README.md#suites", document) and not leads_somewhere("conf/README.md#suite", document)
     assert not exists("bench/nowhere.py", document) and not has_name("bench.nowhere") and not has_name("bench.lode")
     assert list(tree_paths("a/     words\n  b.py, c.py   words\nd.py")) == ["a/", "a/b.py", "a/c.py", "d.py"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "modules"),
+    [
+        ("models", "*.py"), ("bench/conf", "*.py"), ("bench/diagnostics", "**/*.py"), ("bench/evaluation", "*.py"),
+        ("bench/report", "**/*.py"), ("bench/training", "*.py"), ("bench/analysis", "*.py"),
+        ("bench/tasks", "kinds/*.py"),
+    ],
+)  # fmt: skip
+def test_the_list_of_a_folder_s_files_is_complete(folder: str, modules: str) -> None:
+    text = (ROOT / folder / "README.md").read_text(encoding="utf-8")
+    names = {path.name for path in (ROOT / folder).glob(modules)} - {"__init__.py"}
+    assert names and not [name for name in sorted(names) if not re.search(rf"\b{re.escape(name)}", text)]

@@ -145,12 +145,18 @@ def test_the_head_of_the_file_names_what_the_code_knows() -> None:
     assert yaml.safe_load(text).keys() == LISTS.keys()
 
 
-def test_more_rounds_are_those_of_the_profile_of_quick() -> None:
+@pytest.mark.parametrize("suite", ["quick", "faq"])
+def test_more_rounds_are_those_of_the_suite_s_profile(suite: str) -> None:
     """The command of an open claim on costs measures what the suite's own step measures."""
-    (profile,) = (step for step in suites.load("quick").steps if step.words[0] == "profile")
+    (profile,) = (step for step in suites.load(suite).steps if step.words[0] == "profile")
     options = dict(zip(profile.words, profile.words[1:]))
+    budget, tokens = missing.PROFILES[options["--lengths"]]
     command = missing.PROFILE.format(
-        arms=options["--models"], lengths=options["--lengths"], quantities=options["--what"]
+        arms=options["--models"],
+        lengths=options["--lengths"],
+        quantities=options["--what"],
+        budget=budget,
+        tokens=tokens,
     )
     assert command == f"bench {profile.command}".rpartition(" --rounds")[0]
     assert options["--models"] == ",".join(ARMS)

@@ -52,7 +52,7 @@ def test_csv_as_spreadsheets_write_it():
         ('a,b\n"c"d,e\n', CSV, "line 2: the quotes of this row do not match"),
         ('a,b\n"two\nlines",d\ne,f,g\n', CSV, "line 4: 3 columns, and line 1 has 2"),
         ('a,b\n"two\nlines",d\ne, \n', CSV, "line 4: no text in column 2"),
-        ("a,b\nc,d\n", TableForm(), "line 1: 1 columns.*if commas separate its columns, add task.separator=comma"),
+        ("a,b\nc,d\n", TableForm(), "line 1: 1 column,.*if commas separate its columns, add task.separator=comma"),
         ("a;b\nc;d\n", CSV, "if semicolons separate its columns, add task.separator=semicolon"),
         ("a\tb\n", TableForm(header=True), "nothing below its header"),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bench.analysis.claims import primary
+from bench.analysis.claims import primary, spoken
 from bench.analysis.claims.primary import Primary
 from bench.analysis.claims.questions import COUNTED, Question
 from bench.analysis.comparisons import ABOVE, BELOW, LEVEL, OPEN, Comparison, Family, Judgement
@@ -64,9 +64,11 @@ def every_arm(evidence: Evidence, compared: Sequence[Comparison]) -> list[Compar
     """Comparisons of each other arm with itself, measured as the whole splits that are compared: for the prior alone,
     since the spread over seeds is estimated from all arms measured alike."""
     own: dict[tuple, Comparison] = {}
+    seen: set[tuple] = set()
     for each in compared:
-        if each.paired or each.part:
+        if each.paired or each.part or (each.setting, each.measure) in seen:
             continue
+        seen.add((each.setting, each.measure))
         rows = evidence.select(each.setting, each.split, each.metric, each.search, trusted=True)
         for arm in dict.fromkeys(rows["arm"]):
             values = evidence.merit(rows, arm, each.unit)
@@ -81,11 +83,10 @@ def _answer(evidence: Evidence, question: Question, scores: Family, costs: Famil
     if comparison.metric in COUNTED:
         return Answer(question, _counted(comparison))
     if question.entry.role == primary.EXPLORATORY:
-        family = Family([comparison], alike=every_arm(evidence, [comparison]))
+        judgement = Family([], alike=every_arm(evidence, [comparison])).judge_alone(comparison)
     else:
-        family = costs if comparison.paired else scores
-    judgement = family.judge(comparison)
-    remark = "" if comparison.paired else _not_comparable(evidence, comparison, question.entry.measure)
+        judgement = (costs if comparison.paired else scores).judge(comparison)
+    remark = "" if comparison.paired else _not_comparable(evidence, comparison, question.entry)
     return Answer(question, replace(judgement, call=OPEN) if remark else judgement, remark)
 
 
@@ -96,15 +97,16 @@ def _counted(comparison: Comparison) -> Judgement:
     return Judgement(comparison, None, None, call, 0)
 
 
-def _not_comparable(evidence: Evidence, comparison: Comparison, measure: str) -> Text | str:
+def _not_comparable(evidence: Evidence, comparison: Comparison, entry: Primary) -> Text | str:
     """Why a comparison decides nothing, however small its p; "" if it may."""
-    if comparison.unit not in FULL_MARKS or measure == primary.GROWTH:
+    if comparison.unit not in FULL_MARKS or entry.measure == primary.GROWTH:
         return ""
     mixed = [
-        arm
-        for arm, values in ((comparison.first, comparison.ours), (comparison.second, comparison.theirs))
-        if solve_or_not(values.values(), comparison.unit)
-    ]
+        spoken.name(*pair)
+        for pair, values in (
+            ((entry.first, entry.second), comparison.ours), ((entry.second, entry.first), comparison.theirs),
+        ) if solve_or_not(values.values(), comparison.unit)
+    ]  # fmt: skip
     if mixed:
         return Message("remark.solve_or_not", arm=mixed[0])
     if comparison.unit != "share":

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from bench.analysis.messages import Joined, Message, Text
+from bench.analysis.messages import Joined, Message, Text, one_or_many
 from bench.analysis.missing_values import column
 
 KINDS = ("feed_forward", "recurrent")
@@ -42,8 +42,8 @@ def hidden_layers(inspected: Mapping, total: float) -> Text:
             units = sorted({layer["units"] for layer in layers})
             parameters = sum(layer["parameters"] for layer in layers)
             parts.append(
-                Message(
-                    "architecture.layers.many" if len(layers) > 1 else "architecture.layers.one", count=len(layers),
+                one_or_many(
+                    "architecture.layers", len(layers),
                     kind=Message(f"architecture.{kind}"), units=Joined((f"{count:,}" for count in units), "or"),
                     parameters=f"{parameters:,}", share=f"{100 * parameters / total:.0f}",
                 )
@@ -108,7 +108,9 @@ def shares(models: Sequence[tuple[Mapping, float]]) -> Text | None:
     ]
     if len(of_all) < 2:
         return None
-    return Message("says.B_many", count=len(of_all), low=f"{min(of_all):.0f}", high=f"{max(of_all):.0f}")
+    return Message(
+        "says.B_many", count=len(of_all), total=len(models), low=f"{min(of_all):.0f}", high=f"{max(of_all):.0f}"
+    )
 
 
 def decoder_state(state: Mapping | None) -> Text:

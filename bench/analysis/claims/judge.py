@@ -16,7 +16,7 @@ from bench.analysis.claims import inspection, missing, primary, questions, sente
 from bench.analysis.claims.answers import Answer, answers
 from bench.analysis.comparisons import Judgement
 from bench.analysis.evidence import Evidence
-from bench.analysis.messages import Joined, Message, Text
+from bench.analysis.messages import Joined, Message, Text, one_or_many
 from bench.analysis.settings import Setting
 from bench.records.store import Records
 
@@ -105,10 +105,10 @@ def verdicts(records: Records) -> list[Verdict]:
 
 def verdicts_from(evidence: Evidence) -> list[Verdict]:
     """`verdicts` from evidence that already exists."""
-    asked_of = {
+    questions_of = {
         claim.letter: questions.of_claim(evidence, claim.letter) for claim in CLAIMS if claim.letter != INSPECTED
     }
-    answered = answers(evidence, asked_of)
+    answered = answers(evidence, questions_of)
     return [
         _inspected(claim, evidence) if claim.letter == INSPECTED else _verdict(claim, evidence, answered[claim.letter])
         for claim in CLAIMS
@@ -117,9 +117,8 @@ def verdicts_from(evidence: Evidence) -> list[Verdict]:
 
 def _verdict(claim: Claim, evidence: Evidence, own: Sequence[Answer]) -> Verdict:
     word = word_of(own)
-    keys = [answer for answer in own if answer.entry.role == primary.KEY]
     decided = word in (SUPPORTED, REFUTED, QUALIFIED)
-    key = _spoken_of(keys, decided)
+    key = _spoken_of(own, decided)
     # What is missing is named for primary comparisons alone: no suite has to run an exploratory one.
     named = [answer for answer in own if answer.judgement is not None or answer.entry.role != primary.EXPLORATORY]
     evidence_texts = [sentences.evidence_of(evidence, answer) for answer in named]
@@ -134,9 +133,7 @@ def _verdict(claim: Claim, evidence: Evidence, own: Sequence[Answer]) -> Verdict
     settings = list(dict.fromkeys(answer.setting for answer in judged if answer.setting is not None))
     left_out = sum(int((evidence.finished(setting)["doubt"] != "").sum()) for setting in settings)
     if left_out:
-        evidence_texts.append(
-            Message("evidence.left_out.many" if left_out > 1 else "evidence.left_out.one", count=left_out)
-        )
+        evidence_texts.append(one_or_many("evidence.left_out", left_out))
     return Verdict(
         claim, word, sentence, evidence_texts, _scope(claim, evidence, settings), _corrected(claim, word),
         [answer.judgement for answer in judged if answer.judgement], [answer.entry.role for answer in judged], needed,
@@ -145,33 +142,34 @@ def _verdict(claim: Claim, evidence: Evidence, own: Sequence[Answer]) -> Verdict
 
 
 def word_of(own: Iterable[Answer]) -> str:
-    """The verdict that the answers to a claim's questions give.
-
-    A key comparison with too few seeds to be tested has no say beside one that was tested (since version 4).
-    """
-    by_role: dict[str, list[Answer]] = {role: [] for role in primary.ROLES}
-    for answer in own:
-        by_role[answer.entry.role].append(answer)
-    keys = [answer for answer in by_role[primary.KEY] if answer.judgement is not None]
-    tested = [
-        answer for answer in keys if answer.question.comparison is not None and answer.question.comparison.testable
-    ]
-    keys = tested or keys
+    """The verdict that the answers to a claim's questions give."""
+    own = list(own)
+    keys = _keys_with_a_say(own)
     if not keys:
-        return NOT_TESTED if all(_is_absent(answer) for answer in by_role[primary.KEY]) else INCONCLUSIVE
+        absent = (_is_absent(answer) for answer in own if answer.entry.role == primary.KEY)
+        return NOT_TESTED if all(absent) else INCONCLUSIVE
     calls = {answer.supports for answer in keys}
     if None in calls:
         return INCONCLUSIVE
-    if len(calls) > 1 or any(_qualifies(answer, keys[0]) for answer in by_role[primary.QUALIFIES]):
+    if len(calls) > 1 or any(_qualifies(answer, keys[0]) for answer in own):
         return QUALIFIED
     return SUPPORTED if calls == {True} else REFUTED
 
 
-def _spoken_of(keys: Sequence[Answer], decided: bool) -> Answer | None:
+def _keys_with_a_say(own: Iterable[Answer]) -> list[Answer]:
+    """The key comparisons that were measured. One with too few seeds to be tested has no say beside one that was
+    tested (since version 4)."""
+    keys = [answer for answer in own if answer.entry.role == primary.KEY and answer.judgement is not None]
+    compared = ((answer, answer.question.comparison) for answer in keys)
+    return [answer for answer, comparison in compared if comparison is not None and comparison.testable] or keys
+
+
+def _spoken_of(own: Sequence[Answer], decided: bool) -> Answer | None:
     """The key comparison that the sentence of a verdict is made of: the first that is decided, or, in an open claim,
     the first that is measured and open. None without any."""
-    measured = [answer for answer in keys if answer.judgement is not None]
+    measured = _keys_with_a_say(own)
     wanted = [answer for answer in measured if (answer.supports is not None) == decided]
+    keys = [answer for answer in own if answer.entry.role == primary.KEY]
     return next(iter([*wanted, *measured, *keys]), None)
 
 

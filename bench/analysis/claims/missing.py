@@ -18,11 +18,14 @@ from bench.analysis.missing_values import is_present
 RUN = "bench suite {name} --out results/runs/{name}"
 QUICK = RUN.format(name="quick")
 PROFILE = (
-    "bench profile task=reverse budget=quick --models {arms} --lengths {lengths} --what {quantities} --tokens 1024"
+    "bench profile task=reverse budget={budget} --models {arms} --lengths {lengths} --what {quantities} "
+    "--tokens {tokens}"
 )
-"""The profile that the suite `quick` takes, without rounds and folder."""
+"""The profile that a suite takes, without rounds and folder."""
+PROFILES = {"16,64,256": ("quick", 1024), "16,128,1024": ("faq", 2048)}
+"""Budget and tokens of the suites' profiles, by their lengths."""
 MORE_ROUNDS = 3
-"""Times the rounds there are."""
+"""Factor by which the suggested profile has more rounds."""
 POWER = 0.8
 MOST_SEEDS = 1000
 
@@ -63,7 +66,8 @@ def _profile(evidence: Evidence, comparison: Comparison) -> str:
         for name in ("arm", "length", "what")
     )
     rounds = MORE_ROUNDS * max(MIN_ROUNDS, len(comparison.ours))
-    measure = PROFILE.format(arms=arms, lengths=lengths, quantities=quantities)
+    budget, tokens = PROFILES.get(lengths, ("quick", 1024))
+    measure = PROFILE.format(budget=budget, arms=arms, lengths=lengths, quantities=quantities, tokens=tokens)
     folder = (command(evidence) or QUICK).rpartition(" ")[2]
     return f"{measure} --rounds {rounds} --out {folder}/profile"
 

@@ -13,7 +13,7 @@ from bench.analysis.claims.primary import Arm, Primary, PrimaryList
 from bench.analysis.comparisons import RATIOS, Comparison, compare_arms
 from bench.analysis.evidence import Evidence
 from bench.analysis.messages import Message, Text
-from bench.analysis.settings import Setting
+from bench.analysis.settings import PROFILE, Setting
 from bench.records.cost_rounds import RoundRow
 
 COUNTED = ("flops", "state_bytes", "parameters")
@@ -69,10 +69,10 @@ def _is_answered_key(question: Question) -> bool:
 
 def _of_score(evidence: Evidence, entry: Primary, settings: list[Setting]) -> Iterator[Question]:
     named = entry.task not in (primary.EVERY_TASK, primary.TRANSLATION)
-    asked_of = [each for each in settings if _serves(evidence, entry, each)]
-    if named and not asked_of:
+    served = [each for each in settings if _serves(evidence, entry, each)]
+    if named and not served:
         yield Question(entry, None, None, Message("missing.task", task=entry.task))
-    for setting in asked_of:
+    for setting in served:
         rows = _rows(evidence, entry, setting)
         labels = [_labels(evidence, setting, arm) for arm in (entry.first, entry.second)]
         lacking = [arm for arm, names in zip((entry.first, entry.second), labels) if not names]
@@ -122,7 +122,7 @@ def _comparison(
     """None where a measure over distances does not apply."""
     if entry.measure == primary.SCORE:
         return compare_arms(evidence, setting, rows, first, second)
-    ends = _ends(evidence, setting, evidence.trusted(rows))
+    ends = _ends(evidence, setting, evidence.trusted(rows), entry.axis)
     if ends is None:
         return None
     near, far = ends
@@ -138,10 +138,12 @@ def _comparison(
     )
 
 
-def _ends(evidence: Evidence, setting: Setting, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+def _ends(
+    evidence: Evidence, setting: Setting, rows: pd.DataFrame, axis: str
+) -> tuple[pd.DataFrame, pd.DataFrame] | None:
     """The rows at the shortest and at the longest quarter of the distances inside the training range (of all
-    distances where it is unknown or holds fewer than two)."""
-    bounds = evidence.fact(setting, "data.train_range.distance")
+    distances where it is unknown or holds fewer than two). axis: of the distances."""
+    bounds = evidence.fact(setting, f"data.train_range.{axis}")
     if isinstance(bounds, list | tuple) and len(bounds) == 2:
         inside = rows[rows["at"].between(*bounds)]
         rows = inside if inside["at"].nunique() >= 2 else rows
@@ -176,9 +178,12 @@ def _of_cost(evidence: Evidence, entry: Primary) -> Iterator[Question]:
         lacking = entry.second if arms[0] else entry.first
         yield Question(entry, None, None, Message("missing.profile_arm", arm=str(lacking), length=length))
         return
-    setting = Setting("profile", f"length {length}", -1, rows[0].device)
+    setting = Setting(PROFILE, str(length), -1, rows[0].device)
     ours, theirs = ({row.round: math.log(_cost(row, entry.what)) for row in of_arm} for of_arm in arms)
     ours, theirs = ({number: of[number] for number in sorted(ours.keys() & theirs.keys())} for of in (ours, theirs))
+    if not ours:
+        yield Question(entry, None, None, Message("missing.rounds"))
+        return
     part = Message("part.length", length=length)
     yield Question(
         entry,

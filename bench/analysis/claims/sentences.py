@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from bench.analysis import arms
-from bench.analysis.claims import primary
+from bench.analysis.claims import primary, spoken
 from bench.analysis.claims.answers import Answer
-from bench.analysis.claims.primary import Arm
 from bench.analysis.claims.questions import COUNTED
-from bench.analysis.comparisons import LEVEL, Comparison, describe, format_difference, format_score
+from bench.analysis.comparisons import ABOVE, BELOW, LEVEL, Comparison, describe, format_difference, format_score
 from bench.analysis.evidence import Evidence
-from bench.analysis.messages import Joined, Message, Text, translate_name
+from bench.analysis.messages import Joined, Message, Text, one_or_many, search_name, translate_name
 from bench.analysis.solved import FULL_MARKS, SOLVED, solve_or_not
 from bench.analysis.speeds import COSTS
 from bench.metrics import FORCED, LESS_IS_BETTER
@@ -47,7 +45,9 @@ def says(evidence: Evidence, answer: Answer) -> Text:
     ours, theirs = _signed(comparison)
     shared = {"place": place, "first": first, "second": second, "notes": _notes(evidence, comparison)}
     if answer.entry.measure == primary.GROWTH:
-        return Message("says.growth", a=_change(comparison, ours), b=_change(comparison, theirs), **shared)
+        metric = translate_name("metrics", comparison.metric, comparison.metric)
+        changes = {"a": _change(comparison, ours), "b": _change(comparison, theirs)}
+        return Message("says.growth", metric=metric, **changes, **shared)
     whole, rest = quantity(comparison, ours, True), quantity(comparison, theirs, False)
     return Message("says.score", a=whole, b=rest, **shared)
 
@@ -55,22 +55,7 @@ def says(evidence: Evidence, answer: Answer) -> Text:
 def names(answer: Answer) -> tuple[Text, Text]:
     """Both arms as a sentence names them, with the options in which they differ."""
     first, second = answer.entry.first, answer.entry.second
-    return _spoken(first, second), _spoken(second, first)
-
-
-def _spoken(arm: Arm, other: Arm) -> Text:
-    name = Message(f"spoken.{arm.model}") if arm.model in arms.ORDER else Message("spoken.other", arm=arm.model)
-    options = [pair for pair in arm.options if arm.model == other.model and pair not in other.options]
-    return Message("spoken.with", arm=name, options=Joined(map(_option, options), "and")) if options else name
-
-
-def _option(option: tuple[str, str]) -> Text:
-    name, value = option
-    if name == "positions":
-        return Message("spoken.no_positions") if value == "none" else Message("spoken.positions", kind=value)
-    if name == "n_heads":
-        return Message("spoken.one_head") if value == "1" else Message("spoken.heads", count=value)
-    return Message("spoken.option", name=name, value=value)
+    return spoken.name(first, second), spoken.name(second, first)
 
 
 def quantity(comparison: Comparison, value: float, whole: bool) -> Text | str:
@@ -105,13 +90,10 @@ def _notes(evidence: Evidence, comparison: Comparison) -> Text:
     if len(comparison.theirs) != count:
         seeds = Message("says.unequal_seeds", first=count, second=len(comparison.theirs))
     else:
-        seeds = Message("says.seeds.one" if count == 1 else "says.seeds.many", count=count)
+        seeds = one_or_many("says.seeds", count)
     several = len(set(evidence.searches(comparison.setting)) - {FORCED}) > 1
-    parts: list[Text] = [seeds]
-    if comparison.search == FORCED:
-        parts = [Message("searches.teacher-forced"), seeds]
-    elif several and comparison.search == "greedy":
-        parts = [Message("searches.greedy"), seeds]
+    named = (several and comparison.search) or comparison.search == FORCED
+    parts = [search_name(comparison.search), seeds] if comparison.search and named else [seeds]
     if any(solve_or_not(values.values(), comparison.unit) for values in (comparison.ours, comparison.theirs)):
         solved = [_solved(values, comparison.unit) for values in (comparison.ours, comparison.theirs)]
         parts.append(Message("says.solved", first=solved[0], second=solved[1], line=f"{100 * SOLVED:.0f}"))
@@ -137,13 +119,14 @@ def evidence_of(evidence: Evidence, answer: Answer) -> Text:
             why=answer.remark,
         )
     judgement, comparison = answer.judgement, _of(answer)
-    call = Message(f"calls.{judgement.call}", margin=_margin(comparison))
+    better = {ABOVE: "better", BELOW: "worse"} if comparison.unit in LESS_IS_BETTER else {}
+    call = Message(f"calls.{better.get(judgement.call, judgement.call)}", margin=_margin(comparison))
     if judgement.difference is None:
         return Message("compared.counted", role=role, says=says(evidence, answer), call=call)
+    kind = "ratio" if comparison.paired else "tested_error" if comparison.unit in LESS_IS_BETTER else "tested"
     sentence = Message(
-        "compared.ratio" if comparison.paired else "compared.tested", role=role, says=says(evidence, answer),
-        difference=describe(judgement), call=call,
-    )  # fmt: skip
+        f"compared.{kind}", role=role, says=says(evidence, answer), difference=describe(judgement), call=call
+    )
     return Joined([sentence, answer.remark], "sentences") if answer.remark else sentence
 
 
@@ -161,7 +144,7 @@ def verdict_sentence(evidence: Evidence, key: Answer, contrary: list[Answer]) ->
     if not contrary:
         return sentence
     other = contrary[0]
-    if not _asks_the_same(key, other):
+    if not _shares_first_arm(key, other):
         return Joined([sentence, Message("says.however", says=_with_level(evidence, other))], "sentences")
     comparison = _of(other)
     first, second = names(other)
@@ -170,7 +153,7 @@ def verdict_sentence(evidence: Evidence, key: Answer, contrary: list[Answer]) ->
     return Joined([sentence, Message("says.but", second=second, b=value, level=level)], "sentences")
 
 
-def _asks_the_same(one: Answer, other: Answer) -> bool:
+def _shares_first_arm(one: Answer, other: Answer) -> bool:
     """Whether both compare the same cells of one arm with those of another, by the same score of as many seeds."""
     first, second = _of(one), _of(other)
     is_score = not first.paired and primary.GROWTH not in (one.entry.measure, other.entry.measure)
@@ -196,4 +179,4 @@ def _of(answer: Answer) -> Comparison:
 
 def _length(answer: Answer) -> str:
     assert answer.setting is not None, "a cost has a setting"
-    return answer.setting.budget.rpartition(" ")[2]
+    return answer.setting.budget

@@ -16,9 +16,8 @@ from scipy import stats as distributions
 
 from bench.analysis import arms
 from bench.analysis.compare.pairs import Side
-from bench.analysis.comparisons import MIN_SEEDS
-from bench.analysis.evidence import MACHINE
-from bench.analysis.missing_values import column
+from bench.analysis.comparisons import FALSE_CALLS, MIN_SEEDS
+from bench.analysis.evidence import measured_alike
 from bench.analysis.settings import Setting
 from bench.analysis.signatures import RECORDED, differences
 from bench.analysis.speeds import SPEEDS
@@ -26,7 +25,6 @@ from bench.analysis.stats import Interval, holm, paired_difference, summary
 from bench.analysis.welch import welch
 from bench.metrics import comparable
 
-LEVEL = 0.05
 PAIRED, WELCH = "paired by seed", "Welch"
 KEYS = ("split", "search", RECORDED, "unit")
 
@@ -120,7 +118,7 @@ def _undefined(name: str, first: pd.DataFrame, second: pd.DataFrame) -> list[str
 
 
 def _with_adjusted_p(score: Score, p: float) -> Score:
-    return replace(score, adjusted=p, significant=p < LEVEL)
+    return replace(score, adjusted=p, significant=p <= FALSE_CALLS)
 
 
 def only(own: Side, other: Side, matched: Mapping[Setting, Setting]) -> list[str]:
@@ -142,7 +140,7 @@ def speeds(first: Side, second: Side, matched: Mapping[Setting, Setting]) -> tup
         one, other, name = first.finished(ours), second.finished(theirs), first.evidence.name(ours)
         common = [arm for arm in arms.ordered(one["arm"]) if arm in set(other["arm"])]
         for arm in common:
-            if not _same_machine(*(cells[cells["arm"] == arm] for cells in (one, other))):
+            if not measured_alike(*(cells[cells["arm"] == arm] for cells in (one, other))):
                 unlike.append(f"{name}, {arm}")
                 continue
             for key, what in SPEEDS.items():
@@ -231,7 +229,3 @@ def _welch(first: list[float], second: list[float]) -> tuple[float, Interval]:
     difference = welch(first, second)
     assert difference is not None and difference.p is not None and difference.interval is not None
     return difference.p, difference.interval
-
-
-def _same_machine(*cells: pd.DataFrame) -> bool:
-    return all(len({str(value) for part in cells for value in column(part, name)}) <= 1 for name in MACHINE)

@@ -7,10 +7,10 @@ from itertools import groupby
 
 from bench.analysis.claims.judge import REFUTED, SUPPORTED
 from bench.analysis.compare.pairs import Change
-from bench.analysis.compare.scores import LEVEL, Score, Speed, Value
+from bench.analysis.compare.scores import Score, Speed, Value
 from bench.analysis.compare.segments import SegmentTest
 from bench.analysis.compare.sets import Comparison
-from bench.analysis.comparisons import MIN_SEEDS, format_score
+from bench.analysis.comparisons import FALSE_CALLS, MIN_SEEDS, format_score
 from bench.analysis.significance import UNIT
 
 SHOWN = 3
@@ -85,7 +85,7 @@ def _scores(scores: list[Score], alike: int) -> Iterator[str]:
             yield f"    {score.arm}: {values}, {_difference(score)}"
     tests = sum(score.p is not None for score in scores)
     if differing:
-        yield METHOD.format(count=tests, level=LEVEL)
+        yield METHOD.format(count=tests, level=FALSE_CALLS)
 
 
 def _place(score: Score) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """A profile in rounds: every arm once in each round, in random order, in one process.
 
-A machine's speed drifts by more than two arms differ. Within a round all arms are measured seconds apart, so the ratio
-of two arms within a round is free of the drift, and the round is the unit of a paired test
+A machine's speed drifts by more than the difference between two arms. Within a round all arms are measured seconds
+apart, so the ratio of two arms within a round is free of the drift, and the round is the unit of a paired test
 (`bench.analysis.cost_ratios`).
 """
 

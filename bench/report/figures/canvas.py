@@ -68,6 +68,10 @@ class Figure:
         return self.text.caption
 
 
+MAX_LABEL = 40
+"""Characters of the words below a column."""
+
+
 def canvas() -> tuple[Canvas, Axes]:
     """A new canvas with one pair of axes."""
     figure = Canvas(figsize=(WIDTH, HEIGHT))
@@ -125,7 +129,7 @@ def band(axes: Axes, arm: str, x: pd.Series, low: pd.Series, high: pd.Series) ->
         axes.fill_between(x, low, high, color=style.look(arm).colour, alpha=0.15, lw=0)
 
 
-def columns(axes: Axes, table: pd.DataFrame, group: str, value: str, max_length: int) -> int:
+def columns(axes: Axes, table: pd.DataFrame, group: str, value: str) -> int:
     """Draw a column for each group and in it a narrower column for each arm: a marker per seed, a bar at the mean, an
     upright line over the interval. Returns the number of lines of the words below the columns."""
     groups = list(dict.fromkeys(table[group]))
@@ -139,7 +143,7 @@ def columns(axes: Axes, table: pd.DataFrame, group: str, value: str, max_length:
         segments(axes, arm, [(x - half, mean, x + half, mean) for x, (mean, _, _) in means.items()], width=2)
         segments(axes, arm, [(x, low, x, high) for x, (_, low, high) in means.items()], width=1)
         markers(axes, arm, places, own[value])
-    words = [labels.wrap(labels.printable(label, max_length)) for label in groups]
+    words = [labels.wrap(labels.printable(label, MAX_LABEL)) for label in groups]
     axes.set_xticks(range(len(groups)), words)
     axes.set_xlim(-0.5, len(groups) - 0.5)
     axes.grid(visible=False, axis="x")

@@ -18,9 +18,6 @@ from bench.report.figures import canvas
 from bench.report.figures.canvas import Figure
 from bench.report.labels import part
 
-MAX_LABEL = 40
-"""Characters of the words below a column."""
-
 LEARNING_FILES = {"seconds": "time", "target_tokens": "data", "flops": "flops"}
 """What learning is drawn against, by column of the series, and its word in file names."""
 
@@ -81,8 +78,9 @@ def _by_group(
 ) -> Figure:  # fmt: skip
     """A figure with a column for each group. axes: with the scale set; groups: by the names of their texts."""
     table = series.with_means(table, ["arm", "what"], value)
-    tick_lines = canvas.columns(axes, table, "what", value, MAX_LABEL)
-    inside = {drawn: text for group in groups for drawn, text in labels.wrapped_lines(part(group), MAX_LABEL).items()}
+    tick_lines = canvas.columns(axes, table, "what", value)
+    wrapped = (labels.wrapped_lines(part(group), canvas.MAX_LABEL) for group in groups)
+    inside = {drawn: text for lines in wrapped for drawn, text in lines.items()}
     text = labels.figure_text(name, [labels.interval_note("bars", table["seeds"])], inside=inside)
     axes.set(xlabel=text.x, ylabel=text.y)
     return canvas.finish(figure, axes, folder, f"{name}-{setting.slug}", text, table, tick_lines=tick_lines)

@@ -79,7 +79,8 @@ def _against(
     scales.draw_chance(axes, evidence, setting, metric)
     notes = [note("shaded")] * shaded + [note("binned")] * scales.set_places(axes, table["at"])
     text = labels.figure_text(
-        "deciding, axis", notes, x=labels.axis_label(axis, series.length_unit(evidence, setting)),
+        labels.by_merit("deciding, axis", unit), notes,
+        x=labels.axis_label(axis, series.length_unit(evidence, setting)),
         y=labels.metric_with_unit(metric, unit), metric=labels.metric_name(metric), axis=labels.axis_name(axis),
         setting=evidence.name(setting),
     )  # fmt: skip

@@ -14,10 +14,9 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from bench.analysis import arms
 from bench.analysis.evidence import Evidence
-from bench.analysis.messages import Message
+from bench.analysis.messages import Message, search_name
 from bench.analysis.naming import file_name
 from bench.analysis.settings import Setting
-from bench.metrics import LESS_IS_BETTER
 from bench.report import labels, series
 from bench.report.figures import canvas, costs, scales, style
 from bench.report.figures.canvas import Figure
@@ -26,9 +25,6 @@ from bench.report.labels import note, part
 SIZE_MARGIN = 0.1
 """Room left and right of the smallest and largest model, as a share of the largest. Matched arms, within 5 % of each
 other, then stand close together."""
-
-MAX_LABEL = 40
-"""Characters of the words below a column."""
 
 
 def of_setting(evidence: Evidence, setting: Setting, folder: Path) -> list[Figure]:
@@ -103,7 +99,7 @@ def _by_seed(evidence: Evidence, setting: Setting, folder: Path) -> list[Figure]
     notes, label = [labels.interval_note("bars", table["seeds"])], labels.metric_with_unit(metric, unit)
     text = labels.figure_text("seeds", notes, y=label, metric=labels.metric_name(metric))
     figure, axes = canvas.canvas()
-    tick_lines = canvas.columns(axes, table, "split", "value", MAX_LABEL)
+    tick_lines = canvas.columns(axes, table, "split", "value")
     axes.set(xlabel=text.x, ylabel=text.y)
     scales.set_range(axes, unit, metric)
     scales.draw_chance(axes, evidence, setting, metric)
@@ -134,9 +130,9 @@ def _by_axis(
         if _has_undefined(evidence, setting, axis, metric):
             notes.append(note("undefined", metric=labels.metric_name(metric)))
         text = labels.figure_text(
-            "axis, less is better" if unit in LESS_IS_BETTER else "axis", notes,
+            labels.by_merit("axis", unit), notes,
             x=labels.axis_label(axis, series.length_unit(evidence, setting)), y=labels.metric_with_unit(metric, unit),
-            metric=labels.metric_name(metric), axis=labels.axis_name(axis), search=search,
+            metric=labels.metric_name(metric), axis=labels.axis_name(axis), search=search_name(search),
             where=part("split", split=split) if split else "",
         )  # fmt: skip
         axes.set(xlabel=text.x, ylabel=text.y)
@@ -173,7 +169,9 @@ def _by_size(
         axes.plot(means["place"], means["mean"], color=look.colour, ls=look.line, lw=1)
         intervals = [(row.place, row.low, row.place, row.high) for row in means.itertuples()]
         canvas.segments(axes, arm, intervals, width=1)
-    kind = "parameters, other rule" if size == series.PARAMETERS and whole.rule != "params" else size
+    kind = size
+    if size == series.PARAMETERS:
+        kind = "parameters, other rule" if whole.rule != "params" else labels.by_merit("parameters", unit)
     text = labels.figure_text(
         kind,
         [labels.interval_note("bars", table["seeds"])], y=labels.metric_with_unit(metric, unit), task=whole.task,

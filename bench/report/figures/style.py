@@ -67,7 +67,7 @@ STACKS = {
     "rnn": "rnn_dot",
     **{name: name for name in ("residual_lstm", "residual_gru", "residual_rnn", "minlstm", "mingru")},
 }
-"""The arm of one stack to the encoder-decoder whose look it has; the two are never in one figure."""
+"""Arm of one stack -> encoder-decoder arm with the same look; no figure has both."""
 
 LOOKS |= {own + arms.STACK: LOOKS[other] for own, other in STACKS.items()}
 

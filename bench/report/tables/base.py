@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ import pandas as pd
 
 from bench.analysis.comparisons import format_score
 from bench.analysis.messages import Message, Text
-from bench.analysis.missing_values import column, is_present
+from bench.analysis.missing_values import is_present
 from bench.analysis.stats import summary
 from bench.records.pool import FOLDER
 
@@ -61,7 +60,7 @@ Row = Sequence[Cell | str]
 
 def table(name: str, title: Text, note: Text, columns: Sequence[str], rows: Iterable[Row]) -> Table:
     """A table. A column whose filled cells are all sorted by numbers is numeric."""
-    cells = [[cell if isinstance(cell, Cell) else Cell(cell, cell) for cell in row] for row in rows]
+    cells = [[cell if isinstance(cell, Cell) else _plain(cell) for cell in row] for row in rows]
     numeric = frozenset(
         place
         for place in range(len(columns))
@@ -69,6 +68,11 @@ def table(name: str, title: Text, note: Text, columns: Sequence[str], rows: Iter
         and all(isinstance(key, float) for key in keys)
     )
     return Table(name, title, note, list(columns), cells, numeric)
+
+
+def _plain(text: str) -> Cell:
+    """Plain text, sorted by itself; without one, last."""
+    return Cell(text, "" if text == NONE else text)
 
 
 def columns(*names: str) -> list[str]:
@@ -97,12 +101,6 @@ def mean_cell(values: Iterable[float], unit: str) -> Cell:
     return Cell(
         f"{mean} [{low}, {high}] ({format_score(seeds.min, unit)}-{format_score(seeds.max, unit)})", seeds.mean
     )
-
-
-def column_mean(cells: pd.DataFrame, name: str) -> float | None:
-    """Mean of a column of the records' table over its numbers; None if there are none."""
-    values = pd.to_numeric(column(cells, name), errors="coerce").dropna()
-    return statistics.fmean(values) if len(values) else None
 
 
 def identity_columns(cells: pd.DataFrame) -> list[str]:

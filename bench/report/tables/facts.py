@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.analysis import arms
 from bench.analysis.evidence import Evidence
-from bench.analysis.messages import Joined, Message, Text
+from bench.analysis.messages import Joined, Message, Text, one_or_many
 from bench.analysis.missing_values import column, flatten, is_present, option
 from bench.analysis.settings import Setting
 from bench.records.matching import RULES
@@ -140,7 +140,7 @@ def distinct_values(cells: pd.DataFrame, name: str, counted: bool = True) -> Tex
     counts = Counter(_plain(value) for value in column(cells, name) if is_present(value))
     if len(counts) <= 1 or not counted:
         return Joined(counts, "reasons")
-    parts = [Message("facts.of_cells", value=value, count=count) for value, count in counts.most_common()]
+    parts = [one_or_many("facts.of_cells", count, value=value) for value, count in counts.most_common()]
     return Joined(parts, "reasons")
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from bench.analysis.claims.judge import Verdict
 from bench.analysis.comparisons import RATIOS
 from bench.analysis.evidence import Evidence
-from bench.analysis.messages import Joined, Message, Text
+from bench.analysis.messages import Joined, Message, Text, one_or_many
 from bench.analysis.missing_values import column
 from bench.analysis.settings import Setting
 from bench.records.pool import FOLDER, Pool
@@ -23,7 +23,7 @@ def of_settings(evidence: Evidence, settings: Collection[Setting]) -> Text | str
     if FOLDER not in evidence.cells or not settings:
         return ""
     counts = pd.concat([evidence.finished(setting)[FOLDER] for setting in settings]).value_counts(sort=False)
-    return Joined(Message("page.cells_of", folder=name, count=count) for name, count in counts.items())
+    return Joined(one_or_many("page.cells_of", count, folder=name) for name, count in counts.items())
 
 
 def folder_of(evidence: Evidence, setting: Setting, pool: Pool) -> Path | None:

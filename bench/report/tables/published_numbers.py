@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bench.analysis import arms, published
 from bench.analysis.evidence import Evidence
-from bench.analysis.messages import Joined, Message, Text
+from bench.analysis.messages import Joined, Message, Text, search_name
 from bench.analysis.published import PUBLISHED
 from bench.analysis.published_score import OwnScore, PublishedScore
 from bench.analysis.settings import Setting
@@ -89,7 +89,9 @@ def multi30k(evidence: Evidence) -> Table | None:
         for search in evidence.searches(setting):
             scores = evidence.select(setting, "test_2016_flickr", search=search)
             kinds = [scores[scores["metric"] == metric] for metric in (LITERATURE + target, "bleu")]
-            note = Message("tables.literature.notes", search=search, budget=setting.budget, aim=setting.aim)
+            note = Message(
+                "tables.literature.notes", search=search_name(search), budget=setting.budget, aim=setting.aim
+            )
             for arm in arms.ordered(kinds[-1]["arm"]):
                 means = [mean_cell(kind[kind["arm"] == arm]["value"], "points") for kind in kinds]
                 rows.append([Message("tables.literature.ours", arm=arm), f"{source}-{target}", *means, note])

@@ -5,13 +5,13 @@ from __future__ import annotations
 from bench.analysis import arms
 from bench.analysis.comparisons import score_format
 from bench.analysis.evidence import Evidence
-from bench.analysis.messages import Joined, Message
-from bench.analysis.missing_values import is_present
+from bench.analysis.messages import Joined, Message, search_name
+from bench.analysis.missing_values import column_mean, is_present
 from bench.analysis.settings import Setting
 from bench.report import labels, series
 from bench.report.series import MEBI
 from bench.report.tables import scoring
-from bench.report.tables.base import NONE, Cell, Row, Table, column_mean, columns, mean_cell, number_cell, table
+from bench.report.tables.base import NONE, Cell, Row, Table, columns, mean_cell, number_cell, table
 
 
 def glance(evidence: Evidence) -> Table:
@@ -66,7 +66,12 @@ def of_setting(evidence: Evidence, setting: Setting) -> Table:
         *columns("mflops", "train_speed", "decode_speed", "decode_one_speed", "train_seconds", "memory", "gpu_memory"),
     ]  # fmt: skip
     shown = Message(
-        "tables.results.note", metric=metric, unit=labels.unit(unit), search=search, counted=counted, aim=setting.aim
+        "tables.results.note",
+        metric=metric,
+        unit=labels.unit(unit),
+        search=search_name(search),
+        counted=counted,
+        aim=setting.aim,
     )
     note = Joined([shown, *scoring.passed_over(evidence, setting)], "sentences")
     return table(f"results-{setting.slug}", setting.text, note, heads, rows).without_empty_columns()
@@ -76,7 +81,7 @@ def in_short(evidence: Evidence, setting: Setting, whole: Table) -> Table:
     """The scores alone of `of_setting`, and the seeds: one row per arm, a column per split."""
     _, metric, search = evidence.headline(setting)
     unit = labels.unit(evidence.unit(setting, metric))
-    note = Message("tables.results.in_short", metric=metric, unit=unit, search=search, aim=setting.aim)
+    note = Message("tables.results.in_short", metric=metric, unit=unit, search=search_name(search), aim=setting.aim)
     heads = _score_heads(evidence, setting)
     scores = [place for place, head in enumerate(whole.columns) if head in heads]
     return whole.with_columns([0, *scores, 1], note)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from bench.analysis.evidence import Evidence
-from bench.analysis.messages import Joined, Message, Text, translate_name
+from bench.analysis.messages import Joined, Message, Text, search_name, translate_name
 from bench.analysis.missing_values import column
 from bench.analysis.settings import Setting
 from bench.report.tables.base import NONE, Row, Table, columns, table
@@ -115,7 +115,7 @@ def _cut(evidence: Evidence, setting: Setting, report: Mapping) -> Iterator[Fact
             Message("text_data.cut_value", arm=arm, count=_count(cut), of=_count(outputs))
             for arm, (cut, outputs) in of_arms.items()
         ]
-        yield Message("text_data.cut", split=split, search=search), Joined(parts, "clauses")
+        yield Message("text_data.cut", split=split, search=search_name(search)), Joined(parts, "clauses")
 
 
 def _reason(key: str) -> str | Text:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import pandas as pd
 
 from bench.analysis.evidence import Evidence
-from bench.analysis.messages import Joined, Message, Text
-from bench.analysis.missing_values import column, is_present, option
+from bench.analysis.messages import Joined, Message, Text, search_name
+from bench.analysis.missing_values import column, column_mean, is_present, option
 from bench.report import labels
-from bench.report.tables.base import NONE, Row, Table, column_mean, columns, number_cell, table
+from bench.report.tables.base import NONE, Row, Table, columns, number_cell, table
 
 SETTINGS = (("optim", "lr"), ("model", "dropout"), ("model", "n_layers"))
 """Options of the configuration that have a column of their own."""
@@ -67,7 +67,7 @@ def penalties(evidence: Evidence) -> Table:
                 choice = row.get("selection.length_penalty")
                 if isinstance(choice, Mapping):
                     tried = [f"{each['length_penalty']:g}: {each['value']:.4g}" for each in choice["candidates"]]
-                    names = {"search": choice["search"], "metric": choice["metric"]}
+                    names = {"search": search_name(choice["search"]), "metric": choice["metric"]}
                     score = Message("tables.penalties.by", unit=labels.unit(choice["unit"]), **names)
                     chosen = number_cell(choice["chosen"], "{:g}")
                     rows.append(

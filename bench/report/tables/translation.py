@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 from bench.analysis.evidence import Evidence
-from bench.analysis.messages import Joined, Message
+from bench.analysis.messages import Joined, Message, search_name
 from bench.analysis.settings import Setting
 from bench.report import labels
 from bench.report.series import POINTS, translation_metrics, translation_searches
@@ -27,7 +27,7 @@ def table_of(evidence: Evidence, setting: Setting) -> Table | None:
         rows.append([split, arm, *(mean_cell(seeds, POINTS) for seeds in values)])
     heads = [
         *columns("split", "arm"),
-        *(Joined([labels.metric_name(metric), search], "clauses") for metric, search in measures),
+        *(Joined([labels.metric_name(metric), search_name(search)], "clauses") for metric, search in measures),
     ]
     title, note = Message("tables.translation.title"), Message("tables.translation.note")
     return table(f"translation-{setting.slug}", title, note, heads, rows)
