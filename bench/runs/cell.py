@@ -131,13 +131,13 @@ class _Run:
         self.fresh_model = partial(building.initialised, build, fit, cell.seed)
         self.model = self.fresh_model()
         check_positions(self.model, self.data)
+        self.progress.say(f"{cell.model} on {cell.task}: {building.description(cell, fit)}")
+        if cell.training.batching == CARRIED:
+            self.progress.say(_check_carried(cell, self.task, self.data, self.model))
         if self.task.scored_by_loss and isinstance(self.model, SequenceModel) and not self.model.causal:
             raise UserError(
                 f"model.causal=false reads the tokens that the task {cell.task} asks for; use model.causal=true"
             )
-        self.progress.say(f"{cell.model} on {cell.task}: {building.description(cell, fit)}")
-        if cell.training.batching == CARRIED:
-            self.progress.say(_check_carried(cell, self.task, self.data, self.model))
         self.record["match"] = building.match_record(cell, fit)
         self.record["parameters"] = parameters(self.model)
         self.record["architecture"] = inspect_model(self.model)

@@ -56,7 +56,7 @@ def test_labels_at_ticks_and_in_the_legend_are_replaced_too(few_fonts, tmp_path)
     with style.settings("fonts"), warnings.catch_warnings():
         warnings.simplefilter("error")
         figure, axes = canvas.canvas()
-        lines = canvas.columns(axes, table, "split", "value", 40)
+        lines = canvas.columns(axes, table, "split", "value")
         drawn = canvas.finish(
             figure, axes, tmp_path, "seeds", labels.FigureText("title", "caption"), table, (), 3, lines
         )

@@ -95,7 +95,7 @@ def test_the_report_says_that_they_are_separate(mixed):
     assert "judged by chrF" in warning and "tok:char" in warning and "chrF" in warning.render("zh")
     table = translation.table_of(every, setting)
     assert {str(name) for name in table.columns if "bleu" in str(name)} == {
-        "bleu (tok:char), greedy", "bleu (tok:flores200), greedy",
+        "bleu (tok:char), greedy search", "bleu (tok:flores200), greedy search",
     }  # fmt: skip
     for row in table.rows:
         assert [cell.text for cell in row[2:]].count("-") == 1, "an arm has one of them only"

@@ -13,6 +13,7 @@ from bench.report import page
 from tests.report import pages
 from tests.report.conftest import Folder
 
+BEAM = "beam search (5)"
 SEARCHES = {"greedy": 0.0, "beam5": 2.0, "teacher-forced": 0.0}
 METRICS = {"bleu": 20.0, "chrf": 40.0, "exact_match": 0.1}
 SPLITS = ("test_2016_flickr", "test_2017_flickr")
@@ -58,11 +59,15 @@ def translated(tmp_path_factory):
 @pytest.mark.slow
 def test_greedy_and_beam_stand_in_columns_of_their_own(translated):
     table = pd.read_csv(translated / "tables" / "translation-multi30k-quick-100000-cpu.csv")
-    assert list(table.columns) == ["split", "arm", "BLEU, greedy", "BLEU, beam5", "chrF, greedy", "chrF, beam5"]
+    assert list(table.columns) == [
+        "split",
+        "arm",
+        *(f"{of}, {by}" for of in ("BLEU", "chrF") for by in ("greedy search", BEAM)),
+    ]
     assert table[["split", "arm"]].values.tolist() == [[s, a] for s in SPLITS for a in ("transformer", "lstm_dot")]
     first = [float(text.split()[0]) for text in table.iloc[0, 2:]]
     assert first == [24.5, 26.5, 44.5, 46.5]  # seeds 1 and 2: 1.5 on top
-    assert table.iloc[1]["BLEU, beam5"] == "23.50 [23.00, 24.00] (23.00-24.00)"
+    assert table.iloc[1][f"BLEU, {BEAM}"] == "23.50 [23.00, 24.00] (23.00-24.00)"
     for text in (pages.markdown(translated), pages.html(translated)):
         assert len(re.findall("<h2>Greedy and beam|^### Greedy and beam", text, flags=re.MULTILINE)) == 1
 
@@ -79,7 +84,7 @@ def test_scores_of_the_beam_are_drawn_by_length(translated, metric, base, split)
         (arm, at): base + 2.0 + better + 1.5 - at
         for arm, better in (("transformer", 3.0), ("lstm_dot", 0.0)) for at in (5, 10)
     }  # fmt: skip
-    title = f"{'BLEU' if metric == 'bleu' else 'chrF'} against length, beam5 search, split {split}"
+    title = f"{'BLEU' if metric == 'bleu' else 'chrF'} against length, {BEAM}, split {split}"
     assert title.replace("_", "\\_") in pages.markdown(translated)
 
 
@@ -135,7 +140,7 @@ def test_without_points_there_is_no_translation(folder):
 def test_what_a_length_penalty_was_chosen_from_is_said(translated):
     table = pd.read_csv(translated / "tables" / "length-penalties.csv", dtype=str)
     assert table.drop(columns="task").values.tolist() == [
-        ["transformer", seed, "beam5, bleu (points)", "0.6", "0: 30.12; 0.6: 31.5"] for seed in ("1", "2")
+        ["transformer", seed, f"{BEAM}, bleu (points)", "0.6", "0: 30.12; 0.6: 31.5"] for seed in ("1", "2")
     ]
     for text in (pages.markdown(translated), pages.html(translated)):
         methods = text[re.search(r"<h2>Methods|^## Methods", text, flags=re.MULTILINE).start() :]

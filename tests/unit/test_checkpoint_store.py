@@ -52,6 +52,7 @@ def test_where_all_are_damaged_training_begins_anew_and_both_are_named(two):
         path.write_bytes(b"PK")
     loaded, messages = two.load("cpu")
     assert loaded is None and [two.latest.name in messages[0], two.previous.name in messages[1]] == [True, True]
+    assert "from the beginning" in messages[2]
 
 
 def test_killed_between_its_two_renames_the_state_before_is_there(two):

@@ -170,7 +170,7 @@ def test_a_cell_says_counts_and_reports(tmp_path, monkeypatch):
     table = text_data.table_of(evidence)
     rows = {str(row[1].text): str(row[2].text) for row in table.rows}
     assert rows["Training pairs"] == "60 read, 60 kept, 0 left out"
-    assert rows["Cut outputs, test, greedy"] == f"gru_none {cut} of 20"
+    assert rows["Cut outputs, test, greedy search"] == f"gru_none {cut} of 20"
     assert "20 pairs" in rows["Held-out set test"]
     assert any("valid has only 20 pairs" in str(text) for text in text_data.warnings(evidence))
 
