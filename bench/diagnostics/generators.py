@@ -20,6 +20,7 @@ from bench.data.examples import Split, TaskData
 from bench.data.ragged import Ragged
 from bench.errors import UserError
 from bench.system import environment
+from bench.system.markdown import table as markdown_table
 from bench.tasks.kinds.generated import Generated, generate
 
 BUDGETS = ("quick", "standard", "paper")
@@ -179,11 +180,7 @@ NUMERIC_COLUMNS = range(2, 7)
 
 def render_table(rows: Sequence[Row]) -> str:
     """A description of the measurement, then the rows as a Markdown table."""
-    alignment = ("---:" if column in NUMERIC_COLUMNS else "---" for column in range(len(HEADINGS)))
-    lines = [_line(HEADINGS), _line(alignment)]
-    return f"{_description(rows)}\n\n" + "".join(
-        f"{line}\n" for line in [*lines, *(_line(_cells(row)) for row in rows)]
-    )
+    return "\n".join([_description(rows), "", *markdown_table(HEADINGS, map(_cells, rows), NUMERIC_COLUMNS), ""])
 
 
 def _description(rows: Sequence[Row]) -> str:
@@ -234,7 +231,3 @@ def _listed(counts: dict[str, int]) -> str:
 
 def _millions(number: float) -> str:
     return f"{number / 1e6:.2f}"
-
-
-def _line(cells: Sequence[str] | Iterator[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

@@ -16,6 +16,7 @@ from bench.conf.compose import compose
 from bench.errors import UserError
 from bench.evaluation.architecture import hidden_layers
 from bench.runs import building
+from bench.system.markdown import table as markdown_table
 from models.cost import COMPONENTS, parameters, state_bytes, training_flops
 from models.interface import Model, SequenceModel
 from models.meta_device import on_meta_device
@@ -231,8 +232,4 @@ def _columns(rows: Sequence[Sequence[str]], sides: str = "") -> list[str]:
 
 
 def _markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    return [
-        f"| {' | '.join(heads)} |",
-        f"|---|{'---:|' * (len(heads) - 1)}",
-        *(f"| {' | '.join(row)} |" for row in rows),
-    ]
+    return markdown_table(heads, rows, numeric=range(1, len(heads)))

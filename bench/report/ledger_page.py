@@ -19,6 +19,7 @@ from bench.metrics import LOSS
 from bench.records import pool, store
 from bench.report.tables.base import NONE
 from bench.system.files import replacing
+from bench.system.markdown import table as markdown_table
 
 PAGE, TABLE = "published.md", "published.csv"
 
@@ -169,8 +170,7 @@ def _number(value: float) -> str:
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+    return "\n".join(markdown_table(heads, rows)) + "\n"
 
 
 def _write_csv(every: Sequence[Entry], path: Path) -> None:

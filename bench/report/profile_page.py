@@ -4,7 +4,7 @@ machine too."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from bench.report.figures import profile
 from bench.report.figures.canvas import Figure
 from bench.report.rendering import markdown
 from bench.report.series import MEBI
+from bench.system.markdown import table as markdown_table
 
 PAGE = "profile.md"
 NONE = "-"
@@ -237,15 +238,8 @@ def _by_length(table: pd.DataFrame, work: str, cell: Callable[[pd.Series], str])
     yield from _table(("length", *(f"`{arm}`" for arm in names)), rows, numeric=range(len(names) + 1))
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], numeric: Iterable[int] = ()) -> Iterator[str]:
-    """A Markdown table. numeric: indices of the columns that are set flush right."""
-    if not rows:
-        yield "Too few lengths were measured."
-        return
-    numeric = set(numeric)
-    yield f"| {' | '.join(heads)} |"
-    yield f"|{'|'.join('---:' if place in numeric else '---' for place in range(len(heads)))}|"
-    yield from (f"| {' | '.join(row)} |" for row in rows)
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], numeric: Collection[int] = ()) -> list[str]:
+    return markdown_table(heads, rows, numeric) if rows else ["Too few lengths were measured."]
 
 
 def _quantities(table: pd.DataFrame) -> Iterator[tuple[str, str]]:

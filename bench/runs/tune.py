@@ -18,6 +18,7 @@ from bench.errors import UserError
 from bench.records import store
 from bench.runs.suite import Job
 from bench.system.files import replacing, writing
+from bench.system.markdown import table as markdown_table
 from bench.training.config import CARRIED
 
 DEFAULT_GRID = {"optim.lr": ("1e-3", "2e-3", "4e-3", "8e-3")}
@@ -248,20 +249,20 @@ def adopt(paths: Mapping[str, Path], folder: Path | None = None) -> list[Path]:
 def page(rows: Sequence[Row], choices: Mapping[str, Choices], grid: Grid) -> str:
     """All trials as Markdown: a row for each arm, a column for each combination of settings."""
     labels = list(dict.fromkeys(row["settings"] for row in rows))
-    lines = ["# Trials", "", NOTE, "", f"| task | budget | arm | {' | '.join(labels)} | chosen |"]
-    lines.append(f"|---|---|---|{'---:|' * len(labels)}---|")
+    table: list[list[str]] = []
     for task, budget, arm in dict.fromkeys(_group(row) for row in rows):
         choice = choices.get(task, {}).get(budget, {}).get(arm)
         if choice is None:
-            lines.append(f"| {task} | {budget} | `{arm}` |{' failed |' * len(labels)} none |")
+            table.append([task, budget, f"`{arm}`", *["failed"] * len(labels), "none"])
             continue
         losses = [_cell_text(choice.trials, label) for label in labels]
         settings = " ".join(
             f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}" for key, value in choice.set.items()
         )
         edge = " (edge)" if _at_edge(choice, grid) else ""
-        lines.append(f"| {task} | {budget} | `{arm}` | {' | '.join(losses)} | {settings}{edge} |")
-    return "\n".join(lines) + "\n"
+        table.append([task, budget, f"`{arm}`", *losses, settings + edge])
+    heads = ["task", "budget", "arm", *labels, "chosen"]
+    return "\n".join(["# Trials", "", NOTE, "", *markdown_table(heads, table, range(3, 3 + len(labels))), ""])
 
 
 def _group(row: Row) -> tuple[str, str, str]:

@@ -61,7 +61,7 @@ def measure(task: Generated, seconds: list[float], elapsed: list[float]) -> tupl
 def cells(text: str) -> list[list[str]]:
     """The cells of a Markdown table, heads and rows, without the line between."""
     lines = [line for line in text.splitlines() if line.startswith("|")]
-    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    rows = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip("|"))] for line in lines]
     assert len({len(each) for each in rows}) == 1, "every row has a cell for each column"
     assert set("".join(rows[1])) <= set("-: ")
     return [rows[0], *rows[2:]]
