@@ -184,8 +184,8 @@ def test_what_was_matched_is_said(folder):
         folder.cell("recall", "lstm_dot", seed, change=change)
     page_text, text = built(folder)
     for shown in (visible(page_text), text.replace("\\_", "_")):
-        assert "parameters: target 100,000, arms are between +0.1 % and +0.1 % of it" in shown
-        assert "FLOPs a target token: target 1,234,568, arms are between -3.1 % and -3.1 % of it" in shown
+        assert "parameters: target 100,000, from which arms deviate by +0.1 % to +0.1 %" in shown
+        assert "FLOPs a target token: target 1,234,568, from which arms deviate by -3.1 % to -3.1 %" in shown
         assert (
             "deviation from target (parameters)" in shown and "deviation from target (FLOPs a target token)" in shown
         )

@@ -120,7 +120,7 @@ def test_without_a_beam_greedy_search_is_all_there_is(folder):
     folder.cell("multi30k", "lstm_dot", 1, change={"scores": greedy})
     page.build(folder.path)
     table = pd.read_csv(folder.path / "tables" / "translation-multi30k-quick-100000-cpu.csv")
-    assert list(table.columns) == ["split", "arm", "BLEU, greedy", "chrF, greedy"]
+    assert list(table.columns) == ["split", "arm", "BLEU, greedy search", "chrF, greedy search"]
     names = {path.stem for path in (folder.path / "figures").glob("length-*.svg")}
     assert names == {f"length-{measure}multi30k-quick-100000-cpu-{split}" for split in SPLITS
                      for measure in ("", "chrf-greedy-")}  # fmt: skip
