@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from bench.analysis import arms, evidence, exploratory
-from bench.analysis.claims import judge, primary, questions
+from bench.analysis.claims import architecture, judge, primary, questions
 from bench.analysis.claims.answers import Answer, answers
 from bench.analysis.comparisons import ABOVE, BELOW, LEVEL, OPEN
 from bench.report.tables import exploratory as exploratory_table
@@ -584,3 +584,11 @@ def test_variants_of_an_arm_are_arms_of_their_own():
 def test_kinds_of_arms(name, kind):
     assert arms.kind(name) == kind
     assert arms.describe(name)
+
+
+def test_models_without_hidden_layers_are_counted_among_the_inspected():
+    layer = {"kind": "feed_forward", "units": 8, "parameters": 30}
+    has, lacks = ({"hidden_layers": [layer]}, 100.0), ({"hidden_layers": []}, 50.0)
+    assert "in all 2 models inspected, with 30 to 30 %" in str(architecture.shares([has, has]))
+    assert "in 2 of 3 models inspected, with 30 to 30 %" in str(architecture.shares([has, lacks, has]))
+    assert architecture.shares([has, lacks]) is None
