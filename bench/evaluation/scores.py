@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -128,9 +128,19 @@ def _rows_by_distance(
     split: Split, search: str, kind: str, signature: str, name: str, correct: np.ndarray, examples: np.ndarray
 ) -> list[Row]:
     """The rows of one phenomenon and kind of score. correct (M,): 1 or 0 for each of its `examples` (M,)."""
-    metric, distances = phenomena.metric_name(name, kind), split.marks[name].distance[examples]
-    parts: list[tuple[str | None, int | None, np.ndarray]] = [(None, None, np.ones(len(examples), dtype=bool))]
-    parts += [(phenomena.axis_name(name), int(value), distances == value) for value in np.unique(distances)]
+    axes = {phenomena.axis_name(name): split.marks[name].distance[examples]}
+    return _share_rows(split, search, phenomena.metric_name(name, kind), signature, correct, axes)
+
+
+def _share_rows(
+    split: Split, search: str, metric: str, signature: str, correct: np.ndarray, axes: Mapping[str, np.ndarray]
+) -> list[Row]:
+    """The share of correct examples: of all, and at each value of each axis that has enough of them.
+
+    correct (M,): 1 or 0; axes: values (M,) by name."""
+    parts: list[tuple[str | None, int | None, np.ndarray]] = [(None, None, np.ones(len(correct), dtype=bool))]
+    for axis, values in axes.items():
+        parts += [(axis, int(value), values == value) for value in np.unique(values)]
     return [
         score_row(split, search, metric, float(correct[rows].mean()), "share", int(rows.sum()), axis, at, signature)
         for axis, at, rows in parts
@@ -200,15 +210,8 @@ def pair_rows(split: Split, search: str, correct: np.ndarray) -> list[Row]:
     """
     if not split.name.endswith(PAIRS):
         return []
-    both = correct[::2] & correct[1::2]
-    parts: list[tuple[str | None, int | None, np.ndarray]] = [(None, None, np.ones(len(both), dtype=bool))]
-    for axis, values in split.axes.items():
-        parts += [(axis, int(value), values[::2] == value) for value in np.unique(values)]
-    return [
-        score_row(split, search, "pairs", float(both[rows].mean()), "share", int(rows.sum()), axis, at, PAIR_SIGNATURE)
-        for axis, at, rows in parts
-        if rows.sum() >= MIN_EXAMPLES
-    ]
+    axes = {axis: values[::2] for axis, values in split.axes.items()}
+    return _share_rows(split, search, "pairs", PAIR_SIGNATURE, correct[::2] & correct[1::2], axes)
 
 
 def output_rows(
