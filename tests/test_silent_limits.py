@@ -37,6 +37,7 @@ CONSTANTS = {
     "bench/cli/verdict_lines.py MAX_WIDTH": "exact",  # lines are wrapped
     "bench/conf/checks.py BUDGET_LIMITS": "refused",
     "bench/conf/checks.py MAX_THREADS": "refused",
+    "bench/conf/suites.py MAX_SEEDS": "refused",
     "bench/data/cleaning.py MAX_RATIO": "refused",  # of the option; pairs beyond max_ratio are train_dropped_ratio
     "bench/data/examples.py MAX_LENGTH": "counted",  # train_dropped_long; refused in held-out sets
     "bench/data/archives.py MAX_ARCHIVE_TEXTS": "refused",
@@ -56,15 +57,14 @@ CONSTANTS = {
     "bench/report/figures/matrix.py MAX_LINE": "shown",  # a long name ends in an ellipsis
     "bench/report/figures/attention.py MAX_HEADS": "shown",
     "bench/report/figures/attention.py MAX_TOKENS": "shown",
+    "bench/report/figures/canvas.py MAX_LABEL": "shown",
     "bench/report/figures/canvas.py MAX_LEGEND_CHARACTERS": "shown",
-    "bench/report/figures/costs.py MAX_LABEL": "shown",
     "bench/report/figures/deciding.py MAX_ROWS": "shown",  # the caption counts what is left out
     "bench/report/figures/deciding.py MAX_NAME": "shown",
     "bench/report/figures/deciding.py MAX_HEADER": "shown",
     "bench/report/figures/matrix.py MAX_ALPHA": "exact",  # a colour
     "bench/report/figures/matrix.py MAX_SPACED_ARMS": "exact",  # a layout
     "bench/report/figures/matrix.py MAX_PAIRED_ARMS": "exact",  # a layout
-    "bench/report/figures/scores.py MAX_LABEL": "shown",
     "bench/report/tables/examples.py MAX_LENGTH": "shown",
     "bench/report/tables/sanity.py MAX_REASON": "shown",
     "bench/tasks/kinds/bins.py MAX_BINS": "exact",  # examples are binned more coarsely, none is lost
@@ -119,7 +119,7 @@ SLICES = {
     "bench/evaluation/attention_maps.py source[0][i:i + 1]": "exact",
     "bench/evaluation/attention_maps.py ([_label(task.target_text([token])) for token in hypotheses.tokens[0]] + "
     "[SPECIALS[EOS]])[:rows]": "exact",
-    "bench/evaluation/attention_maps.py weights[:rows]": "exact",
+    "bench/evaluation/attention_maps.py weights_HTS[:, :rows]": "exact",
     "bench/evaluation/attention_maps.py by_target[0, :, :batch.decoder_inputs.shape[1]]": "exact",
     "bench/evaluation/decoding.py sequence[:length]": "exact",  # a task of values has this many
     "bench/evaluation/decoding.py (candidates.ends & candidates.score.isfinite())[:, :search.beam]": "exact",
@@ -147,10 +147,9 @@ SLICES = {
     "bench/tasks/grammar/parsing.py self.words[start + 1:after]": "exact",
     "bench/tasks/grammar/parsing_phrases.py self.words[at:at + len(texts)]": "exact",
     "bench/tasks/kinds/letters.py LETTERS[:self.symbols]": "exact",
-    "bench/tasks/kinds/sentences.py list(ids)[:SHOWN]": "shown",
     "bench/runs/verify.py str(record['code']['commit'])[:7]": "shown",
     "bench/runs/verify.py turns[:count]": "exact",  # as many cells as were asked for
-    "bench/tasks/kinds/symbols.py list(ids)[:SHOWN]": "shown",
+    "bench/tasks/kinds/symbols.py words[:SHOWN]": "shown",
     "bench/tasks/language.py repr(units.characters[:SHOWN])[1:-1]": "shown",
     "bench/tasks/language.py units.characters[:SHOWN]": "shown",
     "bench/tasks/kinds/symbols.py offsets[:-1]": "exact",

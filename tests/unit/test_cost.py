@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from models.cells import Recurrent
-from models.cost import state_bytes, training_flops
+from models.cost import state_bytes, state_growth, training_flops
 from models.dropout import set_dropout_generator
 from models.interface import Seq2Seq
 from models.recurrent import RecurrentSeq2Seq
@@ -97,3 +97,13 @@ def test_bytes_of_known_states() -> None:
     assert state_bytes(Transformer(9, 9, 2, 2, 3, 5, 8), 7, 5) == 4 * 2 * 2 * (3 + 5) * (7 + 5)
     assert state_bytes(ResidualSeq2Seq(9, 9, 2, 2, 3, 5, 8), 7, 5) == 4 * 2 * (2 * (3 + 5) * 7 + 16)
     assert state_bytes(ResidualSeq2Seq(9, 9, 2, 2, 3, 5, 8, cell="mingru"), 7, 5) == 4 * 2 * (2 * (3 + 5) * 7 + 8)
+
+
+@pytest.mark.parametrize("name", ["lstm_dot", "gru_none", "transformer"])
+def test_a_state_grows_by_the_same_number_of_bytes_in_bfloat16(name: str) -> None:
+    """Under autocast a recurrent state changes its type at the first step, once; it does not grow."""
+    model = build(name)
+    grows = [state_growth(model)[2] > 0]
+    with torch.autocast("cpu", torch.bfloat16):
+        grows.append(state_growth(model)[2] > 0)
+    assert grows == [name == "transformer"] * 2

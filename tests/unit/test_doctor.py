@@ -88,6 +88,13 @@ def test_a_torch_that_cannot_be_imported_is_a_line(monkeypatch: pytest.MonkeyPat
     assert found.text.startswith("cannot be imported (ModuleNotFoundError") and "install torch again" in found.advice
 
 
+def test_a_torch_that_takes_too_long_and_warns_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "TORCH", "import sys, time; print('odd', file=sys.stderr, flush=True); time.sleep(60)")
+    monkeypatch.setattr(doctor, "TORCH_SECONDS", 1)
+    (found,) = doctor._torch()
+    assert found.text == "cannot be imported (odd)"
+
+
 def test_a_missing_commit_has_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     unknown = {"version": "1", "commit": None, "clean": None, "reason": "git is not installed"}
     monkeypatch.setattr(environment, "code_version", lambda: unknown)

@@ -200,6 +200,7 @@ def test_probabilities_follow_temperature_top_k_and_top_p() -> None:
     plain = Sampling().probabilities(logits, NEVER)
     assert plain[list(NEVER)].sum() == 0 and plain[4:].tolist() == pytest.approx([0.5, 0.3, 0.15, 0.05], abs=1e-6)
     assert Sampling(temperature=0).probabilities(logits, NEVER)[4] == 1
+    assert Sampling(temperature=1e-310).probabilities(logits, NEVER)[4] == 1, "no overflow"
     assert Sampling(top_k=2).probabilities(logits, NEVER)[4:].tolist() == pytest.approx([0.625, 0.375, 0, 0], abs=1e-6)
     assert Sampling(top_p=0.8).probabilities(logits, NEVER)[4:].tolist() == pytest.approx(
         [0.625, 0.375, 0, 0], abs=1e-6
