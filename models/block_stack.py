@@ -5,6 +5,7 @@ and the mask convention: see `models.interface`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Self, cast
 
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ from models.interface import Depth, State
 from models.one_stack import OneStack
 from models.positional import POSITIONS, RELATIVE, Positional
 from models.residual import mixer_maker
-from models.stack import substate
+from models.stack import inner_sizes, substate, with_prefix
 from models.transformer import SelfAttention, Transformer, positioned
 
 
@@ -82,11 +83,10 @@ class BlockStack(OneStack):
         return self.norm(hidden)
 
     def initial_state(self, inputs: Tensor) -> State:
-        return {
-            f"past.{i}.{name}": tensor
-            for i, layer in enumerate(self.layers)
-            for name, tensor in layer.mixer.start(inputs).items()
-        }
+        state: State = {}
+        for i, layer in enumerate(self.layers):
+            state |= with_prefix(f"past.{i}.", layer.mixer.start(inputs))
+        return state
 
     def features_from(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         return self._read(inputs, state) if self.carries_state else super().features_from(inputs, state)
@@ -101,7 +101,7 @@ class BlockStack(OneStack):
         hidden = self.embedding_dropout(self.add_positions(self.embedding(inputs), state))
         for i, layer in enumerate(self.layers):
             hidden, past = layer.step(hidden, substate(f"past.{i}.", state))
-            new |= {f"past.{i}.{name}": tensor for name, tensor in past.items()}
+            new |= with_prefix(f"past.{i}.", past)
         return self.norm(hidden), new
 
     def component_of(self, parameter_name: str) -> str:
@@ -173,11 +173,8 @@ class TransformerStack(BlockStack):
     ) -> Self:
         """d_model = width. Defaults: d_k = d_v = width / n_heads, rounded as in `models.transformer.Transformer`;
         d_ff = ff_ratio * width."""
-        check_range(1, n_heads=n_heads)
-        if d_k is None or d_v is None:
-            head = Transformer.head_width(width, n_heads, rounded, **options)
-            d_k, d_v = head if d_k is None else d_k, head if d_v is None else d_v
-        d_ff = round(ff_ratio * width) if d_ff is None else d_ff
+        head_width = partial(Transformer.head_width, width, n_heads, rounded, **options)
+        d_k, d_v, d_ff = inner_sizes(width, n_heads, d_k, d_v, d_ff, ff_ratio, head_width)
         return cls(input_dim, output_dim, n_layers, n_heads, d_k, d_v, width, d_ff=d_ff, **options)
 
     def add_positions(self, embedded: Tensor, past: State | None = None) -> Tensor:

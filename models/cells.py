@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TypeVar
 
@@ -163,6 +163,11 @@ class Recurrent(HiddenLayer):
 def state_entries(hidden: Sequence[Hidden]) -> dict[str, Tensor]:
     """The states of stacked layers as entries of a `models.interface.State`: `hidden.LAYER.PART`."""
     return {f"hidden.{i}.{n}": part for i, parts in enumerate(hidden) for n, part in enumerate(parts)}
+
+
+def hidden_of(state: Mapping[str, Tensor], layer: int, n_states: int) -> Hidden:
+    """The state of one layer among the entries that `state_entries` makes."""
+    return tuple(state[f"hidden.{layer}.{part}"] for part in range(n_states))
 
 
 @cache

@@ -13,7 +13,7 @@ from typing import Any, Self, cast
 from torch import Tensor, nn
 
 from models import cells
-from models.cells import Hidden, Recurrent, state_entries
+from models.cells import Hidden, Recurrent, hidden_of, state_entries
 from models.checks import MOST_LAYERS, check_choice, check_range
 from models.cost import linear_flops
 from models.dropout import Dropout, dropout_at
@@ -155,9 +155,7 @@ class RecurrentStack(OneStack):
     def features_from(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         if not self.carries_state:
             return super().features_from(inputs, state)
-        before = [
-            tuple(state[f"hidden.{i}.{part}"] for part in range(layer.n_states)) for i, layer in enumerate(self.layers)
-        ]
+        before = [hidden_of(state, i, layer.n_states) for i, layer in enumerate(self.layers)]
         features, last = self._read(inputs, before)
         return features, state_entries(last)
 

@@ -14,7 +14,7 @@ from typing import Any, Self, cast
 import torch
 from torch import Tensor, nn
 
-from models.cells import Hidden, Recurrent, Weights, state_entries
+from models.cells import Hidden, Recurrent, Weights, hidden_of, state_entries
 from models.checks import MOST_LAYERS, check_choice, check_range
 from models.cost import linear_flops
 from models.dropout import Dropout
@@ -179,7 +179,7 @@ class RecurrentSeq2Seq(EncoderDecoder):
             outputs = torch.cat([embedded, state["fed"].to(embedded).unsqueeze(1)], dim=-1)  # (B, 1, 2 D)
         last: list[Hidden] = []
         for i, layer in enumerate(self.decoder):
-            hidden = tuple(state[f"hidden.{i}.{part}"] for part in range(self.n_states))
+            hidden = hidden_of(state, i, self.n_states)
             layer_weights = None if weights is None else weights[i]
             outputs, new = layer(outputs if i == 0 else self.dropout(outputs), hidden, weights=layer_weights)
             last.append(new)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Self, cast
 
 from torch import Tensor, nn
@@ -101,11 +102,8 @@ class BlockSeq2Seq(EncoderDecoder):
         **options: Any,
     ) -> Self:
         """d_model = width. Defaults: d_k = d_v = width / n_heads, rounded down; d_ff = ff_ratio * width."""
-        check_range(1, n_heads=n_heads)
-        if d_k is None or d_v is None:
-            head = cls.head_width(width, n_heads, rounded, **options)
-            d_k, d_v = head if d_k is None else d_k, head if d_v is None else d_v
-        d_ff = round(ff_ratio * width) if d_ff is None else d_ff
+        head_width = partial(cls.head_width, width, n_heads, rounded, **options)
+        d_k, d_v, d_ff = inner_sizes(width, n_heads, d_k, d_v, d_ff, ff_ratio, head_width)
         return cls(input_dim, output_dim, n_layers, n_heads, d_k, d_v, width, d_ff=d_ff, **options)
 
     @classmethod
@@ -145,7 +143,7 @@ class BlockSeq2Seq(EncoderDecoder):
             keys, values = layer.cross_attention.keys_values(memory)
             # Without this copy, each product would copy them at every step.
             state |= {f"{SOURCE}keys.{i}": keys.contiguous(), f"{SOURCE}values.{i}": values.contiguous()}
-            state |= {f"past.{i}.{name}": tensor for name, tensor in layer.mixer.start(memory).items()}
+            state |= with_prefix(f"past.{i}.", layer.mixer.start(memory))
         return state
 
     def step(self, token: Tensor, state: State) -> tuple[Tensor, State]:
@@ -154,7 +152,7 @@ class BlockSeq2Seq(EncoderDecoder):
         for i, layer in enumerate(self.decoder):
             source = state[f"{SOURCE}keys.{i}"], state[f"{SOURCE}values.{i}"]
             hidden, past = layer.step(hidden, substate(f"past.{i}.", state), source, state.get(f"{SOURCE}mask"))
-            new |= {f"past.{i}.{name}": tensor for name, tensor in past.items()}
+            new |= with_prefix(f"past.{i}.", past)
         return self.project(self.decoder_norm(hidden).squeeze(1)), new
 
     def component_of(self, parameter_name: str) -> str:
@@ -178,6 +176,31 @@ class BlockSeq2Seq(EncoderDecoder):
         decoder = sum(layer.mixer.sequential(T) + 1 for layer in self.decoder)
         # The residual stream bypasses the mixers, so one attention carries a source token to any target position.
         return Depth(encoder + decoder, 1, self.decoder[0].mixer.path(T))
+
+
+def inner_sizes(
+    width: int,
+    n_heads: int,
+    d_k: int | None,
+    d_v: int | None,
+    d_ff: int | None,
+    ff_ratio: float,
+    head_width: Callable[[], int],
+) -> tuple[int, int, int]:
+    """d_k, d_v and d_ff at a width; where they are None, the default width of a head and `ff_ratio` times the width.
+
+    Raises ValueError, also that of `head_width`.
+    """
+    check_range(1, n_heads=n_heads)
+    if d_k is None or d_v is None:
+        head = head_width()
+        d_k, d_v = head if d_k is None else d_k, head if d_v is None else d_v
+    return d_k, d_v, round(ff_ratio * width) if d_ff is None else d_ff
+
+
+def with_prefix(prefix: str, state: State) -> State:
+    """The entries of a state with a prefix before their names; `substate` takes them out again."""
+    return {f"{prefix}{name}": tensor for name, tensor in state.items()}
 
 
 def substate(prefix: str, state: State) -> State:
