@@ -106,7 +106,7 @@ def _lium(languages: str, split: str) -> PublishedScore:
     scores = LIUM_SCORES[languages]
     others = ", ".join(f"{other} {number}" for other, number in scores.items() if other != FLICKR_2016)
     return _multi30k(
-        "H", _message("system.gru"), ("gru_dot", "gru_additive"), languages, scores[split], LIUM, others, split=split
+        "H", _message("system.gru"), ("gru_additive", "gru_dot"), languages, scores[split], LIUM, others, split=split
     )
 
 
