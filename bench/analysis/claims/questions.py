@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -12,7 +12,7 @@ from bench.analysis.claims import primary
 from bench.analysis.claims.primary import Arm, Primary, PrimaryList
 from bench.analysis.comparisons import RATIOS, Comparison, compare_arms
 from bench.analysis.evidence import Evidence
-from bench.analysis.messages import Message, Text
+from bench.analysis.messages import Joined, Message, Text
 from bench.analysis.settings import PROFILE, Setting
 from bench.records.cost_rounds import RoundRow
 
@@ -59,7 +59,7 @@ def _of_list(evidence: Evidence, letter: str, one: PrimaryList) -> list[Question
         if entry.measure == primary.COST:
             questions += _of_cost(evidence, entry)
         else:
-            questions += _of_score(evidence, entry, served)
+            questions += _of_score(evidence, entry, served, one.budgets)
     return questions
 
 
@@ -67,11 +67,15 @@ def _is_answered_key(question: Question) -> bool:
     return question.entry.role == primary.KEY and question.comparison is not None
 
 
-def _of_score(evidence: Evidence, entry: Primary, settings: list[Setting]) -> Iterator[Question]:
+def _of_score(
+    evidence: Evidence, entry: Primary, settings: list[Setting], budgets: Collection[str]
+) -> Iterator[Question]:
+    """budgets: of the list, none for the last one."""
     named = entry.task not in (primary.EVERY_TASK, primary.TRANSLATION)
     served = [each for each in settings if _serves(evidence, entry, each)]
     if named and not served:
-        yield Question(entry, None, None, Message("missing.task", task=entry.task))
+        absent = Message("missing.task_at", task=entry.task, budget=Joined(budgets, "or"))
+        yield Question(entry, None, None, absent if budgets else Message("missing.task", task=entry.task))
     for setting in served:
         rows = _rows(evidence, entry, setting)
         labels = [_labels(evidence, setting, arm) for arm in (entry.first, entry.second)]
@@ -79,7 +83,9 @@ def _of_score(evidence: Evidence, entry: Primary, settings: list[Setting]) -> It
         several = [arm for arm, names in zip((entry.first, entry.second), labels) if len(names) > 1]
         if rows.empty or lacking:
             if named:
-                absent = Message("missing.arm", arm=str(lacking[0])) if lacking else Message("missing.scores")
+                absent = Message("missing.scores")
+                if lacking:
+                    absent = Message("missing.arm", arm=str(lacking[0]), budget=setting.budget)
                 yield Question(entry, setting, None, absent)
         elif several:
             yield Question(entry, setting, None, Message("missing.several", arm=str(several[0])))
