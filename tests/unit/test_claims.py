@@ -343,7 +343,8 @@ def test_only_common_rounds_count():
     ("made", "letter", "why"),
     [
         (lambda: Made().arm("lstm_none encoder=uni", 0.9), "C", "no cell of parity at budget quick has finished"),
-        (lambda: Made().arm("lstm_none encoder=uni", 0.9, task="parity"), "C", "no cell of transformer at budget quick"),
+        (lambda: Made().arm("lstm_none encoder=uni", 0.9, task="parity"), "C",
+         "no cell of transformer at budget quick has finished"),
         (lambda: Made().arm("lstm_none encoder=uni", 0.9, task="parity"), "D", "no profile in rounds"),
         (lambda: Made().arm("transformer", 0.9, task="parity").profile({"transformer": 2.0}), "D",
          "the profile has no lstm_dot at length 256"),
