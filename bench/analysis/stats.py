@@ -21,7 +21,7 @@ RESAMPLES = 10_000
 SEED = 20_170_612
 
 SEED_UNIT, ROUND_UNIT = "seed", "round"
-"""The unit of resampling of every result here."""
+"""What a result rests on: seeds, which are resampled here, or the rounds of a profile, which are paired."""
 
 ONE_SEED = "one seed: no interval over seeds"
 """The reason of a result without interval and p."""

@@ -61,8 +61,10 @@ class Suite:
 
 SEED = "seed="
 NUMBER = r"(?:0|[1-9]\d{0,8})"
-MAX_SEEDS = 1000
 """A seed as --seeds takes it: 1,000 is a slip, not two seeds."""
+
+MAX_SEEDS = 1000
+"""Seeds that one range of --seeds may name."""
 
 
 def load(name: str, only: str | None = None, seeds: str | None = None) -> Suite:

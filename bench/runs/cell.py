@@ -224,17 +224,18 @@ class _Run:
 def _check_settings(cell: Cell, task: Task, data: TaskData) -> None:
     """Raises UserError for a setting that cannot apply to the answers of the task."""
     beam = max((search.beam for search in cell.search.beams), default=1)
-    smoothing, of_beam = ("optim.label_smoothing", cell.training.label_smoothing, 0.0), ("search.beam", beam, 1)
-    settings: list[tuple[tuple[str, object, object], str]] = []
+    smoothing, precision = cell.training.label_smoothing, cell.search.greedy.precision
+    settings: list[tuple[str, object, object, str]] = []
     if data.sizes.outputs != "tokens":
-        settings = [(each, f"answers made of tokens, but those of the task {cell.task} are numbers")
-                    for each in (smoothing, of_beam)]  # fmt: skip
+        applies = f"answers made of tokens, but those of the task {cell.task} are numbers"
+        settings += [("optim.label_smoothing", smoothing, 0.0, applies), ("search.beam", beam, 1, applies)]
     elif data.sizes.one_stack:
-        settings = [(of_beam, f"outputs that are searched for, but the answers of the task {cell.task} are read off")]
+        applies = f"outputs that are searched for, but the answers of the task {cell.task} are read off"
+        settings += [("search.beam", beam, 1, applies)]
     if task.scored_by_loss:
-        precision = "search.precision", cell.search.greedy.precision, FP32
-        settings += [(precision, f"outputs, but the task {cell.task} is scored by its loss alone")]
-    for (setting, value, neutral), applies in settings:
+        applies = f"outputs, but the task {cell.task} is scored by its loss alone"
+        settings += [("search.precision", precision, FP32, applies)]
+    for setting, value, neutral, applies in settings:
         if value != neutral:
             raise UserError(f"{setting}={value} applies to {applies}; use {setting}={neutral}")
 

@@ -190,7 +190,7 @@ class LanguageModel(Task):
             unknown = sorted(set(text) - set(units.characters))
             if unknown:
                 raise UserError(
-                    f"the prompt has characters that do not occur in the training text: "
+                    "the prompt has characters that do not occur in the training text: "
                     f"{' '.join(map(repr, unknown))}; "
                     f"it has {repr(units.characters[:SHOWN])[1:-1]}"
                     + (f" and {len(units.characters) - SHOWN} more" if len(units.characters) > SHOWN else "")

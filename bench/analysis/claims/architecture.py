@@ -108,10 +108,10 @@ def shares(models: Sequence[tuple[Mapping, float]]) -> Text | None:
     ]
     if len(of_all) < 2:
         return None
-    shares = {"low": f"{min(of_all):.0f}", "high": f"{max(of_all):.0f}"}
+    ends = {"low": f"{min(of_all):.0f}", "high": f"{max(of_all):.0f}"}
     if len(of_all) == len(models):
-        return Message("says.B_all", total=len(models), **shares)
-    return Message("says.B_some", count=len(of_all), total=len(models), **shares)
+        return Message("says.B_all", total=len(models), **ends)
+    return Message("says.B_some", count=len(of_all), total=len(models), **ends)
 
 
 def decoder_state(state: Mapping | None) -> Text:

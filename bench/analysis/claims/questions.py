@@ -74,8 +74,10 @@ def _of_score(
     named = entry.task not in (primary.EVERY_TASK, primary.TRANSLATION)
     served = [each for each in settings if _serves(evidence, entry, each)]
     if named and not served:
-        absent = Message("missing.task_at", task=entry.task, budget=Joined(budgets, "or"))
-        yield Question(entry, None, None, absent if budgets else Message("missing.task", task=entry.task))
+        absent = Message("missing.task", task=entry.task)
+        if budgets:
+            absent = Message("missing.task_at", task=entry.task, budget=Joined(budgets, "or"))
+        yield Question(entry, None, None, absent)
     for setting in served:
         rows = _rows(evidence, entry, setting)
         labels = [_labels(evidence, setting, arm) for arm in (entry.first, entry.second)]

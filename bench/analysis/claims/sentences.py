@@ -92,8 +92,9 @@ def _notes(evidence: Evidence, comparison: Comparison) -> Text:
     else:
         seeds = one_or_many("says.seeds", count)
     several = len(set(evidence.searches(comparison.setting)) - {FORCED}) > 1
-    named = (several and comparison.search) or comparison.search == FORCED
-    parts = [search_name(comparison.search), seeds] if comparison.search and named else [seeds]
+    parts: list[Text | str] = [seeds]
+    if comparison.search and (several or comparison.search == FORCED):
+        parts = [search_name(comparison.search), seeds]
     if any(solve_or_not(values.values(), comparison.unit) for values in (comparison.ours, comparison.theirs)):
         solved = [_solved(values, comparison.unit) for values in (comparison.ours, comparison.theirs)]
         parts.append(Message("says.solved", first=solved[0], second=solved[1], line=f"{100 * SOLVED:.0f}"))
@@ -119,11 +120,12 @@ def evidence_of(evidence: Evidence, answer: Answer) -> Text:
             why=answer.remark,
         )
     judgement, comparison = answer.judgement, _of(answer)
-    better = {ABOVE: "better", BELOW: "worse"} if comparison.unit in LESS_IS_BETTER else {}
-    call = Message(f"calls.{better.get(judgement.call, judgement.call)}", margin=_margin(comparison))
+    is_error = comparison.unit in LESS_IS_BETTER
+    called = {ABOVE: "better", BELOW: "worse"}.get(judgement.call, judgement.call) if is_error else judgement.call
+    call = Message(f"calls.{called}", margin=_margin(comparison))
     if judgement.difference is None:
         return Message("compared.counted", role=role, says=says(evidence, answer), call=call)
-    kind = "ratio" if comparison.paired else "tested_error" if comparison.unit in LESS_IS_BETTER else "tested"
+    kind = "ratio" if comparison.paired else "tested_error" if is_error else "tested"
     sentence = Message(
         f"compared.{kind}", role=role, says=says(evidence, answer), difference=describe(judgement), call=call
     )

@@ -71,7 +71,7 @@ def table(name: str, title: Text, note: Text, columns: Sequence[str], rows: Iter
 
 
 def _plain(text: str) -> Cell:
-    """Plain text, sorted by itself; without one, last."""
+    """Plain text, sorted by itself; NONE is an empty cell, which is sorted last."""
     return Cell(text, "" if text == NONE else text)
 
 

@@ -166,7 +166,7 @@ class Sentences(Generated):
         return text_of(ids, self._target)
 
     def source_ids(self, text: str) -> list[int]:
-        return ids_of(text, self._source, type(self).__name__.lower())
+        return ids_of(text, self._source_ids, type(self).__name__.lower())
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -47,7 +47,8 @@ class Symbols(Generated):
         return text_of(ids, self._words)
 
     def source_ids(self, text: str) -> list[int]:
-        return ids_of(text, self._words, type(self).__name__.lower())
+        ids = {word: FIRST_FREE_ID + i for i, word in enumerate(self._words)}
+        return ids_of(text, ids, type(self).__name__.lower())
 
 
 @dataclass
@@ -74,13 +75,13 @@ def text_of(ids: Sequence[int], words: Sequence[str]) -> str:
     return " ".join(words[i - FIRST_FREE_ID] if FIRST_FREE_ID <= i < last else "?" for i in ids)
 
 
-def ids_of(text: str, words: Sequence[str], task: str) -> list[int]:
+def ids_of(text: str, ids: Mapping[str, int], task: str) -> list[int]:
     """The ids of words separated by spaces. task: its name. Raises UserError for other words, and for none.
 
-    >>> ids_of("b a", ["a", "b"], "copy") == [FIRST_FREE_ID + 1, FIRST_FREE_ID]
-    True
+    >>> ids_of("b a", {"a": 4, "b": 5}, "copy")
+    [5, 4]
     """
-    ids, typed = {word: FIRST_FREE_ID + i for i, word in enumerate(words)}, text.split()
+    words, typed = list(ids), text.split()
     unknown = [word for word in typed if word not in ids]
     if not typed or unknown:
         some = ", ".join(words[:SHOWN]) + (", ..." if len(words) > SHOWN else "")
