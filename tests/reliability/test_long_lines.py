@@ -117,12 +117,15 @@ def test_translate_cuts_a_line_of_ten_thousand_tokens_and_says_so(name, monkeypa
 
 
 def test_learned_positions_bound_the_answer_too(monkeypatch) -> None:
+    """An answer that does not end has as many tokens as there are positions: the first is read with the start token."""
     model = build(*CASES[IDS.index("transformer [learned positions]")], max_len=8)
     task = Words()
     monkeypatch.setattr(task, "target_limit", lambda lengths: 1000 + lengths)
     monkeypatch.setattr(translate.trained, "load", lambda folder: Trained(None, task, None, model, 1.0))
-    for answer in translate.translate(Path(), ["a", "a bb ccc dddd e f g h i j"], beam=1):
-        assert len(answer.split()) <= 7
+    messages: list[str] = []
+    answers = list(translate.translate(Path(), ["a", "a bb ccc dddd e f g h i j"], beam=1, say=messages.append))
+    assert max(len(answer.split()) for answer in answers) == 8
+    assert any("the translation reached its limit, 8 tokens" in message for message in messages)
 
 
 def bitext(folder: Path, *changes: str) -> schema.Cell:
