@@ -117,7 +117,7 @@ def test_translate_cuts_a_line_of_ten_thousand_tokens_and_says_so(name, monkeypa
 
 
 def test_learned_positions_bound_the_answer_too(monkeypatch) -> None:
-    """An answer that does not end has as many tokens as there are positions: the first is read with the start token."""
+    """An answer that does not end has as many tokens as there are positions: the first reads the start token."""
     model = build(*CASES[IDS.index("transformer [learned positions]")], max_len=8)
     task = Words()
     monkeypatch.setattr(task, "target_limit", lambda lengths: 1000 + lengths)
