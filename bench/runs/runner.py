@@ -13,7 +13,7 @@ from bench.conf.compose import compose
 from bench.conf.schema import Cell
 from bench.errors import StorageError, UserError
 from bench.records import store
-from bench.runs.claims import Claim, claimed
+from bench.runs.cell_claims import Claim, claimed
 from bench.runs.display import Board
 from bench.runs.record import new_record
 from bench.runs.worker import Order, Stopped, Workers

@@ -21,7 +21,7 @@ from pathlib import Path
 from bench.errors import UserError
 from bench.records import store
 from bench.runs import plan as plans
-from bench.runs.claims import claimed
+from bench.runs.cell_claims import claimed
 from bench.runs.display import Board
 from bench.runs.fork_server import COMMAND as SERVER
 from bench.runs.plan import Plan, PlannedCell

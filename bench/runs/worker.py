@@ -29,8 +29,8 @@ from bench.conf.schema import Cell
 from bench.errors import StorageError, UserError
 from bench.records import store
 from bench.runs import fork_server
+from bench.runs.cell_claims import Claim
 from bench.runs.child import TERMINATED, TRACE, Order
-from bench.runs.claims import Claim
 from bench.runs.fork_server import ForkServer
 from bench.runs.pipe import relay
 from bench.runs.record import new_record

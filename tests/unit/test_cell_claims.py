@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from bench.records import store
-from bench.runs import claims
-from bench.runs.claims import claimed
+from bench.runs import cell_claims
+from bench.runs.cell_claims import claimed
 from bench.system import leases, locks
 from bench.system.leases import Lost, Watch
 
@@ -35,7 +35,7 @@ time.time, monotonic = (lambda: float(skew) * 1e6), time.monotonic
 time.monotonic = lambda: monotonic() + float(skew)
 
 from bench.records import store
-from bench.runs.claims import claimed
+from bench.runs.cell_claims import claimed
 from bench.system import leases, locks
 from bench.system.leases import Lost, Watch
 
@@ -260,7 +260,7 @@ def test_what_an_earlier_holder_left_half_done_is_deleted_first(tmp_path) -> Non
 
 
 def test_who_waits_knows_soon_that_the_holder_is_alive(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(claims, "LOCK_WAIT", 0.3)
+    monkeypatch.setattr(cell_claims, "LOCK_WAIT", 0.3)
     with claimed(tmp_path, "a", Watch()):
         began = time.monotonic()
         with pytest.raises(locks.Busy), claimed(tmp_path, "a", Watch()):

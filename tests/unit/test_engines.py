@@ -19,7 +19,7 @@ from bench.conf import suites
 from bench.errors import UserError
 from bench.records import store
 from bench.runs import engines, plan, shared_worker, status
-from bench.runs.claims import claimed
+from bench.runs.cell_claims import claimed
 from bench.runs.display import Board
 from bench.runs.plan import Needs
 from bench.runs.record import new_record

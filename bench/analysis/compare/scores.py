@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy import stats as distributions
 
 from bench.analysis import arms
 from bench.analysis.compare.pairs import Side
@@ -22,7 +21,7 @@ from bench.analysis.settings import Setting
 from bench.analysis.signatures import RECORDED, differences
 from bench.analysis.speeds import SPEEDS
 from bench.analysis.stats import Interval, holm, paired_difference, summary
-from bench.analysis.welch import welch
+from bench.analysis.welch import paired, welch
 from bench.metrics import comparable
 
 PAIRED, WELCH = "paired by seed", "Welch"
@@ -174,7 +173,9 @@ def _score(setting: str, key: tuple[str, ...], one: pd.DataFrame, other: pd.Data
     else:
         difference, interval = _mean(second) - _mean(first), None
     if gap is not None and gap.n >= MIN_SEEDS:
-        test, p = PAIRED, _paired([second[seed] - first[seed] for seed in first if seed in second])
+        tested = paired(second, first)
+        assert tested is not None
+        test, p = PAIRED, tested.p
     elif min(len(first), len(second)) >= MIN_SEEDS:
         test = WELCH
         p, interval = _welch(list(second.values()), list(first.values()))
@@ -210,16 +211,6 @@ def _value(values: Mapping[int, float], rows: pd.DataFrame) -> Value:
 
 def _mean(values: Mapping[int, float]) -> float:
     return sum(values.values()) / len(values)
-
-
-def _paired(gaps: list[float]) -> float:
-    """p of Student's t test that the mean of the differences is zero.
-
-    Equal differences have no spread to test against: p is 1 if they are zero, else 0.
-    """
-    if np.ptp(gaps) <= 1e-12 * max(1.0, float(np.abs(gaps).max())):
-        return 1.0 if abs(gaps[0]) <= 1e-12 else 0.0
-    return float(distributions.ttest_1samp(gaps, 0.0).pvalue)
 
 
 def _welch(first: list[float], second: list[float]) -> tuple[float, Interval]:
