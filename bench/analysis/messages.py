@@ -18,8 +18,11 @@ from bench.errors import UserError
 
 ENGLISH = "en"
 
-BETWEEN_CJK = re.compile(r"(?<=[\u3001-\u9fff\uff01-\uff60]) (?=[\u3001-\u9fff\uff01-\uff60])")
-"""A space between two Chinese characters or marks, which comes from filling a placeholder."""
+BETWEEN_CJK = re.compile(
+    r"(?<=[\u3001-\u9fff\uff01-\uff60]) (?=[\u3001-\u9fff\uff01-\uff60])"
+    r"|(?<=[\u3001\u3002\u3008-\u3011\uff01-\uff60]) (?!$)| (?=[\u3001\u3002\uff01-\uff60])"
+)
+"""A space between two Chinese characters, or beside a full-width mark, which comes from filling a placeholder."""
 
 
 class Text(str):

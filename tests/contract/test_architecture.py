@@ -7,12 +7,13 @@ from operator import itemgetter
 import pytest
 import torch
 
+from bench.analysis.messages import texts
 from bench.evaluation import architecture
 from bench.evaluation.architecture import hidden_layers, inspect_model
 from models.cost import parameters
 from models.recurrent import RecurrentSeq2Seq
 from models.transformer import Transformer
-from tests.contract.arms import NAMES, build, slow_unless_representative
+from tests.contract.arms import NAMES, WIDTH, build, slow_unless_representative
 
 CASES = [(name, "") for name in NAMES] + [
     *[("transformer", "no feed-forward"), ("transformer", "values"), ("gru_none", "values")],
@@ -114,3 +115,19 @@ def test_what_is_handed_on_is_measured_and_not_a_matter_of_names() -> None:
     assert state["changed"] == 0.0 and not state["prediction_changed"]
     state = inspect_model(Frozen(23, 19, 1, 2, 8, 8, 16))["state"]
     assert state["grows"] and state["changed"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "squares"),
+    [
+        ("transformer", {"ff_ratio": 2.0}, 8),
+        ("transformer", {"ff_ratio": 4.0}, 12),
+        ("lstm_none", {"encoder": "uni"}, 8),
+        ("gru_none", {"encoder": "uni"}, 6),
+        ("rnn_none", {"encoder": "uni"}, 2),
+    ],
+)
+def test_weights_of_an_encoder_layer_at_equal_width_are_those_that_claim_d_counts(name, options, squares) -> None:
+    layer = build(name, **options).encoder[0]
+    assert sum(weight.numel() for weight in layer.parameters() if weight.dim() > 1) == squares * WIDTH**2
+    assert f"{squares} d²" in texts("en")["claims.D.scope"]

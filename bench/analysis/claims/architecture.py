@@ -27,7 +27,7 @@ def describe(arm: str, inspected: Mapping, total: float) -> Text:
     without = inspected["without_feed_forward"]
     if without is not None and without["runs"]:
         sentences.append(Message("architecture.without.runs", parameters=f"{without['parameters']:,}"))
-    elif without is not None:
+    elif without is not None and not _is_recurrent(inspected):
         sentences.append(Message("architecture.without.fails"))
     state = Message("architecture.handed_on", state=decoder_state(inspected["state"]))
     return Joined([*sentences, state], "sentences")
@@ -44,7 +44,7 @@ def hidden_layers(inspected: Mapping, total: float) -> Text:
             parts.append(
                 one_or_many(
                     "architecture.layers", len(layers),
-                    kind=Message(f"architecture.{kind}"), units=Joined((f"{count:,}" for count in units), "or"),
+                    kind=_kind(kind, [inspected]), units=Joined((f"{count:,}" for count in units), "or"),
                     parameters=f"{parameters:,}", share=f"{100 * parameters / total:.0f}",
                 )
             )  # fmt: skip
@@ -59,7 +59,7 @@ def summary(arm: str, models: Sequence[tuple[Mapping, float]]) -> Text:
     sentences = [Message("architecture.models", arm=arm, count=len(models), layers=_ranges(models))]
     without = [inspected["without_feed_forward"] for inspected, _ in models]
     run = [each["runs"] for each in without if each is not None]
-    if run:
+    if any(run) or (run and not any(_is_recurrent(inspected) for inspected, _ in models)):
         sentences.append(Message("architecture.without.count", count=sum(run), total=len(run)))
     states = [inspected["state"] for inspected, _ in models if inspected["state"] is not None]
     if not any(state["last"] for state in states):
@@ -86,10 +86,22 @@ def _ranges(models: Sequence[tuple[Mapping, float]]) -> Text:
             parts.append(
                 Message(
                     "architecture.layers.range", count=span([len(own) for own in layers]),
-                    kind=Message(f"architecture.{kind}"), share=span([round(share) for share in of_all]),
+                    kind=_kind(kind, [inspected for inspected, _ in models]),
+                    share=span([round(share) for share in of_all]),
                 )
             )  # fmt: skip
     return Joined(parts, "and") if parts else Message("architecture.no_layers")
+
+
+def _is_recurrent(inspected: Mapping) -> bool:
+    return any(layer["kind"] == "recurrent" for layer in inspected["hidden_layers"])
+
+
+def _kind(kind: str, inspected: Sequence[Mapping]) -> Message:
+    """The kind of a hidden layer in words. Recurrent models have dense layers in many places: between encoder and
+    decoder, behind the attention, in residual blocks."""
+    dense = kind == "feed_forward" and any(map(_is_recurrent, inspected))
+    return Message("architecture.dense" if dense else f"architecture.{kind}")
 
 
 def span(numbers: Sequence[int]) -> Text | str:
