@@ -49,7 +49,7 @@ def test_the_pilots_of_quick_decide_every_claim():
     assert words(made_records.suite()) == dict(zip(LETTERS, expected, strict=True))
     spoken = str(made_records.suite().verdict("A").sentence)
     assert re.search(
-        r"But an LSTM with attention gets [\d.]+ % of the tokens right, level with the Transformer", spoken
+        r"But an LSTM with dot attention gets [\d.]+ % of the tokens right, level with the Transformer", spoken
     )
     assert spoken.count("On reverse") == 1, spoken
     levels = made_records.PILOTS | {
