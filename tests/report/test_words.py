@@ -49,6 +49,21 @@ def test_languages_have_the_same_keys_and_placeholders(language):
         assert other[key].strip() or not text.strip(), key
 
 
+def test_chinese_has_no_space_beside_a_full_width_mark_and_one_beside_latin():
+    one_head = Message("spoken.with", arm=Message("spoken.transformer"), options=Message("spoken.one_head"))
+    values = {
+        "place": Message("says.place.test", task="grammar"),
+        "first": one_head, "a": Message("quantity.amount", amount="91.8", metric="BLEU"),
+        "second": Message("spoken.lstm_dot"), "b": Message("quantity.amount", amount="85.7", metric="BLEU"),
+        "notes": Message("says.seeds.many", count=8),
+    }  # fmt: skip
+    said = Message("says.score", **values).render("zh")
+    assert (
+        said
+        == "在 grammar 上，Transformer（1 个头）的 BLEU 为 91.8，带点积注意力的 LSTM 的 BLEU 为 85.7（各 8 个种子）。"
+    )
+
+
 def pattern(node: ast.JoinedStr) -> str:
     """What an f-string can come to, as a regular expression."""
     return "".join(re.escape(part.value) if isinstance(part, ast.Constant) else "(.+)" for part in node.values)
