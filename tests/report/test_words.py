@@ -53,15 +53,12 @@ def test_chinese_has_no_space_beside_a_full_width_mark_and_one_beside_latin():
     one_head = Message("spoken.with", arm=Message("spoken.transformer"), options=Message("spoken.one_head"))
     values = {
         "place": Message("says.place.test", task="grammar"),
-        "first": one_head, "a": Message("quantity.amount", amount="91.8", metric="BLEU"),
+        "first": one_head, "a": Message("quantity.percent", percent="91.8"),
         "second": Message("spoken.lstm_dot"), "b": Message("quantity.amount", amount="85.7", metric="BLEU"),
         "notes": Message("says.seeds.many", count=8),
     }  # fmt: skip
     said = Message("says.score", **values).render("zh")
-    assert (
-        said
-        == "在 grammar 上，Transformer（1 个头）的 BLEU 为 91.8，带点积注意力的 LSTM 的 BLEU 为 85.7（各 8 个种子）。"
-    )
+    assert said == "在 grammar 上，Transformer（1 个头）91.8 %，带点积注意力的 LSTM 的 BLEU 为 85.7（各 8 个种子）。"
 
 
 def pattern(node: ast.JoinedStr) -> str:
