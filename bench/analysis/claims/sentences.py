@@ -68,7 +68,8 @@ def quantity(comparison: Comparison, value: float, whole: bool) -> Text | str:
             return Message(f"quantity.{metric}", percent=percent, metric=name)
         return Message("quantity.percent", percent=percent)
     amount = format_score(value, comparison.unit)
-    return Message("quantity.amount", amount=amount, metric=name) if whole else amount
+    kind = "points" if comparison.unit == "points" else "amount"
+    return Message(f"quantity.{kind}", amount=amount, metric=name) if whole else amount
 
 
 def _change(comparison: Comparison, value: float) -> Text | str:
