@@ -99,7 +99,7 @@ def one_or_many(key: str, count: int, **values: object) -> Message:
 
 
 def search_name(search: str) -> str | Text:
-    """A search of the records in words: `beam5` is `beam search (5)`."""
+    """A search of the records in words: `beam5` is `beam search of size 5`."""
     if match := re.fullmatch(r"beam(\d+)", search):
         return Message("searches.beam", size=match[1])
     return translate_name("searches", search)

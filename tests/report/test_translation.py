@@ -13,7 +13,7 @@ from bench.report import page
 from tests.report import pages
 from tests.report.conftest import Folder
 
-BEAM = "beam search (5)"
+BEAM = "beam search of size 5"
 SEARCHES = {"greedy": 0.0, "beam5": 2.0, "teacher-forced": 0.0}
 METRICS = {"bleu": 20.0, "chrf": 40.0, "exact_match": 0.1}
 SPLITS = ("test_2016_flickr", "test_2017_flickr")
