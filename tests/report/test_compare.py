@@ -13,7 +13,7 @@ import pytest
 from scipy import stats as distributions
 
 from bench.__main__ import main
-from bench.analysis import stats
+from bench.analysis import stats, welch
 from bench.analysis.compare import scores as scoring
 from bench.analysis.compare import sets, words
 from bench.analysis.comparisons import FALSE_CALLS
@@ -104,8 +104,8 @@ def test_noise_alone_is_seldom_called():
     """Of 400 comparisons of nothing but noise, with six tests each, at most one in twenty has anything significant."""
     rng, false = np.random.default_rng(11), 0
     for _ in range(400):
-        p_values = [scoring._paired(list(rng.normal(0, 1, 4))) for _ in range(6)]
-        false += min(stats.holm(p_values)) < FALSE_CALLS
+        tests = [welch.paired(dict(enumerate(rng.normal(0, 1, 4))), dict.fromkeys(range(4), 0.0)) for _ in range(6)]
+        false += min(stats.holm([test.p for test in tests])) < FALSE_CALLS
     assert false / 400 < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 400)
 
 
