@@ -27,8 +27,8 @@ LANGUAGES = ("en", "zh")
 
 
 def numbers(text: str) -> list[str]:
-    """The numbers of a text in their order, without signs of size zero and thousands."""
-    return NUMBER.findall(re.sub(r"`[^`]*`", "", text).replace("13a", ""))
+    """The numbers of a text in their order, without signs of size zero and thousands. One head is a word in English."""
+    return NUMBER.findall(re.sub(r"`[^`]*`|(?<!\d)1 个头", "", text).replace("13a", ""))
 
 
 def csv_of(evidence: Evidence) -> pd.DataFrame:
