@@ -27,7 +27,7 @@ LANGUAGES = ("en", "zh")
 
 
 def numbers(text: str) -> list[str]:
-    """The numbers of a text in their order, without signs of size zero and thousands. One head is a word in English."""
+    """The numbers of a text in their order, without signs of size zero and thousands; one head is a word."""
     return NUMBER.findall(re.sub(r"`[^`]*`|(?<!\d)1 个头", "", text).replace("13a", ""))
 
 
