@@ -15,6 +15,9 @@ from scipy import optimize, special
 
 from bench.analysis.stats import ONE_SEED, ROUND_UNIT, SEED_UNIT, Interval, finite
 
+NOISE = 1e-12
+"""Rounding leaves so much between equal values, as a share of the values above 1."""
+
 MOST_WEIGHT = 0.25
 """Degrees of freedom of the prior, at most, as a share of the sample's."""
 
@@ -128,7 +131,10 @@ def paired(first: Mapping[int, float], second: Mapping[int, float], level: float
     if n == 1:
         return WelchDifference((1, 1), mean, reason=ONE_SEED, unit=ROUND_UNIT)
     df = n - 1
-    error = max(float(values.std(ddof=1)) / math.sqrt(n), 1e-15)
+    if np.ptp(values) <= NOISE * max(1.0, float(np.abs(values).max())):
+        p = 1.0 if abs(mean) <= NOISE else 0.0
+        return WelchDifference((n, n), mean, (mean, mean), None, p, 1e-15, df, unit=ROUND_UNIT)
+    error = float(values.std(ddof=1)) / math.sqrt(n)
     half = float(special.stdtrit(df, (1 + level) / 2)) * error
     p = float(2 * special.stdtr(df, -abs(mean) / error))
     return WelchDifference((n, n), mean, (mean - half, mean + half), None, p, error, df, unit=ROUND_UNIT)
@@ -145,7 +151,7 @@ def hedges_g(first: Sequence[float] | np.ndarray, second: Sequence[float] | np.n
         return None
     spread = math.sqrt((ours.var(ddof=1) * (len(ours) - 1) + theirs.var(ddof=1) * (len(theirs) - 1)) / df)
     # Equal values leave rounding noise in the deviation; dividing by it would print an effect of 1e15.
-    if spread <= 1e-12 * max(1.0, float(np.abs(np.concatenate([ours, theirs])).max())):
+    if spread <= NOISE * max(1.0, float(np.abs(np.concatenate([ours, theirs])).max())):
         return None
     correction = math.exp(math.lgamma(df / 2) - math.lgamma((df - 1) / 2)) / math.sqrt(df / 2)
     return float(ours.mean() - theirs.mean()) / spread * correction

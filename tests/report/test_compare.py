@@ -99,6 +99,14 @@ def test_few_seeds_are_not_tested(two, seeds):
     assert (score.interval is None) == (seeds == 1) and ("(one seed: no interval)" in text) == (seeds == 1)
 
 
+def test_rounding_is_no_difference(two):
+    for place, one in enumerate(two):
+        for seed in range(1, 5):
+            one.cell("recall", "transformer", seed, level=lambda split, at, place=place: 0.9 - 1e-14 * place)
+    (score,) = compared(*two)[0].scores
+    assert score.test == scoring.PAIRED and score.p == 1 and not score.significant
+
+
 @pytest.mark.slow
 def test_noise_alone_is_seldom_called():
     """Of 400 comparisons of nothing but noise, with six tests each, at most one in twenty has anything significant."""
