@@ -423,6 +423,19 @@ def test_b_shows_both_arms_where_models_were_looked_into():
     assert "70 numbers, the same after 6 tokens as after one; the next token leaves 0 % of them unchanged" in of_gru
 
 
+def test_b_calls_the_bridge_of_a_recurrent_model_dense_and_its_removal_no_finding():
+    bridge = INNER | {"path": "bridge.0"}
+    one = inspected(FIXED, CELL, bridge, without={"parameters": 80_000, "runs": False})
+    (of_one,) = (
+        Made()
+        .arm("gru_none", 0.5, seeds=(1,), change=one)
+        .arm("transformer", 0.9, seeds=(1,), change=inspected(GROWS, INNER))
+        .verdict("B")
+        .evidence[1:]
+    )
+    assert "1 dense hidden layer of 128 units" in of_one and "eed-forward" not in of_one
+
+
 def test_b_puts_models_of_one_arm_together():
     small = inspected(GROWS | {"last": 300}, INNER, without={"parameters": 60_000, "runs": True})
     large = inspected(GROWS, INNER, INNER, without={"parameters": 60_000, "runs": True})
