@@ -54,7 +54,6 @@ CONSTANTS = {
     "bench/records/reading.py MAX_NUMBER": "refused",
     "bench/records/reading.py MAX_TEXT": "refused",
     "bench/report/figures/attention.py MAX_CHARACTERS": "shown",
-    "bench/report/figures/matrix.py MAX_LINE": "shown",  # a long name ends in an ellipsis
     "bench/report/figures/attention.py MAX_HEADS": "shown",
     "bench/report/figures/attention.py MAX_TOKENS": "shown",
     "bench/report/figures/canvas.py MAX_LABEL": "shown",
@@ -62,9 +61,6 @@ CONSTANTS = {
     "bench/report/figures/deciding.py MAX_ROWS": "shown",  # the caption counts what is left out
     "bench/report/figures/deciding.py MAX_NAME": "shown",
     "bench/report/figures/deciding.py MAX_HEADER": "shown",
-    "bench/report/figures/matrix.py MAX_ALPHA": "exact",  # a colour
-    "bench/report/figures/matrix.py MAX_SPACED_ARMS": "exact",  # a layout
-    "bench/report/figures/matrix.py MAX_PAIRED_ARMS": "exact",  # a layout
     "bench/report/tables/examples.py MAX_LENGTH": "shown",
     "bench/report/tables/sanity.py MAX_REASON": "shown",
     "bench/tasks/kinds/bins.py MAX_BINS": "exact",  # examples are binned more coarsely, none is lost

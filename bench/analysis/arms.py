@@ -24,6 +24,9 @@ TRANSFORMER, ATTENTIVE, PLAIN = "transformer", "recurrent with attention", "recu
 RECURRENT, OTHER = "recurrent", "other"
 ANY_RECURRENT = (ATTENTIVE, PLAIN, RECURRENT)
 
+FAMILIES = ("transformer", "lstm_attention", "gru_attention", "rnn_attention", "lstm", "gru", "rnn")
+"""Families of arms, in order: see `family`."""
+
 
 def base(name: str) -> str:
     """A name without its options in brackets."""
@@ -69,6 +72,20 @@ def kind(name: str) -> str:
     if attention == "none":
         return PLAIN
     return ATTENTIVE if attention in ATTENTION else RECURRENT
+
+
+def family(name: str) -> str | None:
+    """The family of an arm, one of FAMILIES; None for an arm of another kind.
+
+    >>> family("transformer_encoder"), family("residual_lstm"), family("gru_dot"), family("rnn_stack")
+    ('transformer', 'lstm', 'gru_attention', 'rnn')
+    """
+    if base(name).startswith(TRANSFORMER):
+        return TRANSFORMER
+    cell = base(name).removeprefix("residual_").partition("_")[0]
+    if cell not in CELLS:
+        return None
+    return f"{cell}_attention" if kind(name) == ATTENTIVE else cell
 
 
 def without_attention(name: str) -> str | None:

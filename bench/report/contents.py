@@ -16,12 +16,13 @@ from bench.records import article_rows
 from bench.records.pool import Pool
 from bench.report import article
 from bench.report.article import ArticleSection
-from bench.report.figures import attention, deciding, matrix, phenomena, reach, scores
+from bench.report.figures import attention, deciding, phenomena, reach, scores
 from bench.report.figures.canvas import Figure
 from bench.report.tables import (
     examples,
     exploratory,
     facts,
+    families,
     generalisation,
     origins,
     published_numbers,
@@ -69,7 +70,8 @@ class Contents:
 
     short: the claims in a few words; deciding: the figure of each verdict that has one; origin: the results folders
     that each verdict rests on; these three by letter of a claim. folders: the pooled results folders, None for one.
-    run: the overview in short.
+    run: the overview in short; families: which family is ahead, None if no two can be compared,
+    and wins: the part of it that the page shows.
     glance: None if no cell has finished; sizes: figures against parameters, bytes of state and training pairs;
     shown_in: by letter of a claim, the sections of the settings that its verdict compares arms in; long_sentences:
     sections and figures that stand beside claim A without being part of its rule; untested: the claims that were not
@@ -88,7 +90,8 @@ class Contents:
     warnings: list[Text]
     sections: list[Section]
     glance: Table | None
-    matrix: Figure | None
+    families: Table | None
+    wins: Table | None
     sizes: list[Figure]
     literature: Table | None
     article: ArticleSection | None
@@ -124,22 +127,21 @@ class Contents:
     @property
     def first_figures(self) -> list[Figure]:
         """The figures of the first page."""
-        others = [self.article.figure if self.article else None, self.matrix]
-        return [*self.deciding.values(), *(figure for figure in others if figure is not None)]
+        return [*self.deciding.values(), *([self.article.figure] if self.article else [])]
 
     @property
     def first_tables(self) -> list[Table]:
         """The tables of the first page, with rows."""
-        tables = [verdict_table(self.verdicts), self.folders, *self.published.values(), *self.in_short]
+        tables = [verdict_table(self.verdicts), self.families, self.folders, *self.published.values(), *self.in_short]
         return [table for table in tables if table is not None and table.rows]
 
     @property
     def tables(self) -> list[Table]:
         """Every table with rows."""
         tables = [
-            verdict_table(self.verdicts), self.glance, self.exploratory, self.unfinished, self.gates, self.doubtful,
-            self.literature, self.settings, self.trials, self.penalties, self.components, self.models, self.options,
-            self.text_data, self.data, self.folders,
+            verdict_table(self.verdicts), self.families, self.glance, self.exploratory, self.unfinished, self.gates,
+            self.doubtful, self.literature, self.settings, self.trials, self.penalties, self.components, self.models,
+            self.options, self.text_data, self.data, self.folders,
             *self.published.values(), *(table for section in self.sections for table in section.tables),
         ]  # fmt: skip
         return [table for table in tables if table is not None and table.rows]
@@ -152,7 +154,7 @@ def make(pool: Pool, figures: Path, first_page: bool = False) -> Contents:
     sections = [_section(evidence, setting, pool, figures, first_page) for setting in evidence.settings()]
     published = {claim.letter: published_numbers.of_claim(evidence, claim.letter) for claim in judge.CLAIMS}
     sizes = [] if first_page else scores.by_size(evidence, figures) + scores.by_pairs(evidence, figures)
-    arm_matrix = matrix.draw(evidence, figures)
+    by_family = families.table_of(evidence)
     verdicts = judge.verdicts_from(evidence)
     untested = _untested(verdicts) if sections else []
     drawn = {verdict.letter: deciding.draw(evidence, verdict, figures) for verdict in verdicts}
@@ -167,7 +169,8 @@ def make(pool: Pool, figures: Path, first_page: bool = False) -> Contents:
         warnings=facts.warnings(evidence),
         sections=sections,
         glance=results.glance(evidence) if sections else None,
-        matrix=arm_matrix,
+        families=by_family,
+        wins=families.short(by_family) if by_family else None,
         sizes=sizes,
         literature=published_numbers.multi30k(evidence),
         article=_article(pool, figures),

@@ -21,7 +21,7 @@ from bench.analysis.stats import bootstrap_mean
 from bench.errors import UserError
 from bench.records import pool, store
 from bench.report import labels, page, series
-from bench.report.figures import attention, canvas, matrix, phenomena, scales, scores, style
+from bench.report.figures import attention, canvas, phenomena, scales, scores, style
 from bench.report.labels import note
 from tests.report.conftest import ARMS
 from tests.report.test_phenomena import planted as with_phenomena
@@ -150,30 +150,6 @@ def test_learning_is_drawn_against_what_training_has_cost_so_far(folder, tmp_pat
     x, y = (values[np.isfinite(values)] for values in (line.get_xdata(), line.get_ydata()))
     assert x.tolist() == figure.numbers["flops"].tolist() and y.tolist() == figure.numbers["valid_loss"].tolist()
     assert set(figure.numbers["arm"]) == {"transformer"} and "training so far (FLOPs)" in words(figure.svg)
-
-
-def test_arm_against_arm_counts_settings_by_the_rule_of_the_verdicts(folder, tmp_path):
-    for target, ours in ((1000, 0.9), (2000, 0.7), (3000, 0.5)):
-        for seed in (1, 2, 3):
-            folder.cell("recall", "transformer", seed, level=lambda split, at, o=ours: o, noise=0.001, target=target)
-            folder.cell("recall", "lstm_dot", seed, level=lambda split, at: 0.7, noise=0.001, target=target)
-    folder.cell("recall", "gru_dot", 1, level=lambda split, at: 0.1, target=1000)  # one seed: not decided
-    figure = matrix.draw(evidence_of(folder), tmp_path)
-    rows = figure.numbers.set_index(["arm", "other"])[["above", "level", "below", "undecided"]]
-    assert rows.loc[("transformer", "lstm_dot")].tolist() == [1, 1, 1, 0]
-    assert rows.loc[("lstm_dot", "transformer")].tolist() == [1, 1, 1, 0]
-    assert rows.loc[("transformer", "gru_dot")].tolist() == [0, 0, 0, 1]
-    settings = figure.numbers.set_index(["arm", "other"])["settings above"]
-    assert "1,000" in settings["transformer", "lstm_dot"] and "3,000" in settings["lstm_dot", "transformer"]
-    shown = words(figure.svg)
-    assert shown.count("1 : 1") == 2 and shown.count("1 =  0 ?") == 2
-    assert shown.count("0 : 0") == 4 and shown.count("0 =  1 ?") == 4
-
-
-def test_one_arm_has_nothing_to_be_compared_with(folder, tmp_path):
-    folder.cell("recall", "transformer")
-    assert matrix.draw(evidence_of(folder), tmp_path / "figures") is None
-    assert not (tmp_path / "figures").exists()
 
 
 @pytest.mark.slow

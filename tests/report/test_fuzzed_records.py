@@ -17,7 +17,7 @@ from bench.analysis.compare import sets
 from bench.errors import UserError
 from bench.records import pool, store
 from bench.report import contents, page
-from bench.report.figures import canvas, deciding, matrix, phenomena, reach, scores
+from bench.report.figures import canvas, deciding, phenomena, reach, scores
 from bench.report.labels import FigureText
 from tests.report.mutations import mutated
 
@@ -89,7 +89,6 @@ def everything(out: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
         for module in (scores, phenomena, reach):
             patch.setattr(module, "of_setting", lambda *_: [])
         patch.setattr(scores, "by_size", lambda *_: [])
-        patch.setattr(matrix, "draw", lambda *_: None)
         patch.setattr(deciding, "draw", lambda *_: None)
         patch.setattr(canvas, "save", lambda *_: UNDRAWN)  # attention maps are read and laid out
         contents.make(pool.read([out]), out.parent / "report")

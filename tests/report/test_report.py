@@ -167,7 +167,7 @@ def test_records_with_missing_keys(folder):
             store.write(folder.path, record)
     page_text, _ = built(folder)
     assert "transformer" in page_text
-    assert not (folder.path / "figures" / "matrix.svg").exists(), "one arm has nothing to be compared with"
+    assert not (folder.path / "tables" / "families.csv").exists(), "one family has nothing to be compared with"
 
 
 @pytest.mark.parametrize("record", [{}, {"task": "recall", "status": "failed"}])
