@@ -205,6 +205,9 @@ def test_an_exploratory_comparison_is_in_the_evidence_and_changes_nothing_else()
     made.arm("lstm_stack", 0.2, task="word_problem").arm("transformer_stack n_layers=4", 0.9, task="word_problem")
     after = made.verdict("C")
     assert "word_problem" in text(after) and "Exploratory" in text(after) and "Exploratory" not in text(before)
+    primary, beside = after.evidence_parts
+    assert beside and all(sentence.startswith("Exploratory") for sentence in beside)
+    assert primary and not any(sentence.startswith("Exploratory") for sentence in primary)
     assert (after.verdict, after.sentence, after.roles) == (before.verdict, before.sentence, before.roles)
     assert [each.p_holm for each in after.comparisons] == [each.p_holm for each in before.comparisons]
 

@@ -55,11 +55,12 @@ class Claim:
 
 @dataclass(frozen=True)
 class Verdict:
-    """verdict: one of VERDICTS; sentence: one to quote, with numbers; evidence: one of each primary comparison.
+    """verdict: one of VERDICTS; sentence: one to quote, with numbers; evidence: a sentence of each comparison.
 
     scope: where the verdict applies; corrected: what to say instead of the claim; comparisons: the primary ones that
     the records hold, the key first; roles: of each of them; needed: what would decide an open claim, None for a
-    decided one; command: repeats the run, "" if the records are of no suite."""
+    decided one; command: repeats the run, "" if the records are of no suite; exploratory: how many of the evidence, its
+    last sentences, are of exploratory comparisons."""
 
     claim: Claim
     verdict: str
@@ -71,6 +72,7 @@ class Verdict:
     roles: list[str] = field(default_factory=list)
     needed: Text | None = None
     command: str = ""
+    exploratory: int = 0
 
     @property
     def letter(self) -> str:
@@ -80,6 +82,12 @@ class Verdict:
     def word(self) -> Text:
         """The verdict for readers."""
         return Message(f"verdicts.{self.verdict}")
+
+    @property
+    def evidence_parts(self) -> tuple[list[Text], list[Text]]:
+        """The evidence of the primary comparisons, and that of the exploratory ones."""
+        count = len(self.evidence) - self.exploratory
+        return self.evidence[:count], self.evidence[count:]
 
 
 def _claim(letter: str, *verdicts: str) -> Claim:
@@ -121,7 +129,8 @@ def _verdict(claim: Claim, evidence: Evidence, own: Sequence[Answer]) -> Verdict
     key = _spoken_of(own, decided)
     # What is missing is named for primary comparisons alone: no suite has to run an exploratory one.
     named = [answer for answer in own if answer.judgement is not None or answer.entry.role != primary.EXPLORATORY]
-    evidence_texts = [sentences.evidence_of(evidence, answer) for answer in named]
+    beside = [answer for answer in named if answer.entry.role == primary.EXPLORATORY]
+    evidence_texts = [sentences.evidence_of(evidence, answer) for answer in named if answer not in beside]
     needed = None if decided else missing.needed(evidence, key)
     if key is not None and key.judgement is not None:
         contrary = [answer for answer in own if _qualifies(answer, key)] if decided else []
@@ -134,10 +143,11 @@ def _verdict(claim: Claim, evidence: Evidence, own: Sequence[Answer]) -> Verdict
     left_out = sum(int((evidence.finished(setting)["doubt"] != "").sum()) for setting in settings)
     if left_out:
         evidence_texts.append(one_or_many("evidence.left_out", left_out))
+    evidence_texts += [sentences.evidence_of(evidence, answer) for answer in beside]
     return Verdict(
         claim, word, sentence, evidence_texts, _scope(claim, evidence, settings), _corrected(claim, word),
         [answer.judgement for answer in judged if answer.judgement], [answer.entry.role for answer in judged], needed,
-        missing.command(evidence),
+        missing.command(evidence), len(beside),
     )  # fmt: skip
 
 
