@@ -172,7 +172,11 @@ def test_a_cell_says_counts_and_reports(tmp_path, monkeypatch):
     assert rows["Training pairs"] == "60 read, 60 kept, 0 left out"
     assert rows["Cut outputs, test, greedy search"] == f"gru_none {cut} of 20"
     assert "20 pairs" in rows["Held-out set test"]
-    assert any("valid has only 20 pairs" in str(text) for text in text_data.warnings(evidence))
+    warnings = [str(text) for text in text_data.warnings(evidence)]
+    assert any("valid has only 20 pairs" in text for text in warnings)
+    counts = [count for count in record["sanity"]["cut"]["test"].values() if count]
+    (one,) = [text for text in warnings if "reached the output limit" in text] if counts else [""]
+    assert not counts or f"in 1 of 1 cells, at most {max(counts)} of 20 (gru_none, test, " in one
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

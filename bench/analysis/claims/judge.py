@@ -59,8 +59,8 @@ class Verdict:
 
     scope: where the verdict applies; corrected: what to say instead of the claim; comparisons: the primary ones that
     the records hold, the key first; roles: of each of them; needed: what would decide an open claim, None for a
-    decided one; command: repeats the run, "" if the records are of no suite; exploratory: how many of the evidence, its
-    last sentences, are of exploratory comparisons."""
+    decided one; command: repeats the run, "" if the records are of no suite; exploratory: how many of the evidence,
+    its last sentences, are of exploratory comparisons."""
 
     claim: Claim
     verdict: str
