@@ -314,8 +314,8 @@ def test_every_trial_is_shown(full):
 
 def test_splits_and_searches_never_share_a_column(full):
     reverse = pd.read_csv(full.path / "tables" / "results-reverse-quick-100000-cpu.csv")
-    inside = reverse.loc[reverse["arm"] == "transformer", "exact_match, test (in-distribution)"].iloc[0]
-    longer = reverse.loc[reverse["arm"] == "transformer", "exact_match, test_longer"].iloc[0]
+    inside = reverse.loc[reverse["arm"] == "transformer", "Exact match, test (in-distribution)"].iloc[0]
+    longer = reverse.loc[reverse["arm"] == "transformer", "Exact match, test_longer"].iloc[0]
     assert 0.9 < float(inside.split()[0]) < 1 and float(longer.split()[0]) < 0.3
     seeds = pd.read_csv(full.path / "tables" / "seeds-multi30k-quick-100000-cpu.csv")
     assert set(seeds["search"]) == {"greedy"} and len(seeds) == 5 * 3 * 3

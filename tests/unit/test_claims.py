@@ -544,7 +544,7 @@ def test_the_exploratory_table():
     pairs = {(row[4], row[5]): row for row in rows}
     assert ("transformer", "lstm_dot") in pairs and ("lstm_dot", "lstm_none") not in pairs, "that one is primary"
     setting, split, metric, search, first, second, difference, p, seeds = pairs["transformer", "lstm_dot"]
-    assert (split, metric, search, seeds) == ("test", "exact_match", "greedy", "4 and 4")
+    assert (split, metric, search, seeds) == ("test", "Exact match", "greedy search", "4 and 4")
     own = next(each for each in exploratory.judgements(recorded, []) if each.comparison.second == "lstm_dot")
     low, high = own.difference.interval
     assert difference == f"{own.mean:+.3f} [{low:+.3f}, {high:+.3f}]" and p == "below 0.0001"

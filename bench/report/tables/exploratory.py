@@ -8,7 +8,8 @@ from bench.analysis import exploratory
 from bench.analysis.claims.judge import Verdict
 from bench.analysis.comparisons import Judgement, format_difference, format_p
 from bench.analysis.evidence import Evidence
-from bench.analysis.messages import Message
+from bench.analysis.messages import Message, search_name
+from bench.report import labels
 from bench.report.tables.base import NONE, Cell, Row, Table, columns, table
 
 NAME = "exploratory"
@@ -32,5 +33,7 @@ def _row(evidence: Evidence, judgement: Judgement) -> Row:
         size = f"{size} [{low}, {high}]"
     p = Cell(NONE, "") if difference.p is None else Cell(format_p(difference.p), difference.p)
     seeds = Cell(Message("tables.exploratory.seeds", first=difference.n[0], second=difference.n[1]), str(difference.n))
-    where = [evidence.name(comparison.setting), comparison.split or NONE, comparison.metric, comparison.search or NONE]
+    search = search_name(comparison.search) if comparison.search else NONE
+    metric = labels.metric_name(comparison.metric)
+    where = [evidence.name(comparison.setting), comparison.split or NONE, metric, search]
     return [*where, comparison.first, comparison.second, Cell(size, difference.mean), p, seeds]

@@ -25,8 +25,8 @@ def glance(evidence: Evidence) -> Table:
         split = next(iter(evidence.splits(setting)), "")
         metric, unit = (scores[key].iloc[0] if len(scores) else "" for key in ("metric", "unit"))
         heads.append(
-            Message("tables.glance.column", setting=evidence.name(setting), metric=metric, split=split,
-                unit=labels.unit(unit))
+            Message("tables.glance.column", setting=evidence.name(setting), metric=labels.metric_name(metric),
+                split=split, unit=labels.unit(unit))
         )  # fmt: skip
         for arm in names:
             values = scores[(scores["arm"] == arm) & (scores["split"] == split)]["value"]
@@ -67,7 +67,7 @@ def of_setting(evidence: Evidence, setting: Setting) -> Table:
     ]  # fmt: skip
     shown = Message(
         "tables.results.note",
-        metric=metric,
+        metric=labels.metric_name(metric),
         unit=labels.unit(unit),
         search=search_name(search),
         counted=counted,
@@ -81,7 +81,8 @@ def in_short(evidence: Evidence, setting: Setting, whole: Table) -> Table:
     """The scores alone of `of_setting`, and the seeds: one row per arm, a column per split."""
     _, metric, search = evidence.headline(setting)
     unit = labels.unit(evidence.unit(setting, metric))
-    note = Message("tables.results.in_short", metric=metric, unit=unit, search=search_name(search), aim=setting.aim)
+    named = {"metric": labels.metric_name(metric), "unit": unit, "search": search_name(search)}
+    note = Message("tables.results.in_short", aim=setting.aim, **named)
     heads = _score_heads(evidence, setting)
     scores = [place for place, head in enumerate(whole.columns) if head in heads]
     return whole.with_columns([0, *scores, 1], note)
@@ -91,7 +92,9 @@ def _score_heads(evidence: Evidence, setting: Setting) -> list[Message]:
     """Heads of the columns of the headline metric: the first split is the one of the training distribution."""
     _, metric, _ = evidence.headline(setting)
     return [
-        Message("tables.results.split" if place else "tables.results.first_split", metric=metric, split=split)
+        Message(
+            f"tables.results.{'split' if place else 'first_split'}", metric=labels.metric_name(metric), split=split
+        )
         for place, split in enumerate(evidence.splits(setting))
     ]
 
@@ -107,10 +110,9 @@ def other_scores(evidence: Evidence, setting: Setting) -> Table | None:
             continue
         for arm in arms.ordered(part["arm"]):
             values = part[part["arm"] == arm]["value"]
-            name = Message("tables.metric", metric=metric, unit=labels.unit(unit))
-            rows.append(
-                [split, search, name, arm, mean_cell(values, unit), str(signature) if is_present(signature) else NONE]
-            )
+            name = labels.metric_with_unit(metric, unit)
+            shown = str(signature) if is_present(signature) else NONE
+            rows.append([split, search_name(search), name, arm, mean_cell(values, unit), shown])
     rows += scoring.undefined_rows(evidence, setting)
     heads = columns("split", "search", "metric", "arm", "mean", "signature")
     title, note = Message("tables.other.title", setting=setting.text), Message("tables.other.note")

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bench.analysis.evidence import Evidence
-from bench.analysis.messages import Joined, Message, Text
+from bench.analysis.messages import Joined, Message, Text, search_name
 from bench.analysis.missing_values import column, is_present
 from bench.analysis.settings import Setting
 from bench.analysis.signatures import is_separated
@@ -42,10 +42,10 @@ def undefined_rows(evidence: Evidence, setting: Setting) -> Iterator[Row]:
     rows = evidence.undefined[(evidence.undefined["setting"] == setting) & evidence.undefined["axis"].isna()]
     keys = ["split", "search", "metric", "unit", "arm", "reason", "signature"]
     for row in rows[keys].drop_duplicates().to_dict("records"):
-        name = Message("tables.metric", metric=row["metric"], unit=labels.unit(row["unit"]))
+        name = labels.metric_with_unit(row["metric"], row["unit"])
         value = Cell(Message("tables.undefined", reason=reason_text(row["reason"])), "")
         signature = str(row["signature"]) if is_present(row["signature"]) else NONE
-        yield [row["split"], row["search"], name, row["arm"], value, signature]
+        yield [row["split"], search_name(row["search"]), name, row["arm"], value, signature]
 
 
 def reason_text(reason: object) -> str | Text:
