@@ -52,7 +52,7 @@ RATIOS = "ratio"
 
 CRITERION = Message(
     "called.criterion", seeds=MIN_SEEDS, rounds=MIN_ROUNDS, share=MARGIN["share"], points=MARGIN["points"],
-    error=MARGIN["squared error"], ratio=RATIO, p=FALSE_CALLS,
+    error=MARGIN["squared error"], nats=MARGIN["nats a position"], ratio=RATIO, p=FALSE_CALLS,
 )  # fmt: skip
 """The meaning of "higher" and "lower" in every rule."""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pandas as pd
 import pytest
 
 from bench.analysis.evidence import Evidence
@@ -50,8 +53,8 @@ def test_families_that_the_test_does_not_tell_apart(folder):
     for seed, value in ((1, 0.7), (2, 0.95), (3, 0.95)):
         folder.cell("recall", "lstm_dot", seed, level=lambda split, at, value=value: value)
     (row,) = by_split(table_of(folder)).values()
-    assert row["ahead"] == "not told apart: Transformer, LSTM + attention"
-    assert table_of(folder).rows[0][2].text.render("zh").startswith("未能区分：")
+    assert row["ahead"] == "open: Transformer, LSTM + attention"
+    assert table_of(folder).rows[0][2].text.render("zh").startswith("未定：")
 
 
 def test_validation_and_not_the_test_chooses_the_arm_of_a_family(folder):
@@ -70,13 +73,51 @@ def test_too_few_seeds_are_shown_in_parentheses_and_not_compared(folder):
     assert row["GRU + attention"] == "(90.0 %)" and row["ahead"] == "Transformer"
 
 
-def test_rows_without_a_comparison_are_counted(folder):
+def test_an_arm_with_enough_seeds_stands_for_its_family(folder):
+    cells(folder, "transformer", 0.5)
+    cells(folder, "lstm_dot", 0.4, **{"selection.value": 2.0})
+    cells(folder, "lstm_additive", 0.6, seeds=(1,), **{"selection.value": 1.0})
+    assert by_split(table_of(folder)).popitem()[1]["arms shown"] == "transformer, lstm_dot"
+
+
+def test_families_that_guess_decide_nothing(folder):
+    guessing = {"data.chance.exact_match": 0.5}
+    cells(folder, "transformer", 0.54, **guessing)
+    cells(folder, "lstm_none", 0.5, **guessing)
+    ((name, row),) = by_split(table_of(folder)).items()
+    assert row["ahead"] == "all at chance" and name == "Exact match, test (guessing: 50.0 %)"
+    cells(folder, "gru_none", 0.6, **guessing)
+    (row,) = by_split(table_of(folder)).values()
+    assert row["ahead"] == "GRU"
+
+
+def test_some_seeds_that_solve_the_task_and_others_that_do_not_decide_nothing(folder):
+    cells(folder, "transformer", 0.1)
+    for seed, value in ((1, 1.0), (2, 1.0), (3, 0.5)):
+        folder.cell("recall", "lstm_none", seed, level=lambda split, at, value=value: value)
+    (row,) = by_split(table_of(folder)).values()
+    assert row["ahead"] == "open: Transformer, LSTM"
+
+
+def test_a_split_with_a_metric_of_its_own_is_judged_by_it(folder):
+    for arm in ("transformer", "gru_none"):
+        cells(folder, arm, 0.9, task="reverse")
+    records = store.load(folder.path)
+    own = records.scores[records.scores["split"] == "test_longer"].assign(metric="pairs")
+    own["value"] = [0.8 if "gru" in cell else 0.2 for cell in own["cell"]]
+    records = replace(records, scores=pd.concat([records.scores, own], ignore_index=True))
+    rows = by_split(families.table_of(Evidence(records)))
+    assert list(rows) == ["Exact match, test (guessing: 6.2 %)", "Pairs with both answers right, test_longer"]
+    assert rows["Pairs with both answers right, test_longer"]["ahead"] == "GRU"
+
+
+def test_settings_without_a_comparison_are_named(folder):
     cells(folder, "transformer", 0.5)
     cells(folder, "lstm_dot", 0.4)
     cells(folder, "transformer", 0.9, task="reverse", seeds=(1,))
     cells(folder, "lstm_dot", 0.4, task="reverse", seeds=(1,))
     table = table_of(folder)
-    assert len(table.rows) == 1 and "2 more rows have fewer seeds" in table.note
+    assert len(table.rows) == 1 and "fewer than 3 seeds of two families: reverse." in table.note
 
 
 @pytest.mark.parametrize("others", [(), ("transformer_encoder", "minlstm")])

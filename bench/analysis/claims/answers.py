@@ -101,18 +101,19 @@ def _not_comparable(evidence: Evidence, comparison: Comparison, entry: Primary) 
     """Why a comparison decides nothing, however small its p; "" if it may."""
     if comparison.unit not in FULL_MARKS or entry.measure == primary.GROWTH:
         return ""
-    mixed = [
-        spoken.name(*pair)
-        for pair, values in (
-            ((entry.first, entry.second), comparison.ours), ((entry.second, entry.first), comparison.theirs),
-        ) if solve_or_not(values.values(), comparison.unit)
-    ]  # fmt: skip
-    if mixed:
-        return Message("remark.solve_or_not", arm=mixed[0])
+    for pair, values in (
+        ((entry.first, entry.second), comparison.ours),
+        ((entry.second, entry.first), comparison.theirs),
+    ):
+        if solve_or_not(values.values(), comparison.unit):
+            return Message("remark.solve_or_not", arm=spoken.name(*pair))
+    return Message("remark.at_chance") if at_chance(evidence, comparison) else ""
+
+
+def at_chance(evidence: Evidence, comparison: Comparison) -> bool:
+    """Whether no seed of either arm is better than a guess; false where chance is not known."""
     if comparison.unit != "share":
-        return ""
+        return False
     chance = evidence.fact(comparison.setting, f"data.chance.{comparison.metric}")
     highest = max(*comparison.ours.values(), *comparison.theirs.values())
-    if is_present(chance) and highest <= float(chance) + AT_CHANCE:
-        return Message("remark.at_chance")
-    return ""
+    return is_present(chance) and highest <= float(chance) + AT_CHANCE

@@ -140,12 +140,14 @@ def _verdict(claim: Claim, evidence: Evidence, own: Sequence[Answer]) -> Verdict
         sentence = needed
     judged = [answer for answer in named if answer.judgement and answer.entry.role != primary.EXPLORATORY]
     settings = list(dict.fromkeys(answer.setting for answer in judged if answer.setting is not None))
+    compared = [answer.judgement.comparison for answer in judged if answer.judgement]
+    seeds = [seed for each in compared if not each.paired for seed in {*each.ours, *each.theirs}]
     left_out = sum(int((evidence.finished(setting)["doubt"] != "").sum()) for setting in settings)
     if left_out:
         evidence_texts.append(one_or_many("evidence.left_out", left_out))
     evidence_texts += [sentences.evidence_of(evidence, answer) for answer in beside]
     return Verdict(
-        claim, word, sentence, evidence_texts, _scope(claim, evidence, settings), _corrected(claim, word),
+        claim, word, sentence, evidence_texts, _scope(claim, settings, seeds), _corrected(claim, word),
         [answer.judgement for answer in judged if answer.judgement], [answer.entry.role for answer in judged], needed,
         missing.command(evidence), len(beside),
     )  # fmt: skip
@@ -201,7 +203,8 @@ def _inspected(claim: Claim, evidence: Evidence) -> Verdict:
     word = NOT_TESTED if inspected.refuted is None else REFUTED if inspected.refuted else INCONCLUSIVE
     needed = None if word == REFUTED else Message("needed.inspect", command=missing.command(evidence) or missing.QUICK)
     sentence = inspected.sentence or needed or claim.sentence
-    scope = _scope(claim, evidence, inspected.settings, trusted=False)
+    seeds = [int(seed) for each in inspected.settings for seed in evidence.finished(each)["seed"].dropna()]
+    scope = _scope(claim, inspected.settings, seeds)
     corrected = _corrected(claim, word)
     command = missing.command(evidence)
     return Verdict(claim, word, sentence, inspected.evidence, scope, corrected, needed=needed, command=command)
@@ -211,12 +214,12 @@ def _corrected(claim: Claim, word: str) -> Text:
     return claim.corrected.get(word, Message("instead.untested" if word == NOT_TESTED else "instead.undecided"))
 
 
-def _scope(claim: Claim, evidence: Evidence, settings: Sequence[Setting], trusted: bool = True) -> Text:
+def _scope(claim: Claim, settings: Sequence[Setting], seeds: Iterable[int]) -> Text:
+    """Where a verdict applies. seeds: of the cells that it rests on."""
     if not settings:
         return claim.scope
-    seeds = {int(seed) for setting in settings for seed in evidence.finished(setting, trusted)["seed"].dropna()}
     names = Joined((setting.text for setting in settings), "reasons")
     if not seeds:
         return Message("evidence.scope", settings=names, scope=claim.scope)
-    every_seed = Joined(map(str, sorted(seeds)))
+    every_seed = Joined(map(str, sorted(set(seeds))))
     return Message("evidence.scope_seeds", settings=names, seeds=every_seed, scope=claim.scope)

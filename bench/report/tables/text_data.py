@@ -35,15 +35,14 @@ def table_of(evidence: Evidence) -> Table:
 def warnings(evidence: Evidence) -> list[Text]:
     """The warnings of records about their data, as they were written when the cell ran: each once, with the arms that
     it is about unless all of the task have it. Those about outputs that were cut become one for each task, because
-    every cell has numbers of its own; the table has them all."""
+    every cell has numbers of its own."""
     cells = evidence.cells
     arms: dict[tuple[str, str], list[str]] = {}
     of_task: dict[str, set[str]] = {}
-    facts = (column(cells, name) for name in ("data.warnings", "sanity.cut", "data.report"))
-    for task, arm, recorded, cut, report in zip(cells["task_label"], cells["arm"], *facts):
+    facts = (column(cells, name) for name in ("data.warnings", "sanity.cut"))
+    for task, arm, recorded, cut in zip(cells["task_label"], cells["arm"], *facts):
         of_task.setdefault(task, set()).add(arm)
-        counts = _cut_counts(cut)
-        counted = [f" outputs of {each} ({search}) " for each, search, _ in counts if _held_out_pairs(report, each)]
+        counted = [f" outputs of {split} ({search}) " for split, search, _ in _cut_counts(cut)]
         for warning in recorded if isinstance(recorded, list) else ():
             if not any(words in warning for words in counted):
                 arms.setdefault((task, warning), []).append(arm)
@@ -58,16 +57,19 @@ def warnings(evidence: Evidence) -> list[Text]:
 
 def _cut_warnings(evidence: Evidence) -> Iterator[Text]:
     """For each task with outputs that were cut: in how many cells, and the largest share of a test set."""
+    whole = evidence.scores[evidence.scores["axis"].isna()]
+    sizes = whole.groupby(["cell", "split"])["n"].max().to_dict()
     for task, cells in evidence.cells.groupby("task_label", sort=False):
         worst: tuple[float, dict[str, object]] = (0.0, {})
         concerned = 0
-        for arm, cut, report in zip(cells["arm"], column(cells, "sanity.cut"), column(cells, "data.report")):
+        for cell, arm, cut in zip(cells["cell"], cells["arm"], column(cells, "sanity.cut")):
             counts = [each for each in _cut_counts(cut) if each[2]]
             concerned += bool(counts)
             for split, search, count in counts:
-                if (size := _held_out_pairs(report, split)) and count / size > worst[0]:
-                    named = {"arm": arm, "split": split, "search": search_name(search)}
-                    worst = count / size, named | {"most": _count(count), "of": _count(size)}
+                share = count / sizes[cell, split] if sizes.get((cell, split)) else 0.0
+                if not worst[1] or share > worst[0]:
+                    named = {"arm": arm, "split": split, "search": search_name(search), "outputs": _count(count)}
+                    worst = share, named | {"share": _percent(share)}
         if worst[1]:
             yield Message("warnings.cut", task=task, count=concerned, cells=len(cells), **worst[1])
 
@@ -77,11 +79,6 @@ def _cut_counts(cut: object) -> list[tuple[str, str, int]]:
     if not isinstance(cut, Mapping):
         return []
     return [(split, search, count) for split, searches in cut.items() for search, count in searches.items()]
-
-
-def _held_out_pairs(report: object, split: str) -> int:
-    """Pairs of a held-out set; 0 if the record does not say."""
-    return (report["held_out"].get(split) or {}).get("pairs", 0) if isinstance(report, Mapping) else 0
 
 
 def _facts(report: Mapping) -> Iterator[Fact]:
@@ -139,7 +136,7 @@ def _cut(evidence: Evidence, setting: Setting, report: Mapping) -> Iterator[Fact
         for split, search, count in _cut_counts(recorded):
             of_arms = counts.setdefault((split, search), {})
             cut, outputs = of_arms.get(arm, (0, 0))
-            of_arms[arm] = cut + count, outputs + _held_out_pairs(report, split)
+            of_arms[arm] = cut + count, outputs + (report["held_out"].get(split) or {}).get("pairs", 0)
     for (split, search), of_arms in counts.items():
         parts = [
             Message("text_data.cut_value", arm=arm, count=_count(cut), of=_count(outputs))
