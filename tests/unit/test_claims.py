@@ -199,7 +199,7 @@ def test_what_stands_beside_is_in_the_evidence_and_not_in_the_sentence():
 
 
 def test_the_scope_names_the_seeds_of_the_arms_compared():
-    made = Made("quick").arm("lstm_none", 1.0, task="parity", seeds=(11, 12, 13))
+    made = Made("standard").arm("lstm_none", 1.0, task="parity", seeds=(11, 12, 13))
     made.arm("transformer", 0.5, task="parity", seeds=(11, 12, 13)).arm("gru_dot", 0.5, task="parity", seeds=(14,))
     scope = str(made.verdict("C").scope)
     assert "11, 12, 13." in scope and "14" not in scope, "nobody asks about gru_dot"
