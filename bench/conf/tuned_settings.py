@@ -18,6 +18,7 @@ torch and no Hydra here."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -61,8 +62,24 @@ def user_folder() -> Path:
 
 def arm_of(overrides: Sequence[str]) -> str:
     """The arm that a cell's overrides select, with its model options: `lstm_none model.encoder=uni`."""
-    options = sorted(override for override in overrides if override.startswith("model."))
+    options = sorted(_canonical(override) for override in overrides if override.startswith("model."))
     return " ".join([groups_of(overrides)["model"], *options])
+
+
+def _canonical(override: str) -> str:
+    """An override with the one spelling of its value that files of choices have.
+
+    >>> _canonical("model.causal=true"), _canonical("model.dropout=0.10"), _canonical("model.positions='none'")
+    ('model.causal=True', 'model.dropout=0.1', 'model.positions=none')
+    """
+    key, equals, value = override.partition("=")
+    word = value.strip().strip("'\"")
+    if word.lower() in ("true", "false", "null"):
+        word = "null" if word.lower() == "null" else word.capitalize()
+    else:
+        with suppress(ValueError):
+            word = f"{float(word):g}" if not word.lstrip("+-").isdigit() else str(int(word))
+    return f"{key}{equals}{word}"
 
 
 def groups_of(overrides: Sequence[str]) -> dict[str, str]:
@@ -142,7 +159,8 @@ def _parsed(path: Path, changed: int) -> Choices:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         return {
-            str(budget): {str(arm): Choice(**entry) for arm, entry in arms.items()} for budget, arms in content.items()
+            str(budget): {" ".join(map(_canonical, str(arm).split())): Choice(**entry) for arm, entry in arms.items()}
+            for budget, arms in content.items()
         }
     except (OSError, yaml.YAMLError, AttributeError, TypeError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]

@@ -56,7 +56,7 @@ def in_parts(text: str, held_out: float, checksums: dict[str, str]) -> Parts:
 
 
 def shakespeare() -> Parts:
-    """nanoGPT's training part, the first 90 %; its validation part, halved into validation and test."""
+    """The first 90 % for training, as in nanoGPT but for one character; the rest, halved for validation and test."""
     corpus, file = tinyshakespeare.CORPUS, tinyshakespeare.FILE
     path = obtain(corpus, file)
     parts = read_file(str(path), 0.1, str(corpus.files[file]))

@@ -26,6 +26,8 @@ def check_positions(model: Model, data: TaskData) -> None:
     """Raises UserError if the model has fewer positions than a source or a target of any split."""
     if model.max_length is None:
         return
+    if model.max_length < 2:
+        raise UserError("model.max_len=1 leaves nothing to attend to; use at least 2")
     for split in (data.train, data.valid, *data.tests.values()):
         longest = int(max(split.source_lengths.max(), split.target_lengths.max()))
         if longest > model.max_length:

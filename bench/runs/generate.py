@@ -40,7 +40,7 @@ def generate(
         raise UserError("the prompt has no token to go on from; give at least one character")
     grows = state_growth(model)[1] > 0
     limit = task.context if grows or model.max_length is not None else None
-    if limit is not None and len(ids) + tokens > limit:
+    if limit is not None and len(ids) + tokens > limit + 1:  # nothing is predicted from the last token
         say(
             f"{cell.cell.model} was trained on contexts of {limit:,} tokens: beyond them it reads the last "
             f"{max(1, limit // 2):,} again and goes on"
@@ -56,3 +56,5 @@ def generate(
         if text.startswith(shown):
             yield text[len(shown) :]
             shown = text
+        if shown.endswith("\n"):  # lines are decoded by themselves, so only the last one is decoded again
+            written, shown = [], ""

@@ -84,6 +84,10 @@ def load(folder: Path) -> Trained:
         task = cell.make_task()
     except INCOMPATIBLE as error:
         raise _incompatible(folder, error) from error
+    if cell.name != content["cell"]:
+        raise UserError(
+            f"{folder}: its text has changed since it was trained, or this version makes another cell of it"
+        )
     torch.set_num_threads(cell.threads)
     data = task_cache.load(task)
     try:

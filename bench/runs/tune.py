@@ -42,9 +42,9 @@ TABLE, PAGE, CHOICES = "tuning.csv", "tuning.md", "tuned"
 COLUMNS = ("task", "options", "budget", "arm", "round", "settings", "seed", "status", "valid_loss", "chosen")
 NOTE = (
     "Every arm had the same trials, each with its whole schedule. The lowest validation loss is chosen (nats a "
-    "target token, or squared error; mean over the seeds of the trials and the suite's options of the task), at the "
-    "checkpoint that validation selects. No test set was touched. A choice at the edge of the grid is marked: a "
-    "better one may lie beyond it."
+    "target token, or squared error; mean over the seeds of the trials, and over the suite's options of the task and "
+    "sizes of the model), at the checkpoint that validation selects. No test set was touched. A choice at the edge of "
+    "the grid is marked: a better one may lie beyond it."
 )
 
 Grid = Mapping[str, Sequence[str]]
@@ -74,8 +74,8 @@ class Trial:
 
     @property
     def options(self) -> str:
-        """The options of the task, separated by spaces."""
-        return " ".join(override for override in self.overrides if override.startswith("task."))
+        """What cells of one group differ in beside the seed, separated by spaces: options of the task, the size."""
+        return " ".join(override for override in self.overrides if override.startswith(("task.", "match.target=")))
 
     @property
     def label(self) -> str:
@@ -144,19 +144,17 @@ def first_round(planned: Sequence[Trial]) -> list[Trial]:
 
 def second_round(planned: Sequence[Trial], first: Sequence[Trial], out: Path) -> list[Trial]:
     """Of the planned trials those that get all passes: of each arm, those whose shortened ones (`first`, in the same
-    order) ended at the lowest losses in the records under `out`, and those that have already run."""
+    order) ended at the lowest losses in the records under `out`, and those that have already run with every seed and
+    option: of one that lacks some, the mean would be of easier or luckier cells."""
     rows = rows_of(first, out)
     kept: list[Trial] = []
     for group in dict.fromkeys(_group(row) for row in rows):
         own = [(trial, row) for trial, row in zip(planned, rows, strict=True) if _group(row) == group]
         losses = _losses([row for _, row in own])
         ranked = sorted((label for label in losses if math.isfinite(losses[label])), key=lambda label: losses[label])
-        going_on = ranked[: max(LEAST_KEPT, math.ceil(len(losses) * KEPT))]
-        kept += [
-            trial
-            for trial, row in own
-            if row["settings"] in going_on or store.finished(out, trial.job.cell.name, store.STATUSES)
-        ]
+        going_on = set(ranked[: max(LEAST_KEPT, math.ceil(len(losses) * KEPT))])
+        unfinished = {trial.label for trial, _ in own if not store.finished(out, trial.job.cell.name, store.STATUSES)}
+        kept += [trial for trial, row in own if row["settings"] in going_on or trial.label not in unfinished]
     return kept
 
 

@@ -19,7 +19,7 @@ from scipy import stats
 from bench.analysis import arms
 from bench.analysis.evidence import Evidence
 from bench.analysis.missing_values import flatten
-from bench.conf import schema
+from bench.conf import schema, tuned_settings
 from bench.conf.compose import compose
 from bench.conf.overrides import quote
 from bench.errors import UserError
@@ -78,6 +78,10 @@ def job_of(record: Mapping[str, Any]) -> Job:
     words = [f"{group}={config[group]['name']}" for group in ("task", "model", "budget")]
     today, wanted = (flatten(cell.config) for cell in (compose(words), again))
     words += [f"{key}={_written(wanted[key])}" for key in wanted if key != "out" and today.get(key) != wanted[key]]
+    # Options of the model may select choices of their own, which override what is equal to today's.
+    chosen = tuned_settings.choice(words)
+    written = {word.partition("=")[0] for word in words}
+    words += [f"{key}={_written(wanted[key])}" for key in (chosen.set if chosen else ()) if key not in written]
     job = Job.of(words)
     if job.cell.name != name:
         raise UserError(f"{name}: its settings make {job.cell.name} today; use the version that ran it")
@@ -113,6 +117,10 @@ def _within(evidence: Evidence, recorded: Mapping[str, Any], new: Mapping[str, A
     cells = evidence.done.set_index("cell")
     setting, arm = cells.loc[recorded["cell"], "setting"], cells.loc[recorded["cell"], "arm"]
     headline = evidence.headline(setting)
+    if not headline.metric:
+        before, after = (record["selection"]["value"] for record in (recorded, new))
+        same = math.isclose(before, after, rel_tol=1e-6, abs_tol=1e-9)
+        return WITHIN if same else UNKNOWN, f"no scores; validation loss {after:.6g}, recorded {before:.6g}"
     rows = evidence.select(setting, *headline)
     seeds = rows[rows["arm"] == arm]["value"].to_numpy(dtype=float)
     key = (headline.split, headline.search, headline.metric, None, None)

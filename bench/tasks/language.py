@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,10 @@ import numpy as np
 
 from bench.data import running_text, subwords
 from bench.data.corpora.files import file_checksum
-from bench.data.examples import EOS, FIRST_FREE_ID, MAX_LENGTH, Sizes, Split, TaskData, fingerprint
+from bench.data.examples import EOS, FIRST_FREE_ID, MAX_LENGTH, UNK, Sizes, Split, TaskData, fingerprint
 from bench.data.running_text import MARKS, Characters, Parts
 from bench.data.subwords import Subwords
-from bench.errors import UserError
+from bench.errors import DataError, UserError
 from bench.seeding import numpy_generator
 from bench.tasks.base import Task
 from bench.tasks.grammar import english
@@ -84,6 +84,7 @@ class LanguageModel(Task):
                 raise ValueError(f"task.{name} must be 1 to {MAX_SENTENCES:,}, got {getattr(self, name)}")
         if self.data_seed < 0:
             raise ValueError(f"task.data_seed must be at least 0, got {self.data_seed}")
+        self._check_used()
         named = [] if self.text is None else [self.text]
         if self.files is None:
             self.files = {path: file_checksum(Path(path)) for path in named}
@@ -91,6 +92,17 @@ class LanguageModel(Task):
             raise ValueError(f"task.files has checksums of {list(self.files)}, but the task reads {named}")
         if self.units == CHARACTERS:
             self.unwritten = (*Task.unwritten, EOS)  # a line break is a character
+
+    def _check_used(self) -> None:
+        """Refuse settings that the others make useless; but presets set the sizes of the grammar for every text."""
+        for name, used, where in (
+            ("corpus", self.text is None, "with task.text"),
+            ("held_out", self.text is not None, "without task.text"),
+            ("vocabulary", self.units == SUBWORDS, f"with task.units={self.units}"),
+        ):
+            default = next(field.default for field in fields(self) if field.name == name)
+            if not used and getattr(self, name) != default:
+                raise ValueError(f"task.{name}={getattr(self, name)} has no effect {where}; leave it out")
 
     @property
     def sizes(self) -> Sizes:
@@ -133,13 +145,13 @@ class LanguageModel(Task):
         kept = {key: value for key, value in options.items() if key != "files"}
         return kept | ({} if self.text is None else {"text": (self.files or {})[self.text]})
 
-    def identity(self) -> dict[str, object]:
-        return asdict(self)
-
     @cached_property
     def _parts(self) -> Parts:
         if self.text is not None:
-            return running_text.read_file(self.text, self.held_out, (self.files or {})[self.text])
+            checksum = (self.files or {})[self.text]
+            if file_checksum(Path(self.text)) != checksum:
+                raise DataError(f"{self.text}: changed since this cell was configured; run it again")
+            return running_text.read_file(self.text, self.held_out, checksum)
         if self.corpus == GRAMMAR:
             train, valid, test = (
                 self._sentences(part, size)
@@ -169,12 +181,9 @@ class LanguageModel(Task):
             return units.encode(text)
         return np.fromiter(_joined(units.encode(_lines(text)), text.endswith("\n")), dtype=np.int32)
 
-    def loss_positions(self, split: Split) -> np.ndarray:
-        return split.target_lengths
-
     def chance_loss(self, split: Split) -> float | None:
-        """Of equal probabilities for all units."""
-        return math.log(self._units.size - FIRST_FREE_ID)
+        """Of equal probabilities for all units, and for the end of a line in subwords."""
+        return math.log(self._units.size - FIRST_FREE_ID + (self.units == SUBWORDS))
 
     def source_text(self, ids: Sequence[Any]) -> str:
         """Ids as visible text in one line: a line break and a lone space have signs of their own."""
@@ -185,18 +194,21 @@ class LanguageModel(Task):
 
     def prompt_ids(self, text: str) -> list[int]:
         """Ids of a prompt. Raises UserError for characters that the vocabulary does not know."""
-        units = self._units
+        units, unknown_characters = self._units, "the prompt has characters that do not occur in the training text: "
         if isinstance(units, Characters):
             unknown = sorted(set(text) - set(units.characters))
             if unknown:
                 raise UserError(
-                    "the prompt has characters that do not occur in the training text: "
-                    f"{' '.join(map(repr, unknown))}; "
+                    f"{unknown_characters}{' '.join(map(repr, unknown))}; "
                     f"it has {repr(units.characters[:SHOWN])[1:-1]}"
                     + (f" and {len(units.characters) - SHOWN} more" if len(units.characters) > SHOWN else "")
                 )
             return units.encode(text).tolist()
-        return list(_joined(units.encode(_lines(text)), text.endswith("\n")))
+        ids = list(_joined(units.encode(_lines(text)), text.endswith("\n")))
+        if UNK in ids:
+            unknown = [each for each in sorted(set(text) - {"\n"}) if UNK in units.encode([each])[0]]
+            raise UserError(f"{unknown_characters}{' '.join(map(repr, unknown))}")
+        return ids
 
     def running_text(self, ids: Sequence[int]) -> str:
         """Ids as text with its line breaks."""

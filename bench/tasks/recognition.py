@@ -1,11 +1,13 @@
 """Recognition: is a string in a formal language? Tested on random strings, and on pairs that differ in one edit.
 
 As in FLaRe (Butoi et al. 2025) and MLRegTest (van der Poel et al. 2024), a string is answered by `yes` or `no`, read
-off at a blank after it, and half of the strings are in the language. Random strings outside a language can often be
-told by their look. So each string of `test_pairs` has a partner at edit distance one (one symbol replaced, inserted or
-left out) with the other answer, and the score `pairs` counts a pair if both answers are right. A test string without
-such a partner outside the training and validation data is in no pair, and counted (`test_without_partner`): short
-strings, and most unbalanced brackets.
+off at a blank after it. Half of the strings that are drawn are in the language; repeated ones are left out, so that
+fewer are where it has few of a length. Chance is the share of the more frequent answer of a test split.
+
+Random strings outside a language can often be told by their look. So each string of `test_pairs` has a partner at edit
+distance one (one symbol replaced, inserted or left out) with the other answer, and the score `pairs` counts a pair if
+both answers are right. A test string without such a partner outside the training and validation data is in no pair,
+and counted (`test_without_partner`): short strings, and most unbalanced brackets.
 
 The languages, by what a string must be:
     parity              an even number of b's
@@ -74,7 +76,7 @@ class Recognition(ByLength):
         self.step = 2 if self.language in ("modular_arithmetic", DYCK) else 1
         self.first = 0 if self.language == DYCK else 1
         super().__post_init__()
-        self.chance = {"exact_match": 0.5}
+        self.chance = {"exact_match": 0.5}  # until the data are loaded
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -121,7 +123,14 @@ class Recognition(ByLength):
         counts = data.counts | {f"{name}_examples": len(split) for name, split in tests.items()}
         for name, split in data.tests.items():
             counts[f"{name}_without_partner"] = len(split) - len(tests[name + PAIRS]) // 2
-        return replace(data, tests=tests, checksums=checksums, counts=counts)
+        loaded = replace(data, tests=tests, checksums=checksums, counts=counts)
+        self.restore(loaded)
+        return loaded
+
+    def restore(self, data: TaskData) -> None:
+        """Set chance to the share of the more frequent answer, the largest of the test splits."""
+        shares = [np.bincount(split.tgt.tokens).max() / len(split) for split in data.tests.values()]
+        self.chance = {"exact_match": float(max(shares))}
 
     def _string(self, generator: np.random.Generator, length: int, inside: bool) -> list[int]:
         """A random string of this length that is in the language or not. Where the language has none of this length,
