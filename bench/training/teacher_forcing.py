@@ -52,7 +52,7 @@ def training_loss(model: Model, features: Tensor, targets: Tensor, label_smoothi
     features, targets: as `unpadded_features` returns them.
     """
     if targets.is_floating_point():
-        return F.mse_loss(model.project(features).float(), targets, reduction="sum") / targets.shape[-1]
+        return F.mse_loss(model.project(features.float()), targets, reduction="sum") / targets.shape[-1]
     return cross_entropy(features, targets, model.projection, label_smoothing)
 
 

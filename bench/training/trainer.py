@@ -181,10 +181,8 @@ class Trainer:
         own, counts = ranks.own_part(self.batcher, batch, self.share)
         with precision.products_in(self.config.precision, self.device):
             features, targets = unpadded_features(self.model, own, self.carried)
-        # The last norm returns float32. The projection onto a vocabulary is the largest matrix product, so it gets
-        # bfloat16 features.
-        if self.config.precision == "bf16" and not targets.is_floating_point():
-            features = features.bfloat16()
+        # The last norm returns float32. The projection is the largest matrix product, so it gets bfloat16 features.
+        features = features.bfloat16() if self.config.precision == "bf16" else features
         loss = training_loss(self.model, features, targets, self.config.label_smoothing)
         if not counts:
             loss = 0.0 * loss

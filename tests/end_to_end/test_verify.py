@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +73,31 @@ def test_a_recorded_cell_is_composed_again_whatever_its_settings() -> None:
     config = {key: value for key, value in cell.config.items() if key != "out"}
     again = verify.job_of({"cell": cell.name, "config": config})
     assert again.cell.name == cell.name and again.cell.hash == cell.hash
+
+
+def test_a_setting_equal_to_the_default_of_a_tuned_variant_is_composed_again() -> None:
+    """The variant's own choice must not take its place."""
+    words = ["task=shakespeare", "model=lstm_stack", "model.n_layers=2", "budget=nanogpt_cpu", "optim.lr=0.002"]
+    cell = compose(words)
+    assert compose(words[:-1]).name != cell.name, "the choice is another one"
+    config = {key: value for key, value in cell.config.items() if key != "out"}
+    assert verify.job_of({"cell": cell.name, "config": config}).cell.name == cell.name
+
+
+@pytest.mark.slow
+def test_cells_without_scores_are_compared_by_their_validation_loss(folder: Path, tmp_path: Path) -> None:
+    ours, again = (Path(shutil.copytree(folder, tmp_path / name)) for name in ("ours", "again"))
+    name = min(path.name for path in ours.iterdir() if (path / store.RECORD).is_file())
+    for place, factor in ((ours, 1.0), (again, 1.0000001)):
+        for cell in {path.name for path in place.iterdir() if (path / store.RECORD).is_file()}:
+            change(place, cell, lambda record: record.update(scores=[], files={}))
+        (place / name / store.CURVE).write_text((folder / name / store.CURVE).read_text() + f"9,,,,{factor},,\n")
+        change(place, name, lambda record, factor=factor: record["selection"].update(value=factor))
+    (check,) = verify.compare(ours, again, [name])
+    assert check.outcome == verify.WITHIN and "no scores; validation loss 1, recorded 1" in check.why
+    change(again, name, lambda record: record["selection"].update(value=1.5))
+    (check,) = verify.compare(ours, again, [name])
+    assert check.outcome == verify.UNKNOWN and "validation loss 1.5, recorded 1" in check.why
 
 
 REFERENCE = Path(__file__).resolve().parents[2] / "results" / "reference"

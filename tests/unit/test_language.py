@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from bench.data.running_text import Characters, in_parts, windows
 from bench.errors import DataError, UserError
 from bench.evaluation import context_use
 from bench.evaluation.sampling import Sampling, sample
+from bench.records import store
 from bench.runs import trained
 from bench.runs.cell import run_cell
 from bench.runs.generate import generate
@@ -107,6 +110,9 @@ def test_only_a_line_break_ends_a_line_of_subwords(tmp_path: Path) -> None:
         (["task.context=0"], "task.context must be 1 to 8,192, got 0"),
         (["task.units=bytes"], "task.units must be one of characters, subwords; got 'bytes'"),
         (["task.held_out=1.0"], "task.held_out must be above 0 and below 1, got 1.0"),
+        (["task.held_out=0.5"], "task.held_out=0.5 has no effect without task.text; leave it out"),
+        (["task.vocabulary=300"], "task.vocabulary=300 has no effect with task.units=characters; leave it out"),
+        (["task.text=mine.txt", "task.corpus=news"], "task.corpus=news has no effect with task.text; leave it out"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(settings: list[str], message: str) -> None:
@@ -136,6 +142,42 @@ def test_a_context_beyond_learned_positions_ends_with_one_line(own_text: Path, t
     words = f"task=language model=transformer_stack model.positions=learned model.max_len=16 task.text={own_text}"
     assert main(["run", *words.split(), "budget=quick", f"out={tmp_path / 'out'}"]) == 2
     assert "model.positions=learned reads at most 16 tokens" in capfd.readouterr().err
+
+
+def test_one_learned_position_is_refused(tmp_path: Path, capfd) -> None:
+    words = "task=language task.context=1 model=transformer_stack model.positions=learned model.max_len=1 budget=quick"
+    assert main(["run", *words.split(), f"out={tmp_path / 'out'}"]) == 2
+    assert "model.max_len=1 leaves nothing to attend to; use at least 2" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("pinned", [True, False])
+def test_a_text_that_has_changed_is_not_read_for_a_trained_model(
+    cells: dict[str, Path], pinned: bool, tmp_path: Path, monkeypatch, capfd
+) -> None:
+    """Its vocabulary would be another one. pinned: whether the record has the checksum, as since this was noticed."""
+    path = tmp_path / "mine.txt"
+    path.write_text(TEXT, encoding="utf-8")
+    folder = shutil.copytree(cells["lstm_stack"], tmp_path / "runs" / cells["lstm_stack"].name)
+    record = json.loads((folder / store.RECORD).read_text(encoding="utf-8"))
+    task = record["config"]["task"]
+    task["text"], checksum = str(path), task.pop("files")[task["text"]]
+    if pinned:
+        task["files"] = {str(path): checksum}
+    (folder / store.RECORD).write_text(store.record_text(record), encoding="utf-8")
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+    assert main(["generate", "--run", str(folder), "--prompt", "3", "--tokens", "3"]) == 0
+    path.write_text(TEXT.replace("birds", "words"), encoding="utf-8")
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "other cache"))
+    capfd.readouterr()
+    assert main(["generate", "--run", str(folder), "--prompt", "3", "--tokens", "3"]) == 2
+    assert ("changed since this cell was configured" if pinned else "its text has changed") in capfd.readouterr().err
+
+
+def test_a_prompt_with_unknown_characters_is_refused_in_subwords_too(own_text: Path) -> None:
+    task = LanguageModel(text=str(own_text), units="subwords", vocabulary=90, context=16)
+    task.load()
+    with pytest.raises(UserError, match="do not occur in the training text: '\u00e4'$"):
+        task.prompt_ids("3 little \u00e4")
 
 
 @pytest.mark.parametrize(("task", "model"), [("language", "lstm_dot"), ("reverse", "lstm_stack")])

@@ -44,6 +44,7 @@ def test_a_variant_lies_over_its_arm_and_a_budget_over_any(choices: Path) -> Non
     assert rate("model=gru_none", "budget=quick") == 0.003
     assert rate("model=gru_none", "model.encoder=uni") == 0.007
     assert compose(["task=parity", "model=gru_none", "model.encoder=uni"]).config["model"]["dropout"] == 0.25
+    assert rate("model=gru_none", "model.encoder='uni'") == 0.007, "whatever the spelling"
     assert rate("model=gru_none", "model.n_layers=2") == 0.003, "a variant without an entry has its arm's"
     assert rate("model=gru_none", "budget=standard") == 0.001
     assert rate("model=lstm_none") == 0.009
@@ -229,6 +230,24 @@ def test_of_each_arm_the_best_third_and_at_least_two_go_on_to_all_passes(tmp_pat
     end(planned[0], 0.5)
     again = tune.second_round(planned, first, tmp_path)
     assert planned[0] in again and len(again) == 5, "what has run at the full budget is published"
+
+
+def test_a_setting_that_has_run_with_some_seeds_alone_does_not_go_on(tmp_path: Path) -> None:
+    """Its mean would be of other cells than those of the settings it competes with."""
+    cell = ("task=recall", "model=lstm_none", "budget=smoke")
+    planned = tune.trials(small(cell), {"optim.lr": ["1e-3", "2e-3", "4e-3"]}, seeds=(101, 102))
+    first = tune.first_round(planned)
+
+    def end(trial: tune.Trial, loss: float) -> None:
+        store.write(tmp_path, new_record(trial.job.cell, "made_up", "done", None) | {"selection": {"value": loss}})
+
+    for trial in first:
+        end(trial, {"1e-3": 0.1, "2e-3": 0.2, "4e-3": 0.3}[trial.settings[-1].partition("=")[2]])
+    lost = [trial for trial in planned if trial.label == "optim.lr=4e-3"]
+    end(lost[0], 0.01)
+    assert lost[0] not in tune.second_round(planned, first, tmp_path)
+    end(lost[1], 0.02)
+    assert len(tune.second_round(planned, first, tmp_path)) == 6
 
 
 @pytest.mark.parametrize(

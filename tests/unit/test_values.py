@@ -273,6 +273,11 @@ def test_a_tiny_cell_of_adding_learns_and_is_recorded(cells: Path) -> None:
     assert store.load(cells).curves["valid_token_accuracy"].isna().all()
 
 
+def test_values_are_trained_in_bfloat16_too(cells: Path) -> None:
+    record = store.read(ran(cells, *ADDING[:-3], "budget.epochs=2", "optim.precision=bf16"))
+    assert record["status"] == "done" and record["sanity"]["loss_finite"]
+
+
 def test_its_outputs_give_its_scores_again(cells: Path) -> None:
     """By a plain loop over the file, whole and by each axis; and the weights give the outputs."""
     folder = ran(cells, *ADDING)

@@ -57,6 +57,10 @@ def test_answers_are_those_of_the_oracle_and_both_are_frequent(task: Recognition
             answers.append(task.target_text(split.tgt[i]))
             assert answers[-1] == ("yes" if ORACLES[task.language](string) else "no"), string
         assert 0.3 <= np.mean([answer == "yes" for answer in answers]) <= 0.7
+        share = np.mean([answer == "yes" for answer in answers])
+        if split not in (data.train, data.valid):
+            assert task.chance["exact_match"] >= max(share, 1 - share) - 1e-9, "nobody guesses better"
+    assert task.chance["exact_match"] < 0.7
 
 
 def test_partners_differ_by_one_edit_and_in_the_answer_and_were_never_trained_on(task: Recognition) -> None:
