@@ -85,7 +85,8 @@ def _ranges(models: Sequence[tuple[Mapping, float]]) -> Text:
             of_all = [100 * sum(each["parameters"] for each in own) / total for own, total in zip(layers, totals)]
             parts.append(
                 Message(
-                    "architecture.layers.range", count=span([len(own) for own in layers]),
+                    "architecture.layers.range" if max(map(len, layers)) > 1 else "architecture.layers.range_one",
+                    count=span([len(own) for own in layers]),
                     kind=_kind(kind, [inspected for inspected, _ in models]),
                     share=span([round(share) for share in of_all]),
                 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bench.analysis import arms, published
 from bench.analysis.evidence import Evidence
-from bench.analysis.messages import Joined, Message, Text, search_name
+from bench.analysis.messages import Joined, Message, Text, one_or_many, search_name
 from bench.analysis.published import PUBLISHED
 from bench.analysis.published_score import OwnScore, PublishedScore
 from bench.analysis.settings import Setting
@@ -64,7 +64,7 @@ def table_of(letter: str, numbers: list[PublishedRow]) -> Table | None:
     heads = columns("what", "system", "published", "ours", "source", "differs")
     note: Text = Message("published.beside")
     if len(shown) < len(numbers):
-        note = Joined([note, Message("published.not_run", count=len(numbers) - len(shown))], "sentences")
+        note = Joined([note, one_or_many("published.not_run", len(numbers) - len(shown))], "sentences")
     return table(f"published-{letter}", Message("published.title", letter=letter), note, heads, rows)
 
 
