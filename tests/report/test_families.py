@@ -85,7 +85,7 @@ def test_families_that_guess_decide_nothing(folder):
     cells(folder, "transformer", 0.54, **guessing)
     cells(folder, "lstm_none", 0.5, **guessing)
     ((name, row),) = by_split(table_of(folder)).items()
-    assert row["ahead"] == "all at chance" and name == "Exact match, test (guessing: 50.0 %)"
+    assert row["ahead"] == "all at chance" and name == "Exact match, test (guessing: 50 %)"
     cells(folder, "gru_none", 0.6, **guessing)
     (row,) = by_split(table_of(folder)).values()
     assert row["ahead"] == "GRU"
@@ -107,7 +107,7 @@ def test_a_split_with_a_metric_of_its_own_is_judged_by_it(folder):
     own["value"] = [0.8 if "gru" in cell else 0.2 for cell in own["cell"]]
     records = replace(records, scores=pd.concat([records.scores, own], ignore_index=True))
     rows = by_split(families.table_of(Evidence(records)))
-    assert list(rows) == ["Exact match, test (guessing: 6.2 %)", "Pairs with both answers right, test_longer"]
+    assert list(rows) == ["Exact match, test (guessing: 6.25 %)", "Pairs with both answers right, test_longer"]
     assert rows["Pairs with both answers right, test_longer"]["ahead"] == "GRU"
 
 

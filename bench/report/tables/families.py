@@ -124,7 +124,7 @@ def _row(evidence: Evidence, setting: Setting, scores: pd.DataFrame, measured: M
     named = {"metric": labels.metric_name(metric), "split": split}
     chance = series.chance(evidence, setting, metric)
     if unit == "share" and chance is not None and chance >= SHOWN_CHANCE:
-        measure = Message("tables.families.measure_chance", chance=_score(chance, unit), **named)
+        measure = Message("tables.families.measure_chance", chance=f"{100 * chance:.3g} %", **named)
     else:
         measure = Message(labels.by_merit("tables.families.measure", unit), **named)
     names = Joined([measured[family] for family in arms.FAMILIES if family in measured])
