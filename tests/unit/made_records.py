@@ -28,7 +28,7 @@ SCORES = {
 DEFAULT = [("test", "greedy", "exact_match")]
 TRANSLATION = ("grammar", "multi30k")
 BY_DISTANCE = {"reverse": "copy_accuracy", "recall": "exact_match"}
-CHANCE = {"exact_match": 1 / 16, "copy_accuracy": 1 / 16}
+CHANCE = {"exact_match": 1 / 16, "token_accuracy": 1 / 16, "mse": 1 / 6}
 
 Costs = Mapping[str, float]
 ARMS = ("transformer", "lstm_dot", "lstm_none")

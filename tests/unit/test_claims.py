@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from bench.analysis import arms, evidence, exploratory
-from bench.analysis.claims import architecture, judge, primary, questions
+from bench.analysis.claims import architecture, judge, missing, primary, questions
 from bench.analysis.claims.answers import Answer, answers
 from bench.analysis.comparisons import ABOVE, BELOW, LEVEL, OPEN
 from bench.report.tables import exploratory as exploratory_table
@@ -284,6 +284,67 @@ def test_solve_or_not_is_seen_in_bleu_too():
     assert verdict.verdict == "inconclusive" and "3/4 and 0/4" in verdict.sentence
 
 
+@pytest.mark.parametrize(
+    ("letter", "task", "arms_", "level"),
+    [("A", "reverse", ("transformer positions=rotary", "lstm_none encoder=uni"), 1 / 16),
+     ("H", "multi30k", ("transformer", "lstm_dot"), 0.4)],
+)  # fmt: skip
+def test_two_arms_that_guess_decide_nothing_by_any_metric(letter, task, arms_, level):
+    """Copied tokens have the chance of tokens; less than a point of BLEU is nothing."""
+    made = Made("quick" if task == "reverse" else "standard")
+    for number, arm in enumerate(arms_):
+        made.arm(arm, level - 0.1 * number if task == "multi30k" else level, task=task, noise=0.0001)
+    verdict = made.verdict(letter)
+    assert verdict.verdict == "inconclusive" and "Neither arm is above chance" in text(verdict)
+
+
+def test_trials_without_scores_do_not_hide_a_comparison():
+    made = standard("lstm_dot", 0.9, "lstm_none", 0.5)
+    before = made.verdict("G")
+    for rate in (0.001, 0.002):
+        made.cells.append(made_records.cell("recall", f"lstm_dot lr={rate}", 101, {}, "standard"))
+    assert (before.verdict, made.verdict("G").verdict) == ("supported", "supported")
+
+
+def test_gated_cells_leave_a_claim_of_distances_open_and_not_untested():
+    gated = {"sanity.loss_fell": False}
+    made = Made("quick").arm("transformer positions=rotary", 0.9, task="reverse", change=gated)
+    made.arm("lstm_none encoder=uni", fading, task="reverse", change=gated)
+    verdict = made.verdict("A")
+    assert verdict.verdict == "inconclusive" and "passes the sanity gates" in text(verdict)
+
+
+def test_what_may_be_said_of_a_depends_on_what_qualifies_it():
+    """Only where an arm with attention keeps up may attention be named as the cause."""
+    made = Made("quick").arm("transformer positions=rotary", 0.97, task="reverse")
+    made.arm("lstm_none encoder=uni", fading, task="reverse")
+    without = made.verdict("A")
+    kept = made.arm("lstm_dot encoder=uni", 0.97, task="reverse").verdict("A")
+    assert (without.verdict, kept.verdict) == ("supported", "qualified")
+    assert "which did not fall behind" in kept.corrected
+    other = Made("quick").arm("transformer positions=rotary", 0.97, task="reverse")
+    other.arm("lstm_none encoder=uni", fading, task="reverse").arm("gru_none encoder=uni", 0.97, task="reverse")
+    assert other.verdict("A").verdict == "qualified" and "in some of these comparisons" in other.verdict("A").corrected
+
+
+def test_more_seeds_are_suggested_where_few_more_would_do():
+    """An open difference far above the noise: there is no talk of noise, though the approximation asks for fewer seeds
+    than there are."""
+    own = answer("key", OPEN)
+    recorded = evidence.Evidence(standard("lstm_dot", 0.9, "lstm_none", 0.5).records())
+    assert missing.seeds_for(own.judgement) < len(own.question.comparison.ours) == 4
+    assert "takes about 5 seeds of each arm" in missing.needed(recorded, own)
+
+
+def test_no_command_where_no_single_suite_ran_the_cells():
+    made = standard("lstm_dot", 0.62, "lstm_none", 0.6)
+    for seed, level in enumerate((0.5, 0.7, 0.6, 0.65), start=1):
+        made.arm("lstm_dot", level, task="multi30k", seeds=(seed,), change={"suite": f"suite{seed}"})
+        made.arm("lstm_none", level - 0.01, task="multi30k", seeds=(seed,), change={"suite": f"suite{seed}"})
+    needed = [str(verdict.needed) for verdict in judge.verdicts(made.records()) if verdict.needed]
+    assert not [each for each in needed if "--only multi30k" in each]
+
+
 def test_both_at_chance_say_nothing():
     """Also where they differ by a test: .05 above chance is chance."""
     verdict = standard("lstm_dot", 0.105, "lstm_none", 0.065, noise=0.0005).verdict("G")
@@ -515,7 +576,7 @@ def test_an_open_claim_speaks_of_its_open_key():
         made.arm("lstm_none", level - 0.02 * seed, task="selective_copy", seeds=(seed,), noise=0)
     verdict = made.verdict("G")
     assert verdict.verdict == "inconclusive" and "On selective_copy" in verdict.sentence
-    assert "Not decided at 4 seeds" in verdict.needed
+    assert "Not decided (seeds: 4)" in verdict.needed
 
 
 @pytest.mark.slow

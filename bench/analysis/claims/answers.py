@@ -14,7 +14,14 @@ from bench.analysis.gates import AT_CHANCE
 from bench.analysis.messages import Message, Text
 from bench.analysis.missing_values import is_present
 from bench.analysis.settings import Setting
-from bench.analysis.solved import FULL_MARKS, solve_or_not
+from bench.analysis.solved import solve_or_not
+from bench.metrics import LESS_IS_BETTER
+
+GUESSED_AS = {"copy_accuracy": "token_accuracy"}
+"""Metrics whose chance is that of another: a copied token is guessed like any token."""
+
+POINTS_AT_CHANCE = 1.0
+"""BLEU and chrF of outputs that have nothing in common with the references but single words."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +106,7 @@ def _counted(comparison: Comparison) -> Judgement:
 
 def _not_comparable(evidence: Evidence, comparison: Comparison, entry: Primary) -> Text | str:
     """Why a comparison decides nothing, however small its p; "" if it may."""
-    if comparison.unit not in FULL_MARKS or entry.measure == primary.GROWTH:
+    if entry.measure == primary.GROWTH:
         return ""
     for pair, values in (
         ((entry.first, entry.second), comparison.ours),
@@ -111,9 +118,15 @@ def _not_comparable(evidence: Evidence, comparison: Comparison, entry: Primary) 
 
 
 def at_chance(evidence: Evidence, comparison: Comparison) -> bool:
-    """Whether no seed of either arm is better than a guess; false where chance is not known."""
-    if comparison.unit != "share":
+    """Whether no seed of either arm is better than a guess, for an error than the best constant, for BLEU than almost
+    nothing; false where chance is not known."""
+    highest = max(*comparison.ours.values(), *comparison.theirs.values())  # of errors, the negated lowest
+    if comparison.unit == "points":
+        return highest <= POINTS_AT_CHANCE
+    metric = GUESSED_AS.get(comparison.metric, comparison.metric)
+    chance = evidence.fact(comparison.setting, f"data.chance.{metric}")
+    if not is_present(chance):
         return False
-    chance = evidence.fact(comparison.setting, f"data.chance.{comparison.metric}")
-    highest = max(*comparison.ours.values(), *comparison.theirs.values())
-    return is_present(chance) and highest <= float(chance) + AT_CHANCE
+    if comparison.unit == "share":
+        return highest <= float(chance) + AT_CHANCE
+    return comparison.unit in LESS_IS_BETTER and -highest >= float(chance) * (1 - AT_CHANCE)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bench.analysis import comparisons
+from bench.analysis import arms, comparisons
 from bench.analysis.claims import inspection, missing, primary, questions, sentences
 from bench.analysis.claims.answers import Answer, answers
 from bench.analysis.comparisons import Judgement
@@ -96,8 +96,13 @@ def _claim(letter: str, *verdicts: str) -> Claim:
         Message(f"claims.{letter}.{part}") for part in ("sentence", "predicts", "rule", "scope")
     )
     corrected = {verdict: Message(f"claims.{letter}.{verdict}") for verdict in verdicts}
+    if letter == ABOUT_ATTENTION:
+        corrected[BY_ATTENTION] = Message(f"claims.{letter}.{BY_ATTENTION}")
     return Claim(letter, sentence, predicts, rule, scope, corrected)
 
+
+ABOUT_ATTENTION, BY_ATTENTION = "A", "qualified by attention"
+"""A claim, and its sentence to say where only recurrent arms with attention do not fall behind."""
 
 LETTERS = ("A", "B", "C", "D", "E", "F", "G", "H")
 CLAIMS = tuple(
@@ -132,6 +137,7 @@ def _verdict(claim: Claim, evidence: Evidence, own: Sequence[Answer]) -> Verdict
     beside = [answer for answer in named if answer.entry.role == primary.EXPLORATORY]
     evidence_texts = [sentences.evidence_of(evidence, answer) for answer in named if answer not in beside]
     needed = None if decided else missing.needed(evidence, key)
+    contrary: list[Answer] = []
     if key is not None and key.judgement is not None:
         contrary = [answer for answer in own if _qualifies(answer, key)] if decided else []
         sentence = sentences.verdict_sentence(evidence, key, contrary)
@@ -147,9 +153,9 @@ def _verdict(claim: Claim, evidence: Evidence, own: Sequence[Answer]) -> Verdict
         evidence_texts.append(one_or_many("evidence.left_out", left_out))
     evidence_texts += [sentences.evidence_of(evidence, answer) for answer in beside]
     return Verdict(
-        claim, word, sentence, evidence_texts, _scope(claim, settings, seeds), _corrected(claim, word),
+        claim, word, sentence, evidence_texts, _scope(claim, settings, seeds), _corrected(claim, word, contrary),
         [answer.judgement for answer in judged if answer.judgement], [answer.entry.role for answer in judged], needed,
-        missing.command(evidence), len(beside),
+        missing.command(evidence.cells), len(beside),
     )  # fmt: skip
 
 
@@ -201,17 +207,30 @@ def _inspected(claim: Claim, evidence: Evidence) -> Verdict:
     """The verdict on claim B. Sanity gates do not matter to an architecture."""
     inspected = inspection.inspect(evidence)
     word = NOT_TESTED if inspected.refuted is None else REFUTED if inspected.refuted else INCONCLUSIVE
-    needed = None if word == REFUTED else Message("needed.inspect", command=missing.command(evidence) or missing.QUICK)
+    needed = (
+        None
+        if word == REFUTED
+        else Message("needed.inspect", command=missing.command(evidence.cells) or missing.QUICK)
+    )
     sentence = inspected.sentence or needed or claim.sentence
     seeds = [int(seed) for each in inspected.settings for seed in evidence.finished(each)["seed"].dropna()]
     scope = _scope(claim, inspected.settings, seeds)
     corrected = _corrected(claim, word)
-    command = missing.command(evidence)
+    command = missing.command(evidence.cells)
     return Verdict(claim, word, sentence, inspected.evidence, scope, corrected, needed=needed, command=command)
 
 
-def _corrected(claim: Claim, word: str) -> Text:
+def _corrected(claim: Claim, word: str, contrary: Sequence[Answer] = ()) -> Text:
+    """What to say instead of the claim. contrary: what qualifies it."""
+    if word == QUALIFIED and contrary and all(_is_no_worse_with_attention(answer) for answer in contrary):
+        word = BY_ATTENTION if BY_ATTENTION in claim.corrected else word
     return claim.corrected.get(word, Message("instead.untested" if word == NOT_TESTED else "instead.undecided"))
+
+
+def _is_no_worse_with_attention(answer: Answer) -> bool:
+    """Whether a recurrent arm with attention does not fall behind the Transformer, which is claimed to be above it."""
+    is_attentive = arms.kind(answer.entry.second.model) == arms.ATTENTIVE
+    return is_attentive and answer.entry.expects == primary.ABOVE and answer.supports is False
 
 
 def _scope(claim: Claim, settings: Sequence[Setting], seeds: Iterable[int]) -> Text:

@@ -13,7 +13,7 @@ from bench.analysis.claims.answers import Answer
 from bench.analysis.comparisons import FALSE_CALLS, MIN_ROUNDS, MIN_SEEDS, Comparison, Judgement, format_difference
 from bench.analysis.evidence import Evidence
 from bench.analysis.messages import Message, Text
-from bench.analysis.missing_values import is_present
+from bench.analysis.missing_values import column, is_present
 
 RUN = "bench suite {name} --out results/runs/{name}"
 QUICK = RUN.format(name="quick")
@@ -40,22 +40,24 @@ def needed(evidence: Evidence, key: Answer | None) -> Text:
         return Message("needed.rounds", have=len(comparison.ours), command=_profile(evidence, comparison))
     have = min(len(comparison.ours), len(comparison.theirs))
     seeds = seeds_for(key.judgement)
-    if key.remark or seeds is None or seeds <= have:
+    if key.remark or seeds is None:
         return Message("needed.more", why=key.remark or Message("needed.noise"), have=have)
+    seeds = max(seeds, have + 1)  # the approximation is too low for few seeds
     minutes = _minutes(evidence, comparison, seeds - have)
     size = format_difference(_size(key.judgement), comparison.unit)
     first = max((*comparison.ours, *comparison.theirs)) + 1
-    suite = command(evidence) or QUICK
+    suite = command(evidence.finished(comparison.setting))
+    options = f"--only {arms.base(comparison.setting.task)} --seeds {first}-{first + seeds - have - 1}"
     return Message(
         "needed.seeds", seeds=seeds, have=have, size=size, minutes=f"{minutes:.0f}" if minutes else "?",
-        command=f"{suite} --only {arms.base(comparison.setting.task)} --seeds {first}-{first + seeds - have - 1}",
+        command=Message("needed.by", command=f"{suite} {options}") if suite else "",
     )  # fmt: skip
 
 
 def _deciding_suite(evidence: Evidence) -> str:
     """The command of the suite that runs every claim's comparisons: `faq` where all records are of its budget."""
     budgets = {setting.budget for setting in evidence.settings()}
-    of_all = (each.name for each in primary.lists() if budgets and budgets <= set(each.budgets))
+    of_all = (each.name for each in primary.lists() if budgets and set(map(arms.base, budgets)) <= set(each.budgets))
     return RUN.format(name=next(of_all, "quick"))
 
 
@@ -68,7 +70,7 @@ def _profile(evidence: Evidence, comparison: Comparison) -> str:
     rounds = MORE_ROUNDS * max(MIN_ROUNDS, len(comparison.ours))
     budget, tokens = PROFILES.get(lengths, ("quick", 1024))
     measure = PROFILE.format(budget=budget, arms=arms, lengths=lengths, quantities=quantities, tokens=tokens)
-    folder = (command(evidence) or QUICK).rpartition(" ")[2]
+    folder = (command(evidence.cells) or QUICK).rpartition(" ")[2]
     return f"{measure} --rounds {rounds} --out {folder}/profile"
 
 
@@ -83,8 +85,9 @@ def seeds_for(judgement: Judgement) -> int | None:
     deviation = difference.error * math.sqrt(have / 2)
     level = FALSE_CALLS / max(1, judgement.family)
     z = float(distributions.norm.isf(level / 2) + distributions.norm.ppf(POWER))
-    seeds = max(MIN_SEEDS, math.ceil(2 * (z * deviation / _size(judgement)) ** 2))
-    return seeds if seeds <= MOST_SEEDS else None
+    size = _size(judgement)
+    seeds = max(MIN_SEEDS, math.ceil(2 * (z * deviation / size) ** 2)) if size else math.inf
+    return int(seeds) if seeds <= MOST_SEEDS else None
 
 
 def _size(judgement: Judgement) -> float:
@@ -96,13 +99,12 @@ def _minutes(evidence: Evidence, comparison: Comparison, seeds: int) -> float | 
     rows = evidence.finished(comparison.setting)
     if "times.total" not in rows:
         return None
-    seconds = pd.to_numeric(rows["times.total"], errors="coerce").groupby(rows["arm"]).mean().dropna()
+    threads = pd.to_numeric(column(rows, "environment.threads"), errors="coerce").fillna(1)
+    seconds = (pd.to_numeric(rows["times.total"], errors="coerce") * threads).groupby(rows["arm"]).mean().dropna()
     return seeds * float(seconds.sum()) / 60 if len(seconds) else None
 
 
-def command(evidence: Evidence) -> str:
-    """The command that ran the records: their suite; "" if they are of none."""
-    if "suite" not in evidence.cells:
-        return ""
-    suites = [str(name) for name in dict.fromkeys(evidence.cells["suite"]) if is_present(name)]
+def command(cells: pd.DataFrame) -> str:
+    """The command that ran these cells: their suite; "" if they are of none, or of several."""
+    suites = [str(name) for name in dict.fromkeys(column(cells, "suite")) if is_present(name)]
     return RUN.format(name=suites[0]) if len(suites) == 1 else ""

@@ -115,6 +115,8 @@ def _rows(evidence: Evidence, entry: Primary, setting: Setting) -> pd.DataFrame:
 def _labels(evidence: Evidence, setting: Setting, arm: Arm) -> list[str]:
     """The arms of a setting, as it names them, that an entry's arm speaks of."""
     cells = evidence.finished(setting)
+    scored = set(evidence.select(setting)["arm"])  # trials have none
+    cells = cells[cells["arm"].isin(scored)] if scored else cells
     names = zip(cells["arm"], cells["model"], cells["config"], strict=True)
     return list(dict.fromkeys(label for label, model, config in names if arm.matches(model, _options(config))))
 
@@ -130,7 +132,8 @@ def _comparison(
     """None where a measure over distances does not apply."""
     if entry.measure == primary.SCORE:
         return compare_arms(evidence, setting, rows, first, second)
-    ends = _ends(evidence, setting, evidence.trusted(rows), entry.axis)
+    # Of cells that all fail a gate there is a comparison without values, as for whole splits.
+    ends = _ends(evidence, setting, evidence.trusted(rows), entry.axis) or _ends(evidence, setting, rows, entry.axis)
     if ends is None:
         return None
     near, far = ends
