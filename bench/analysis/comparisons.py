@@ -4,7 +4,8 @@ Each comparison is a Welch t test with variances moderated by those of the other
 2004). No permutation of three seeds against three gives a p below 0.1, and pairing by seed would halve the degrees of
 freedom for nothing: equal seed numbers do not make two architectures alike. Costs from a profile in rounds are paired
 by round. The primary comparisons of a report (`bench.analysis.claims.primary`) form one family for Holm's correction,
-their costs another, so that the probability of any false call in a family is at most 5 %.
+their costs another, so that the probability of any false difference in a family is at most 5 %, and of any false level
+as well.
 
 The rates of false and missed calls were measured by simulation: `results/reference/false_verdicts.md`, made by
 `tests/unit/false_verdicts.py`. Noise that is far from normal breaks the test: if the seeds of two arms solve a task at

@@ -118,10 +118,13 @@ def welch(
     return WelchDifference(n, mean, (mean - half, mean + half), hedges_g(ours, theirs), p, error, df)
 
 
-def paired(first: Mapping[int, float], second: Mapping[int, float], level: float = 0.95) -> WelchDifference | None:
+def paired(
+    first: Mapping[int, float], second: Mapping[int, float], level: float = 0.95, least: float = 0.0
+) -> WelchDifference | None:
     """Student's t test of first - second, paired by key: the unit is one key, which is one round of a profile.
 
-    None without a common key. Differences without spread have an interval of length 0 and p 0, or 1 at a mean of 0.
+    least: the standard deviation of differences that are all equal, as those of scores with few steps may be. None
+    without a common key. Without `least`, equal differences have an interval of length 0 and p 0, or 1 at a mean of 0.
     """
     common = sorted(first.keys() & second.keys())
     if not common:
@@ -131,10 +134,13 @@ def paired(first: Mapping[int, float], second: Mapping[int, float], level: float
     if n == 1:
         return WelchDifference((1, 1), mean, reason=ONE_SEED, unit=ROUND_UNIT)
     df = n - 1
+    deviation = float(values.std(ddof=1))
     if np.ptp(values) <= NOISE * max(1.0, float(np.abs(values).max())):
-        p = 1.0 if abs(mean) <= NOISE else 0.0
-        return WelchDifference((n, n), mean, (mean, mean), None, p, 1e-15, df, unit=ROUND_UNIT)
-    error = float(values.std(ddof=1)) / math.sqrt(n)
+        if least == 0.0 or abs(mean) <= NOISE:
+            p = 1.0 if abs(mean) <= NOISE else 0.0
+            return WelchDifference((n, n), mean, (mean, mean), None, p, 1e-15, df, unit=ROUND_UNIT)
+        deviation = least
+    error = deviation / math.sqrt(n)
     half = float(special.stdtrit(df, (1 + level) / 2)) * error
     p = float(2 * special.stdtr(df, -abs(mean) / error))
     return WelchDifference((n, n), mean, (mean - half, mean + half), None, p, error, df, unit=ROUND_UNIT)

@@ -68,6 +68,7 @@ def verify_command(folder: Path, cells: int, jobs: int | None, out: Path | None)
     if out.resolve() == folder.resolve():
         raise UserError(f"--out {out} is the folder whose cells are run again; name another one")
     chosen = [verify.job_of(record) for record in verify.choose(folder, cells)]
+    verify.check_earlier(out, [job.cell.name for job in chosen])
     threads = max(job.cell.threads for job in chosen)
     with board(sys.stderr, len(chosen)) as progress:
         suite.run(chosen, out, progress, at_a_time=suite.concurrency(threads, jobs))

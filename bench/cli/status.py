@@ -44,7 +44,11 @@ def status_command(folder: Path, name: str | None, seeds: str | None, as_json: b
     jobs = [] if chosen is None or requested_cells else [suite.Job.of(overrides) for overrides in chosen.cells]
     at_a_time = 1 if chosen is None else suite.concurrency(chosen.threads)
     current = status.read(folder, records, jobs, name, at_a_time, requested_cells)
-    verdicts = judge.verdicts(store.load(folder)) if current.counts.get("done") else []
+    verdicts: list[judge.Verdict] = []
+    try:
+        verdicts = judge.verdicts(store.load(folder)) if current.counts.get("done") else []
+    except (UserError, OSError) as error:
+        click.echo(f"no claims: {error}", err=True)
     if as_json:
         click.echo(json.dumps(status.as_json(current, {each.letter: each.verdict for each in verdicts}), indent=1))
         return EXIT_OK

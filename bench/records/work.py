@@ -54,16 +54,16 @@ def _delete(path: Path) -> None:
 
 def publish(building: Path, target: Path, earlier: Path, lease: Lease | None) -> None:
     """Move a cell's new folder to its place, and one that is there to `earlier`. lease: of the process that wrote it.
-    Raises Lost, with nothing changed, if the next holder of the lease has deleted the new folder."""
+    Raises Lost if the next holder of the lease has deleted the new folder, and OSError; what was there stays."""
     try:
         if target.exists():
             shutil.rmtree(earlier, ignore_errors=True)
             os.replace(target, earlier)
         os.replace(building, target)
     except OSError:
+        if not target.exists():
+            with contextlib.suppress(OSError):
+                os.replace(earlier, target)
         if lease is None or building.exists():
             raise
-        # What is there stays, or comes back.
-        with contextlib.suppress(OSError):
-            os.replace(earlier, target)
         raise Lost(str(target)) from None

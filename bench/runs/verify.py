@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bench.analysis import arms
+from bench.analysis import arms, signatures
 from bench.analysis.evidence import Evidence
 from bench.analysis.missing_values import flatten
 from bench.conf import schema, tuned_settings
@@ -26,6 +26,7 @@ from bench.errors import UserError
 from bench.records import store
 from bench.runs.suite import Job
 from bench.seeding import numpy_generator
+from bench.system.environment import code_version
 
 SAME, WITHIN, OUTSIDE, UNKNOWN = "same bits", "within the spread", "not reproduced", "no spread known"
 """Outcomes of a check."""
@@ -88,6 +89,20 @@ def job_of(record: Mapping[str, Any]) -> Job:
     return job
 
 
+def check_earlier(out: Path, cells: Sequence[str]) -> None:
+    """Raises UserError where one of these cells was run again before, by other code: its bits would say nothing about
+    this code."""
+    now = code_version()["commit"]
+    for name in cells:
+        if now is not None and store.finished(out, name, store.STATUSES):
+            commit = (store.read(out / name).get("code") or {}).get("commit")
+            if commit not in (None, now):
+                raise UserError(
+                    f"{out / name} was run by other code ({str(commit)[:12]}, now {str(now)[:12]}); delete {out}, or "
+                    "name another --out"
+                )
+
+
 def compare(folder: Path, again: Path, cells: Sequence[str]) -> list[Check]:
     """Each cell of `folder` beside the one of the same name in `again`."""
     evidence = Evidence(store.load(folder))
@@ -123,7 +138,8 @@ def _within(evidence: Evidence, recorded: Mapping[str, Any], new: Mapping[str, A
         return WITHIN if same else UNKNOWN, f"no scores; validation loss {after:.6g}, recorded {before:.6g}"
     rows = evidence.select(setting, *headline)
     seeds = rows[rows["arm"] == arm]["value"].to_numpy(dtype=float)
-    key = (headline.split, headline.search, headline.metric, None, None)
+    recorded_name = str(rows[signatures.RECORDED].iloc[0]) if len(rows) else headline.metric
+    key = (headline.split, headline.search, recorded_name, None, None)
     before, after = (_scores(record).get(key) for record in (recorded, new))
     if before is None or after is None:
         return OUTSIDE, f"{headline.metric} is undefined in one of them"

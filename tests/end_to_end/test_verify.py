@@ -14,6 +14,7 @@ from bench.conf.compose import compose
 from bench.records import store
 from bench.runs import verify
 
+REFERENCE = Path(__file__).resolve().parents[2] / "results" / "reference"
 SIZES = ("budget=smoke", "task.train_size=300", "task.test_size=60", "budget.epochs=1", "budget.validations=2")
 
 
@@ -75,6 +76,16 @@ def test_a_recorded_cell_is_composed_again_whatever_its_settings() -> None:
     assert again.cell.name == cell.name and again.cell.hash == cell.hash
 
 
+def test_a_cell_run_again_by_other_code_says_nothing_about_this_one(tmp_path: Path, monkeypatch) -> None:
+    record = next(iter(store.read_all(REFERENCE / "quick").values()))
+    store.write(tmp_path, record)
+    cells = [record["cell"]]
+    with pytest.raises(verify.UserError, match="was run by other code"):
+        verify.check_earlier(tmp_path, cells)
+    monkeypatch.setattr(verify, "code_version", lambda: record["code"])
+    verify.check_earlier(tmp_path, cells)
+
+
 def test_a_setting_equal_to_the_default_of_a_tuned_variant_is_composed_again() -> None:
     """The variant's own choice must not take its place."""
     words = ["task=shakespeare", "model=lstm_stack", "model.n_layers=2", "budget=nanogpt_cpu", "optim.lr=0.002"]
@@ -98,9 +109,6 @@ def test_cells_without_scores_are_compared_by_their_validation_loss(folder: Path
     change(again, name, lambda record: record["selection"].update(value=1.5))
     (check,) = verify.compare(ours, again, [name])
     assert check.outcome == verify.UNKNOWN and "validation loss 1.5, recorded 1" in check.why
-
-
-REFERENCE = Path(__file__).resolve().parents[2] / "results" / "reference"
 
 
 @pytest.mark.parametrize("name", ["quick", "long_range", "multi30k_cpu", "sentences_cpu"])

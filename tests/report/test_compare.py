@@ -155,8 +155,37 @@ def test_a_sweep_is_several_arms(two):
     two[1].cell("recall", "transformer", 1, change={"config.optim.lr": 0.01, "cell": "recall-transformer-other"})
     comparison, _ = compared(*two)
     size = "recall (budget quick, 100,000 parameters, cpu)"
-    assert comparison.scores == [] and comparison.only[0] == [f"{size}, transformer: 1 cell"]
-    assert comparison.only[1] == [f"{size}, transformer [lr=0.002]: 1 cell", f"{size}, transformer [lr=0.01]: 1 cell"]
+    assert {score.arm for score in comparison.scores} == {"transformer"} and comparison.only[0] == []
+    assert comparison.only[1] == [f"{size}, transformer [lr=0.01]: 1 cell"], "the other cell is in both"
+    two[0].cell("recall", "transformer", 1, change={"config.optim.lr": 0.05, "cell": "recall-transformer-third"})
+    comparison, _ = compared(*two)
+    assert comparison.only[0] == [f"{size}, transformer [lr=0.05]: 1 cell"]
+
+
+def test_a_part_of_a_folder_is_compared_with_the_whole(two):
+    """Names of arms and settings depend on what else a folder holds; equal cells are equal all the same."""
+    for folder in two:
+        for seed in (1, 2, 3):
+            folder.cell("recall", "transformer", seed, change={"config.model.positions": "rotary"})
+            folder.cell("reverse", "transformer", seed, change={"config.task.symbols": 16})
+    for seed in (1, 2, 3):
+        change = {"config.model.positions": "none", "cell": f"recall-transformer-none-{seed}"}
+        two[0].cell("recall", "transformer", seed, change=change)
+        change = {"config.task.symbols": 8, "cell": f"reverse-transformer-eight-{seed}"}
+        two[0].cell("reverse", "transformer", seed, change=change)
+    comparison, _ = compared(*two)
+    assert comparison.only[1] == [] and len(comparison.only[0]) == 2
+    assert len({(score.setting, score.arm) for score in comparison.scores}) == 2
+    assert all(score.same for score in comparison.scores) and comparison.changes == []
+
+
+def test_one_step_more_in_every_seed_is_no_difference_without_noise(two):
+    for seed, value in ((1, 0.50), (2, 0.51), (3, 0.52)):
+        for folder, more in zip(two, (0.0, 0.001), strict=True):
+            folder.cell("recall", "transformer", seed, level=lambda split, at, value=value + more: value)
+    comparison, _ = compared(*two)
+    tested = [score for score in comparison.scores if score.p is not None]
+    assert tested and all(score.p > FALSE_CALLS for score in tested)
 
 
 def test_what_is_missing_is_named_once(two):

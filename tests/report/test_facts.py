@@ -9,7 +9,7 @@ import pytest
 from bench.analysis import results_table
 from bench.analysis.evidence import Evidence
 from bench.analysis.messages import render
-from bench.report.tables import facts
+from bench.report.tables import facts, results
 from tests.report.conftest import Folder
 
 
@@ -25,6 +25,21 @@ def test_a_missing_commit_has_its_reason_beside_it(tmp_path: Path, language: str
     folder.cell(seed=2, change=none)
     shown = code(tmp_path, language)
     assert text in shown and "abc1234" in shown, "cells of both kinds"
+
+
+def test_two_cells_of_one_seed_are_one_seed_and_said(tmp_path: Path) -> None:
+    """They differ in what no name of an arm or setting shows, such as the threads."""
+    folder = Folder(tmp_path)
+    for seed in (1, 2, 3):
+        folder.cell("recall", seed=seed)
+    evidence = Evidence(results_table.read(tmp_path))
+    assert not [text for text in facts.warnings(evidence) if "one seed" in text]
+    folder.cell("recall", seed=3, change={"config.threads": 2, "cell": "recall-transformer-threads"})
+    evidence = Evidence(results_table.read(tmp_path))
+    (setting,) = evidence.settings()
+    (warning,) = [text for text in facts.warnings(evidence) if "several cells of one seed" in text]
+    assert "transformer, recall" in warning
+    assert results.of_setting(evidence, setting).rows[0][1].text == "3"
 
 
 def test_only_cells_that_are_compared_need_one_commit(tmp_path: Path) -> None:

@@ -121,6 +121,13 @@ def test_the_committed_page_of_all_folders_says_what_their_records_say():
     ]
 
 
+def test_a_report_of_others_leaves_the_checksums_of_a_results_folder(two):
+    page.build(two[0])
+    before = (two[0] / "SHA256SUMS").read_text()
+    page.build(two[1], two[0])
+    assert (two[0] / "SHA256SUMS").read_text() == before
+
+
 def test_one_folder_has_no_further_column(two, tmp_path):
     page.build(two[0], tmp_path / "alone")
     assert "folder" not in pd.read_csv(tmp_path / "alone" / "results.csv").columns

@@ -113,6 +113,16 @@ def test_json_and_a_suite_from_the_records(folder: Folder, capsys: pytest.Captur
     assert len(current["cells"]) == 2 + len(SMOKE) and set(current["claims"]) == set("ABCDEFGH")
 
 
+def test_a_broken_record_does_not_hide_the_status(folder: Folder, capsys: pytest.CaptureFixture) -> None:
+    for seed in (1, 2):
+        folder.cell(seed=seed, change={"suite": "smoke"})
+    broken = sorted(folder.path.glob("*/record.json"))[0]
+    broken.write_text(broken.read_text()[:200])
+    assert main(["status", str(folder.path)]) == 0
+    captured = capsys.readouterr()
+    assert "1 done" in captured.out and "no claims: " in captured.err and "claims so far" not in captured.out
+
+
 def test_a_folder_that_may_only_be_read_has_a_status(
     folder: Folder, monkeypatch, capsys: pytest.CaptureFixture
 ) -> None:

@@ -53,12 +53,16 @@ class Change:
 def settings(first: Evidence, second: Evidence) -> dict[Setting, Setting]:
     """Matched settings, first -> second.
 
-    Equal settings match. Of the rest, two match if each is the only one of its task and budget in its folder, so that
+    Equal settings match, and those that the same cell has: a setting is named after what varies in its own folder. Of
+    the rest, two match if each is the only one of its task and budget in its folder, so that
     another size or device counts as a change and not as something missing.
     """
     ours, theirs = (set(evidence.cells["setting"]) for evidence in (first, second))
     matched = {setting: setting for setting in ours & theirs}
-    left = [sorted(group - set(matched)) for group in (ours, theirs)]
+    for setting, other in _of_the_same_cells(first, second, "setting"):
+        if setting not in matched and other not in matched.values():
+            matched[setting] = other
+    left = [sorted(ours - set(matched)), sorted(theirs - set(matched.values()))]
     for setting in left[0]:
         alike = [[one for one in group if (one.task, one.budget) == (setting.task, setting.budget)] for group in left]
         if len(alike[0]) == len(alike[1]) == 1:
@@ -104,20 +108,35 @@ class Side:
 def sides(first: Evidence, second: Evidence, matched: Mapping[Setting, Setting]) -> tuple[Side, Side]:
     """Both folders, with equal names for equal arms.
 
-    `Evidence` gives arms of one name different labels if their configurations differ within a folder. If only some
-    seeds of an arm were run with another configuration, that is a change here and not another arm.
+    `Evidence` gives arms of one name different labels if their configurations differ within a folder. Arms that the
+    same cell has are equal, whatever varies in their folders. If only some seeds of an arm were run with another
+    configuration, that is a change here and not another arm.
     """
     names: tuple[dict, dict] = ({}, {})
+    for (setting, arm), (other, label) in _of_the_same_cells(first, second, "setting", "arm"):
+        if matched.get(setting) == other and arm != label:
+            names[1][other, label] = arm
     for pair in matched.items():
         tables = [evidence.cells[evidence.cells["setting"] == setting] for evidence, setting in
                   zip((first, second), pair, strict=True)]  # fmt: skip
         for base in {arms.base(arm) for table in tables for arm in table["arm"]}:
             own = [table[[arms.base(arm) == base for arm in table["arm"]]] for table in tables]
+            if any((pair[1], arm) in names[1] for arm in own[1]["arm"]):
+                continue
             swept = any(rows["seed"].duplicated().any() for rows in own)
             if not swept and set(own[0]["arm"]) != set(own[1]["arm"]):
                 for setting, rows, new_names in zip(pair, own, names, strict=True):
                     new_names.update({(setting, arm): base for arm in rows["arm"]})
     return Side(first, names[0]), Side(second, names[1])
+
+
+def _of_the_same_cells(first: Evidence, second: Evidence, *columns: str) -> list[tuple]:
+    """The values of these columns in both folders, for every cell that both have, each pair once."""
+    tables = [evidence.cells.drop_duplicates("cell").set_index("cell")[list(columns)] for evidence in (first, second)]
+    common = [name for name in tables[0].index if name in tables[1].index]
+    values = ([row[0] if len(row) == 1 else row for row in table.loc[common].itertuples(index=False, name=None)]
+              for table in tables)  # fmt: skip
+    return list(dict.fromkeys(zip(*values, strict=True)))
 
 
 def changes(first: Mapping[Key, dict], second: Mapping[Key, dict]) -> list[Change]:

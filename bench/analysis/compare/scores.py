@@ -15,7 +15,7 @@ import pandas as pd
 
 from bench.analysis import arms
 from bench.analysis.compare.pairs import Side
-from bench.analysis.comparisons import FALSE_CALLS, MIN_SEEDS
+from bench.analysis.comparisons import FALSE_CALLS, LEAST_SPREAD, MARGIN, MIN_SEEDS
 from bench.analysis.evidence import measured_alike
 from bench.analysis.settings import Setting
 from bench.analysis.signatures import RECORDED, differences
@@ -95,7 +95,8 @@ def scores(first: Side, second: Side, matched: Mapping[Setting, Setting]) -> tup
 
 def _by_signature(one: pd.DataFrame, other: pd.DataFrame) -> tuple[dict[str, tuple[pd.DataFrame, pd.DataFrame]], str]:
     """Rows of one metric in both folders with equal signatures, by what to add to the name of the metric, and the
-    signatures that only one folder has, in words ("" if none). A missing signature is like any other."""
+    signatures that only one folder has, in words ("" if none). A missing signature is like the only other one; beside
+    several it is none of them, and said."""
     kinds = [rows["signature"].map(comparable) for rows in (one, other)]
     sets = [set(kind) - {""} for kind in kinds]
     labels = differences(sorted(sets[0] | sets[1]))
@@ -104,7 +105,10 @@ def _by_signature(one: pd.DataFrame, other: pd.DataFrame) -> tuple[dict[str, tup
     common = sorted(sets[0] & sets[1])
     alike = {f" ({labels[kind]})": (one[kinds[0] == kind], other[kinds[1] == kind]) for kind in common}
     sides = [", ".join(labels[kind] for kind in sorted(own)) for own in sets]
-    return alike, f"{sides[0]} in A, {sides[1]} in B" if sets[0] != sets[1] else ""
+    words = [f"{sides[0]} in A, {sides[1]} in B"] if sets[0] != sets[1] else []
+    unsigned = sum(int((kind == "").sum()) for kind in kinds)
+    words += [f"{unsigned} scores without a signature"] if unsigned else []
+    return alike, "; ".join(words)
 
 
 def _undefined(name: str, first: pd.DataFrame, second: pd.DataFrame) -> list[str]:
@@ -173,7 +177,8 @@ def _score(setting: str, key: tuple[str, ...], one: pd.DataFrame, other: pd.Data
     else:
         difference, interval = _mean(second) - _mean(first), None
     if gap is not None and gap.n >= MIN_SEEDS:
-        tested = paired(second, first)
+        # Scores have steps: one example more right in every seed is no difference without noise.
+        tested = paired(second, first, least=LEAST_SPREAD * MARGIN.get(key[-1], 0.0))
         assert tested is not None
         test, p = PAIRED, tested.p
     elif min(len(first), len(second)) >= MIN_SEEDS:

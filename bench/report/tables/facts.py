@@ -75,6 +75,14 @@ def warnings(evidence: Evidence) -> list[Text]:
         texts.append(Message("warnings.versions", settings=Joined((setting.text for setting in several), "reasons")))
     if any(is_present(value) and not bool(value) for value in column(evidence.done, "code.clean")):
         texts.append(Message("warnings.changes"))
+    repeated = [
+        Joined([arm, setting.text])
+        for setting in evidence.settings()
+        for arm, own in evidence.finished(setting).groupby("arm", sort=False)
+        if own["seed"].duplicated().any()
+    ]
+    if repeated:
+        texts.append(Message("warnings.same_seed", arms=Joined(repeated, "reasons")))
     single = [setting for setting in evidence.settings() if _fewest_seeds(evidence, setting) == 1]
     if single:
         texts.append(Message("warnings.one_seed", settings=Joined((setting.text for setting in single), "reasons")))

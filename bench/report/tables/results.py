@@ -47,7 +47,7 @@ def of_setting(evidence: Evidence, setting: Setting) -> Table:
         doubtful = int((own["doubt"] != "").sum())
         rows.append([
             Cell(Message("tables.results.doubtful", arm=arm, count=doubtful) if doubtful else arm, arm),
-            number_cell(len(own)),
+            number_cell(own["seed"].nunique()),
             *[mean_cell(own_scores[own_scores["split"] == split]["value"], unit) for split in splits],
             number_cell(column_mean(own, "parameters.total")),
             number_cell(column_mean(own, "match.mismatch"), "{:+.1f} %", 100),
