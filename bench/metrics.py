@@ -185,7 +185,7 @@ def bleu(
     _require_segments(references)
     from sacrebleu.metrics import BLEU
 
-    metric = BLEU(tokenize=tokeniser)
+    metric = BLEU(tokenize=tokeniser, force=True)  # no message where generated text is tokens anyway
     score = metric.corpus_score(list(hypotheses), [list(references)])
     return float(score.score), str(metric.get_signature())
 

@@ -72,7 +72,7 @@ class GlobalAttention(nn.Module, ABC):
         # Hypotheses of one source become further queries of it, so keys and values are not repeated for each.
         queries = hidden.reshape(source_rows(source), -1, hidden.shape[-1])
         context = self.context(queries, source, key_padding_mask(source.get(f"{SOURCE}mask")))
-        return self.combine(torch.cat([context.view_as(hidden), hidden], dim=-1))
+        return self.combine(torch.cat([context.reshape(hidden.shape), hidden], dim=-1))
 
     def matmul_flops(self, queries: int, keys: int) -> int:
         """FLOPs for one sequence of `queries` and one of `keys`."""

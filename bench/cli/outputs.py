@@ -193,8 +193,10 @@ def score(folder: Path) -> int:
     for message in messages:
         click.echo(f"bench: left out: {message}", err=True)
     for cell in folders:
-        confirmed, added = rescore.rescore(cell)
-        click.echo(f"{cell.name}: {confirmed} scores confirmed, added: {', '.join(added) or 'nothing'}")
+        result = rescore.rescore(cell)
+        left = f", {result.unchecked} not checked (computed by another program or version)" if result.unchecked else ""
+        added = ", ".join(result.added) or "nothing"
+        click.echo(f"{cell.name}: {result.confirmed} scores confirmed{left}, added: {added}")
     return EXIT_OK
 
 

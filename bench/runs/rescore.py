@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.conf import checks, schema
 from bench.data import tokenisers
@@ -36,7 +36,16 @@ def scorable(out: Path) -> tuple[list[Path], list[str]]:
     return folders, skipped
 
 
-def rescore(folder: Path) -> tuple[int, list[str]]:
+class Rescored(NamedTuple):
+    """Numbers of scores that were computed again and are the recorded ones, and that were not checked, because another
+    program or version computed them; and the metrics and flags that were added."""
+
+    confirmed: int
+    unchecked: int
+    added: list[str]
+
+
+def rescore(folder: Path) -> Rescored:
     """Score a cell's outputs again. Returns how many recorded scores were confirmed, and the names of the metrics and
     sanity flags that were added.
 
@@ -51,14 +60,16 @@ def rescore(folder: Path) -> tuple[int, list[str]]:
     names = {row["metric"] for row in recorded}
     missing = [name for name in _task_metrics(folder, record) if name not in names] if recorded else []
     tokeniser = _tokeniser(record)
-    confirmed, scores = 0, []
+    confirmed = unchecked = 0
+    scores = []
     for row in record["scores"]:
         scores.append(row)
         if row["metric"] not in METRICS:
             continue
         part = _part(folder, outputs, row)
         hypotheses, references, sources = (part[side].tolist() for side in ("hypothesis", "reference", "source"))
-        confirmed += _confirm(folder, row, hypotheses, references, sources)
+        is_confirmed = _confirm(folder, row, hypotheses, references, sources)
+        confirmed, unchecked = confirmed + is_confirmed, unchecked + (not is_confirmed)
         for name in missing if row["metric"] == first else ():
             score = evaluate(name, hypotheses, references, tokeniser, sources)
             added = {"metric": name, "value": score.value, "unit": METRICS[name].unit, "signature": score.signature}
@@ -67,7 +78,7 @@ def rescore(folder: Path) -> tuple[int, list[str]]:
     sanity, flags = _sanity(record, outputs)
     if missing or flags:
         store.replace_scores(folder, scores, sanity)
-    return confirmed, [*missing, *flags]
+    return Rescored(confirmed, unchecked, [*missing, *flags])
 
 
 def _confirm(

@@ -1,8 +1,8 @@
 """Subject-verb agreement at a known distance, with nouns of the other number in between (Linzen et al. 2016).
 
 Input: a German sentence up to a verb, then the infinitive of the verb in angle brackets. Output: the verb in its
-correct form. The noun of the subject determines singular or plural; the bracketed word gives the tense, `<sehen>` the
-present and `<sehen-te>` the preterite.
+correct form. The noun of the subject, which stands before the verb, determines singular or plural; the bracketed word
+gives the tense, `<sehen>` the present and `<sehen-te>` the preterite.
 
     die Frau , die den Hunden hilft , <singen>  ->  singt
 
@@ -61,7 +61,7 @@ class Agreement(Sentences):
     def example(self, tree: Clause) -> Example | None:
         words, marks = german.realise(tree)
         mark = next((mark for mark in marks if mark.phenomenon == "agreement"), None)
-        if mark is None or tree.question == "yes":
+        if mark is None or not mark.follows:  # the noun is not in the input
             return None
         verb = words[mark.at]
         source = [*words[: mark.at], self._prompts[verb, mark.foil]]

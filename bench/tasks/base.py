@@ -124,7 +124,8 @@ class Task(ABC):
     def copy_distances(self, target_length: int) -> np.ndarray | None:
         """(T,) for each token of a target of T tokens, how many tokens lie back the source token that it copies.
 
-        Source and target count as one sequence. None where targets are no copies of single source tokens.
+        Source and target count as one sequence. None where targets are no copies of single source tokens, or where all
+        distances are equal.
         """
         return None
 

@@ -112,7 +112,12 @@ class Bitext(TextLanguages):
                 kept[key] = [checksums.get(each, each) for each in value]
             elif value is not None:
                 kept[key] = checksums.get(value, value)
-        return kept | self._form.facts
+        plain = self._form_of(self.table or "").facts
+        for name in SETS if self.table is not None else ():
+            for path in getattr(self, name) or ():
+                if (other := self._form_of(path).facts) != plain:
+                    kept[f"{name}_form"] = other
+        return kept | plain
 
     @property
     def side_names(self) -> tuple[str, str]:
@@ -145,7 +150,7 @@ class Bitext(TextLanguages):
                     raise ValueError(f"{name}={getattr(self, name)!r}: with a table, give a column number from 1 on")
         elif (self.separator, self.quoting, self.header) != (None, None, False):
             raise ValueError("separator, quoting and header apply only to a table; give task.table too")
-        self._form = TableForm.of(self.table or "", self.separator, self.quoting, self.header)
+        self._form_of(self.table or "")
         if self.dataset is not None and os.path.exists(self.dataset):
             raise ValueError(
                 f"dataset={self.dataset!r}: a local path has no commit; give its files as source and target"
@@ -186,6 +191,10 @@ class Bitext(TextLanguages):
         self.held_out = HELD_OUT if self.held_out is None else self.held_out
         if not 0 < self.held_out < 0.5:
             raise ValueError(f"held_out={self.held_out}: not a share above 0 and below 0.5")
+
+    def _form_of(self, table: str) -> TableForm:
+        """The form of a table: what is not set is decided by its own name."""
+        return TableForm.of(table, self.separator, self.quoting, self.header)
 
     def _location(self, name: str) -> list[str] | None:
         """Where the text of a set is: its files, its table or its split of the data set. None: it is split off."""
@@ -232,7 +241,7 @@ class Bitext(TextLanguages):
             (path,) = location
             columns = int(self.source), int(self.target)
             return read_table(
-                path, columns, counts, allow_blank, form=self._form, normalised=True, warnings=self.warnings
+                path, columns, counts, allow_blank, form=self._form_of(path), normalised=True, warnings=self.warnings
             )
         source, target = location
         return read_pair(source, target, counts, allow_blank, normalised=True)
@@ -258,9 +267,8 @@ class Bitext(TextLanguages):
             yield from zip(source, target, strict=True)
             return
         columns = [int(str(side)) - 1 for side in (self.source, self.target)]
-        for fields in conservation.plain_rows(
-            location[0], self._form.separator, self._form.quoting != NONE, self._form.header
-        ):
+        form = self._form_of(location[0])
+        for fields in conservation.plain_rows(location[0], form.separator, form.quoting != NONE, form.header):
             yield fields[columns[0]], fields[columns[1]]
 
     def _split_off(self, name: str, text: ParallelText) -> tuple[ParallelText, ParallelText]:
@@ -278,8 +286,8 @@ class Bitext(TextLanguages):
 
 def _check_held_out_texts(valid: ParallelText, test: ParallelText) -> None:
     """Raises UserError where validation has every source of the test set: the model would be chosen on the test."""
-    known = set(valid.sources)
-    if all(source in known for source in test.sources):
+    known, asked = ({" ".join(line.split()) for line in side.sources} for side in (valid, test))
+    if asked <= known:
         raise UserError(
             f"all {len(test.sources):,} sources of test are also in valid; give task.valid a text of its own, or "
             "leave it out, and it is split off from training"

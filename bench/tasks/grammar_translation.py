@@ -8,7 +8,8 @@ reference is more probable than the same sentence with this one word wrong (Linz
 Lingeval97; Tang et al. 2018).
 
 Three test sets: `test`, as in training; `test_longer`, longer and deeper; `test_unseen`, in which every sentence
-combines words (an adjective with its noun, a verb with its object) that occur in training, but never together.
+combines words (an adjective before its noun, a verb with its object) that occur in training, but never together; with
+the rule `copula` an adjective may be said of that noun (`the cat is tired`).
 
     >>> task = Grammar(train_size=20, valid_size=5, test_size=5)
     >>> data = task.load()

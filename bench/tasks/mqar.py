@@ -66,9 +66,10 @@ class Mqar(Symbols):
         if not 0 < self.power <= 1:
             raise ValueError(f"task.power must be above 0 and at most 1, got {self.power}")
         super().__post_init__()
-        # A guess copies the keys and draws each value from one half of the vocabulary.
-        value, numbers = 2.0 / self.vocabulary, range(fewest, self.pairs + 1)
-        whole = sum(value**pairs for pairs in numbers) / len(numbers)
+        # A guess copies the keys and names one of the source's values for each; no two facts have the same value.
+        numbers = range(fewest, self.pairs + 1)
+        value = sum(1.0 / pairs for pairs in numbers) / len(numbers)
+        whole = sum(pairs ** -float(pairs) for pairs in numbers) / len(numbers)
         self.chance = {"facts": value, "values": value, "exact_match": whole}
         if self.one_stack:
             self.chance = {"token_accuracy": value, "exact_match": whole}

@@ -64,7 +64,8 @@ class Recall(Symbols):
                 f"{2 * self.slots}, got {self.train_farthest}"
             )
         super().__post_init__()
-        self.chance = {"exact_match": 1.0 / self.values}
+        # A guess names one of the values of the source, without looking at the keys.
+        self.chance = {"exact_match": 1.0 / self.pairs + (1.0 - 1.0 / self.pairs) / self.values}
         self._first_key = FIRST_FREE_ID + 1
         self._first_value = self._first_key + self.keys
 

@@ -185,8 +185,8 @@ def _bare(phrase: Phrase | Pronoun | None) -> Phrase | Pronoun | None:
 
 
 def _choice_of_mentions(random: RandomChoices, size: int, others: int) -> int:
-    """In how many of `size` sentences the topic is the subject: at most in half of them, if there are enough other
-    persons who are subjects less often."""
+    """In how many of `size` sentences the topic is the subject: at most in half of them, rounded up, if there are
+    enough other persons who are subjects less often."""
     fewest = next(count for count in range(2, size) if size - count <= (count - 1) * others)
     return random.choice(range(fewest, max(fewest, (size + 1) // 2) + 1))
 

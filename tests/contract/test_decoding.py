@@ -53,7 +53,7 @@ def test_greedy_equals_a_plain_loop_and_company_changes_nothing(model: Seq2Seq) 
         assert alone.ended[0] == hypotheses.ended[row] == (len(hypotheses.tokens[row]) < max_lengths[row])
 
 
-@pytest.mark.parametrize("beam", [2, 5])
+@pytest.mark.parametrize("beam", [2, 5, 20])
 def test_company_changes_no_beam(model: Seq2Seq, beam: int) -> None:
     src, mask, _ = ragged_batch(model)
     max_lengths = np.array([10, 3, 8, 10])

@@ -253,10 +253,10 @@ def test_scoring_again_reads_the_tokeniser_from_the_signature(tmp_path, monkeypa
     record["scores"] = [score for score in record["scores"] if score["metric"] != "bleu"]
     record["data"] = {"language": {"tokeniser": "zh"}}
     (folder / store.RECORD).write_text(store.record_text(record), encoding="utf-8")
-    assert rescore.rescore(folder)[1] == ["bleu"]
+    assert rescore.rescore(folder).added == ["bleu"]
     scores = {score["metric"]: score for score in store.read(folder)["scores"]}
     assert "tok:zh" in scores["bleu"]["signature"] and 50 < scores["bleu"]["value"] < 90
-    assert rescore.rescore(folder) == (3, [])
+    assert rescore.rescore(folder) == (3, 0, [])
 
 
 @pytest.mark.parametrize("recorded", [None, 0.0])
@@ -268,7 +268,7 @@ def test_scoring_again_confirms_undefined_scores_and_earlier_zeros(recorded, tmp
     assert record["scores"][0]["value"] == 0.0, "what sacreBLEU gives"
     record["scores"][0]["value"] = recorded
     (folder / store.RECORD).write_text(store.record_text(record), encoding="utf-8")
-    assert rescore.rescore(folder) == (1, [])
+    assert rescore.rescore(folder) == (1, 0, [])
 
 
 class Undefined(Letters):

@@ -62,6 +62,19 @@ def test_files_and_tables_make_the_same_data():
     assert of_files.held_out is None and "test_split_off" not in files.counts
 
 
+def test_each_table_has_the_form_of_its_own_name():
+    rows = [f"{i},well {text},nun {other}" for i, (text, other) in
+            enumerate(zip(lines("en", 30, 2), lines("de", 30, 2)))]  # fmt: skip
+    Path("test.csv").write_bytes(joined(rows))
+    Path("tabs.tsv").write_bytes(joined([row.replace(",", "\t") for row in rows]))
+    tasks = [of_table(valid=["valid.tsv"], test=[name]) for name in ("test.csv", "tabs.tsv")]
+    assert [each.load().tests["test"].sources for each in tasks] == [
+        [f"well {text}" for text in lines("en", 30, 2)]
+    ] * 2
+    hashed = [each.hashed_options({"table": "train.tsv", "test": each.test, "files": None}) for each in tasks]
+    assert hashed[0]["test_form"] == {"separator": ",", "quoting": "csv"} and "test_form" not in hashed[1]
+
+
 def test_the_other_direction_of_a_table_has_the_same_vocabulary():
     held_out = {"valid": ["valid.tsv"], "test": ["test.tsv"]}
     there, back = of_table(**held_out).load(), task(table="train.tsv", source="3", target="2", **held_out).load()

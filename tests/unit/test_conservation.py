@@ -208,6 +208,9 @@ def test_overlapping_sets_are_refused_or_counted():
     write("valid", [*lines("en", 30, 2), "dog"], [*lines("de", 30, 2), "Hund"])
     with pytest.raises(UserError, match="all 30 sources of test are also in valid"):
         task().load()
+    write("valid", [*(f" {line}  " for line in lines("en", 30, 2)), "dog"], [*lines("de", 30, 2), "Hund"])
+    with pytest.raises(UserError, match="all 30 sources of test are also in valid"):
+        task().load()
 
 
 # The report

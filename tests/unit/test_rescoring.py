@@ -63,7 +63,7 @@ def test_what_is_added_is_what_a_new_cell_records(tmp_path, capsys):
     assert __main__.main(["score", str(tmp_path)]) == 0
     assert recorded(folder) == scores and (folder / store.OUTPUTS).read_bytes() == before
     assert capsys.readouterr().out == f"cell: {len(older) - 1} scores confirmed, added: bleu_lit_fr\n"
-    assert rescore.rescore(folder) == (len(scores) - 1, [])
+    assert rescore.rescore(folder) == (len(scores) - 1, 0, [])
     assert sorted(path.name for path in folder.iterdir()) == [store.OUTPUTS, store.RECORD]
 
 
@@ -95,7 +95,7 @@ def test_sanity_flags_that_outputs_show_are_added_once(tmp_path, capsys):
     )
     assert found["sanity"] == new | held and found["scores"] == scores
     before = (folder / store.RECORD).read_bytes()
-    assert rescore.rescore(folder)[1] == [] and (folder / store.RECORD).read_bytes() == before
+    assert rescore.rescore(folder).added == [] and (folder / store.RECORD).read_bytes() == before
 
 
 def _change_hypotheses(folder: Path) -> None:
@@ -136,9 +136,17 @@ def test_a_score_with_another_signature_is_left_as_it_is(tmp_path):
     folder, scores = cell(tmp_path)
     others = [row | {"value": 1.0, "signature": "older"} if row["metric"] == "chrf" else row for row in scores]
     store.replace_scores(folder, others)
-    confirmed, added = rescore.rescore(folder)
-    assert confirmed == sum(row["metric"] not in ("chrf", "loss") for row in scores) and added == []
+    left = sum(row["metric"] == "chrf" for row in scores)
+    confirmed = sum(row["metric"] not in ("chrf", "loss") for row in scores)
+    assert rescore.rescore(folder) == (confirmed, left, []) and left
     assert recorded(folder) == others
+
+
+def test_what_could_not_be_checked_is_said(tmp_path, capsys):
+    folder, scores = cell(tmp_path)
+    store.replace_scores(folder, [row | {"signature": "older"} if row["metric"] == "chrf" else row for row in scores])
+    assert __main__.main(["score", str(tmp_path)]) == 0
+    assert "not checked (computed by another program or version)" in capsys.readouterr().out
 
 
 def test_cells_without_outputs_are_left_out_and_said(tmp_path, capsys):

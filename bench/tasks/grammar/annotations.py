@@ -53,13 +53,15 @@ class Dependency:
 class Mark:
     """The annotation of one phenomenon in one sentence. at: index of the decisive word. distance: to the
     determining word, in words; 1 for neighbours. foil: the incorrect alternative. attractors: for agreement, how many
-    nouns of the other number stand between the two words; 0 for other phenomena."""
+    nouns of the other number stand between the two words; 0 for other phenomena. follows: whether the decisive word
+    stands after the determining one."""
 
     phenomenon: str
     at: int
     distance: int
     foil: str
     attractors: int = 0
+    follows: bool = True
 
 
 def complete(words: list[Word], dependencies: list[Dependency], end: str) -> tuple[list[str], list[Mark]]:
@@ -97,4 +99,5 @@ def _mark(dependency: Dependency, nouns: list[Word]) -> Mark:
     if dependency.phenomenon == "agreement":
         low, high = sorted((decisive, dependency.determining.at))
         attractors = sum(low < noun.at < high and noun.plural is dependency.foil_plural for noun in nouns)
-    return Mark(dependency.phenomenon, decisive, _distance(dependency), dependency.foil, attractors)
+    follows = dependency.determining.at < decisive
+    return Mark(dependency.phenomenon, decisive, _distance(dependency), dependency.foil, attractors, follows)

@@ -119,7 +119,7 @@ def check_size(task: Generated, spec: SplitSpec) -> None:
     sample = task.draw(numpy_generator(task.data_seed, "size", spec.name), SAMPLE, spec)
     longest = max(
         int(sample.src.lengths.max()), int(sample.tgt.lengths.max()), spec.high if task.axis == "length" else 0
-    )
+    ) + (not getattr(task, "one_stack", False))  # the end token
     if longest > MAX_LENGTH:
         raise UserError(
             f"split {spec.name} would have sequences of {longest:,} tokens, and the limit is {MAX_LENGTH:,}; make the "

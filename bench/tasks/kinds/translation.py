@@ -106,6 +106,7 @@ class Translation(Task):
     def load(self) -> TaskData:
         """See `Task.load`. Also raises UserError if `vocabulary` or the cleaning does not suit the text."""
         counts: Counter[str] = Counter()
+        self.warnings = []
         texts = {name: cleaning.normalise_spaces(text, counts) for name, text in self.texts(counts).items()}
         if not self.escapes_reserved:
             count_reserved(texts.values(), counts)
@@ -234,7 +235,7 @@ class Translation(Task):
         name of its text in the counts."""
         splits = {split.name: split for split in (data.train, data.valid, *data.tests.values())}
         valid_sources = set(data.valid.sources or [])
-        if self.output_limit != 0:
+        if self.output_limit is None:
             self._warn_of_outlier(data.train)
         return {
             "pairs": report.pairs_of(pairs_read, len(data.train), data.counts),

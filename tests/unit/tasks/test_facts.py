@@ -63,6 +63,17 @@ def test_recall_draws_distances_places_keys_and_values_evenly() -> None:
     assert_even(Counter(others), list(combinations([0, 1, 3, 4], 2)))
 
 
+def test_one_who_names_any_value_of_recall_has_the_chance() -> None:
+    task = Recall(slots=5, pairs=3, keys=4, values=4)
+    draw = np.random.default_rng(0)
+    right = []
+    for one in every(task, 3000):
+        named = [word for word in one.source if word.startswith("v")]
+        right.append(one.target[1] == named[int(draw.integers(len(named)))])
+    assert task.chance["exact_match"] == pytest.approx(1 / 3 + 2 / 3 / 4)
+    assert np.mean(right) == pytest.approx(task.chance["exact_match"], abs=0.04)
+
+
 def test_recall_with_every_slot_taken_and_with_one() -> None:
     for slots, pairs in ((4, 4), (1, 1)):
         task = Recall(slots=slots, pairs=pairs, keys=6, values=9)
@@ -151,12 +162,21 @@ def test_queries_are_placed_by_the_power_law(power: float) -> None:
 
 def test_the_chance_of_all_answers_is_the_mean_over_their_numbers() -> None:
     task = Mqar(length=32, pairs=3, fewest_pairs=1, vocabulary=8)
-    assert task.chance == {
-        "facts": 1 / 4,
-        "values": 1 / 4,
-        "exact_match": pytest.approx((1 / 4 + 1 / 16 + 1 / 64) / 3),
-    }
-    assert Mqar(length=32, pairs=3, vocabulary=8).chance["exact_match"] == pytest.approx(1 / 64)
+    one = pytest.approx((1 + 1 / 2 + 1 / 3) / 3)
+    assert task.chance == {"facts": one, "values": one, "exact_match": pytest.approx((1 + 1 / 4 + 1 / 27) / 3)}
+    assert Mqar(length=32, pairs=3, vocabulary=8).chance["exact_match"] == pytest.approx(1 / 27)
+
+
+@pytest.mark.parametrize("one_stack", [True, False])
+def test_one_who_names_any_value_of_the_source_has_the_chance(one_stack: bool) -> None:
+    task = Mqar(length=32, pairs=3, vocabulary=64, train_size=10, valid_size=10, test_size=2000, one_stack=one_stack)
+    split = task.load().tests["test"]
+    draw = np.random.default_rng(0)
+    right = [
+        split.src[i][2 * int(draw.integers(3)) + 1] == split.tgt[i][0 if one_stack else 1] for i in range(len(split))
+    ]
+    expected = task.chance["token_accuracy" if one_stack else "values"]
+    assert np.mean(right) == pytest.approx(expected, abs=0.04)
 
 
 def test_many_distinct_numbers_are_drawn_in_no_time() -> None:

@@ -118,6 +118,8 @@ def test_agreement_asks_for_one_of_two_forms() -> None:
         for i in range(len(split)):
             words = task.source_text(split.src[i]).split()
             assert words[-1][0] == "<" and not any(word[0] == "<" for word in words[:-1])
+            subject = len(words) - 1 - int(split.axes["distance"][i])
+            assert subject >= 0 and words[subject][0].isupper(), "the noun that decides stands before the verb"
         assert (split.marks["agreement"].at == 0).all()
         assert (split.axes["attractors"] >= 0).all() and split.axes["attractors"].max() >= 1
 

@@ -119,6 +119,14 @@ def test_the_chance_is_one_of_the_answers_there_are(kind: type, answers: int) ->
     assert all(abs(count / 10_000 - 1 / answers) < 0.03 for count in counts.values()), counts
 
 
+def test_who_knows_the_length_alone_has_the_chance_of_bucket_sort() -> None:
+    task = BucketSort(train_longest=20, test_longest=60, train_size=50, valid_size=10, test_size=300)
+    data = task.load()
+    targets = [task.target_text(data.tests["test"].tgt[i]).split() for i in range(len(data.tests["test"].tgt))]
+    right = [str(5 * place // len(target) + 1) == word for target in targets for place, word in enumerate(target)]
+    assert task.chance["token_accuracy"] == pytest.approx(sum(right) / len(right)) and sum(right) > 0.5 * len(right)
+
+
 def test_bucket_sort_of_few_symbols_and_of_many() -> None:
     for symbols in (2, 9):
         task = BucketSort(symbols=symbols, train_longest=12, test_longest=20)

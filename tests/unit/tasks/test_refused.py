@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bench.data.examples import MAX_LENGTH
 from bench.errors import UserError
 from bench.tasks.adding import Adding
 from bench.tasks.bucket_sort import BucketSort
@@ -14,6 +15,7 @@ from bench.tasks.cycle_navigation import CycleNavigation
 from bench.tasks.duplicate import Duplicate
 from bench.tasks.dyck import Dyck
 from bench.tasks.even_pairs import EvenPairs
+from bench.tasks.kinds.generated import check_size
 from bench.tasks.listops import Listops
 from bench.tasks.modular_arithmetic import ModularArithmetic
 from bench.tasks.mqar import Mqar
@@ -168,3 +170,16 @@ def test_a_text_it_cannot_read(kind: type) -> None:
 def test_adding_reads_no_text() -> None:
     with pytest.raises(UserError, match="Adding does not read text"):
         Adding().source_ids("0.5* 0.2*")
+
+
+def test_the_end_token_counts_to_the_longest_sequence() -> None:
+    for longest, refused in ((MAX_LENGTH - 1, False), (MAX_LENGTH, True)):
+        task = Copy(train_shortest=1, train_longest=4, test_longest=longest, train_size=4, valid_size=2, test_size=2)
+        specs = [spec for spec in task.split_specs() if spec.high == longest]
+        assert specs
+        for spec in specs:
+            if refused:
+                with pytest.raises(UserError, match="the limit is 8,192"):
+                    check_size(task, spec)
+            else:
+                check_size(task, spec)
