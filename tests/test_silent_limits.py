@@ -124,6 +124,8 @@ SLICES = {
     "bench/evaluation/token_distances.py words[i:i + 1]": "exact",
     "bench/evaluation/token_distances.py right[i:i + 1]": "exact",
     "bench/runs/suite.py str(now)[:12]": "shown",
+    "bench/runs/verify.py str(now)[:12]": "shown",
+    "bench/runs/verify.py str(commit)[:12]": "shown",
     "bench/runs/suite.py str(commit)[:12]": "shown",
     "bench/runs/translate.py ids[:max_tokens]": "warned",
     "bench/tasks/agreement.py words[:mark.at]": "exact",

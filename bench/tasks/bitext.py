@@ -286,8 +286,8 @@ class Bitext(TextLanguages):
 
 def _check_held_out_texts(valid: ParallelText, test: ParallelText) -> None:
     """Raises UserError where validation has every source of the test set: the model would be chosen on the test."""
-    known, asked = ({" ".join(line.split()) for line in side.sources} for side in (valid, test))
-    if asked <= known:
+    of_valid, of_test = ({" ".join(line.split()) for line in side.sources} for side in (valid, test))
+    if of_test <= of_valid:
         raise UserError(
             f"all {len(test.sources):,} sources of test are also in valid; give task.valid a text of its own, or "
             "leave it out, and it is split off from training"
