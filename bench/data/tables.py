@@ -70,7 +70,8 @@ class TableForm:
         if self.quoting == NONE:
             yield from ((number, line.split(self.separator)) for number, line in enumerate(lines, start=1))
             return
-        csv.field_size_limit(file_kinds.MAX_TEXT_BYTES)  # the default, 128 KiB, is an error for long texts
+        # The default, 128 KiB, is an error for long texts. The limit is one for the whole process.
+        earlier = csv.field_size_limit(file_kinds.MAX_TEXT_BYTES)
         reader = csv.reader(
             io.StringIO("".join(f"{line}\n" for line in lines), newline="\n"), delimiter=self.separator, strict=True
         )
@@ -84,6 +85,8 @@ class TableForm:
                 f"{where}, line {start}: the quotes of this row do not match ({error}); a quote inside quotes is "
                 "written twice; if quotes are part of the text, use task.quoting=none"
             ) from error
+        finally:
+            csv.field_size_limit(earlier)
 
 
 def read_table(

@@ -72,6 +72,7 @@ def test_each_table_has_the_form_of_its_own_name():
         [f"well {text}" for text in lines("en", 30, 2)]
     ] * 2
     hashed = [each.hashed_options({"table": "train.tsv", "test": each.test, "files": None}) for each in tasks]
+    assert csv.field_size_limit() == 2**17, "the limit of other tables is what it was"
     assert hashed[0]["test_form"] == {"separator": ",", "quoting": "csv"} and "test_form" not in hashed[1]
 
 
