@@ -1,6 +1,7 @@
 """A user's own text: where it is read from, what is split off, and that a cell is of one text."""
 
 import builtins
+import csv
 import hashlib
 import json
 import os
