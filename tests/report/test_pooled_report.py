@@ -96,7 +96,7 @@ def test_a_first_page_alone_leads_to_the_pages_of_the_folders(two, tmp_path, cap
     links = re.findall(r"\]\(([^)]+)\)", text)
     assert links and all((out / unquote(link)).is_file() for link in links), links
     figures = {path.stem for path in (out / "figures").iterdir()}
-    assert "deciding-A" in figures and figures == set(re.findall(r"figures/([\w-]+)\.svg", text))
+    assert "deciding-G" in figures and figures == set(re.findall(r"figures/([\w-]+)\.svg", text))
     assert verdict_of("G", two) == json.loads((out / "verdicts.json").read_text())["claims"][6]["verdict"]
 
 

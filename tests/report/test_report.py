@@ -336,10 +336,10 @@ def test_published_numbers_stand_in_a_column_of_their_own(full):
 @pytest.mark.slow
 def test_literature_style_bleu_stands_apart_and_enters_no_verdict(full, folder):
     other = pd.read_csv(full.path / "tables" / "other-scores-multi30k-quick-100000-cpu.csv")
-    assert set(other.loc[other["metric"] == "bleu_lit_de (points)", "signature"]) == {"moses"}
-    assert not other.loc[other["metric"] == "bleu (points)", "signature"].str.contains("moses").any()
+    assert set(other.loc[other["metric"] == "BLEU, literature-style (points)", "signature"]) == {"moses"}
+    assert not other.loc[other["metric"] == "BLEU (points)", "signature"].str.contains("moses").any()
     results = pd.read_csv(full.path / "tables" / "results-multi30k-quick-100000-cpu.csv")
-    assert not any("bleu_lit" in column for column in results)
+    assert not any("literature" in column for column in results)
     folder.budget = "made_up"
     for seed in range(1, 5):  # so that claim H has something to say
         folder.cell("multi30k", "transformer", seed, level=lambda split, at: 0.3, noise=0.001)
