@@ -18,12 +18,14 @@ FULL_MARKS = {"share": 1.0, "points": 100.0}
 
 def scale(value: float, chance: float, unit: str) -> float:
     """(value - chance) / (perfect - chance): 0 is guessing, 1 is perfect, below 0 is worse than guessing (Deletang et
-    al. 2023).
+    al. 2023). Where a guess is perfect, as of a single fact, every value is 0.
 
-    >>> scale(0.75, 0.5, "share"), scale(0.0625, 0.25, "squared error")
-    (0.5, 0.75)
+    >>> scale(0.75, 0.5, "share"), scale(0.0625, 0.25, "squared error"), scale(1.0, 1.0, "share")
+    (0.5, 0.75, 0.0)
     """
     perfect = 0.0 if unit in LESS_IS_BETTER else FULL_MARKS.get(unit, 1.0)
+    if perfect == chance:
+        return 0.0
     return (value - chance) / (perfect - chance)
 
 

@@ -162,10 +162,10 @@ def test_a_training_line_of_ten_thousand_tokens_is_left_out_and_counted(corpus: 
 
 ENORMOUS = {
     "task=reverse task.train_longest=1000000 task.test_longest=1000001": "1,000,0",
-    "task=reverse task.test_longest=9000": "would have sequences of 9,000 tokens, and the limit is 8,192;",
+    "task=reverse task.test_longest=9000": "sequences of 9,000 tokens and an end token, and the limit is 8,192;",
     "task=reverse task.train_size=1000000000": "task.train_size=1000000000: split train would have about",
     "task=reverse task.train_size=10000000000": "task.train_size must be at most 1,000,000,000",
-    "task=recall task.slots=100000 task.train_farthest=2": "tokens, and the limit is 8,192;",
+    "task=recall task.slots=100000 task.train_farthest=2": "tokens and an end token, and the limit is 8,192;",
     "task=copy_memory task.train_longest=100000 task.test_longest=null": "the limit is 8,192;",
     "task=adding task.train_longest=1000000 task.test_longest=null": "1,000,000",
     "task=mqar task.length=100000": "the limit is 8,192;",

@@ -119,11 +119,12 @@ def check_size(task: Generated, spec: SplitSpec) -> None:
     sample = task.draw(numpy_generator(task.data_seed, "size", spec.name), SAMPLE, spec)
     longest = max(
         int(sample.src.lengths.max()), int(sample.tgt.lengths.max()), spec.high if task.axis == "length" else 0
-    ) + (not getattr(task, "one_stack", False))  # the end token
-    if longest > MAX_LENGTH:
+    )
+    end = not getattr(task, "one_stack", False)
+    if longest + end > MAX_LENGTH:
         raise UserError(
-            f"split {spec.name} would have sequences of {longest:,} tokens, and the limit is {MAX_LENGTH:,}; make the "
-            "task's lengths smaller"
+            f"split {spec.name} would have sequences of {longest:,} tokens{' and an end token' * end}, and the limit "
+            f"is {MAX_LENGTH:,}; make the task's lengths smaller"
         )
     tokens = spec.size * (int(sample.src.lengths.sum()) + int(sample.tgt.lengths.sum())) // SAMPLE
     if tokens > MAX_SPLIT_TOKENS:
