@@ -78,7 +78,8 @@ def _canonical(override: str) -> str:
         word = "null" if word.lower() == "null" else word.capitalize()
     else:
         with suppress(ValueError):
-            word = f"{float(word):g}" if not word.lstrip("+-").isdigit() else str(int(word))
+            number = float(word)
+            word = str(int(number)) if number.is_integer() else repr(number)
     return f"{key}{equals}{word}"
 
 

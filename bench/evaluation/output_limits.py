@@ -23,7 +23,7 @@ def output_limits(model: Model, task: Task, split: Split) -> np.ndarray:
 
 
 def check_positions(model: Model, data: TaskData) -> None:
-    """Raises UserError if the model has fewer positions than a source or a target of any split."""
+    """Raises UserError if the model has fewer positions than a source or a target of any split, or fewer than two."""
     if model.max_length is None:
         return
     if model.max_length < 2:

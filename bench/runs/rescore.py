@@ -46,8 +46,7 @@ class Rescored(NamedTuple):
 
 
 def rescore(folder: Path) -> Rescored:
-    """Score a cell's outputs again. Returns how many recorded scores were confirmed, and the names of the metrics and
-    sanity flags that were added.
+    """Score a cell's outputs again.
 
     BLEU and ROUGE are computed with the tokeniser that the recorded signature names. A metric that the task has but
     the record lacks is computed on every part of the outputs that the record's first metric covers, and inserted after

@@ -25,11 +25,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from bench.data import conservation, hub, unicode
-from bench.data.corpora.files import file_checksum
+from bench.data.corpora.files import file_checksum, require_unchanged
 from bench.data.splits import fraction
 from bench.data.tables import NONE, TableForm, read_table
 from bench.data.text import DROPPED_EMPTY, ParallelText, read_pair
-from bench.errors import DataError, UserError
+from bench.errors import UserError
 from bench.tasks.kinds.text_languages import TextLanguages
 
 HELD_OUT = 0.02
@@ -79,9 +79,7 @@ class Bitext(TextLanguages):
 
     def texts(self, counts: Counter[str]) -> dict[str, ParallelText]:
         self._require_text()
-        for path, expected in self._file_checksums.items():
-            if file_checksum(Path(path)) != expected:
-                raise DataError(f"{path}: changed since this cell was configured; run it again without task.files")
+        require_unchanged(self._file_checksums)
         held_out = {name: self._read_whole(name, counts) for name in SETS if getattr(self, name) is not None}
         train = self._read_whole("train", counts)
         for name in SETS:

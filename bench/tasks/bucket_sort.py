@@ -41,11 +41,6 @@ class BucketSort(ByLength):
         super().__post_init__()
         self.chance = {"exact_match": 0.0, "token_accuracy": 1.0 / self.symbols}  # until the data are loaded
 
-    def load(self) -> TaskData:
-        data = super().load()
-        self.restore(data)
-        return data
-
     def restore(self, data: TaskData) -> None:
         """Set the chance of a token to the score on the first test split of a guess by the length alone: every symbol
         equally often, in order."""

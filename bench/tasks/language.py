@@ -27,11 +27,11 @@ from typing import Any
 import numpy as np
 
 from bench.data import running_text, subwords
-from bench.data.corpora.files import file_checksum
+from bench.data.corpora.files import file_checksum, require_unchanged
 from bench.data.examples import EOS, FIRST_FREE_ID, MAX_LENGTH, UNK, Sizes, Split, TaskData, fingerprint
 from bench.data.running_text import MARKS, Characters, Parts
 from bench.data.subwords import Subwords
-from bench.errors import DataError, UserError
+from bench.errors import UserError
 from bench.seeding import numpy_generator
 from bench.tasks.base import Task
 from bench.tasks.grammar import english
@@ -148,10 +148,9 @@ class LanguageModel(Task):
     @cached_property
     def _parts(self) -> Parts:
         if self.text is not None:
-            checksum = (self.files or {})[self.text]
-            if file_checksum(Path(self.text)) != checksum:
-                raise DataError(f"{self.text}: changed since this cell was configured; run it again")
-            return running_text.read_file(self.text, self.held_out, checksum)
+            files = self.files or {}
+            require_unchanged(files)
+            return running_text.read_file(self.text, self.held_out, files[self.text])
         if self.corpus == GRAMMAR:
             train, valid, test = (
                 self._sentences(part, size)

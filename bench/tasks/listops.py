@@ -73,11 +73,6 @@ class Listops(Symbols, Lengths):
                 )
         self.chance = {"exact_match": 1.0 / DIGITS}  # until the data are loaded: digits are not equally frequent
 
-    def load(self) -> TaskData:
-        data = super().load()
-        self.restore(data)
-        return data
-
     def restore(self, data: TaskData) -> None:
         """Set the chance line to the frequency of the most frequent answer in training."""
         self.chance = {"exact_match": float(np.bincount(data.train.tgt.tokens).max() / len(data.train))}

@@ -133,9 +133,9 @@ def _verdict(claim: Claim, evidence: Evidence, own: Sequence[Answer]) -> Verdict
     decided = word in (SUPPORTED, REFUTED, QUALIFIED)
     key = _spoken_of(own, decided)
     # What is missing is named for primary comparisons alone: no suite has to run an exploratory one.
-    named = [answer for answer in own if answer.judgement is not None or answer.entry.role != primary.EXPLORATORY]
-    beside = [answer for answer in named if answer.entry.role == primary.EXPLORATORY]
-    evidence_texts = [sentences.evidence_of(evidence, answer) for answer in named if answer not in beside]
+    named = [answer for answer in own if answer.entry.role != primary.EXPLORATORY]
+    beside = [answer for answer in own if answer.entry.role == primary.EXPLORATORY and answer.judgement is not None]
+    evidence_texts = [sentences.evidence_of(evidence, answer) for answer in named]
     needed = None if decided else missing.needed(evidence, key)
     contrary: list[Answer] = []
     if key is not None and key.judgement is not None:
@@ -144,7 +144,7 @@ def _verdict(claim: Claim, evidence: Evidence, own: Sequence[Answer]) -> Verdict
     else:
         assert needed is not None, "a claim without a key comparison is not decided"
         sentence = needed
-    judged = [answer for answer in named if answer.judgement and answer.entry.role != primary.EXPLORATORY]
+    judged = [answer for answer in named if answer.judgement]
     settings = list(dict.fromkeys(answer.setting for answer in judged if answer.setting is not None))
     compared = [answer.judgement.comparison for answer in judged if answer.judgement]
     seeds = [seed for each in compared if not each.paired for seed in {*each.ours, *each.theirs}]
@@ -207,16 +207,12 @@ def _inspected(claim: Claim, evidence: Evidence) -> Verdict:
     """The verdict on claim B. Sanity gates do not matter to an architecture."""
     inspected = inspection.inspect(evidence)
     word = NOT_TESTED if inspected.refuted is None else REFUTED if inspected.refuted else INCONCLUSIVE
-    needed = (
-        None
-        if word == REFUTED
-        else Message("needed.inspect", command=missing.command(evidence.cells) or missing.QUICK)
-    )
+    command = missing.command(evidence.cells)
+    needed = None if word == REFUTED else Message("needed.inspect", command=command or missing.QUICK)
     sentence = inspected.sentence or needed or claim.sentence
     seeds = [int(seed) for each in inspected.settings for seed in evidence.finished(each)["seed"].dropna()]
     scope = _scope(claim, inspected.settings, seeds)
     corrected = _corrected(claim, word)
-    command = missing.command(evidence.cells)
     return Verdict(claim, word, sentence, inspected.evidence, scope, corrected, needed=needed, command=command)
 
 

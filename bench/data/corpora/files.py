@@ -18,6 +18,7 @@ import contextlib
 import hashlib
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +57,13 @@ def cache_folder() -> Path:
 def mirror_folders() -> list[Path]:
     """The folders in BENCH_MIRROR, in its order."""
     return [Path(folder) for folder in os.environ.get("BENCH_MIRROR", "").split(os.pathsep) if folder.strip()]
+
+
+def require_unchanged(checksums: Mapping[str, str]) -> None:
+    """Raises DataError if one of a user's files is not what it was. checksums: SHA-256 by path."""
+    for path, expected in checksums.items():
+        if file_checksum(Path(path)) != expected:
+            raise DataError(f"{path}: changed since this cell was configured; run it again without task.files")
 
 
 def file_checksum(path: Path) -> str:

@@ -84,7 +84,9 @@ class Generated(Task):
 
     def load(self) -> TaskData:
         """See `Task.load`. Raises UserError for a split that asks for more distinct sources than there are."""
-        return generate(self, _worker_count())
+        data = generate(self, _worker_count())
+        self.restore(data)
+        return data
 
 
 def generate(task: Generated, workers: int = 1) -> TaskData:
@@ -120,7 +122,7 @@ def check_size(task: Generated, spec: SplitSpec) -> None:
     longest = max(
         int(sample.src.lengths.max()), int(sample.tgt.lengths.max()), spec.high if task.axis == "length" else 0
     )
-    end = not getattr(task, "one_stack", False)
+    end = not task.sizes.one_stack
     if longest + end > MAX_LENGTH:
         raise UserError(
             f"split {spec.name} would have sequences of {longest:,} tokens{' and an end token' * end}, and the limit "
