@@ -25,7 +25,7 @@ def number(text: str) -> float | None:
     """The number that a cell begins with, or the share that `1 of 2` or `1 / 2` is; None for a dash."""
     if share := re.fullmatch(r"(\d+) (?:of|/) (\d+)", text):
         return int(share[1]) / int(share[2])
-    text = text.removeprefix("below ")
+    text = text.removeprefix("below ").removeprefix("(")
     return None if text == "-" else float(re.match(r"[-+]?[\d,]+(\.\d+)?(e[-+]?\d+)?", text).group().replace(",", ""))
 
 

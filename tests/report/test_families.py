@@ -80,6 +80,15 @@ def test_an_arm_with_enough_seeds_stands_for_its_family(folder):
     assert by_split(table_of(folder)).popitem()[1]["arms shown"] == "transformer, lstm_dot"
 
 
+def test_a_column_is_sorted_by_the_numbers_that_it_shows(folder):
+    for task, level in (("recall", 0.9), ("multi30k", 0.3)):
+        cells(folder, "transformer", level, task=task)
+        cells(folder, "lstm_dot", level / 2, task=task)
+    column = [row[3] for row in table_of(folder).rows]
+    assert {cell.text for cell in column} == {"90.0 %", "30.00"}
+    assert all(cell.key == pytest.approx(float(cell.text.removesuffix(" %"))) for cell in column)
+
+
 def test_families_that_guess_decide_nothing(folder):
     guessing = {"data.chance.exact_match": 0.5}
     cells(folder, "transformer", 0.54, **guessing)

@@ -120,7 +120,8 @@ def _row(evidence: Evidence, setting: Setting, scores: pd.DataFrame, measured: M
             continue
         mean = float(scores[scores["arm"] == measured[family]]["value"].mean())
         compared = any(family in pair for pair in tested)
-        cells.append(Cell(_score(mean, unit) if compared else f"({_score(mean, unit)})", mean))
+        shown = 100 * mean if unit == "share" else mean
+        cells.append(Cell(_score(mean, unit) if compared else f"({_score(mean, unit)})", shown))
     named = {"metric": labels.metric_name(metric), "split": split}
     chance = series.chance(evidence, setting, metric)
     if unit == "share" and chance is not None and chance >= SHOWN_CHANCE:
