@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 def load(folder: Path | str) -> pd.DataFrame:
     """All scores of a results folder as one tidy table; see `bench.analysis.results_table.load`.
 
-    >>> bench.load("results/reference/multi30k_cpu").query("metric == 'bleu'")  # doctest: +SKIP
+    >>> bench.load("results/reference/faq").query("metric == 'bleu'")  # doctest: +SKIP
     """
     from bench.analysis import (
         results_table,  # pandas is slow to load, and every process of a suite imports this package

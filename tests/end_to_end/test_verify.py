@@ -111,7 +111,7 @@ def test_cells_without_scores_are_compared_by_their_validation_loss(folder: Path
     assert check.outcome == verify.UNKNOWN and "validation loss 1.5, recorded 1" in check.why
 
 
-@pytest.mark.parametrize("name", ["quick", "long_range", "multi30k_cpu", "sentences_cpu"])
+@pytest.mark.parametrize("name", ["quick", "faq", "long_range", "sentences_cpu"])
 def test_committed_cells_are_composed_again(name: str) -> None:
     for record in verify.choose(REFERENCE / name, 3):
         try:

@@ -69,7 +69,7 @@ def small(source: Path, target: Path, maps: bool) -> None:
 def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two committed cells, with attention and without."""
     out = tmp_path_factory.mktemp("fuzzed") / "results"
-    of = RECORDS if request.param == "reverse" else REFERENCE / "multi30k_cpu"
+    of = RECORDS if request.param == "reverse" else REFERENCE / "faq"
     for arm in ("transformer", "lstm_none" if request.param == "reverse" else "lstm_dot"):
         cell = min(of.glob(f"{request.param}-{arm}-*"))
         small(cell, out / cell.name, maps=arm == "transformer")
