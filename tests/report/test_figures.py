@@ -8,6 +8,7 @@ import re
 import resource
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -329,3 +330,21 @@ def _user_seconds(code: str, *words: str) -> float:
     variables = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     subprocess.run([sys.executable, "-P", "-c", code, *words], check=True, cwd=ROOT, env=variables)
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+
+
+def test_the_last_token_of_a_window_is_no_range_of_its_own(folder):
+    for seed in (1, 2):
+        folder.cell("recall", "transformer", seed, level=lambda split, at: 0.5)
+    records = store.load(folder.path)
+    whole = records.scores[records.scores["axis"].isna() & (records.scores["metric"] == "exact_match")]
+    places = ((1.0, 100, 5.0), (2.0, 200, 4.0), (4.0, 400, 3.0), (8.0, 100, 8.0))
+    for axis in ("position", "length"):
+        made = [whole.assign(axis=axis, at=at, n=n, value=value) for at, n, value in places]
+        evidence = Evidence(replace(records, scores=pd.concat([whole, *made], ignore_index=True)))
+        (setting,) = evidence.settings()
+        table = series.by_axis(evidence, setting, axis, "exact_match", "greedy")
+        if axis == "length":
+            assert list(table["at"]) == [1, 2, 4, 8] and list(table["examples"]) == [100, 200, 400, 100]
+        else:
+            assert list(table["at"]) == [1, 2, 4] and list(table["examples"]) == [100, 200, 500]
+            assert list(table["mean"]) == pytest.approx([5.0, 4.0, (400 * 3.0 + 100 * 8.0) / 500])

@@ -26,6 +26,9 @@ SIZE_MARGIN = 0.1
 """Room left and right of the smallest and largest model, as a share of the largest. Matched arms, within 5 % of each
 other, then stand close together."""
 
+WINDOW_AXES = ("position", "context")
+"""Axes of language models, whose figures have texts of their own."""
+
 
 def of_setting(evidence: Evidence, setting: Setting, folder: Path) -> list[Figure]:
     """Every figure that a setting has numbers for, written to `folder` as SVG and PNG."""
@@ -125,12 +128,12 @@ def _by_axis(
         scales.draw_lines(axes, rows, "low", "high")
         scales.set_range(axes, unit, metric)
         scales.draw_chance(axes, evidence, setting, metric)
-        binned = scales.set_places(axes, rows["at"])
+        binned = scales.set_places(axes, rows["at"]) and axis != "context"  # which has no ranges
         notes = [note("shaded")] * shaded + [note("binned")] * binned + [labels.interval_note("bands", rows["seeds"])]
         if _has_undefined(evidence, setting, axis, metric):
             notes.append(note("undefined", metric=labels.metric_name(metric)))
         text = labels.figure_text(
-            labels.by_merit("axis", unit), notes,
+            axis if axis in WINDOW_AXES else labels.by_merit("axis", unit), notes,
             x=labels.axis_label(axis, series.length_unit(evidence, setting)), y=labels.metric_with_unit(metric, unit),
             metric=labels.metric_name(metric), axis=labels.axis_name(axis), search=search_name(search),
             where=part("split", split=split) if split else "",
