@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import main
-from bench.analysis import messages
+from bench.analysis import arms, messages
 from bench.analysis.claims import judge
 from bench.analysis.messages import Joined, Message
 from bench.errors import UserError
@@ -296,3 +296,9 @@ def test_a_page_of_a_language_not_asked_for_goes_and_an_error_leaves_all(folder,
         "details.html",
         "details.md",
     ]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_arm_has_a_name_in_a_sentence(language: str) -> None:
+    for arm in arms.ORDER:
+        assert Message(f"spoken.{arm}").render(language), arm
