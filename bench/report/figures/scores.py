@@ -133,7 +133,7 @@ def _by_axis(
         if _has_undefined(evidence, setting, axis, metric):
             notes.append(note("undefined", metric=labels.metric_name(metric)))
         text = labels.figure_text(
-            axis if axis in WINDOW_AXES else labels.by_merit("axis", unit), notes,
+            f"axis, {axis}" if axis in WINDOW_AXES else labels.by_merit("axis", unit), notes,
             x=labels.axis_label(axis, series.length_unit(evidence, setting)), y=labels.metric_with_unit(metric, unit),
             metric=labels.metric_name(metric), axis=labels.axis_name(axis), search=search_name(search),
             where=part("split", split=split) if split else "",
