@@ -3,8 +3,8 @@
 Input: `pairs` keys with their values; then, among fillers, each key once more, in another order. Output: the queried
 facts, key and value, in the order of the queries; a fact is correct if both are. As in the paper, queries stand at
 even positions after the facts, early ones far more often (a power law: with `power` .01 the first is a query in seven
-of ten sources, the last in one of twenty). Fillers are random tokens, the default of the paper's generator, or, without
-`random_fillers`, one token of their own, as in the configurations of its figure 2.
+of ten sources, the last in one of twenty). Fillers are random tokens, the default of the paper's generator, or,
+without `random_fillers`, one token of their own, as in the configurations of its figure 2.
 
 With `one_stack`, the value is predicted at each query, as in the paper, and the accuracy of values is
 `token_accuracy`. Otherwise a decoder writes the facts and so has to find the next query too; the paper's own measure
