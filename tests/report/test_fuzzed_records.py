@@ -52,6 +52,7 @@ def small(source: Path, target: Path, maps: bool) -> None:
     for row in record["scores"]:
         kept[row["metric"], row["axis"]] += 1
         scores += [row] if kept[row["metric"], row["axis"]] <= 3 else []
+    record.pop("files", None)  # the sizes of the whole outputs
     (target / store.RECORD).write_text(json.dumps(record | {"scores": scores}))
     if maps:
         (target / store.ATTENTION).write_text(json.dumps(MAPS))
