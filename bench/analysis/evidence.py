@@ -23,6 +23,9 @@ MACHINE = (
 )
 """Columns that must be equal before two speeds may be compared."""
 
+POSITION = "position"
+"""The axis of a language model's losses by the number of tokens read in the window."""
+
 WORKS = ("train", "decode", "decode_one")
 """Kinds of work whose throughput is measured."""
 
@@ -139,7 +142,8 @@ class Evidence:
         self, setting: Setting, split: str | None = None, metric: str | None = None, search: str | None = None,
         axis: str | None = None, trusted: bool = False,
     ) -> pd.DataFrame:  # fmt: skip
-        """Scores of a setting. split, metric, search: None for all; axis None: whole splits only."""
+        """Scores of a setting. split, metric, search: None for all; axis None: whole splits only; of positions in a
+        window, the last range is joined to the one before it if it is short."""
         key = (setting, split, metric, search, axis, trusted)
         if key not in self._tables:
             rows = self._scores.get(setting, self.scores.iloc[:0])
@@ -148,7 +152,7 @@ class Evidence:
             for name, wanted in (("split", split), ("metric", metric), ("search", search)):
                 if wanted is not None:
                     keep = keep & (rows[name] == wanted).to_numpy()
-            self._tables[key] = rows[keep]
+            self._tables[key] = _with_joined_end(rows[keep]) if axis == POSITION else rows[keep]
         return self._tables[key]
 
     def splits(self, setting: Setting) -> list[str]:
@@ -228,6 +232,20 @@ class Evidence:
 def measured_alike(*cells: pd.DataFrame) -> bool:
     """Whether speeds and memory of all these cells were measured under equal conditions."""
     return all(len({str(value) for rows in cells for value in column(rows, name)}) <= 1 for name in MACHINE)
+
+
+def _with_joined_end(rows: pd.DataFrame) -> pd.DataFrame:
+    """Losses by position whose last range joins the one before it where it has fewer than half as many tokens: in a
+    window of 512, the token at position 512 is no range of its own. The joined value is the mean over all tokens."""
+    joined, gone = rows.copy(), []
+    for _, own in rows.groupby(["cell", "split", "metric", "search"], sort=False, dropna=False):
+        ends = own.sort_values("at").tail(2)
+        before, last = ends.index[0], ends.index[-1]
+        if ends["n"][last] < ends["n"][before] / 2:
+            total = ends["n"].sum()
+            joined.loc[before, ["value", "n"]] = (ends["value"] * ends["n"]).sum() / total, total
+            gone.append(last)
+    return joined.drop(index=gone)
 
 
 def _by_setting(rows: pd.DataFrame) -> dict[Setting, pd.DataFrame]:

@@ -55,26 +55,11 @@ def by_axis(
 ) -> pd.DataFrame:
     """Means over seeds: one row per arm, split and place on the axis. trusted: only cells that pass the gates."""
     rows = evidence.select(setting, metric=metric, search=search, axis=axis, trusted=trusted)
-    if axis == "position":
-        rows = _with_joined_end(rows)
     keys = ["task", "budget_name", "arm", "split", "search", "metric", "unit", "at"]
     order = {split: place for place, split in enumerate(evidence.splits(setting))}
     return over_seeds(rows, keys).sort_values(
         ["split", "arm", "at"], key=lambda s: s.map(order) if s.name == "split" else s
     )
-
-
-def _with_joined_end(rows: pd.DataFrame) -> pd.DataFrame:
-    """Losses by position whose last range joins the one before it where it has fewer than half as many tokens: in a
-    window of 512, the token at position 512 is no range of its own. The joined value is the mean over all tokens."""
-    tokens = rows.groupby("at")["n"].mean()
-    if len(tokens) < 2 or tokens.iloc[-1] >= tokens.iloc[-2] / 2:
-        return rows
-    before, last = tokens.index[-2:]
-    joined = rows.assign(at=rows["at"].replace(last, before), total=rows["value"] * rows["n"])
-    keys = [*KEYS, "split", "search", "metric", "unit", "at"]
-    sums = joined.groupby(keys, sort=False, as_index=False, dropna=False)[["total", "n"]].sum()
-    return sums.assign(value=sums["total"] / sums["n"])
 
 
 def over_seeds(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
