@@ -45,6 +45,7 @@ from bench.system.files import check_folder, replacing, writing
 from bench.system.processes import mapping
 from bench.training import checkpoint
 from bench.training.batches import Batch, Batcher
+from bench.training.config import MIXED
 from bench.training.optimiser import AdamW
 from bench.training.progress import Progress, Silent
 from bench.training.teacher_forcing import unpadded_features, validate
@@ -247,7 +248,7 @@ def batches(split: Split, seed: int, batch_tokens: int, steps: int) -> Iterator[
     batcher = Batcher(split, batch_tokens)
     epoch = made = 0
     while True:
-        for rows in batcher.plan(numpy_generator(seed, "order", epoch), mixed=True):
+        for rows in batcher.plan(numpy_generator(seed, "order", epoch), MIXED):
             if made == steps:
                 return
             yield batcher.make(rows)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from bench.data.examples import BOS, EOS, PAD, Split
 from bench.data.ragged import Ragged, lengths_with_end
+from bench.training.config import LENGTH, MIXED, SHORT_FIRST
 
 
 @dataclass(frozen=True)
@@ -62,19 +63,20 @@ class Batcher:
         self.split, self.batch_tokens, self.device = split, batch_tokens, device
         self.src_lengths, self.tgt_lengths = split.source_lengths, split.target_lengths
 
-    def plan(self, generator: np.random.Generator | None = None, mixed: bool = False) -> list[np.ndarray]:
+    def plan(self, generator: np.random.Generator | None = None, batching: str = LENGTH) -> list[np.ndarray]:
         """The rows of each batch.
 
         With a generator, examples of equal length are in random order, batch borders at random places, and batches in
-        random order. Without one, every call returns the same plan, shortest sources first. mixed: examples are in the
-        generator's order, whatever their lengths.
+        random order. Without one, every call returns the same plan, shortest sources first. batching: `mixed` takes
+        examples in the generator's order, whatever their lengths; `short_first` keeps batches in the order of lengths
+        (a curriculum, Bengio et al. 2009).
         """
         count = len(self.split)
         tie = np.arange(count) if generator is None else generator.permutation(count)
         # Target lengths fall and rise in turn: one source length ends with long targets and the next begins with them,
         # so a batch across the border has little padding.
         alternating = np.where(self.src_lengths % 2, self.tgt_lengths, -self.tgt_lengths)
-        order = tie if mixed else np.lexsort((tie, alternating, self.src_lengths))
+        order = tie if batching == MIXED else np.lexsort((tie, alternating, self.src_lengths))
         longest_sides = np.maximum(self.src_lengths, self.tgt_lengths)[order]
         # A first batch of random size moves every later border, so the same examples do not always share a batch.
         capacity = self.batch_tokens if generator is None else int(generator.integers(1, self.batch_tokens + 1))
@@ -85,7 +87,7 @@ class Batcher:
                 borders.append(i)
                 start, longest, capacity = i, int(length), self.batch_tokens
         batches = [order[a:b] for a, b in zip(borders, [*borders[1:], count], strict=True) if b > a]
-        if generator is not None:
+        if generator is not None and batching != SHORT_FIRST:
             batches = [batches[i] for i in generator.permutation(len(batches))]
         return batches
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, fields
 
 from bench.training.schedule import SCHEDULES, Schedule
 
-CARRIED = "carried"
-BATCHING = ("length", "mixed", CARRIED)
+LENGTH, MIXED, SHORT_FIRST, CARRIED = "length", "mixed", "short_first", "carried"
+BATCHING = (LENGTH, MIXED, SHORT_FIRST, CARRIED)
 FP32 = "fp32"
 PRECISIONS = (FP32, "bf16")
 
@@ -30,9 +30,10 @@ class TrainingBudget:
     epochs: float  # passes over the training data; a fraction of a pass is allowed
     batch_tokens: int  # rows times longest side, padding included
     validations: int  # evenly spaced; the last one is at the end
-    # length: sequences of similar length together, little padding; mixed: any lengths together; carried: windows of
-    # running text in order, the recurrent state goes on from batch to batch
-    batching: str = "length"
+    # length: sequences of similar length together, little padding; mixed: any lengths together; short_first: as
+    # length, every pass from the shortest to the longest; carried: windows of running text in order, the recurrent
+    # state goes on from batch to batch
+    batching: str = LENGTH
     patience: int | None = None  # stop after this many validations in a row without a new lowest loss; None: never
 
     def __post_init__(self) -> None:
@@ -40,6 +41,11 @@ class TrainingBudget:
         for name in ("epochs", "batch_tokens", "validations"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        if self.batching == SHORT_FIRST and self.epochs % 1:
+            raise ValueError(
+                f"budget.batching={SHORT_FIRST} needs whole passes, got budget.epochs={self.epochs}: a part of a pass "
+                "has only short sequences"
+            )
         if self.patience is not None and self.patience < 1:
             raise ValueError(f"budget.patience must be at least 1, or null for never; got {self.patience}")
 

@@ -90,7 +90,7 @@ class Trainer:
         if self.redraw is not None and self.drawn_epoch != epoch:
             split = self.redraw(numpy_generator(self.seed, "segmentation", epoch))
             self.batcher, self.drawn_epoch = Batcher(split, self.config.batch_tokens, self.device), epoch
-        return self.batcher.plan(numpy_generator(self.seed, "order", epoch), self.config.batching == "mixed")
+        return self.batcher.plan(numpy_generator(self.seed, "order", epoch), self.config.batching)
 
     def _count_steps(self) -> int:
         whole = int(self.config.epochs)

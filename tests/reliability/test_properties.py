@@ -19,6 +19,7 @@ from bench.data.ragged import Ragged, lengths_with_end
 from bench.data.subwords import Subwords, _train
 from bench.metrics import METRICS
 from bench.training.batches import Batcher
+from bench.training.config import LENGTH, MIXED, SHORT_FIRST
 from tests.contract.arms import NAMES, SOURCE_SIZE, TARGET_SIZE, build
 
 LINES = ["the dog sees a cat", "the cat sees a dog", "der Hund sieht die Katze", "die Katze sieht den Hund"] * 5
@@ -53,12 +54,12 @@ def split_of(lengths: list[tuple[int, int]]) -> Split:
     return Split("train", src, tgt)
 
 
-@given(LENGTHS, st.integers(1, 60), st.booleans(), st.integers(0, 9) | st.none())
-def test_an_epoch_has_every_example_once_within_the_budget(lengths, budget, mixed, seed) -> None:
+@given(LENGTHS, st.integers(1, 60), st.sampled_from((LENGTH, MIXED, SHORT_FIRST)), st.integers(0, 9) | st.none())
+def test_an_epoch_has_every_example_once_within_the_budget(lengths, budget, batching, seed) -> None:
     split = split_of(lengths)
     batcher = Batcher(split, budget)
     generator = None if seed is None else np.random.default_rng(seed)
-    plan = batcher.plan(generator, mixed)
+    plan = batcher.plan(generator, batching)
     assert Counter(np.concatenate(plan).tolist()) == Counter(range(len(lengths)))
     longest = np.maximum(lengths_with_end(split.src), lengths_with_end(split.tgt))
     for rows in plan:

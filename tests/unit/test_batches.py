@@ -9,6 +9,7 @@ import torch
 from bench.data.examples import BOS, EOS, PAD, Split
 from bench.data.ragged import Ragged
 from bench.training.batches import Batcher
+from bench.training.config import LENGTH, SHORT_FIRST, TrainingBudget
 
 
 def captions(count: int = 20_000) -> Split:
@@ -41,3 +42,20 @@ def test_real_is_where_there_is_no_padding() -> None:
         assert len(wanted) == batch.target_tokens
         assert (batch.tgt_in[:, 0] == BOS).all() and (batch.tgt_out == EOS).sum() == len(batch.rows)
     assert batcher.make(np.array([0, 0])).unpadded is None
+
+
+def test_short_first_goes_from_short_to_long_and_differs_between_passes() -> None:
+    batcher = Batcher(captions(300), 400)
+    first, second = (batcher.plan(np.random.default_rng(seed), SHORT_FIRST) for seed in (0, 1))
+    for plan in (first, second):
+        assert (np.diff(batcher.src_lengths[np.concatenate(plan)]) >= 0).all()
+    assert not np.array_equal(np.concatenate(first), np.concatenate(second))
+    by_length = batcher.plan(np.random.default_rng(0), LENGTH)
+    assert {tuple(rows) for rows in by_length} == {tuple(rows) for rows in first}, "the same batches in another order"
+
+
+def test_short_first_needs_whole_passes() -> None:
+    budget = {"batch_tokens": 400, "validations": 2, "batching": SHORT_FIRST}
+    TrainingBudget(epochs=2.0, **budget)
+    with pytest.raises(ValueError, match=r"needs whole passes, got budget.epochs=1.5"):
+        TrainingBudget(epochs=1.5, **budget)
