@@ -127,10 +127,23 @@ def _with_swept_options(
         recorded = [configs[place] for place in places if configs[place]]
         keys = dict.fromkeys(key for config in recorded for key in config if key.startswith(prefixes))
         swept = [key for key in keys if len({repr(config.get(key)) for config in recorded}) > 1]
+        swept = _without_chosen(swept, recorded)
         for place in places if swept else []:
             options = ", ".join(_option(key, configs[place].get(key)) for key in swept)
             labels[place] = f"{names[place]} [{options}]"
     return labels
+
+
+def _without_chosen(swept: list[str], configs: Sequence[Mapping[str, object]]) -> list[str]:
+    """The swept options without those of the optimiser that the others determine: the learning rate that was chosen
+    for each variant of an arm."""
+    others = [key for key in swept if not key.startswith("optim.")]
+    chosen = {key: {repr(config.get(key)) for config in configs} for key in swept if key not in others}
+    variants = {tuple(repr(config.get(key)) for key in others) for config in configs}
+    for key in chosen:
+        if len({tuple(repr(config.get(each)) for each in (*others, key)) for config in configs}) > len(variants):
+            return swept
+    return others
 
 
 def _option(key: str, value: object) -> str:

@@ -366,6 +366,14 @@ def test_looks_are_fixed_and_tell_arms_apart():
         assert (style.look(arm).line == "--") == dashed and style.look(arm).filled != dashed
     assert style.look("fancy_new_arm") == style.look("fancy_new_arm")
     assert style.look("residual_lstm_none").line == "--"
+    for options in (
+        [f"positions={kind}" for kind in ("none", "rotary", "sinusoidal", "learned", "alibi")],
+        [f"n_heads={count}" for count in (1, 2, 4, 8, 16)],
+        ["n_layers=1, n_heads=1", "n_layers=1, n_heads=4", "n_layers=2, n_heads=4"],
+    ):
+        variants = {style.look(f"transformer [{option}]") for option in options}
+        assert len(variants) == len(options)
+        assert not {variant.colour for variant in variants} & {style.look(arm).colour for arm in main[1:]}
     assert arms.ordered(["zebra", "gru_none", "transformer", "lstm_dot"]) == [
         "transformer",
         "lstm_dot",

@@ -7,12 +7,14 @@ markers stand for arms with attention, open markers for arms without.
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.colors import to_hex, to_rgb
 
 from bench.analysis import arms
 
@@ -75,17 +77,33 @@ FALLBACK_COLOURS = (PURPLE, YELLOW, GREY, GREEN, SKY, ORANGE, VERMILLION)
 FALLBACK_MARKERS = ("*", "<", ">", "d", "8", "H", "p", "X")
 
 
+SHADES = (0.0, 0.25, 0.5, -0.3)
+"""How far the colour of a variant is from its arm's: a share of white, or, if negative, of black."""
+
+
 def look(name: str) -> Look:
-    """Drawing style of an arm. An arm that is not in LOOKS gets one from a hash of its name, so that it looks the same
-    in every figure of every report, whichever other arms there are."""
+    """Drawing style of an arm. A variant (`transformer [n_heads=1]`) has a shade of its arm's colour, and a marker of
+    its own. It and an arm that is not in LOOKS get theirs from a hash of the name, so that they look the same in every
+    figure of every report, whichever other arms there are."""
     if name in LOOKS:
         return LOOKS[name]
+    arm = LOOKS.get(name.partition(" [")[0])
+    if arm is not None:
+        shade, marker = hashlib.blake2b(name.encode("utf-8")).digest()[:2]
+        colour = _shaded(arm.colour, SHADES[shade % len(SHADES)])
+        return Look(colour, FALLBACK_MARKERS[marker % len(FALLBACK_MARKERS)], arm.line, arm.filled)
     number = zlib.crc32(name.encode("utf-8"))
     line, filled = {arms.PLAIN: ("--", False), arms.ATTENTIVE: ("-", True), arms.TRANSFORMER: ("-", True)}.get(
         arms.kind(name), (":", True)
     )
     colour = FALLBACK_COLOURS[number % len(FALLBACK_COLOURS)]
     return Look(colour, FALLBACK_MARKERS[number // len(FALLBACK_COLOURS) % len(FALLBACK_MARKERS)], line, filled)
+
+
+def _shaded(colour: str, shade: float) -> str:
+    """A hexadecimal colour, moved by a share of the way to white, or, if negative, to black."""
+    end = 1.0 if shade > 0 else 0.0
+    return to_hex([part + abs(shade) * (end - part) for part in to_rgb(colour)])
 
 
 RC: dict[Any, Any] = {
