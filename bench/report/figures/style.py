@@ -103,7 +103,8 @@ def look(name: str) -> Look:
 def _shaded(colour: str, shade: float) -> str:
     """A hexadecimal colour, moved by a share of the way to white, or, if negative, to black."""
     end = 1.0 if shade > 0 else 0.0
-    return to_hex([part + abs(shade) * (end - part) for part in to_rgb(colour)])
+    red, green, blue = (part + abs(shade) * (end - part) for part in to_rgb(colour))
+    return to_hex((red, green, blue))
 
 
 RC: dict[Any, Any] = {
