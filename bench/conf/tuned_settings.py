@@ -62,8 +62,12 @@ def user_folder() -> Path:
 
 def arm_of(overrides: Sequence[str]) -> str:
     """The arm that a cell's overrides select, with its model options: `lstm_none model.encoder=uni`."""
-    options = sorted(_canonical(override) for override in overrides if override.startswith("model."))
-    return " ".join([groups_of(overrides)["model"], *options])
+    return _arm(groups_of(overrides)["model"], *(word for word in overrides if word.startswith("model.")))
+
+
+def _arm(model: str, *options: str) -> str:
+    """An arm's one name, whatever the order and spelling of its options."""
+    return " ".join([model, *sorted(map(_canonical, options))])
 
 
 def _canonical(override: str) -> str:
@@ -160,7 +164,7 @@ def _parsed(path: Path, changed: int) -> Choices:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         return {
-            str(budget): {" ".join(map(_canonical, str(arm).split())): Choice(**entry) for arm, entry in arms.items()}
+            str(budget): {_arm(*str(arm).split()): Choice(**entry) for arm, entry in arms.items()}
             for budget, arms in content.items()
         }
     except (OSError, yaml.YAMLError, AttributeError, TypeError, ValueError, RecursionError) as error:

@@ -52,6 +52,14 @@ def test_a_variant_lies_over_its_arm_and_a_budget_over_any(choices: Path) -> Non
     assert compose(["task=copy", "model=gru_none"]).config["optim"]["lr"] == 0.002
 
 
+def test_the_options_of_a_variant_have_no_order(choices: Path) -> None:
+    path = choices / "parity.yaml"
+    variant = "\n  lstm_none model.n_layers=2 model.encoder=uni:\n    set: {optim.lr: 0.013}\n"
+    path.write_text(path.read_text(encoding="utf-8") + variant, encoding="utf-8")
+    for options in (["model.n_layers=2", "model.encoder=uni"], ["model.encoder=uni", "model.n_layers=2"]):
+        assert rate("model=lstm_none", *options) == 0.013
+
+
 def test_what_a_user_says_comes_first(choices: Path) -> None:
     cell = compose(["task=parity", "model=gru_none", "optim.lr=0.5"])
     assert (cell.config["optim"]["lr"], cell.config["model"]["dropout"]) == (0.5, 0.25)
