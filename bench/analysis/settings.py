@@ -138,12 +138,10 @@ def _without_chosen(swept: list[str], configs: Sequence[Mapping[str, object]]) -
     """The swept options without those of the optimiser that the others determine: the learning rate that was chosen
     for each variant of an arm."""
     others = [key for key in swept if not key.startswith("optim.")]
-    chosen = {key: {repr(config.get(key)) for config in configs} for key in swept if key not in others}
-    variants = {tuple(repr(config.get(key)) for key in others) for config in configs}
-    for key in chosen:
-        if len({tuple(repr(config.get(each)) for each in (*others, key)) for config in configs}) > len(variants):
-            return swept
-    return others
+    variants, all_variants = (
+        {tuple(repr(config.get(key)) for key in keys) for config in configs} for keys in (others, swept)
+    )
+    return others if len(variants) == len(all_variants) else swept
 
 
 def _option(key: str, value: object) -> str:

@@ -76,7 +76,6 @@ LOOKS |= {own + arms.STACK: LOOKS[other] for own, other in STACKS.items()}
 FALLBACK_COLOURS = (PURPLE, YELLOW, GREY, GREEN, SKY, ORANGE, VERMILLION)
 FALLBACK_MARKERS = ("*", "<", ">", "d", "8", "H", "p", "X")
 
-
 SHADES = (0.0, 0.25, 0.5, -0.3)
 """How far the colour of a variant is from its arm's: a share of white, or, if negative, of black."""
 
@@ -89,6 +88,7 @@ def look(name: str) -> Look:
         return LOOKS[name]
     arm = LOOKS.get(name.partition(" [")[0])
     if arm is not None:
+        # Not crc32, which gives positions=none and positions=rotary one look.
         shade, marker = hashlib.blake2b(name.encode("utf-8")).digest()[:2]
         colour = _shaded(arm.colour, SHADES[shade % len(SHADES)])
         return Look(colour, FALLBACK_MARKERS[marker % len(FALLBACK_MARKERS)], arm.line, arm.filled)
