@@ -43,6 +43,7 @@ from bench.seeding import numpy_generator, torch_generator
 from bench.system import environment
 from bench.system.files import check_folder, replacing, writing
 from bench.system.processes import mapping
+from bench.system.torch_setup import set_up_torch
 from bench.training import checkpoint
 from bench.training.batches import Batch, Batcher
 from bench.training.config import MIXED
@@ -197,7 +198,7 @@ def train(recipe: str, seed: int, rate: float, settings: Settings) -> list[Artic
     Raises UserError if the loss is not finite.
     """
     prepared = prepare(settings)
-    torch.set_num_threads(prepared.cell.threads)
+    set_up_torch(prepared.cell.threads)
     model = building.initialised(prepared.build, prepared.fit, seed)
     set_dropout_generator(model, torch_generator(seed, "dropout"))
     training = replace(prepared.cell.training, lr=rate)

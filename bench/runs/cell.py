@@ -25,7 +25,7 @@ from bench.runs import building, memory_guard
 from bench.runs.record import new_record
 from bench.runs.record_sections import data_section, memory_section, training_sections
 from bench.runs.trackers import Trackers
-from bench.system.allocator import tune_allocator
+from bench.system.torch_setup import set_up_torch
 from bench.system.leases import Lease
 from bench.system.signals import Stop
 from bench.tasks import task_cache
@@ -61,8 +61,7 @@ def run_cell(
 
     Of the processes that torchrun started for a cell, each calls this; process 0 alone writes, and an error other than
     UserError and Diverged is raised in the others. Raises `ranks.RankLost` where another process has ended."""
-    tune_allocator()
-    torch.set_num_threads(cell.threads)
+    set_up_torch(cell.threads)
     if cell.device == "cuda" and not torch.cuda.is_available():
         raise UserError("device=cuda, but torch sees no GPU here; use device=cpu")
     with ranks.joined(cell.device):

@@ -15,7 +15,7 @@ from bench.errors import UserError
 from bench.records import store
 from bench.records.weights import load as load_weights
 from bench.runs.building import build_model
-from bench.system.allocator import tune_allocator
+from bench.system.torch_setup import set_up_torch
 from bench.tasks import task_cache
 from bench.tasks.base import Task
 from models.interface import Model, Seq2Seq, SequenceModel
@@ -77,7 +77,6 @@ def load(folder: Path) -> Trained:
     Raises UserError where the folder has no trained cell, and the errors of `bench.tasks.task_cache.load`.
     """
     content = record(folder)
-    tune_allocator()
     try:
         checks.check_ours(content["config"])
         cell = schema.checked({**content["config"], "out": str(folder.parent)})
@@ -88,7 +87,7 @@ def load(folder: Path) -> Trained:
         raise UserError(
             f"{folder}: its text has changed since it was trained, or this version makes another cell of it"
         )
-    torch.set_num_threads(cell.threads)
+    set_up_torch(cell.threads)
     data = task_cache.load(task)
     try:
         model, _ = build_model(cell, data.sizes, data.mean_lengths)

@@ -30,7 +30,7 @@ def main() -> None:
     import torch
 
     from bench.seeding import numpy_generator
-    from bench.system.allocator import tune_allocator
+    from bench.system.torch_setup import set_up_torch
     from bench.tasks.reverse import Reverse
     from bench.training.batches import Batcher
     from bench.training.checkpoint import CheckpointStore
@@ -40,8 +40,7 @@ def main() -> None:
     from tests.contract.arms import build
 
     arm, seed = sys.argv[1], int(sys.argv[2])
-    tune_allocator()
-    torch.set_num_threads(1)
+    set_up_torch(1)
     data = Reverse(symbols=12, train_longest=6, test_longest=8, train_size=2000, valid_size=20, test_size=5).load()
     an_epoch = len(Batcher(data.train, TOKENS).plan(numpy_generator(seed, "order", 0)))
     settings = TrainingConfig(epochs=STEPS / an_epoch, batch_tokens=TOKENS, validations=10, average=3)

@@ -23,7 +23,7 @@ from bench.records.profile_rows import ERROR, LEFT_OUT, MEASURED, PER_SECOND, UN
 from bench.runs import building, memory_guard
 from bench.seeding import numpy_generator
 from bench.system import resources
-from bench.system.allocator import tune_allocator
+from bench.system.torch_setup import set_up_torch
 from bench.system.resources import clock
 from bench.training import precision
 from bench.training.batches import Batch, Batcher
@@ -83,8 +83,7 @@ def measure(request: Request) -> Row:
     on a GPU. Raises UserError if the arm cannot be built.
     """
     cell = compose(request.words)
-    tune_allocator()
-    torch.set_num_threads(cell.threads)
+    set_up_torch(cell.threads)
     device, subject = cell.device, make_subject(cell)
     model = subject.model
     if (reason := reason_to_leave_out(model, cell, request)) is not None:

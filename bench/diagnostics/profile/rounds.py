@@ -15,7 +15,7 @@ from bench.diagnostics.profile.plan import Plan
 from bench.errors import UserError
 from bench.records.cost_rounds import RoundRow
 from bench.seeding import numpy_generator
-from bench.system.allocator import tune_allocator
+from bench.system.torch_setup import set_up_torch
 from bench.system.resources import clock
 from bench.training.progress import Progress
 from models.cost import parameters, state_bytes
@@ -40,8 +40,7 @@ def measure_rounds(plan: Plan, rounds: int, progress: Progress) -> list[RoundRow
     length, since a round without one arm compares nothing.
     """
     check(rounds)
-    tune_allocator()
-    torch.set_num_threads(plan.threads)
+    set_up_torch(plan.threads)
     subjects = {arm: make_subject(cell) for arm, cell in plan.cells.items()}
     sizes = {arm: parameters(subject.model)["total"] for arm, subject in subjects.items()}
     rows: list[RoundRow] = []
