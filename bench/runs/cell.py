@@ -25,9 +25,9 @@ from bench.runs import building, memory_guard
 from bench.runs.record import new_record
 from bench.runs.record_sections import data_section, memory_section, training_sections
 from bench.runs.trackers import Trackers
-from bench.system.torch_setup import set_up_torch
 from bench.system.leases import Lease
 from bench.system.signals import Stop
+from bench.system.torch_setup import set_up_torch
 from bench.tasks import task_cache
 from bench.tasks.base import Task
 from bench.training import ranks

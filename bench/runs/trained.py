@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-import torch
-
 from bench.conf import checks, schema
 from bench.data.examples import TaskData
 from bench.errors import UserError

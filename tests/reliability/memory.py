@@ -27,7 +27,6 @@ def resident() -> int:
 
 
 def main() -> None:
-    import torch
 
     from bench.seeding import numpy_generator
     from bench.system.torch_setup import set_up_torch

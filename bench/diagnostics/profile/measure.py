@@ -23,8 +23,8 @@ from bench.records.profile_rows import ERROR, LEFT_OUT, MEASURED, PER_SECOND, UN
 from bench.runs import building, memory_guard
 from bench.seeding import numpy_generator
 from bench.system import resources
-from bench.system.torch_setup import set_up_torch
 from bench.system.resources import clock
+from bench.system.torch_setup import set_up_torch
 from bench.training import precision
 from bench.training.batches import Batch, Batcher
 from bench.training.loss import cross_entropy

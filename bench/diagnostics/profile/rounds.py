@@ -7,16 +7,14 @@ apart, so the ratio of two arms within a round is free of the drift, and the rou
 
 from __future__ import annotations
 
-import torch
-
 from bench.analysis.comparisons import MIN_ROUNDS
 from bench.diagnostics.profile.measure import WORK, Subject, Work, make_subject
 from bench.diagnostics.profile.plan import Plan
 from bench.errors import UserError
 from bench.records.cost_rounds import RoundRow
 from bench.seeding import numpy_generator
-from bench.system.torch_setup import set_up_torch
 from bench.system.resources import clock
+from bench.system.torch_setup import set_up_torch
 from bench.training.progress import Progress
 from models.cost import parameters, state_bytes
 
