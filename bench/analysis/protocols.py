@@ -23,7 +23,7 @@ STRINGS = Protocol(LANGUAGES.text, LANGUAGES.differs, LENGTHS | {"task.symbols":
 MQAR = Protocol(
     "Vocabulary 8,192; 64 tokens with 4 pairs is the smallest of four sizes; 100,000 training strings; 2 layers, 1 "
     "head, widths 64 to 512; the best of 4 learning rates.",
-    "With a decoder one width, and the value is scored with its key given; in one stack two widths of attention, whose "
+    "With a decoder one width, and the value is scored with its key given; in one stack two widths of attention, and "
     "predictions are not tied to the embedding.",
     {"task.vocabulary": 8192, "task.length": 64, "task.pairs": 4},
     BEST,

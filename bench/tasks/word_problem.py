@@ -1,5 +1,5 @@
 """The word problem of a group: the product of all elements so far, at every position (Merrill, Petty and Sabharwal
-2024, "The illusion of state in state-space models", sec. 5).
+2024, "The illusion of state in state-space models", sec. 6).
 
 Input: elements of a group. Answer at each position: the product of the elements up to it. The current product is a
 state that every element changes. In A5 and S5, which are not solvable, a fixed depth without recurrence cannot compute

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
 
 from bench.analysis import arms
 from bench.errors import UserError
@@ -374,6 +375,8 @@ def test_looks_are_fixed_and_tell_arms_apart():
         variants = {style.look(f"transformer [{option}]") for option in options}
         assert len(variants) == len(options)
         assert not {variant.colour for variant in variants} & {style.look(arm).colour for arm in main[1:]}
+    by_depth = [sum(to_rgb(style.look(f"transformer_stack [n_layers={count}]").colour)) for count in (1, 2, 4, 8)]
+    assert by_depth == sorted(set(by_depth), reverse=True), "the deeper, the darker"
     assert arms.ordered(["zebra", "gru_none", "transformer", "lstm_dot"]) == [
         "transformer",
         "lstm_dot",

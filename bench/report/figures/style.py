@@ -8,6 +8,7 @@ markers stand for arms with attention, open markers for arms without.
 from __future__ import annotations
 
 import hashlib
+import re
 import zlib
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -76,20 +77,28 @@ LOOKS |= {own + arms.STACK: LOOKS[other] for own, other in STACKS.items()}
 FALLBACK_COLOURS = (PURPLE, YELLOW, GREY, GREEN, SKY, ORANGE, VERMILLION)
 FALLBACK_MARKERS = ("*", "<", ">", "d", "8", "H", "p", "X")
 
-SHADES = (0.0, 0.25, 0.5, -0.3)
+SHADES = (0.5, 0.25, 0.0, -0.3)
 """How far the colour of a variant is from its arm's: a share of white, or, if negative, of black."""
+
+ONE_COUNT = re.compile(r"(?P<option>[^,]*)=(?P<count>\d+)\]")
+"""The name of a variant with one option, a whole number."""
 
 
 def look(name: str) -> Look:
     """Drawing style of an arm. A variant (`transformer [n_heads=1]`) has a shade of its arm's colour, and a marker of
-    its own. It and an arm that is not in LOOKS get theirs from a hash of the name, so that they look the same in every
-    figure of every report, whichever other arms there are."""
+    its own; one that differs in a single whole number is the darker the larger that is. Other variants, and arms that
+    are not in LOOKS, get theirs from a hash of the name, so that they look the same in every figure of every report,
+    whichever other arms there are."""
     if name in LOOKS:
         return LOOKS[name]
     arm = LOOKS.get(name.partition(" [")[0])
     if arm is not None:
+        counted = ONE_COUNT.fullmatch(name)
         # Not crc32, which gives positions=none and positions=rotary one look.
-        shade, marker = hashlib.blake2b(name.encode("utf-8")).digest()[:2]
+        shade, marker = hashlib.blake2b((counted["option"] if counted else name).encode("utf-8")).digest()[:2]
+        if counted:
+            doublings = max(0, int(counted["count"]).bit_length() - 1)
+            shade, marker = min(doublings, len(SHADES) - 1), marker + doublings
         colour = _shaded(arm.colour, SHADES[shade % len(SHADES)])
         return Look(colour, FALLBACK_MARKERS[marker % len(FALLBACK_MARKERS)], arm.line, arm.filled)
     number = zlib.crc32(name.encode("utf-8"))
