@@ -229,6 +229,11 @@ class Evidence:
         return measured_alike(self.finished(setting))
 
 
+def ran_beside_others(cells: pd.DataFrame) -> bool:
+    """Whether any of these cells ran while another one did, which makes it slower."""
+    return bool((pd.to_numeric(column(cells, "environment.concurrent_cells"), errors="coerce") > 1).any())
+
+
 def measured_alike(*cells: pd.DataFrame) -> bool:
     """Whether speeds and memory of all these cells were measured under equal conditions."""
     return all(len({str(value) for rows in cells for value in column(rows, name)}) <= 1 for name in MACHINE)

@@ -153,6 +153,18 @@ def test_learning_is_drawn_against_what_training_has_cost_so_far(folder, tmp_pat
     assert set(figure.numbers["arm"]) == {"transformer"} and "training so far (FLOPs)" in words(figure.svg)
 
 
+@pytest.mark.parametrize("cells", [1, 2])
+def test_figures_of_speed_say_that_cells_ran_side_by_side(cells, folder, tmp_path):
+    folder.cell("recall", "transformer", 1, change={"environment.concurrent_cells": cells})
+    evidence = evidence_of(folder)
+    (setting,) = evidence.settings()
+    captions = {
+        one.name.split("-recall")[0]: one.text.caption for one in scores.of_setting(evidence, setting, tmp_path)
+    }
+    saying = {name for name, caption in captions.items() if "Cells ran concurrently" in caption}
+    assert saying == ({"learning-time", "speed"} if cells > 1 else set())
+
+
 @pytest.mark.slow
 def test_a_map_has_a_panel_an_arm_and_a_field_for_each_phenomenon_and_distance(folder, tmp_path, canvases):
     with_phenomena(folder)

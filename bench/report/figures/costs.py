@@ -11,7 +11,8 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator
 
 from bench.analysis import arms
-from bench.analysis.evidence import MEMORIES, WORKS, Evidence
+from bench.analysis.evidence import MEMORIES, WORKS, Evidence, ran_beside_others
+from bench.analysis.messages import Message, Text
 from bench.analysis.settings import Setting
 from bench.report import labels, series
 from bench.report.figures import canvas
@@ -34,7 +35,8 @@ def _learning(evidence: Evidence, setting: Setting, x: str, folder: Path) -> Fig
     if table.empty:
         return None
     regression = evidence.unit(setting, evidence.headline(setting).metric) == "squared error"
-    text = labels.figure_text(f"learning, {x}", unit=part("loss, values" if regression else "loss, tokens"))
+    notes = _busy(evidence, setting) if x == "seconds" else []
+    text = labels.figure_text(f"learning, {x}", notes, unit=part("loss, values" if regression else "loss, tokens"))
     figure, axes = canvas.canvas()
     for arm in arms.ordered(table["arm"]):
         cells = table[table["arm"] == arm].groupby("cell")
@@ -59,7 +61,14 @@ def _speed(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None:
     axes.yaxis.set_minor_locator(NullLocator())
     values = table["tokens_per_second"]
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if values.max() < 1e3 * values.min() else (1,)))
-    return _by_group(figure, axes, setting, "speed", table, "tokens_per_second", folder, WORKS)
+    return _by_group(
+        figure, axes, setting, "speed", table, "tokens_per_second", folder, WORKS, _busy(evidence, setting)
+    )
+
+
+def _busy(evidence: Evidence, setting: Setting) -> list[Text]:
+    """The caption's sentence for speeds that were measured beside other cells."""
+    return [Message("warnings.busy")] if ran_beside_others(evidence.finished(setting)) else []
 
 
 def _memory(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None:
@@ -74,13 +83,14 @@ def _memory(evidence: Evidence, setting: Setting, folder: Path) -> Figure | None
 
 def _by_group(
     figure: Canvas, axes: Axes, setting: Setting, name: str, table: pd.DataFrame, value: str, folder: Path,
-    groups: Iterable[str],
+    groups: Iterable[str], notes: Iterable[Text] = (),
 ) -> Figure:  # fmt: skip
-    """A figure with a column for each group. axes: with the scale set; groups: by the names of their texts."""
+    """A figure with a column for each group. axes: with the scale set; groups: by the names of their texts; notes:
+    further sentences of the caption."""
     table = series.with_means(table, ["arm", "what"], value)
     tick_lines = canvas.columns(axes, table, "what", value)
     wrapped = (labels.wrapped_lines(part(group), canvas.MAX_LABEL) for group in groups)
     inside = {drawn: text for lines in wrapped for drawn, text in lines.items()}
-    text = labels.figure_text(name, [labels.interval_note("bars", table["seeds"])], inside=inside)
+    text = labels.figure_text(name, [labels.interval_note("bars", table["seeds"]), *notes], inside=inside)
     axes.set(xlabel=text.x, ylabel=text.y)
     return canvas.finish(figure, axes, folder, f"{name}-{setting.slug}", text, table, tick_lines=tick_lines)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 import pandas as pd
 
 from bench.analysis import arms
-from bench.analysis.evidence import Evidence
+from bench.analysis.evidence import Evidence, ran_beside_others
 from bench.analysis.messages import Joined, Message, Text, one_or_many
 from bench.analysis.missing_values import column, flatten, is_present, option
 from bench.analysis.settings import Setting
@@ -67,8 +67,7 @@ def warnings(evidence: Evidence) -> list[Text]:
     mixed = [setting for setting in evidence.settings() if not evidence.same_machine(setting)]
     if mixed:
         texts.append(Message("warnings.unlike", settings=Joined((setting.text for setting in mixed), "reasons")))
-    busy = pd.to_numeric(column(evidence.cells, "environment.concurrent_cells"), errors="coerce")
-    if (busy > 1).any():
+    if ran_beside_others(evidence.cells):
         texts.append(Message("warnings.busy"))
     several = [setting for setting in evidence.settings() if len(_commits(evidence.finished(setting))) > 1]
     if several:
