@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the records and pages of this folder from nothing, in results/runs/reproduced/word_problem; half an hour on two cores.
+# Makes the records and pages of this folder from nothing, in results/runs/reproduced/word_problem; an hour on two cores.
 # Interrupted, it goes on where it stopped. At the end it prints what differs from this folder.
 set -eu
 cd "$(dirname "$0")/../../.."
